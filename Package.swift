@@ -1,0 +1,52 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "socketio-gateway",
+    products: [
+        .executable(name: "socketio-gateway", targets: ["Gateway"]),
+        .library(name: "AMQPBridge", targets: ["AMQPBridge"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+        .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+        .target(name: "OpenAPIDocument"),
+        .target(name: "JSON", dependencies: ["CJansson"], swiftSettings: strict),
+        .target(
+            name: "AMQPBridge",
+            dependencies: ["CLinux", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+        .target(name: "Routes", dependencies: ["AMQPBridge", "JSON"], swiftSettings: strict),
+        .executableTarget(
+            name: "Gateway",
+            dependencies: [
+                "AMQPBridge", "CMicrohttpd", "OpenAPIDocument", "Routes",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(
+            name: "AMQPBridgeTests",
+            dependencies: ["AMQPBridge", "CRabbitMQ", "JSON"],
+            resources: [.copy("Fixtures")]
+        ),
+        .testTarget(name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "JSON"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

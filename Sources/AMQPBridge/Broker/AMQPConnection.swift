@@ -1,0 +1,140 @@
+internal import CRabbitMQ
+internal import Glibc
+
+/// A connection to RabbitMQ that has logged in; afterwards its bytes go in and out without blocking.
+///
+/// `@unchecked Sendable`: one connection belongs to one thread at a time. The thread that opened it hands it over to the
+/// event loop whole and keeps nothing; from then on it is touched on the loop only.
+final class AMQPConnection: @unchecked Sendable {
+    let frameMax: Int
+    /// The agreed heartbeat interval; `nil`: none.
+    let heartbeat: Duration?
+    let descriptor: Int32
+
+    private let state: amqp_connection_state_t
+    private let input: UnsafeMutableRawBufferPointer
+
+    private static let inputBytes = 64 * 1_024
+    /// librabbitmq's default; RabbitMQ's own default, too.
+    private static let wantedFrameMax: Int32 = 131_072
+
+    /// Connects and logs in. Blocks, name resolution included, so call it on a thread that may wait.
+    init(to endpoint: BrokerEndpoint, name: String, heartbeat: Duration, timeout: Duration) throws(BrokerError) {
+        guard let state = amqp_new_connection() else { throw BrokerError("no memory for a connection") }
+        do throws(BrokerError) {
+            try Self.open(state, endpoint, timeout)
+            try Self.logIn(state, endpoint, name, heartbeat)
+        } catch {
+            amqp_destroy_connection(state)
+            throw error
+        }
+        self.state = state
+        descriptor = amqp_get_sockfd(state)
+        frameMax = Int(amqp_get_frame_max(state))
+        let agreed = amqp_get_heartbeat(state)
+        self.heartbeat = agreed > 0 ? .seconds(Int(agreed)) : nil
+        input = .allocate(byteCount: Self.inputBytes, alignment: 16)
+    }
+
+    /// Closes the socket, if ``close()`` did not, and frees the connection with all its frames' memory.
+    deinit {
+        amqp_destroy_connection(state)
+        input.deallocate()
+    }
+
+    private static func open(
+        _ state: amqp_connection_state_t, _ endpoint: BrokerEndpoint, _ timeout: Duration
+    ) throws(BrokerError) {
+        // Owned by the connection from here on; destroyed with it.
+        guard let socket = amqp_tcp_socket_new(state) else { throw BrokerError("no memory for a socket") }
+        var limit = timeval(timeout)
+        amqp_set_handshake_timeout(state, &limit)
+        amqp_set_rpc_timeout(state, &limit)
+        let status = amqp_socket_open_noblock(socket, endpoint.host, Int32(endpoint.port), &limit)
+        guard status == AMQPStatus.ok else { throw BrokerError(String(cString: amqp_error_string2(status))) }
+    }
+
+    private static func logIn(
+        _ state: amqp_connection_state_t, _ endpoint: BrokerEndpoint, _ name: String, _ heartbeat: Duration
+    ) throws(BrokerError) {
+        let reply = gateway_amqp_login_plain(
+            state, endpoint.virtualHost, wantedFrameMax, Int32(heartbeat.components.seconds),
+            name, endpoint.user, endpoint.password)
+        switch reply.reply_type {
+        case AMQP_RESPONSE_NORMAL: return
+        case AMQP_RESPONSE_SERVER_EXCEPTION:
+            throw BrokerError("the broker refused the log-in: \(Self.closeText(reply.reply))")
+        default: throw BrokerError("log-in failed: \(String(cString: amqp_error_string2(reply.library_error)))")
+        }
+    }
+
+    private static func closeText(_ method: amqp_method_t) -> String {
+        guard method.id == connectionCloseMethod, let decoded = method.decoded else { return "no reason given" }
+        let close = decoded.load(as: amqp_connection_close_t.self)
+        return "\(close.reply_code) \(String(close.reply_text))"
+    }
+
+    /// Offers bytes to the socket. Returns how many it took, 0 if it is full.
+    func send(_ bytes: UnsafeRawBufferPointer) throws(BrokerError) -> Int {
+        let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        if count >= 0 { return count }
+        if errno == EAGAIN || errno == EINTR { return 0 }
+        throw BrokerError("the connection broke: \(String(cString: strerror(errno)))")
+    }
+
+    /// Reads what has arrived and hands over each frame.
+    ///
+    /// - Throws: when the connection has ended or the bytes are not AMQP; the frames before have been handed over.
+    func receive(_ handle: (InboundFrame) throws(BrokerError) -> Void) throws(BrokerError) {
+        var count = 0
+        repeat {
+            count = recv(descriptor, input.baseAddress, input.count, Int32(MSG_DONTWAIT))
+            if count < 0, errno == EAGAIN || errno == EINTR { return }
+            guard count != 0 else { throw BrokerError("the broker closed the connection") }
+            guard count > 0 else { throw BrokerError("the connection broke: \(String(cString: strerror(errno)))") }
+            try decode(count, handle)
+        } while count == input.count  // a short read has emptied the socket
+    }
+
+    private func decode(_ count: Int, _ handle: (InboundFrame) throws(BrokerError) -> Void) throws(BrokerError) {
+        var offset = 0
+        while offset < count {
+            var frame = amqp_frame_t()
+            let bytes = amqp_bytes_t(len: count - offset, bytes: input.baseAddress! + offset)
+            let consumed = amqp_handle_input(state, bytes, &frame)
+            guard consumed >= 0 else {
+                throw BrokerError("bad AMQP: \(String(cString: amqp_error_string2(consumed)))")
+            }
+            offset += Int(consumed)
+            // Type 0: not a whole frame yet.
+            if frame.frame_type != 0 { try handle(InboundFrame(&frame)) }
+        }
+        // "Frames' memory" lives in the connection's pools until here; InboundFrame has copied what it needs.
+        amqp_maybe_release_buffers(state)
+    }
+
+    /// Says goodbye and closes. Blocks for one round trip, at most `timeout`. Call it with nothing half sent only.
+    func close(timeout: Duration) {
+        var limit = timeval(timeout)
+        amqp_set_rpc_timeout(state, &limit)
+        _ = amqp_connection_close(state, amqpReplySuccess)
+    }
+}
+
+/// `AMQP_REPLY_SUCCESS` and `AMQP_CONNECTION_CLOSE_METHOD` are macros with casts, which Swift does not import.
+private let amqpReplySuccess: Int32 = 200
+private let connectionCloseMethod: amqp_method_number_t = 0x000A_0032
+
+extension timeval {
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self.init(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    }
+}
+
+extension String {
+    /// A copy: frames' memory does not last.
+    init(_ bytes: amqp_bytes_t) {
+        self.init(decoding: UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len), as: UTF8.self)
+    }
+}

@@ -1,0 +1,117 @@
+/// What was published on a confirm channel and has not been settled yet.
+///
+/// Delivery tags count from 1 per channel. Acks come out of order, and a later `multiple` covers tags that are settled
+/// already (both observed, RabbitMQ 3.10.8); neither may settle anything twice.
+struct ConfirmLedger<Entry> {
+    struct Published {
+        var entry: Entry
+        let exchange: String
+        let deadline: MonotonicTime
+        var isReturned = false
+    }
+
+    /// What became of everything unsettled when the broker closed the channel over an exchange.
+    struct Closed {
+        /// The last publish to that exchange: the broker cannot have routed it.
+        var rejected: Published?
+        /// Published before it: may have been routed without an ack (measured), so nobody can tell.
+        var unknown: [Published] = []
+        /// Published behind it: the broker discarded it, so it can be sent again.
+        var discarded: [Published] = []
+    }
+
+    private var slots: [Published?] = []
+    private var head = 0
+    private var firstTag: UInt64 = 1
+
+    /// The tag that the next publish on this channel will have.
+    var nextTag: UInt64 { firstTag + UInt64(slots.count - head) }
+
+    /// The number of slots held, settled ones behind an unsettled one included.
+    var count: Int { slots.count - head }
+
+    /// When the oldest unsettled publish runs out of time.
+    var earliestDeadline: MonotonicTime? { head < slots.count ? slots[head]?.deadline : nil }
+
+    mutating func append(_ entry: Entry, exchange: String, deadline: MonotonicTime) {
+        slots.append(Published(entry: entry, exchange: exchange, deadline: deadline))
+    }
+
+    mutating func markReturned(tag: UInt64) {
+        guard let index = index(of: tag) else { return }
+        slots[index]?.isReturned = true
+    }
+
+    /// Settles `tag`, or everything up to it (`multiple`; tag 0 then means all). Unknown and settled tags are ignored.
+    mutating func settle(tag: UInt64, multiple: Bool, _ settled: (Published) -> Void) {
+        if multiple {
+            let end =
+                tag == 0 ? slots.count : min(slots.count, head + Int(clamping: tag &+ 1 &- min(firstTag, tag &+ 1)))
+            for index in head..<max(head, end) { take(index, settled) }
+        } else if let index = index(of: tag) {
+            take(index, settled)
+        }
+        dropSettledHead()
+    }
+
+    /// Gives up on what has waited beyond its deadline. A late ack of it is ignored.
+    mutating func expire(now: MonotonicTime, _ expired: (Published) -> Void) {
+        while let deadline = earliestDeadline, deadline <= now {
+            take(head, expired)
+            dropSettledHead()
+        }
+    }
+
+    /// Empties the ledger for a new channel, whose tags count from 1 again. Everything unsettled, oldest first.
+    mutating func reset() -> [Published] {
+        let unsettled = slots[head...].compactMap { $0 }
+        self = ConfirmLedger()
+        return unsettled
+    }
+
+    /// Empties the ledger because the broker closed the channel over a publish to `exchange`.
+    ///
+    /// The close does not say which publish it was. Of several to that exchange only the last is certain: either it was
+    /// the one, or it came behind the one. Everything before it may or may not have been routed.
+    mutating func reset(closedOver exchange: String) -> Closed {
+        let unsettled = reset()
+        var closed = Closed()
+        guard let last = unsettled.lastIndex(where: { $0.exchange == exchange }) else {
+            // Its own publish was given up on already; what is left stands on either side of it.
+            closed.unknown = unsettled
+            return closed
+        }
+        closed.unknown = Array(unsettled[..<last])
+        closed.rejected = unsettled[last]
+        closed.discarded = Array(unsettled[(last + 1)...])
+        return closed
+    }
+
+    /// The exchanges of everything unsettled.
+    var exchanges: Set<String> { Set(slots[head...].compactMap { $0?.exchange }) }
+
+    private func index(of tag: UInt64) -> Int? {
+        guard tag >= firstTag, tag < nextTag else { return nil }
+        return head + Int(tag - firstTag)
+    }
+
+    private mutating func take(_ index: Int, _ body: (Published) -> Void) {
+        guard let published = slots[index] else { return }
+        slots[index] = nil
+        body(published)
+    }
+
+    private mutating func dropSettledHead() {
+        while head < slots.count, slots[head] == nil {
+            head += 1
+            firstTag += 1
+        }
+        if head == slots.count {
+            slots.removeAll(keepingCapacity: slots.capacity <= 4_096)
+            head = 0
+        } else if head > 1_024, head > slots.count / 2 {
+            slots.removeFirst(head)
+            head = 0
+        }
+    }
+}

@@ -1,0 +1,58 @@
+internal import CRabbitMQ
+
+/// What the broker says, as far as we listen.
+enum InboundFrame: Equatable {
+    case acknowledged(tag: UInt64, multiple: Bool)
+    case refused(tag: UInt64, multiple: Bool)
+    case returned
+    case header(messageID: String, bodySize: UInt64)
+    case body(count: Int)
+    case channelOpened(UInt16)
+    case confirmSelected
+    case exchangeFound
+    case channelClosed(UInt16, code: Int, text: String)
+    case connectionClosed(code: Int, text: String)
+    case blocked(reason: String)
+    case unblocked
+    case other
+
+    /// Copies what is needed out of librabbitmq's frame, whose memory is recycled.
+    init(_ frame: inout amqp_frame_t) {
+        switch Int32(frame.frame_type) {
+        case 1: self = Self.method(&frame)
+        case 2:
+            self = .header(
+                messageID: String(gateway_frame_message_id(&frame)), bodySize: gateway_frame_body_size(&frame))
+        case 3: self = .body(count: gateway_frame_fragment_length(&frame))
+        default: self = .other  // a heartbeat: that something came is all it says
+        }
+    }
+
+    private static func method(_ frame: inout amqp_frame_t) -> InboundFrame {
+        let channel = frame.channel
+        guard let decoded = gateway_frame_decoded(&frame) else { return .other }
+        // Method ids: class id << 16 | method id (AMQP 0-9-1 and RabbitMQ's extensions).
+        switch gateway_frame_method(&frame) {
+        case 0x003C_0050:
+            let ack = decoded.load(as: amqp_basic_ack_t.self)
+            return .acknowledged(tag: ack.delivery_tag, multiple: ack.multiple != 0)
+        case 0x003C_0078:
+            let nack = decoded.load(as: amqp_basic_nack_t.self)
+            return .refused(tag: nack.delivery_tag, multiple: nack.multiple != 0)
+        case 0x003C_0032: return .returned
+        case 0x0014_000B: return .channelOpened(channel)
+        case 0x0055_000B: return .confirmSelected
+        case 0x0028_000B: return .exchangeFound
+        case 0x0014_0028:
+            let close = decoded.load(as: amqp_channel_close_t.self)
+            return .channelClosed(channel, code: Int(close.reply_code), text: String(close.reply_text))
+        case 0x000A_0032:
+            let close = decoded.load(as: amqp_connection_close_t.self)
+            return .connectionClosed(code: Int(close.reply_code), text: String(close.reply_text))
+        case 0x000A_003C:
+            return .blocked(reason: String(decoded.load(as: amqp_connection_blocked_t.self).reason))
+        case 0x000A_003D: return .unblocked
+        default: return .other
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/// Bytes on their way to the broker, in order: what is appended during a turn of the loop leaves in one `send`.
+struct OutboundBuffer {
+    var bytes: [UInt8] = []
+    private var sent = 0
+    /// How many bytes have left since the connection was opened.
+    private(set) var totalSent: UInt64 = 0
+
+    var pending: Int { bytes.count - sent }
+    /// Where in the stream the next appended byte will stand: what begins at or behind ``totalSent`` has never left.
+    var streamEnd: UInt64 { totalSent + UInt64(pending) }
+
+    /// Offers everything pending to `send`, which returns how many bytes it took.
+    mutating func drain<E: Error>(_ send: (UnsafeRawBufferPointer) throws(E) -> Int) throws(E) {
+        guard pending > 0 else { return }
+        let start = sent
+        let result: Result<Int, E> = bytes.withUnsafeBytes { buffer in
+            do throws(E) {
+                return .success(try send(UnsafeRawBufferPointer(rebasing: buffer[start...])))
+            } catch {
+                return .failure(error)
+            }
+        }
+        let count = try result.get()
+        sent += count
+        totalSent += UInt64(count)
+        guard pending == 0 else { return }
+        // A burst's buffer is given back; the usual one is kept.
+        bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
+        sent = 0
+    }
+}

@@ -1,0 +1,25 @@
+/// Why a publish was not confirmed. Every case but ``unknown(_:)`` says that nothing was published.
+public enum PublishError: Error, Sendable, Equatable {
+    /// There is no connection to the broker.
+    case brokerUnavailable
+    /// The broker has raised an alarm and takes no messages; with its reason.
+    case brokerBlocked(reason: String)
+    /// The broker does not let us publish to this exchange.
+    case brokerRefused(exchange: String, reason: String)
+    /// The broker took the message and gave it back (`basic.nack`).
+    case brokerNack
+    /// Too much is waiting for the broker already.
+    case overloaded
+    /// More than could ever be sent.
+    case tooLarge(bytes: Int, limit: Int)
+    /// It may or may not have reached the servers.
+    case unknown(UnknownOutcome)
+}
+
+public enum UnknownOutcome: Sendable, Equatable {
+    case confirmTimedOut
+    case connectionLost
+    case channelClosed
+    /// Some of the messages of one emit were confirmed and others were not.
+    case partial
+}

@@ -1,0 +1,35 @@
+internal import Synchronization
+
+/// What one publisher has done so far. Written on its event loop, read from anywhere.
+public final class PublisherCounters: Sendable {
+    public let routed = Counter()
+    public let unrouted = Counter()
+    public let failed = Counter()
+    public let unknown = Counter()
+    public let timedOut = Counter()
+    public let connects = Counter()
+
+    public init() {}
+
+    func count(_ outcome: PublishTicket.Outcome) {
+        switch outcome {
+        case .confirmed(routed: true): routed.add(1)
+        case .confirmed(routed: false): unrouted.add(1)
+        case .failed(.unknown): unknown.add(1)
+        case .failed: failed.add(1)
+        }
+    }
+}
+
+/// A number that only grows. One thread adds, any may read.
+public struct Counter: ~Copyable, Sendable {
+    private let number = Atomic<UInt64>(0)
+
+    public init() {}
+
+    public func add(_ count: UInt64) {
+        number.wrappingAdd(count, ordering: .relaxed)
+    }
+
+    public var value: UInt64 { number.load(ordering: .relaxed) }
+}

@@ -1,0 +1,122 @@
+public import JSON
+
+/// One event for clients: everyone in a namespace, or those in rooms, minus others. Free of any wire format.
+public struct Emit: Sendable, Equatable {
+    public var namespace: String
+    public var event: String
+    /// The event's arguments: the elements of a JSON array as they were written, without its brackets.
+    public var arguments: JSONText
+    /// The union of these rooms receives the event, each socket once; empty means everyone. A socket's id is a room, too.
+    public var rooms: [String]
+    /// Rooms and socket ids that do not receive it.
+    public var except: [String]
+    /// Socket ids that do not receive it, for servers that can exclude nothing else.
+    public var exceptSockets: [String]
+    /// Whether `{"$binary": "<base64>"}` in the arguments stands for bytes.
+    public var isBinary = false
+
+    public init(
+        namespace: String = "/", event: String, arguments: JSONText = .empty,
+        rooms: [String] = [], except: [String] = [], exceptSockets: [String] = []
+    ) {
+        self.namespace = namespace
+        self.event = event
+        self.arguments = arguments
+        self.rooms = rooms
+        self.except = except
+        self.exceptSockets = exceptSockets
+    }
+}
+
+/// A field of a command, for errors that say where.
+public struct CommandField: Sendable, Equatable {
+    public let name: String
+    /// Which element, when the field is a list and the error is about one of them.
+    public let index: Int?
+
+    public init(_ name: String, index: Int? = nil) {
+        self.name = name
+        self.index = index
+    }
+}
+
+/// What is wrong with a field of a command, in a sentence for the caller.
+public struct CommandFault: Sendable, Equatable {
+    public let field: CommandField
+    public let detail: String
+
+    public init(_ field: CommandField, _ detail: String) {
+        self.field = field
+        self.detail = detail
+    }
+}
+
+/// What a command may ask for at the most.
+public struct CommandLimits: Sendable, Equatable {
+    /// Rooms, exceptions and excepted sockets together, after removing duplicates within each list.
+    public var names = 100
+
+    public init(names: Int = 100) {
+        self.names = names
+    }
+}
+
+extension Emit {
+    /// Event names that Socket.IO keeps for itself (socket.io 4.8.3, RESERVED_EVENTS, and Node's EventEmitter).
+    public static let reservedEvents: Set<String> = [
+        "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+    ]
+
+    /// Everything that is wrong with the command under any wire format, at most one fault per name.
+    public func faults(limits: CommandLimits = CommandLimits()) -> [CommandFault] {
+        var faults: [CommandFault] = []
+        if event.isEmpty {
+            faults.append(CommandFault(CommandField("event"), "an event needs a name"))
+        } else if Self.reservedEvents.contains(event) {
+            faults.append(CommandFault(CommandField("event"), "'\(event)' is reserved by Socket.IO"))
+        }
+        if let fault = namespaceFault { faults.append(fault) }
+        faults += Self.nameFaults("rooms", rooms)
+        faults += Self.nameFaults("except", except)
+        faults += Self.nameFaults("exceptSockets", exceptSockets)
+        let unique =
+            rooms.withoutDuplicates.count + except.withoutDuplicates.count + exceptSockets.withoutDuplicates.count
+        if unique > limits.names {
+            let detail =
+                "\(unique) names in rooms, except and exceptSockets; at most \(limits.names) are allowed together"
+            faults.append(CommandFault(CommandField(rooms.isEmpty ? "except" : "rooms"), detail))
+        }
+        return faults
+    }
+
+    /// Namespaces match `^/[^#]*$`: the `#` separates parts of routing keys, so nobody can forge one.
+    private var namespaceFault: CommandFault? {
+        let utf8 = namespace.utf8
+        if utf8.first != UInt8(ascii: "/") || utf8.contains(UInt8(ascii: "#")) {
+            return CommandFault(CommandField("namespace"), "a namespace begins with '/' and contains no '#'")
+        }
+        if utf8.count > Publication.maximumNameBytes {
+            return CommandFault(CommandField("namespace"), "longer than \(Publication.maximumNameBytes) bytes")
+        }
+        return nil
+    }
+
+    private static func nameFaults(_ list: String, _ names: [String]) -> [CommandFault] {
+        names.indices.compactMap { index in
+            switch names[index].utf8.count {
+            case 0: CommandFault(CommandField(list, index: index), "an empty name")
+            case 1...Publication.maximumNameBytes: nil
+            default: CommandFault(CommandField(list, index: index), "longer than \(Publication.maximumNameBytes) bytes")
+            }
+        }
+    }
+}
+
+extension [String] {
+    /// The same names in the same order, each once.
+    var withoutDuplicates: [String] {
+        guard count > 1 else { return self }
+        var seen = Set<String>(minimumCapacity: count)
+        return filter { seen.insert($0).inserted }
+    }
+}

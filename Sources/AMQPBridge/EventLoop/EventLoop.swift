@@ -1,0 +1,135 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// One thread that does everything for its share of the clients: it polls, serves its ``EventSource``s and runs the
+/// tasks that prefer it as their executor. What lives on a loop needs no lock.
+///
+/// `@unchecked Sendable`: `jobs`, `spareJobs` and `sources` are touched on the loop's thread only (sources are added
+/// before it starts); other threads reach the loop through `inbox`, which is locked, and the eventfd.
+public final class EventLoop: TaskExecutor, @unchecked Sendable {
+    private enum Message {
+        case job(UnownedJob)
+        case closure(@Sendable () -> Void)
+    }
+
+    private var jobs: [UnownedJob] = []
+    private var spareJobs: [UnownedJob] = []
+    private var sources: [any EventSource] = []
+    private let inbox = Mutex<[Message]>([])
+    private let wakeUp: Int32
+    private let threadID = Atomic<UInt>(0)
+    private let isStopped = Atomic<Bool>(false)
+
+    public init() {
+        wakeUp = gateway_eventfd()
+        precondition(wakeUp >= 0, "no descriptor left for an event loop")
+    }
+
+    deinit { close(wakeUp) }
+
+    /// Adds a source. Sources are processed in the order in which they were added. Before ``run()`` only.
+    public func add(_ source: any EventSource) {
+        sources.append(source)
+    }
+
+    public var isCurrent: Bool { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    /// Takes a task's next piece: on the loop's own thread without a lock, from elsewhere through the inbox.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isCurrent { jobs.append(job) } else { send(.job(job)) }
+    }
+
+    /// Runs `body` on the loop's thread, in its next turn.
+    public func execute(_ body: @escaping @Sendable () -> Void) {
+        send(.closure(body))
+    }
+
+    /// Ends ``run()`` after the turn in progress.
+    public func stop() {
+        execute { self.isStopped.store(true, ordering: .relaxed) }
+    }
+
+    /// Serves until ``stop()``; the calling thread becomes the loop's.
+    public func run() {
+        threadID.store(UInt(pthread_self()), ordering: .relaxed)
+        var descriptors: [pollfd] = []
+        var ready: [Int16] = Array(repeating: 0, count: sources.count)
+        while !isStopped.load(ordering: .relaxed) {
+            wait(&descriptors, &ready)
+            drainInbox()
+            let now = MonotonicTime.now()
+            for index in sources.indices {
+                sources[index].process(events: ready[index], now: now)
+                runJobs()
+            }
+            for source in sources { source.flush() }
+        }
+        drainInbox()
+        runJobs()
+        threadID.store(0, ordering: .relaxed)
+    }
+
+    /// Polls all sources and the wake-up descriptor until one is ready or the earliest deadline has come.
+    private func wait(_ descriptors: inout [pollfd], _ ready: inout [Int16]) {
+        descriptors.removeAll(keepingCapacity: true)
+        descriptors.append(pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0))
+        var earliest: MonotonicTime?
+        for source in sources {
+            // A negative descriptor is one that poll(2) leaves out.
+            let interest = source.pollInterest ?? (descriptor: -1, events: 0)
+            descriptors.append(pollfd(fd: interest.descriptor, events: interest.events, revents: 0))
+            if let deadline = source.deadline { earliest = min(earliest ?? deadline, deadline) }
+        }
+        _ = poll(&descriptors, nfds_t(descriptors.count), timeout(until: earliest))
+        for index in sources.indices { ready[index] = descriptors[index + 1].revents }
+        if descriptors[0].revents != 0 {
+            var count: UInt64 = 0
+            _ = read(wakeUp, &count, 8)
+        }
+    }
+
+    private func timeout(until deadline: MonotonicTime?) -> Int32 {
+        if !jobs.isEmpty { return 0 }
+        guard let deadline else { return -1 }
+        let left = deadline.nanoseconds - MonotonicTime.now().nanoseconds
+        // Rounded up: waking a fraction of a millisecond early would spin.
+        return left <= 0 ? 0 : Int32(clamping: (left + 999_999) / 1_000_000)
+    }
+
+    private func send(_ message: Message) {
+        let wasEmpty = inbox.withLock { inbox in
+            inbox.append(message)
+            return inbox.count == 1
+        }
+        guard wasEmpty else { return }
+        var one: UInt64 = 1
+        _ = write(wakeUp, &one, 8)
+    }
+
+    private func drainInbox() {
+        let messages = inbox.withLock { inbox in
+            guard !inbox.isEmpty else { return [Message]() }
+            let messages = inbox
+            inbox = []
+            return messages
+        }
+        for message in messages {
+            switch message {
+            case .job(let job): jobs.append(job)
+            case .closure(let body): body()
+            }
+        }
+        runJobs()
+    }
+
+    /// Runs what is ready, and what that makes ready.
+    private func runJobs() {
+        while !jobs.isEmpty {
+            swap(&jobs, &spareJobs)
+            for job in spareJobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
+            spareJobs.removeAll(keepingCapacity: true)
+        }
+    }
+}

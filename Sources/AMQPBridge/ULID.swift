@@ -1,0 +1,45 @@
+internal import Glibc
+
+/// Makes identifiers that sort by time: 48 bits of milliseconds and 80 random bits, in Crockford's base 32
+/// (github.com/ulid/spec). Within a millisecond the random part counts up.
+public struct ULIDGenerator {
+    private var milliseconds: UInt64 = 0
+    private var high: UInt16 = 0
+    private var low: UInt64 = 0
+
+    public init() {}
+
+    /// A fresh identifier: 26 characters.
+    public mutating func next() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return next(milliseconds: UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000)
+    }
+
+    mutating func next(milliseconds now: UInt64) -> String {
+        if now > milliseconds {
+            milliseconds = now
+            high = .random(in: 0...UInt16.max)
+            low = .random(in: 0...UInt64.max)
+        } else {
+            low &+= 1
+            if low == 0 { high &+= 1 }
+        }
+        return text
+    }
+
+    private static let alphabet: StaticString = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+    private var text: String {
+        let top = (milliseconds & 0xFFFF_FFFF_FFFF) << 16 | UInt64(high)
+        return String(unsafeUninitializedCapacity: 26) { buffer in
+            var (top, bottom) = (top, low)
+            for index in stride(from: 25, through: 0, by: -1) {
+                buffer[index] = Self.alphabet.utf8Start[Int(bottom & 31)]
+                bottom = bottom >> 5 | (top & 31) << 59
+                top >>= 5
+            }
+            return 26
+        }
+    }
+}

@@ -1,0 +1,103 @@
+internal import JSON
+
+/// socket.io-amqp0, version 5.0.2 and later (observed: 7.0.2 with socket.io 4.8.3).
+///
+/// A direct exchange; every server has one queue bound with `broadcast` and one per room (a socket's id is a room).
+/// The routing key is the room, the body the packet and whom to leave out. Flags are not on this wire.
+public struct AMQP0: WireFormat {
+    public static let name = "amqp0"
+
+    /// How several rooms are addressed.
+    public enum Union: String, Sendable, CaseIterable {
+        /// One message per room, each leaving out the rooms before it: every socket receives the event once.
+        case exclude
+        /// One message with a `CC` header, as the adapter itself sends it: a socket in two of the rooms receives it twice.
+        case cc
+    }
+
+    /// The adapter's `exchangeName`; `{namespace}` in it stands for the emit's namespace.
+    public let exchange: String
+    /// The namespaces that the servers serve. All namespaces of one exchange share its queues, so an emit would reach any
+    /// of them: more than one needs `{namespace}` in ``exchange``.
+    public let namespaces: [String]
+    public let union: Union
+    private let hasPlaceholder: Bool
+
+    public let knowsRecipients = true
+
+    public init(exchange: String = "socket.io", namespaces: [String] = ["/"], union: Union = .exclude) {
+        self.exchange = exchange
+        self.namespaces = namespaces
+        self.union = union
+        hasPlaceholder = exchange.contains(Self.placeholder)
+    }
+
+    /// Stands for the emit's namespace in the name of the exchange.
+    public static let placeholder = "{namespace}"
+    private static let everyone = "broadcast"
+
+    public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
+        guard namespaces.contains(emit.namespace) else {
+            throw NotExpressible(
+                CommandField("namespace"),
+                "socket.io-amqp0 servers share one exchange among all namespaces, so only configured ones can be emitted to: "
+                    + namespaces.joined(separator: ", "))
+        }
+        if let index = emit.rooms.firstIndex(of: Self.everyone) {
+            throw NotExpressible(
+                CommandField("rooms", index: index),
+                "a room named 'broadcast' would reach every client of a socket.io-amqp0 server")
+        }
+        if emit.isBinary {
+            throw NotExpressible(
+                CommandField("binary"),
+                "clients of socket.io-amqp0 servers would receive a JSON object instead of bytes")
+        }
+        let exchange = try exchange(for: emit.namespace)
+        let rooms = emit.rooms.withoutDuplicates
+        let except = (emit.except + emit.exceptSockets).withoutDuplicates
+        let packet = Self.packet(emit)
+        switch (rooms.count, union) {
+        case (0, _):
+            return [Publication(exchange: exchange, routingKey: Self.everyone, body: Self.body(packet, except: except))]
+        case (1, _), (_, .cc):
+            let body = Self.body(packet, except: except)
+            return [Publication(exchange: exchange, routingKey: rooms[0], carbonCopies: Array(rooms[1...]), body: body)]
+        case (_, .exclude):
+            return rooms.indices.map { index in
+                let body = Self.body(packet, except: except + rooms[..<index])
+                return Publication(exchange: exchange, routingKey: rooms[index], body: body)
+            }
+        }
+    }
+
+    private func exchange(for namespace: String) throws(NotExpressible) -> String {
+        guard hasPlaceholder else { return exchange }
+        let name = exchange.replacingPlaceholder(Self.placeholder, with: namespace)
+        guard name.utf8.count <= Publication.maximumNameBytes else {
+            throw NotExpressible(CommandField("namespace"), "the name of its exchange would exceed 255 bytes")
+        }
+        return name
+    }
+
+    /// `"packet":{"type":2,"data":[event,…arguments]}`; 2 is EVENT in Socket.IO's protocol, revision 5.
+    private static func packet(_ emit: Emit) -> [UInt8] {
+        var json: [UInt8] = []
+        json.reserveCapacity(emit.arguments.bytes.count + emit.event.utf8.count + 128)
+        json.append(json: "{\"packet\":{\"type\":2,\"data\":[")
+        json.append(jsonString: emit.event)
+        if !emit.arguments.isEmpty {
+            json.append(json: ",")
+            json.append(json: emit.arguments)
+        }
+        json.append(json: "]},\"except\":")
+        return json
+    }
+
+    private static func body(_ packet: [UInt8], except: [String]) -> [UInt8] {
+        var json = packet
+        json.append(jsonStrings: except)
+        json.append(json: "}")
+        return json
+    }
+}

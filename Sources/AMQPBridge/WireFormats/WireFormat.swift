@@ -1,0 +1,25 @@
+/// How a family of Socket.IO servers expects a command to stand on the broker.
+///
+/// A wire format is one type in one file with a fixture file of its own, and one line in ``WireFormats/all``.
+public protocol WireFormat: Sendable {
+    /// The name in the configuration.
+    static var name: String { get }
+
+    /// Whether "the broker gave it to a queue" means that a server wanted it. A fanout only knows that a queue exists.
+    var knowsRecipients: Bool { get }
+
+    /// The messages that carry out an emit, in order. Either all of them are published or none.
+    ///
+    /// - Parameter emit: an emit without ``Emit/faults(limits:)``.
+    /// - Throws: ``NotExpressible`` when servers of this format could not do what was asked.
+    func publications(for emit: Emit) throws(NotExpressible) -> [Publication]
+}
+
+/// A command that is valid but that servers of the configured wire format cannot carry out.
+public struct NotExpressible: Error, Sendable, Equatable {
+    public let fault: CommandFault
+
+    init(_ field: CommandField, _ detail: String) {
+        fault = CommandFault(field, detail)
+    }
+}

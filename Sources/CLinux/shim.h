@@ -1,0 +1,25 @@
+#pragma once
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+// prctl is variadic, which Swift cannot call.
+static inline void gateway_name_current_thread(const char *name) {
+    prctl(PR_SET_NAME, name);
+}
+
+// EFD_… are enumerators of one type and eventfd takes another.
+static inline int gateway_eventfd(void) {
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// sched_getaffinity hides behind _GNU_SOURCE, which a module cannot set for headers of another one.
+static inline int gateway_available_cores(void) {
+    unsigned long mask[128];
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    int cores = 0;
+    for (long i = 0; i < bytes / (long)sizeof mask[0]; i++) cores += __builtin_popcountl(mask[i]);
+    return cores > 0 ? cores : 1;
+}

@@ -1,0 +1,51 @@
+internal import CLinux
+
+/// Every setting by the name of its environment variable. Defaults are text, read like any other source.
+enum Setting: String, CaseIterable, Sendable {
+    case httpAddress = "GATEWAY_HTTP_ADDRESS"
+    case amqpURL = "GATEWAY_AMQP_URL"
+    case wireFormat = "GATEWAY_WIRE_FORMAT"
+    case apiKey = "GATEWAY_API_KEY"
+    case loops = "GATEWAY_LOOPS"
+    case amqp0Exchange = "GATEWAY_AMQP0_EXCHANGE"
+    case amqp0Namespaces = "GATEWAY_AMQP0_NAMESPACES"
+    case amqp0Union = "GATEWAY_AMQP0_UNION"
+    case pythonSocketIOExchange = "GATEWAY_PYTHON_SOCKETIO_EXCHANGE"
+    case pythonSocketIOExpiration = "GATEWAY_PYTHON_SOCKETIO_EXPIRATION"
+    case confirmTimeout = "GATEWAY_CONFIRM_TIMEOUT"
+    case amqpHeartbeat = "GATEWAY_AMQP_HEARTBEAT"
+    case maxBodyBytes = "GATEWAY_MAX_BODY_BYTES"
+    case maxNames = "GATEWAY_MAX_NAMES"
+    case shutdownTimeout = "GATEWAY_SHUTDOWN_TIMEOUT"
+    case logFormat = "GATEWAY_LOG_FORMAT"
+    case logLevel = "GATEWAY_LOG_LEVEL"
+    case allowAnonymous = "GATEWAY_ALLOW_ANONYMOUS"
+    case reusePort = "GATEWAY_REUSE_PORT"
+
+    /// The default, as it could be written.
+    var defaultText: String {
+        switch self {
+        case .httpAddress: "127.0.0.1:8080"
+        case .amqpURL: "amqp://guest:guest@127.0.0.1:5672/"
+        case .wireFormat: "amqp0"
+        case .apiKey: ""
+        case .loops: String(Self.cores)
+        case .amqp0Exchange: "socket.io"
+        case .amqp0Namespaces: "/"
+        case .amqp0Union: "exclude"
+        case .pythonSocketIOExchange: "socketio"
+        case .pythonSocketIOExpiration: "60s"
+        case .confirmTimeout: "5s"
+        case .amqpHeartbeat: "10s"
+        case .maxBodyBytes: "1114112"
+        case .maxNames: "100"
+        case .shutdownTimeout: "10s"
+        case .logFormat: "text"
+        case .logLevel: "info"
+        case .allowAnonymous, .reusePort: "false"
+        }
+    }
+
+    /// The cores that this process may use: a container may have fewer than the machine.
+    private static var cores: Int { Int(gateway_available_cores()) }
+}

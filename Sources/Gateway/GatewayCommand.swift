@@ -1,0 +1,13 @@
+internal import ArgumentParser
+
+/// `socketio-gateway`
+struct GatewayCommand: ParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "socketio-gateway",
+        abstract: "Lets any program be a Socket.IO emitter, over HTTP.",
+        version: version,
+        subcommands: [ServeCommand.self],
+        defaultSubcommand: nil)
+}

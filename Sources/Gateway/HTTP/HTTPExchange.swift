@@ -1,0 +1,28 @@
+internal import Routes
+
+/// One request on one connection, from its head to the end of its answer.
+///
+/// `@unchecked Sendable`: touched on its event loop only, by libmicrohttpd's callbacks and by the task that answers.
+final class HTTPExchange: @unchecked Sendable {
+    enum State {
+        /// The head was accepted and the body is coming.
+        case receiving(AdmittedRequest)
+        /// The answer is certain; what is left of the body is thrown away.
+        case discarding(Response)
+        /// The handler is at work and the connection suspended.
+        case handling
+        /// The handler is done.
+        case answered(Response)
+        case sent
+    }
+
+    let connection: OpaquePointer
+    var state: State
+    var body: [UInt8] = []
+    var discardedBytes = 0
+
+    init(connection: OpaquePointer, state: State) {
+        self.connection = connection
+        self.state = state
+    }
+}

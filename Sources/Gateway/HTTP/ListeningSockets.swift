@@ -1,0 +1,104 @@
+internal import Glibc
+
+/// Where to listen: `host:port`, `[v6]:port` or `:port` for every address.
+struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
+    let host: String
+    let port: UInt16
+
+    init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        self.host = String(host)
+        self.port = port
+    }
+
+    init(host: String, port: UInt16) {
+        self.host = host
+        self.port = port
+    }
+
+    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// One listening socket per event loop, all on one address: the kernel spreads connections over them.
+struct ListeningSockets {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let descriptors: [Int32]
+    /// The address with the port that the system chose, if it was to choose.
+    let address: ListenAddress
+    let isLoopback: Bool
+
+    /// Binds and listens.
+    ///
+    /// - Parameter sharesPort: whether another process may serve the same port at the same time (`SO_REUSEPORT`).
+    init(_ wanted: ListenAddress, count: Int, sharesPort: Bool) throws(Failure) {
+        let resolved = try Self.resolve(wanted)
+        isLoopback = resolved.isLoopback
+        var address = resolved.storage
+        // SO_REUSEPORT would let us share the port of another gateway without a word.
+        if !sharesPort, wanted.port != 0 { close(try Self.bound(&address, wanted, reusePort: false)) }
+        var descriptors: [Int32] = []
+        var port = wanted.port
+        for _ in 0..<count {
+            let descriptor = try Self.bound(&address, wanted, reusePort: true)
+            guard listen(descriptor, SOMAXCONN) == 0 else { throw Self.failure("cannot listen on", wanted) }
+            descriptors.append(descriptor)
+            port = Self.port(of: descriptor)
+            address.setPort(port)
+        }
+        self.descriptors = descriptors
+        self.address = ListenAddress(host: wanted.host.isEmpty ? "0.0.0.0" : wanted.host, port: port)
+    }
+
+    private static func bound(_ address: inout SocketAddress, _ wanted: ListenAddress, reusePort: Bool) throws(Failure)
+        -> Int32
+    {
+        let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw failure("cannot make a socket for", wanted) }
+        var yes: Int32 = 1
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        // Without it a restart would have to wait for old connections' TIME_WAIT.
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, size)
+        if reusePort { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, size) }
+        guard address.withPointer({ bind(descriptor, $0, $1) }) == 0 else {
+            let error = failure("cannot listen on", wanted)
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    private static func failure(_ what: String, _ address: ListenAddress) -> Failure {
+        Failure(description: "\(what) \(address): \(String(cString: strerror(errno)))")
+    }
+
+    private static func port(of descriptor: Int32) -> UInt16 {
+        var address = SocketAddress()
+        return address.fill { getsockname(descriptor, $0, $1) } == 0 ? address.port : 0
+    }
+
+    private static func resolve(_ wanted: ListenAddress) throws(Failure) -> (storage: SocketAddress, isLoopback: Bool) {
+        var hints = addrinfo()
+        hints.ai_flags = AI_PASSIVE
+        hints.ai_family = wanted.host.isEmpty ? AF_INET : AF_UNSPEC
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(wanted.host.isEmpty ? nil : wanted.host, String(wanted.port), &hints, &list)
+        guard code == 0, let first = list else {
+            throw Failure(description: "cannot listen on \(wanted): \(String(cString: gai_strerror(code)))")
+        }
+        defer { freeaddrinfo(list) }
+        let address = SocketAddress(copying: first.pointee.ai_addr, count: first.pointee.ai_addrlen)
+        return (address, address.isLoopback)
+    }
+}

@@ -1,0 +1,66 @@
+internal import AMQPBridge
+internal import Logging
+internal import Routes
+internal import Synchronization
+
+/// All that one event loop has: an HTTP daemon, a router, a broker connection. Shares nothing with its siblings.
+final class LoopServer: Sendable {
+    struct CannotServe: Error, CustomStringConvertible {
+        let description = "libmicrohttpd could not be started"
+    }
+
+    let loop: EventLoop
+    let link: BrokerLink
+    let router: Router
+    let daemon: HTTPDaemon
+    private let thread = Mutex<SystemThread?>(nil)
+
+    init(
+        index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, logger: Logger,
+        services: (any EmitService) -> RouteServices
+    ) throws(CannotServe) {
+        loop = EventLoop()
+        var logger = logger
+        logger[metadataKey: "loop"] = "\(index)"
+        var broker = configuration.broker
+        broker.connectionName = "socketio-gateway loop \(index)"
+        link = BrokerLink(broker, loop: loop, logger: logger)
+        let emitter = Emitter(wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits)
+        router = Router(services: services(emitter), access: access, limits: configuration.requestLimits)
+        guard
+            let daemon = HTTPDaemon(listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits)
+        else { throw CannotServe() }
+        self.daemon = daemon
+        // The broker first: its confirms become answers in the same turn.
+        loop.add(link)
+        loop.add(daemon)
+    }
+
+    func start(index: Int) {
+        thread.withLock { $0 = SystemThread(name: "loop-\(index)") { [loop] in loop.run() } }
+    }
+
+    var isIdle: Bool { daemon.inFlight.load(ordering: .relaxed) == 0 }
+
+    /// Takes no new connections.
+    func drain() {
+        loop.execute { self.daemon.drain() }
+    }
+
+    /// Closes the broker connection, which settles what is left, and then everything else. Returns when it is done.
+    ///
+    /// - Returns: whether every request was answered.
+    func stop() -> Bool {
+        let isClean = Atomic<Bool>(false)
+        loop.execute { self.link.close() }
+        // A turn later, so that the handlers whose emits were just settled have answered.
+        loop.execute { [loop] in
+            loop.execute {
+                isClean.store(self.daemon.stop(), ordering: .relaxed)
+                loop.stop()
+            }
+        }
+        thread.withLock { $0 }?.join()
+        return isClean.load(ordering: .relaxed)
+    }
+}

@@ -1,0 +1,107 @@
+internal import CJansson
+
+/// One value of a ``JSONDocument``: what it is, and where in the text it stands.
+public struct JSONValue {
+    public enum Kind: String, Sendable {
+        case object, array, string, number, boolean, null
+    }
+
+    fileprivate let document: JSONDocument
+    /// Borrowed: the document holds the tree as long as any value of it lives.
+    fileprivate let node: OpaquePointer
+    /// The value's own bytes in the document, without white space around it.
+    public let span: Range<Int>
+
+    init(document: JSONDocument, node: UnsafeMutablePointer<json_t>, span: Range<Int>) {
+        self.document = document
+        self.node = OpaquePointer(node)
+        self.span = span
+    }
+
+    private var pointer: UnsafeMutablePointer<json_t> { UnsafeMutablePointer(node) }
+
+    public var kind: Kind {
+        switch pointer.pointee.type {
+        case JSON_OBJECT: .object
+        case JSON_ARRAY: .array
+        case JSON_STRING: .string
+        case JSON_INTEGER, JSON_REAL: .number
+        case JSON_TRUE, JSON_FALSE: .boolean
+        default: .null
+        }
+    }
+
+    public var string: String? {
+        guard kind == .string, let start = json_string_value(pointer) else { return nil }
+        let count = json_string_length(pointer)
+        return start.withMemoryRebound(to: UInt8.self, capacity: count) {
+            String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
+        }
+    }
+
+    public var boolean: Bool? {
+        switch pointer.pointee.type {
+        case JSON_TRUE: true
+        case JSON_FALSE: false
+        default: nil
+        }
+    }
+
+    /// The number, if it is a whole one (`5000` and `5000.0` alike, as in JSON Schema) that fits.
+    public var integer: Int? {
+        switch pointer.pointee.type {
+        case JSON_INTEGER: Int(json_integer_value(pointer))
+        case JSON_REAL: Int(exactly: json_real_value(pointer))
+        default: nil
+        }
+    }
+
+    /// The number of an array's elements or an object's members; 0 for anything else.
+    public var count: Int {
+        switch kind {
+        case .array: json_array_size(pointer)
+        case .object: json_object_size(pointer)
+        default: 0
+        }
+    }
+
+    /// The value as it was written.
+    public var text: JSONText { JSONText(verbatim: document.bytes[span]) }
+
+    /// What stands between an array's brackets, as it was written; `nil` for anything but an array.
+    public var elementsText: JSONText? {
+        guard kind == .array else { return nil }
+        guard count > 0 else { return .empty }
+        return JSONText(verbatim: document.bytes[(span.lowerBound + 1)..<(span.upperBound - 1)])
+    }
+
+    /// The elements of an array, in order; none for anything else.
+    public func elements() -> [JSONValue] {
+        guard kind == .array else { return [] }
+        var scanner = JSONScanner(document.bytes, at: span.lowerBound + 1)
+        return (0..<count).map { index in
+            let span = scanner.nextElement()
+            // json_array_get borrows and returns NULL only for an index out of range (jansson manual).
+            return JSONValue(document: document, node: json_array_get(pointer, index)!, span: span)
+        }
+    }
+
+    /// Calls `body` with each member of an object in the order of the text; none for anything else.
+    ///
+    /// jansson iterates in the order of insertion, which is the order of the text, and refuses repeated keys:
+    /// so its nth member is the nth of the text, whatever escapes the key was written with.
+    public func forEachMember<E: Error>(_ body: (_ key: String, _ value: JSONValue) throws(E) -> Void) throws(E) {
+        guard kind == .object else { return }
+        var scanner = JSONScanner(document.bytes, at: span.lowerBound + 1)
+        var iterator = json_object_iter(pointer)
+        while let current = iterator {
+            let span = scanner.nextMember()
+            let count = json_object_iter_key_len(current)
+            let key = json_object_iter_key(current)!.withMemoryRebound(to: UInt8.self, capacity: count) {
+                String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
+            }
+            try body(key, JSONValue(document: document, node: json_object_iter_value(current)!, span: span))
+            iterator = json_object_iter_next(pointer, current)
+        }
+    }
+}

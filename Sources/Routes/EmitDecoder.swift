@@ -1,0 +1,123 @@
+internal import AMQPBridge
+internal import JSON
+
+/// Reads an emit out of a request body. Types and unknown fields are checked here, meanings by the bridge.
+struct EmitDecoder {
+    private var event: String?
+    private var emit = Emit(event: "")
+    private var confirmation = Confirmation.broker
+    private var hasArgs = false
+    private var hasData = false
+    private var wantsAcknowledgement = false
+    private var places: [Problem.Place] = []
+
+    /// More than these are not listed: a caller fixes them one by one anyway.
+    private static let mostPlaces = 20
+
+    static func decode(_ body: [UInt8]) throws(Problem) -> (Emit, Confirmation) {
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument(parsing: body)
+        } catch {
+            throw Problem(error)
+        }
+        guard document.root.kind == .object else {
+            throw Problem(.invalidRequest, "the body is not an object", places: [.init("", "must be an object")])
+        }
+        var decoder = EmitDecoder()
+        document.root.forEachMember { key, value in decoder.read(key, value) }
+        return try decoder.finish()
+    }
+
+    private mutating func read(_ key: String, _ value: JSONValue) {
+        switch key {
+        case "namespace": read(value, key, \.string, "a string") { $0.emit.namespace = $1 }
+        case "event": read(value, key, \.string, "a string") { $0.event = $1 }
+        case "args":
+            read(value, key, \.elementsText, "an array") { $0.emit.arguments = $1 }
+            hasArgs = true
+        case "data":
+            emit.arguments = value.text
+            hasData = true
+        case "rooms":
+            emit.rooms = names(value, key)
+            if value.kind == .array, value.count == 0 {
+                fail("/rooms", "an empty list reaches nobody; leave it out to reach everyone")
+            }
+        case "except": emit.except = names(value, key)
+        case "exceptSockets": emit.exceptSockets = names(value, key)
+        // Flags are on neither of the wires there are; they are checked all the same.
+        case "volatile", "compress": read(value, key, \.boolean, "a boolean") { _, _ in }
+        case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
+        case "confirm":
+            read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.confirmation = $1 }
+        case "ack":
+            if value.kind != .object { fail("/ack", "must be an object") }
+            wantsAcknowledgement = true
+        default: fail("/" + Self.pointerToken(key), "no such field")
+        }
+    }
+
+    private mutating func finish() throws(Problem) -> (Emit, Confirmation) {
+        if hasArgs, hasData { fail("/data", "is short for one argument: not together with args") }
+        if let event {
+            emit.event = event
+        } else if !places.contains(where: { $0.pointer == "/event" }) {
+            fail("/event", "is required")
+        }
+        guard places.isEmpty else { throw Problem(.invalidRequest, "the emit is not valid", places: places) }
+        if wantsAcknowledgement {
+            throw Problem(
+                .notImplemented, "acknowledgements are not supported yet", places: [.init("/ack", "not supported yet")])
+        }
+        return (emit, confirmation)
+    }
+
+    private mutating func read<Value>(
+        _ value: JSONValue, _ key: String, _ convert: (JSONValue) -> Value?, _ expected: String,
+        _ store: (inout EmitDecoder, Value) -> Void
+    ) {
+        if let converted = convert(value) { store(&self, converted) } else { fail("/\(key)", "must be \(expected)") }
+    }
+
+    private mutating func names(_ value: JSONValue, _ key: String) -> [String] {
+        guard value.kind == .array else {
+            fail("/\(key)", "must be an array of strings")
+            return []
+        }
+        var names: [String] = []
+        for (index, element) in value.elements().enumerated() {
+            if let name = element.string { names.append(name) } else { fail("/\(key)/\(index)", "must be a string") }
+        }
+        return names
+    }
+
+    private mutating func fail(_ pointer: String, _ detail: String) {
+        if places.count < Self.mostPlaces { places.append(.init(pointer, detail)) }
+    }
+
+    /// A key as a JSON Pointer's token (RFC 6901, section 3), shortened if it is absurdly long.
+    private static func pointerToken(_ key: String) -> String {
+        String(key.prefix(64)).flatMap { character in
+            switch character {
+            case "~": "~0"
+            case "/": "~1"
+            default: String(character)
+            }
+        }.reduce(into: "") { $0.append($1) }
+    }
+}
+
+extension JSONValue {
+    fileprivate var confirmation: Confirmation? { string.flatMap { Confirmation(rawValue: $0) } }
+}
+
+extension Problem {
+    init(_ error: JSONError) {
+        switch error.kind {
+        case .invalid: self.init(.invalidJSON, error.detail)
+        case .duplicateKey: self.init(.duplicateKey, error.detail)
+        case .tooDeep: self.init(.tooDeep, error.detail)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+internal import AMQPBridge
+
+extension Problem {
+    /// What an emit's caller learns of its failure: the one place where the bridge's errors become HTTP.
+    init(_ error: EmitError) {
+        switch error {
+        case .invalid(let faults):
+            self.init(.invalidRequest, "the emit is not valid", places: faults.map(Place.init))
+        case .notExpressible(let fault):
+            self.init(.notExpressible, fault.detail, places: [Place(fault)])
+        case .notPublished(let error):
+            self.init(error)
+        }
+    }
+
+    private init(_ error: PublishError) {
+        switch error {
+        case .brokerUnavailable:
+            self.init(.brokerUnavailable, "there is no connection to RabbitMQ; nothing was published")
+        case .brokerBlocked(let reason): self.init(.brokerBlocked, "RabbitMQ has raised an alarm: \(reason)")
+        case .brokerRefused(let exchange, let reason):
+            self.init(.brokerRefused, "RabbitMQ refused to publish to the exchange '\(exchange)': \(reason)")
+        case .brokerNack: self.init(.brokerNack, "RabbitMQ answered with basic.nack")
+        case .overloaded: self.init(.overloaded, "too much is waiting for RabbitMQ; nothing was published")
+        case .tooLarge(let bytes, let limit):
+            self.init(
+                .payloadTooLarge,
+                "with one message for each room this would be \(bytes) bytes for RabbitMQ; at most \(limit) are allowed"
+            )
+        case .unknown(let outcome): self.init(.confirmTimeout, outcome.detail)
+        }
+    }
+}
+
+extension UnknownOutcome {
+    fileprivate var detail: String {
+        switch self {
+        case .confirmTimedOut: "RabbitMQ has not confirmed in time"
+        case .connectionLost: "the connection to RabbitMQ was lost before it confirmed"
+        case .channelClosed: "RabbitMQ closed the channel before it confirmed"
+        case .partial: "only some of the messages of this emit were confirmed"
+        }
+    }
+}
+
+extension Problem.Place {
+    fileprivate init(_ fault: CommandFault) {
+        let index = fault.field.index.map { "/\($0)" } ?? ""
+        self.init("/\(fault.field.name)\(index)", fault.detail)
+    }
+}

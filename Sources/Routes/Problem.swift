@@ -1,0 +1,135 @@
+internal import JSON
+
+/// An error as its caller sees it: RFC 9457, `application/problem+json`.
+public struct Problem: Error, Sendable, Equatable {
+    /// One place in the request, by JSON Pointer (RFC 6901).
+    public struct Place: Sendable, Equatable {
+        public let pointer: String
+        public let detail: String
+
+        public init(_ pointer: String, _ detail: String) {
+            self.pointer = pointer
+            self.detail = detail
+        }
+    }
+
+    public var code: Code
+    public var detail: String
+    public var places: [Place] = []
+    /// The methods of the path, for 405.
+    public var allow: String?
+
+    public init(_ code: Code, _ detail: String, places: [Place] = []) {
+        self.code = code
+        self.detail = detail
+        self.places = places
+    }
+
+    public enum Code: String, Sendable, CaseIterable {
+        case malformedHTTP = "malformed_http"
+        case invalidJSON = "invalid_json"
+        case duplicateKey = "duplicate_key"
+        case tooDeep = "too_deep"
+        case ambiguousCredentials = "ambiguous_credentials"
+        case unauthorized = "unauthorized"
+        case hostNotAllowed = "host_not_allowed"
+        case originNotAllowed = "origin_not_allowed"
+        case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
+        case payloadTooLarge = "payload_too_large"
+        case unsupportedMediaType = "unsupported_media_type"
+        case invalidRequest = "invalid_request"
+        case notExpressible = "not_expressible"
+        case notImplemented = "not_implemented"
+        case brokerUnavailable = "broker_unavailable"
+        case brokerBlocked = "broker_blocked"
+        case brokerRefused = "broker_refused"
+        case brokerNack = "broker_nack"
+        case overloaded = "overloaded"
+        case shuttingDown = "shutting_down"
+        case confirmTimeout = "confirm_timeout"
+    }
+}
+
+extension Problem.Code {
+    /// The one table from codes to HTTP.
+    private var meaning: (status: Int, title: String, retryable: Bool) {
+        switch self {
+        case .malformedHTTP: (400, "Malformed or ambiguous HTTP", false)
+        case .invalidJSON: (400, "Not valid JSON", false)
+        case .duplicateKey: (400, "An object has the same key twice", false)
+        case .tooDeep: (400, "JSON nested too deep", false)
+        case .ambiguousCredentials: (400, "More than one credential", false)
+        case .unauthorized: (401, "A valid API key is needed", false)
+        case .hostNotAllowed: (403, "Host not allowed", false)
+        case .originNotAllowed: (403, "Origin not allowed", false)
+        case .notFound: (404, "No such resource", false)
+        case .methodNotAllowed: (405, "Method not allowed", false)
+        case .payloadTooLarge: (413, "Body too large", false)
+        case .unsupportedMediaType: (415, "Unsupported media type", false)
+        case .invalidRequest: (422, "Invalid request", false)
+        case .notExpressible: (422, "The configured servers cannot do this", false)
+        case .notImplemented: (501, "Not implemented", false)
+        case .brokerUnavailable: (503, "No connection to the broker", true)
+        case .brokerBlocked: (503, "The broker takes no messages", true)
+        case .brokerRefused: (503, "The broker refused", false)
+        case .brokerNack: (503, "The broker did not accept the message", true)
+        case .overloaded: (503, "Too much is waiting already", true)
+        case .shuttingDown: (503, "Shutting down", true)
+        // Trying again may deliver twice.
+        case .confirmTimeout: (504, "The outcome is unknown", false)
+        }
+    }
+
+    public var status: Int { meaning.status }
+    public var title: String { meaning.title }
+    /// Whether the same request can succeed later, and cannot have had an effect yet.
+    public var isRetryable: Bool { meaning.retryable }
+}
+
+extension Problem {
+    /// The problem document, for the request of this id.
+    func response(requestID: String) -> Response {
+        var json: [UInt8] = []
+        json.append(json: "{\"type\":")
+        json.append(jsonString: "urn:socketio-gateway:problem:" + code.rawValue)
+        json.append(json: ",\"title\":")
+        json.append(jsonString: code.title)
+        json.append(json: ",\"status\":")
+        json.append(contentsOf: String(code.status).utf8)
+        json.append(json: ",\"detail\":")
+        json.append(jsonString: detail)
+        json.append(json: ",\"code\":")
+        json.append(jsonString: code.rawValue)
+        json.append(json: ",\"requestId\":")
+        json.append(jsonString: requestID)
+        json.append(json: code.isRetryable ? ",\"retryable\":true" : ",\"retryable\":false")
+        if code == .confirmTimeout { json.append(json: ",\"outcome\":\"unknown\"") }
+        if !places.isEmpty { appendPlaces(to: &json) }
+        json.append(json: "}\n")
+        var response = Response(status: code.status, contentType: "application/problem+json", body: json)
+        response.fields = fields
+        return response
+    }
+
+    private func appendPlaces(to json: inout [UInt8]) {
+        json.append(json: ",\"errors\":[")
+        for (index, place) in places.enumerated() {
+            json.append(json: index == 0 ? "{\"pointer\":" : ",{\"pointer\":")
+            json.append(jsonString: place.pointer)
+            json.append(json: ",\"detail\":")
+            json.append(jsonString: place.detail)
+            json.append(json: "}")
+        }
+        json.append(json: "]")
+    }
+
+    private var fields: [(name: StaticString, value: String)] {
+        switch code.status {
+        case 401: [("WWW-Authenticate", "Bearer realm=\"socketio-gateway\"")]
+        case 405: [("Allow", allow ?? "")]
+        case 503: [("Retry-After", "1")]
+        default: []
+        }
+    }
+}

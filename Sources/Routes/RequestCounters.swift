@@ -1,0 +1,53 @@
+internal import AMQPBridge
+
+/// How many requests were answered, by route, method and status. Written on one event loop, read from anywhere.
+///
+/// Labels come from the route table, known methods and known statuses only: no caller can make a new one.
+public final class RequestCounters: Sendable {
+    public struct Sample: Sendable, Equatable {
+        public let route: String
+        public let method: String
+        public let status: Int
+        public let count: UInt64
+    }
+
+    /// Requests for a path that is no route's.
+    static let unknownRoute = "other"
+    private static let statuses = [200, 202, 204] + Set(Problem.Code.allCases.map(\.status)).sorted()
+
+    private final class Cell: Sendable {
+        let counter = Counter()
+    }
+
+    private let paths: [String]
+    private let cells: [Cell]
+
+    init(routes: [Route]) {
+        paths = Set(routes.map(\.path)).sorted() + [Self.unknownRoute]
+        cells = (0..<paths.count * HTTPMethod.allCases.count * Self.statuses.count).map { _ in Cell() }
+    }
+
+    /// The number of a path, for ``count(path:method:status:)``; of one that is no route's, that of ``unknownRoute``.
+    func index(of path: String) -> Int {
+        paths.dropLast().firstIndex(of: path) ?? paths.count - 1
+    }
+
+    func count(path: Int, method: HTTPMethod, status: Int) {
+        guard let method = HTTPMethod.allCases.firstIndex(of: method), let status = Self.statuses.firstIndex(of: status)
+        else { return }
+        cells[(path * HTTPMethod.allCases.count + method) * Self.statuses.count + status].counter.add(1)
+    }
+
+    /// All that is not zero.
+    public var samples: [Sample] {
+        cells.indices.compactMap { index in
+            let count = cells[index].counter.value
+            guard count > 0 else { return nil }
+            let (rest, status) = index.quotientAndRemainder(dividingBy: Self.statuses.count)
+            let (path, method) = rest.quotientAndRemainder(dividingBy: HTTPMethod.allCases.count)
+            return Sample(
+                route: paths[path], method: HTTPMethod.allCases[method].rawValue, status: Self.statuses[status],
+                count: count)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// A request's method, as far as routes tell them apart.
+public enum HTTPMethod: String, Sendable, CaseIterable {
+    case get = "GET"
+    case head = "HEAD"
+    case post = "POST"
+    case put = "PUT"
+    case patch = "PATCH"
+    case delete = "DELETE"
+    case options = "OPTIONS"
+    /// Any other; no route takes it.
+    case other = "other"
+}
+
+/// What a request says before its body.
+public struct RequestHead: Sendable {
+    public var method: HTTPMethod
+    /// The path as it was sent: percent escapes are not decoded.
+    public var path: String
+    /// HTTP/1.0 knows no `Host` and no chunked bodies.
+    public var isHTTP10: Bool
+    public var fields: HeaderFields
+
+    public init(method: HTTPMethod, path: String, isHTTP10: Bool = false, fields: HeaderFields = HeaderFields()) {
+        self.method = method
+        self.path = path
+        self.isHTTP10 = isHTTP10
+        self.fields = fields
+    }
+
+    public var isChunked: Bool { fields[.transferEncoding] != nil }
+    public var contentLength: Int? { fields[.contentLength].flatMap { Int($0) } }
+    public var announcesBody: Bool { isChunked || (contentLength ?? 0) > 0 }
+}
+
+extension RequestHead {
+    /// What makes two parties read different requests out of the same bytes; libmicrohttpd lets all of it through
+    /// (observed, 0.9.75). RFC 9112, sections 3.2, 6.1 and 6.3.
+    var ambiguity: String? {
+        if let name = fields.repeated { return "the header \(name.rawValue) comes twice" }
+        if isChunked, fields[.contentLength] != nil { return "both Content-Length and Transfer-Encoding" }
+        if let coding = fields[.transferEncoding] {
+            if coding.lowercased() != "chunked" { return "a transfer coding other than chunked" }
+            if isHTTP10 { return "Transfer-Encoding in HTTP/1.0" }
+        }
+        if let length = fields[.contentLength], length.isEmpty || !length.utf8.allSatisfy({ (48...57).contains($0) }) {
+            return "a Content-Length that is not a number"
+        }
+        if fields[.host] == nil, !isHTTP10 { return "no Host header" }
+        return nil
+    }
+}

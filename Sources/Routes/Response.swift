@@ -1,0 +1,24 @@
+internal import JSON
+
+/// An answer, complete.
+public struct Response: Sendable {
+    public var status: Int
+    public var contentType: StaticString?
+    public var fields: [(name: StaticString, value: String)] = []
+    public var body: [UInt8]
+
+    public init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
+
+    /// An answer in JSON, written by `write`.
+    public static func json(_ status: Int = 200, _ write: (inout [UInt8]) -> Void) -> Response {
+        var body: [UInt8] = []
+        body.reserveCapacity(96)
+        write(&body)
+        body.append(json: "\n")
+        return Response(status: status, contentType: "application/json", body: body)
+    }
+}
