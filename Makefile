@@ -1,0 +1,35 @@
+binary := .build/release/socketio-gateway
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test unit e2e lint clean
+
+help: ## This list
+	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
+
+setup: ## Install what building, testing and the demo need
+	@scripts/setup.sh build run browser
+
+build: ## Build the gateway
+	@scripts/setup.sh build
+	@swift build --quiet -c release --static-swift-stdlib --product socketio-gateway
+
+demo: build ## Run everything on this machine and send an event through it
+	@scripts/setup.sh run
+	@exec .venv/bin/python demo/run.py $(binary)
+
+test: unit e2e ## Run all tests
+
+unit: ## Run the unit tests
+	@scripts/setup.sh build
+	@swift build --quiet --build-tests
+	@swift test --quiet --skip-build
+
+e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
+	@scripts/setup.sh run browser
+	@.venv/bin/python -m pytest Tests/EndToEnd -q
+
+lint: ## Check the format of the sources
+	@swift format lint --strict --recursive Sources Tests Package.swift
+
+clean: ## Remove what was built (not what setup installed)
+	@rm -rf .build

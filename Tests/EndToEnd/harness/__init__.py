@@ -1,0 +1,27 @@
+"""Everything that the tests need around the gateway: see the module of each name."""
+
+from .amqp0 import Amqp0Servers
+from .browser import BrowserPage
+from .gateway import Gateway, assert_problem, binary
+from .raw_http import RawConversation, converse, stream_chunks
+from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
+from .socketio_client import SocketIOClient
+from .socketio_server import SocketIOServer
+from .witness import Witness
+
+__all__ = [
+    "Amqp0Servers",
+    "BrowserPage",
+    "Gateway",
+    "REPOSITORY",
+    "PrivateRabbitMQ",
+    "RawConversation",
+    "SocketIOClient",
+    "SocketIOServer",
+    "Witness",
+    "assert_problem",
+    "binary",
+    "converse",
+    "die_with_parent",
+    "stream_chunks",
+]

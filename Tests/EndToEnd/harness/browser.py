@@ -1,0 +1,105 @@
+"""A page in headless Chromium, over its debugging protocol."""
+
+import base64
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import websocket
+
+from .rabbitmq import die_with_parent
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",  # containers allow no sandbox in theirs; only our own page is opened
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--remote-debugging-port=0",
+    "--window-size=1000,900",
+]
+
+
+class BrowserPage:
+    """Opens `url`; `directory` is for the browser's profile."""
+
+    def __init__(self, url, directory):
+        self._socket = None
+        self._process = subprocess.Popen(
+            [shutil.which("chromium") or "chromium", *FLAGS, f"--user-data-dir={directory}", url],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,
+        )
+        try:
+            port = self._debugging_port(Path(directory) / "DevToolsActivePort")
+            self._socket = websocket.create_connection(self._page_address(port), timeout=20, suppress_origin=True)
+        except BaseException:
+            self.close()
+            raise
+        self._calls = 0
+
+    def evaluate(self, expression):
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]
+        return result.get("value")
+
+    def wait_for(self, expression, timeout=20):
+        deadline = time.monotonic() + timeout
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < deadline, f"{expression}: not on the page\n{self.evaluate('document.body.innerText')}"
+            time.sleep(0.1)
+        return value
+
+    def screenshot(self):
+        """PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot")["data"])
+
+    def call(self, method, **parameters):
+        self._calls += 1
+        self._socket.send(json.dumps({"id": self._calls, "method": method, "params": parameters}))
+        while (message := json.loads(self._socket.recv())).get("id") != self._calls:
+            pass
+        return message["result"]
+
+    def close(self):
+        if self._socket is not None:
+            self._socket.close()
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _debugging_port(self, file, timeout=30):
+        deadline = time.monotonic() + timeout
+        while not (file.exists() and file.read_text().strip()):
+            assert self._process.poll() is None, "Chromium did not start"
+            assert time.monotonic() < deadline, "Chromium did not start in time"
+            time.sleep(0.05)
+        return int(file.read_text().splitlines()[0])
+
+    @staticmethod
+    def _page_address(port, timeout=10):
+        deadline = time.monotonic() + timeout
+        while True:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=5) as response:
+                pages = [target for target in json.load(response) if target["type"] == "page"]
+            if pages:
+                return pages[0]["webSocketDebuggerUrl"]
+            assert time.monotonic() < deadline, "Chromium has no page"
+            time.sleep(0.05)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,177 @@
+"""The gateway as its users run it: a process, configured by flags and environment, spoken to over HTTP."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+
+from .rabbitmq import REPOSITORY, die_with_parent
+
+JSON = "application/json"
+
+
+@dataclass
+class Response:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+def binary():
+    return os.environ.get("SOCKETIO_GATEWAY") or str(REPOSITORY / ".build" / "release" / "socketio-gateway")
+
+
+class Gateway:
+    """`start` returns when it is ready. Keyword arguments become its environment: `api_key="k"` is GATEWAY_API_KEY=k."""
+
+    def __init__(self, amqp_url, *flags, wire_format="python-socketio", http_address="127.0.0.1:0", **settings):
+        self._flags = flags
+        self._settings = {
+            "amqp_url": amqp_url,
+            "wire_format": wire_format,
+            "http_address": http_address,
+            "log_format": "json",
+            **settings,
+        }
+        self._process = None
+        self._reader = None
+        self.stderr = []
+        self.address = None  # (host, port), once it listens
+
+    def launch(self):
+        """Starts the process, waiting for nothing."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
+        environment.update({f"GATEWAY_{k.upper()}": str(v) for k, v in self._settings.items()})
+        self._process = subprocess.Popen(
+            [binary(), "serve", *self._flags],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            preexec_fn=die_with_parent,
+        )
+        self._reader = threading.Thread(target=lambda: self.stderr.extend(iter(self._process.stderr.readline, "")))
+        self._reader.start()
+        return self
+
+    def start(self, ready=True, timeout=15):
+        self.launch()
+        deadline = time.monotonic() + timeout
+        self.wait_until(lambda: self._find_address(), deadline, "listen")
+        if ready:
+            self.wait_until_ready(deadline - time.monotonic())
+        return self
+
+    def wait_until_ready(self, timeout=15):
+        self.wait_until(lambda: self.get("/readyz").status == 200, time.monotonic() + timeout, "become ready")
+
+    def wait_until(self, is_true, deadline, what):
+        while not is_true():
+            ended = self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                self.kill()
+                reason = f"ended with status {self._process.returncode}" if ended else "did not in time"
+                raise AssertionError(f"the gateway should {what}: it {reason}\n{''.join(self.stderr)}")
+            time.sleep(0.02)
+
+    def wait_for_exit(self, timeout=10):
+        """Its exit code."""
+        try:
+            return self._process.wait(timeout)
+        finally:
+            self.kill()
+
+    def stop(self, how=signal.SIGTERM):
+        """Ends it as an operator would, and asserts that it ended cleanly."""
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        code = self.wait_for_exit()
+        assert code == 0, f"exit code {code} after {signal.Signals(how).name}\n{''.join(self.stderr)}"
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def log(self):
+        """The log lines so far, parsed; lines that are not JSON are left out."""
+        return [line for line in map(_parsed, list(self.stderr)) if isinstance(line, dict)]
+
+    def request(self, method, path, body=None, headers=None, timeout=15):
+        connection = http.client.HTTPConnection(*self.address, timeout=timeout)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Response(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, headers=headers)
+
+    def post(self, body, headers=None, path="/v1/emit"):
+        """`body` as it is, if it is bytes or text; otherwise as JSON."""
+        if not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        if isinstance(body, str):
+            body = body.encode()
+        return self.request("POST", path, body, {"Content-Type": JSON, **(headers or {})})
+
+    def emit(self, **fields):
+        """An emit that must succeed; what the gateway answered. `except_=` stands for `except`."""
+        if "except_" in fields:
+            fields["except"] = fields.pop("except_")
+        response = self.post(fields)
+        assert response.status in (200, 202), (response.status, response.body)
+        return response.json
+
+    def _find_address(self):
+        for line in self.log():
+            if line.get("message") == "listening":
+                host, port = line["address"].rsplit(":", 1)
+                self.address = (host, int(port))
+                return True
+        return False
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+
+
+def assert_problem(response, status, code=None, pointer=None):
+    """Asserts that the response is a problem document with this status, code and (among others) pointer."""
+    assert response.status == status, (response.status, response.body)
+    assert response.headers["Content-Type"].split(";")[0] == "application/problem+json"
+    problem = response.json
+    assert problem["status"] == status
+    assert problem["type"] and problem["title"] and problem["detail"]
+    assert problem["requestId"] == response.headers["X-Request-Id"]
+    assert isinstance(problem["retryable"], bool)
+    if code is not None:
+        assert problem["code"] == code, problem
+    if pointer is not None:
+        assert pointer in [error["pointer"] for error in problem["errors"]], problem
+        assert all(error["detail"] for error in problem["errors"])
+    return problem
+
+
+def _parsed(line):
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

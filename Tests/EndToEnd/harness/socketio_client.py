@@ -1,0 +1,44 @@
+"""A real Socket.IO client which writes down what it receives."""
+
+import queue
+
+import socketio
+
+
+class SocketIOClient:
+    """Connects at once, in these rooms."""
+
+    def __init__(self, url, rooms=(), namespace="/"):
+        self._namespace = namespace
+        self._received = queue.Queue()
+        self._client = socketio.Client(reconnection=False, handle_sigint=False)
+        self._client.on("*", lambda event, *args: self._received.put((event, *args)), namespace=namespace)
+        self._client.connect(url, auth={"rooms": list(rooms)}, namespaces=[namespace], wait_timeout=10)
+
+    @property
+    def sid(self):
+        return self._client.get_sid(self._namespace)
+
+    def next(self, timeout=5):
+        """The next event, as a tuple (event, arg, …)."""
+        try:
+            return self._received.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError(f"no event within {timeout} s") from None
+
+    def until(self, marker, timeout=5):
+        """All events before the one with this name, which is left out."""
+        events = []
+        while (event := self.next(timeout))[0] != marker:
+            events.append(event)
+        return events
+
+    def assert_silence(self, seconds=0.5):
+        """For when no marker can be sent; `until` says more, and sooner."""
+        try:
+            raise AssertionError(f"unexpected: {self._received.get(timeout=seconds)}")
+        except queue.Empty:
+            pass
+
+    def close(self):
+        self._client.disconnect()

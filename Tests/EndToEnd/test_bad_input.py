@@ -1,0 +1,285 @@
+"""Every bad request gets its own problem, and nothing of it is published."""
+
+import json
+
+import pytest
+
+from harness import Gateway, Witness, assert_problem, converse, stream_chunks
+
+KEY = {"X-API-Key": "the right key"}
+GIBIBYTE = 1024**3
+MEBIBYTE = 1024**2
+
+
+@pytest.fixture(scope="module")
+def gateway(broker, exchange, witness):
+    with Gateway(broker.url, python_socketio_exchange=exchange, api_key=KEY["X-API-Key"]) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def witness(broker, exchange):
+    with Witness(broker.url, exchange, "fanout") as witness:
+        yield witness
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_published(gateway, witness):
+    """Around every test: only the good emit after it reaches the broker."""
+    witness.waiting()  # what an earlier test may have left
+    yield
+    assert gateway.post({"event": "good"}, KEY).status == 200
+    assert [message.json["event"] for message in witness.take()] == ["good"]
+
+
+def nested(depth):
+    return "[" * depth + "]" * depth
+
+
+# What is not JSON, or not JSON that can be read in one way only.
+UNREADABLE = {
+    "nothing": (b"", "invalid_json"),
+    "blanks": (b"  \n", "invalid_json"),
+    "cut off": (b'{"event": "x"', "invalid_json"),
+    "cut off in a string": (b'{"event": "x', "invalid_json"),
+    "single quotes": (b"{'event': 'x'}", "invalid_json"),
+    "a trailing comma": (b'{"event": "x",}', "invalid_json"),
+    "something after the end": (b'{"event": "x"} {"event": "y"}', "invalid_json"),
+    "not a number": (b'{"event": "x", "data": NaN}', "invalid_json"),
+    "a leading zero": (b'{"event": "x", "data": 01}', "invalid_json"),
+    "bytes that are not UTF-8": (b'{"event": "\xff\xfe"}', "invalid_json"),
+    "an overlong NUL": (b'{"event": "\xc0\x80"}', "invalid_json"),
+    "half a surrogate pair": (rb'{"event": "\ud83d"}', "invalid_json"),
+    "a control character": (b'{"event": "a\x01b"}', "invalid_json"),
+    "a form": (b"event=x", "invalid_json"),
+    "a NUL in a key": (rb'{"event": "x", "data": {"a\u0000b": 1}}', "invalid_json"),
+    "a NUL in a field's name": (rb'{"event": "x", "room\u0000s": ["a"]}', "invalid_json"),
+    "a field twice": (b'{"event": "x", "event": "y"}', "duplicate_key"),
+    "a field twice, once escaped": (rb'{"event": "x", "\u0065vent": "y"}', "duplicate_key"),
+    "a key in the data twice": (b'{"event": "x", "data": [{"a": 1, "a": 1}]}', "duplicate_key"),
+    "nesting beyond 64": (b'{"event": "x", "data": %s}' % nested(64).encode(), "too_deep"),
+    "nesting without end": (b'{"event": "x", "data": ' + b"[" * 500_000, "too_deep"),
+}
+
+
+@pytest.mark.parametrize("body, code", UNREADABLE.values(), ids=UNREADABLE)
+def test_unreadable_json_is_400(gateway, body, code):
+    problem = assert_problem(gateway.post(body, KEY), 400, code)
+    assert problem["retryable"] is False
+
+
+EVENT = {"event": "x"}
+HUNDRED = [f"room{number}" for number in range(100)]
+
+# What is JSON, and not an emit: the body, and where the fault is (None: at one of several places).
+INVALID = {
+    "an array": ([], ""),
+    "a string": ("x", ""),
+    "null": (None, ""),
+    "no event": ({}, "/event"),
+    "an empty event": ({"event": ""}, "/event"),
+    "an event that is a number": ({"event": 5}, "/event"),
+    "an event that is null": ({"event": None}, "/event"),
+    **{
+        f"the reserved event {name}": ({"event": name}, "/event")
+        for name in ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
+    },
+    "args that are an object": ({**EVENT, "args": {}}, "/args"),
+    "args that are null": ({**EVENT, "args": None}, "/args"),
+    "both args and data": ({**EVENT, "args": [1], "data": 1}, None),
+    "both, though null and empty": ({**EVENT, "args": [], "data": None}, None),
+    "rooms that are a string": ({**EVENT, "rooms": "room1"}, "/rooms"),
+    "rooms that are null": ({**EVENT, "rooms": None}, "/rooms"),
+    "no rooms at all": ({**EVENT, "rooms": []}, "/rooms"),
+    "an empty room name": ({**EVENT, "rooms": ["a", ""]}, "/rooms/1"),
+    "a room that is a number": ({**EVENT, "rooms": [1]}, "/rooms/0"),
+    "a room that is null": ({**EVENT, "rooms": ["a", None]}, "/rooms/1"),
+    "exceptions that are a string": ({**EVENT, "except": "room1"}, "/except"),
+    "excluded sockets that are an object": ({**EVENT, "exceptSockets": {}}, "/exceptSockets"),
+    "an excluded socket that is a number": ({**EVENT, "exceptSockets": ["a", 5]}, "/exceptSockets/1"),
+    "an excluded socket without a name": ({**EVENT, "exceptSockets": [""]}, "/exceptSockets/0"),
+    "a namespace that is a number": ({**EVENT, "namespace": 1}, "/namespace"),
+    "a namespace without a slash": ({**EVENT, "namespace": "chat"}, "/namespace"),
+    "an empty namespace": ({**EVENT, "namespace": ""}, "/namespace"),
+    "a namespace with a hash": ({**EVENT, "namespace": "/a#b"}, "/namespace"),
+    "volatile that is a string": ({**EVENT, "volatile": "true"}, "/volatile"),
+    "compress that is a number": ({**EVENT, "compress": 1}, "/compress"),
+    "binary that is null": ({**EVENT, "binary": None}, "/binary"),
+    "an unknown confirm": ({**EVENT, "confirm": "later"}, "/confirm"),
+    "a confirm that is a boolean": ({**EVENT, "confirm": False}, "/confirm"),
+    "a misspelt room": ({**EVENT, "room": "a"}, "/room"),
+    "a field in other letters": ({**EVENT, "Rooms": ["a"]}, "/Rooms"),
+    "a field whose name must be escaped": ({**EVENT, "a/b~c": 1}, "/a~1b~0c"),
+    "a room of 256 bytes": ({**EVENT, "rooms": ["x" * 256]}, "/rooms/0"),
+    "a room of 128 characters and 256 bytes": ({**EVENT, "rooms": ["a", "ü" * 128]}, "/rooms/1"),
+    "an excluded socket of 256 bytes": ({**EVENT, "exceptSockets": ["x" * 256]}, "/exceptSockets/0"),
+    "more than 100 rooms": ({**EVENT, "rooms": [*HUNDRED, "one more"]}, None),
+    "more than 100 names together": ({**EVENT, "rooms": HUNDRED, "exceptSockets": ["one more"]}, None),
+}
+
+
+@pytest.mark.parametrize("body, pointer", INVALID.values(), ids=INVALID)
+def test_an_invalid_emit_is_422_and_says_where(gateway, body, pointer):
+    problem = assert_problem(gateway.post(body, KEY), 422, "invalid_request", pointer)
+    assert problem["errors"]
+    assert problem["retryable"] is False
+
+
+def test_all_faults_are_named_at_once(gateway):
+    problem = assert_problem(gateway.post({"event": "", "rooms": [], "room": "a"}, KEY), 422, "invalid_request")
+    assert {"/room", "/rooms"} <= {error["pointer"] for error in problem["errors"]}
+
+
+NOT_YET = {
+    "acknowledgements": ({**EVENT, "ack": {"mode": "all"}}, {}),
+    "binary arguments": ({**EVENT, "binary": True}, {}),
+    "idempotency keys": (EVENT, {"Idempotency-Key": "k"}),
+}
+
+
+@pytest.mark.parametrize("body, headers", NOT_YET.values(), ids=NOT_YET)
+def test_what_is_not_served_yet_is_501(gateway, body, headers):
+    assert_problem(gateway.post(body, {**KEY, **headers}), 501, "not_implemented")
+
+
+MEDIA = {
+    "text": {"Content-Type": "text/plain"},
+    "a form": {"Content-Type": "application/x-www-form-urlencoded"},
+    "JSON by another name": {"Content-Type": "text/json"},
+    "something that begins alike": {"Content-Type": "application/json-patch+json"},
+    "an empty type": {"Content-Type": ""},
+    "another charset": {"Content-Type": "application/json; charset=iso-8859-1"},
+    "two charsets": {"Content-Type": "application/json; charset=utf-8; charset=utf-16"},
+    "another parameter": {"Content-Type": "application/json; version=1"},
+    "gzip": {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    "no type": {},
+}
+
+
+@pytest.mark.parametrize("headers", MEDIA.values(), ids=MEDIA)
+def test_what_is_not_said_to_be_plain_json_is_415(gateway, headers):
+    response = gateway.request("POST", "/v1/emit", json.dumps(EVENT).encode(), {**KEY, **headers})
+    assert_problem(response, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/emit/", "//v1/emit", "/V1/emit", "/v1/emits", "/v1/../v1/emit"])
+def test_an_unknown_path_is_404(gateway, path):
+    assert_problem(gateway.post(EVENT, KEY, path=path), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "path, methods, allowed",
+    [
+        ("/v1/emit", ["GET", "PUT", "PATCH", "DELETE", "BREW"], {"POST", "OPTIONS"}),
+        ("/livez", ["POST", "PUT", "DELETE"], {"GET", "HEAD", "OPTIONS"}),
+        ("/metrics", ["POST"], {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_a_wrong_method_is_405_and_says_which_are_right(gateway, path, methods, allowed):
+    for method in methods:
+        response = gateway.request(method, path, headers=KEY)
+        assert_problem(response, 405, "method_not_allowed")
+        assert allowed_methods(response) == allowed
+    options = gateway.request("OPTIONS", path, headers=KEY)
+    assert options.status == 204
+    assert allowed_methods(options) == allowed
+
+
+def test_head_of_a_path_without_get_is_405_and_has_no_body(gateway):
+    response = gateway.request("HEAD", "/v1/emit", headers=KEY)
+    assert response.status == 405
+    assert response.body == b""
+    assert allowed_methods(response) == {"POST", "OPTIONS"}
+
+
+def allowed_methods(response):
+    return {method.strip() for method in response.headers["Allow"].split(",")}
+
+
+def test_options_of_an_unknown_path_is_404(gateway):
+    assert_problem(gateway.request("OPTIONS", "/v1/emits", headers=KEY), 404, "not_found")
+
+
+def test_two_credentials_are_400_even_if_both_are_right(gateway):
+    headers = {**KEY, "Authorization": f"Bearer {KEY['X-API-Key']}"}
+    assert_problem(gateway.post(EVENT, headers), 400, "ambiguous_credentials")
+
+
+WRONG = {
+    "none": {},
+    "another": {"X-API-Key": "the wrong key"},
+    "an empty one": {"X-API-Key": ""},
+    "a part of it": {"X-API-Key": KEY["X-API-Key"][:-1]},
+    "it and more": {"X-API-Key": KEY["X-API-Key"] + "s"},
+    "another bearer": {"Authorization": "Bearer the wrong key"},
+    "another scheme": {"Authorization": f"Basic {KEY['X-API-Key']}"},
+    "no scheme": {"Authorization": KEY["X-API-Key"]},
+}
+
+
+@pytest.mark.parametrize("headers", WRONG.values(), ids=WRONG)
+def test_a_wrong_key_is_401_and_says_how_to_authenticate(gateway, headers):
+    response = gateway.post(EVENT, headers)
+    assert_problem(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def head(*lines):
+    fixed = "POST /v1/emit HTTP/1.1", "Host: localhost", f"X-API-Key: {KEY['X-API-Key']}", "Content-Type: application/json"
+    return "\r\n".join([*fixed, *lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize("length", [2 * MEBIBYTE, GIBIBYTE], ids=["2 MiB", "1 GiB"])
+@pytest.mark.parametrize("more", [[], ["Expect: 100-continue"]], ids=["", "after asking"])
+def test_a_body_that_says_it_is_too_large_is_413_before_it_is_sent(gateway, length, more):
+    conversation = converse(gateway.address, head(f"Content-Length: {length}", *more), expect=1, timeout=3)
+    assert conversation.statuses == [413]
+    assert b'"payload_too_large"' in conversation.data
+
+
+def test_a_length_beyond_all_numbers_is_413(gateway):
+    """Of this one libmicrohttpd answers itself, without a problem document."""
+    conversation = converse(gateway.address, head(f"Content-Length: {10**30}"), expect=1, timeout=3)
+    assert conversation.statuses == [413]
+
+
+def test_a_chunked_body_that_becomes_too_large_is_cut_off_early(gateway):
+    start = head("Transfer-Encoding: chunked")
+    conversation = stream_chunks(gateway.address, start, b" " * 16384, limit=64 * MEBIBYTE)
+    assert conversation.sent < 8 * MEBIBYTE
+    assert conversation.statuses == [413] or (conversation.closed and not conversation.data)
+
+
+def test_a_gateway_may_take_smaller_bodies(broker, exchange):
+    with Gateway(broker.url, python_socketio_exchange=exchange, max_body_bytes=2000) as small:
+        assert_problem(small.post({"event": "x", "data": "x" * 2000}), 413, "payload_too_large")
+
+
+class TestWhatIsGoodAlthoughItLooksBad:
+    @pytest.fixture(autouse=True)
+    def nothing_is_published(self):
+        """Here something is."""
+
+    GOOD = {
+        "nesting of 64": '{"event": "x", "data": %s}' % nested(63),
+        "100 names, and some of them twice": json.dumps({**EVENT, "rooms": HUNDRED + HUNDRED, "exceptSockets": ["room0"]}),
+        "a room of 255 bytes": json.dumps({**EVENT, "rooms": ["x" * 255]}),
+        "data that is null": '{"event": "x", "data": null}',
+        "exceptions that are empty": '{"event": "x", "except": [], "exceptSockets": []}',
+        "white space all over": ' \r\n\t{ "event" :\n"x" , "args" : [ ] }\n',
+        "a NUL in a string": r'{"event": "x", "data": "\u0000"}',
+        "an escaped field": r'{"\u0065vent": "x"}',
+        "an event named like a field": '{"event": "rooms"}',
+    }
+
+    @pytest.mark.parametrize("body", GOOD.values(), ids=GOOD)
+    def test_it_is_emitted(self, gateway, witness, body):
+        assert gateway.post(body, KEY).status == 200
+        witness.take(1)
+
+    @pytest.mark.parametrize(
+        "media", ["application/json;charset=utf-8", "application/json; charset=UTF-8", "Application/JSON"]
+    )
+    def test_media_types_are_compared_as_they_should_be(self, gateway, witness, media):
+        assert gateway.post(EVENT, {**KEY, "Content-Type": media}).status == 200
+        witness.take(1)

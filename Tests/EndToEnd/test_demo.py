@@ -1,0 +1,150 @@
+"""The demo, as somebody who tries it sees it."""
+
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from harness import REPOSITORY, BrowserPage, binary, die_with_parent
+
+RUN = [sys.executable, str(REPOSITORY / "demo" / "run.py")]
+
+
+class Demo:
+    """A running demo; `lines` is what it has printed."""
+
+    def __init__(self, *arguments):
+        self.lines = []
+        self._process = subprocess.Popen(
+            [*RUN, binary(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+
+    def read_until(self, text):
+        for line in self._process.stdout:
+            self.lines.append(line)
+            if text in line:
+                return line
+        raise AssertionError(f"{text!r} was not printed:\n{''.join(self.lines)}")
+
+    def find(self, pattern):
+        return re.search(pattern, "".join(self.lines), re.MULTILINE)[1]
+
+    def end(self, how):
+        """The exit code."""
+        self._process.send_signal(how)
+        self.lines += self._process.stdout
+        return self._process.wait(timeout=30)
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def demo():
+    with contextlib.closing(Demo()) as demo:
+        demo.read_until("Ctrl-C")
+        yield demo
+
+
+def emit(gateway, **fields):
+    request = urllib.request.Request(
+        f"{gateway}/v1/emit", json.dumps(fields).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 200
+
+
+def port_of(url):
+    return int(url.rsplit(":", 1)[1])
+
+
+def listens(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
+
+
+def test_an_event_goes_through_all_of_it(demo):
+    assert demo.find(r"^client +received (order\.paid \{\"id\": 42\})$")
+    assert '"status"' in demo.find(r"^(\{.*\})$")
+
+
+def test_it_prints_a_curl_line_that_works(demo):
+    line = demo.find(r"^  (curl .*)$")
+    subprocess.run(line, shell=True, check=True, stdout=subprocess.DEVNULL, timeout=10)
+    assert '{"id": 43}' in demo.read_until("received")
+
+
+def test_the_page_shows_an_event_posted_after_it_was_loaded(demo, tmp_path):
+    gateway, server = demo.find(r"^gateway +(\S+)"), demo.find(r"^server +(\S+)")
+    with BrowserPage(server, tmp_path) as page:
+        page.wait_for("document.querySelector('#status')?.textContent === 'connected'")
+        assert page.evaluate("document.querySelectorAll('#events li').length") == 0
+        emit(gateway, event="news", args=["<b>fresh</b>", {"id": 7}], rooms=["orders"])
+        page.wait_for("document.querySelectorAll('#events li').length === 1")
+        shown = page.evaluate("document.querySelector('#events li').innerText")
+        assert "news" in shown
+        assert "<b>fresh</b>" in shown
+        assert '"id": 7' in shown
+        assert re.search(r"\d\d:\d\d:\d\d", shown)
+        assert gateway in page.evaluate("document.querySelector('#curl').textContent")
+
+
+def test_the_page_joins_the_rooms_of_its_address(demo, tmp_path):
+    gateway, server = demo.find(r"^gateway +(\S+)"), demo.find(r"^server +(\S+)")
+    with BrowserPage(f"{server}/?room=stock", tmp_path) as page:
+        page.wait_for("document.querySelector('#status')?.textContent === 'connected'")
+        emit(gateway, event="not-for-you", rooms=["orders"])
+        emit(gateway, event="for-you", rooms=["stock"])
+        page.wait_for("document.querySelectorAll('#events li').length > 0")
+        assert page.evaluate("[...document.querySelectorAll('#events strong')].map((e) => e.textContent)") == ["for-you"]
+
+
+def test_ctrl_c_ends_all_of_it(demo):
+    ports = [port_of(demo.find(rf"^{name} +(\S+)")) for name in ("gateway", "server")]
+    assert all(listens(port) for port in ports)
+    assert demo.end(signal.SIGINT) == 0, "".join(demo.lines)
+    assert not any(listens(port) for port in ports)
+    assert "Traceback" not in "".join(demo.lines)
+
+
+def test_once_ends_by_itself_and_finds_other_ports(request):
+    with contextlib.suppress(OSError):  # if 8080 is taken already, so much the better
+        request.addfinalizer(socket.create_server(("127.0.0.1", 8080)).close)
+    result = subprocess.run(
+        [*RUN, binary(), "--once"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert "8080 is taken" in result.stdout
+    assert 'received order.paid {"id": 42}' in result.stdout
+
+
+def test_sigterm_while_it_starts_ends_all_of_it():
+    with contextlib.closing(Demo()) as demo:
+        demo.read_until("RabbitMQ starts")
+        assert demo.end(signal.SIGTERM) == 0, "".join(demo.lines)
+        assert "Traceback" not in "".join(demo.lines)
+
+
+def test_a_gateway_that_ends_is_reported_with_its_log(tmp_path):
+    broken = tmp_path / "gateway"
+    broken.write_text("#!/bin/sh\necho 'no such luck'\nexit 3\n")
+    broken.chmod(0o755)
+    result = subprocess.run([*RUN, str(broken)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr == "demo: gateway ended (status 3):\nno such luck\n"

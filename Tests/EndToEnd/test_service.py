@@ -1,0 +1,180 @@
+"""What operators see: health, metrics, the contract, request ids, start and end."""
+
+import re
+import signal
+import socket
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from harness import REPOSITORY, Gateway, assert_problem
+
+SERVICE_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.yaml"]
+
+
+@pytest.fixture(scope="module")
+def gateway(broker, exchange):
+    with Gateway(broker.url, python_socketio_exchange=exchange) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def contract():
+    return yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
+
+
+def assert_valid(contract, schema, instance):
+    root = {"$ref": f"#/components/schemas/{schema}", "components": contract["components"]}
+    Draft202012Validator(root).validate(instance)
+
+
+def test_it_is_alive(gateway):
+    response = gateway.get("/livez")
+    assert (response.status, response.json) == (200, {"status": "alive"})
+
+
+def test_it_is_ready(gateway):
+    response = gateway.get("/readyz")
+    assert (response.status, response.json) == (200, {"status": "ready"})
+
+
+SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(\{([a-zA-Z_]\w*="(\\.|[^"\\])*",?)*\})? (NaN|[+-]?Inf|[-+\d.eE]+)$')
+
+
+def samples(gateway):
+    response = gateway.get("/metrics")
+    assert response.status == 200
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    text = response.body.decode()
+    assert text.endswith("\n")
+    found = {}
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        assert SAMPLE.match(line), line
+        series, _, value = line.rpartition(" ")
+        assert series not in found, line
+        found[series] = float(value)
+    return found
+
+
+def test_metrics_are_prometheus_text_and_count_emits(gateway):
+    before = samples(gateway)
+    for _ in range(7):
+        gateway.emit(event="hello")
+    after = samples(gateway)
+    assert [name for name in after if after[name] - before.get(name, 0) == 7]
+
+
+def test_every_metric_says_its_type(gateway):
+    text = gateway.get("/metrics").body.decode()
+    typed = set(re.findall(r"^# TYPE (\S+) (?:counter|gauge|histogram|summary|untyped)$", text, re.MULTILINE))
+    for series in samples(gateway):
+        name = series.split("{")[0]
+        assert name in typed or re.sub(r"_(bucket|sum|count)$", "", name) in typed, name
+
+
+def test_it_serves_its_contract(gateway):
+    response = gateway.get("/openapi.yaml")
+    assert response.status == 200
+    assert response.headers["Content-Type"].startswith("application/yaml")
+    assert response.body == (REPOSITORY / "openapi.yaml").read_bytes()
+
+
+def test_every_path_of_the_contract_is_served_with_its_methods(gateway, contract):
+    for path, operations in contract["paths"].items():
+        response = gateway.request("OPTIONS", path)
+        assert response.status == 204, path
+        documented = {method.upper() for method in operations if method != "parameters"}
+        assert {method.strip() for method in response.headers["Allow"].split(",")} == documented | {"OPTIONS"}, path
+
+
+def test_answers_are_those_of_the_contract(gateway, contract):
+    assert_valid(contract, "EmitConfirmed", gateway.post({"event": "hello"}).json)
+    assert_valid(contract, "EmitAccepted", gateway.post({"event": "hello", "confirm": "none"}).json)
+    assert_valid(contract, "Liveness", gateway.get("/livez").json)
+    assert_valid(contract, "Readiness", gateway.get("/readyz").json)
+
+
+def test_problems_are_those_of_the_contract(gateway, contract):
+    responses = [
+        gateway.post(b"{"),
+        gateway.post({"event": "hello", "room": "a"}),
+        gateway.post({"event": "hello", "except": ["a"]}),
+        gateway.post({"event": "hello", "ack": {}}),
+        gateway.post({"event": "hello"}, {"Content-Type": "text/plain"}),
+        gateway.post({"event": "hello"}, {"Origin": "http://example.com"}),
+        gateway.get("/nothing"),
+        gateway.get("/v1/emit"),
+    ]
+    assert [response.status for response in responses] == [400, 422, 422, 501, 415, 403, 404, 405]
+    for response in responses:
+        assert_valid(contract, "Problem", assert_problem(response, response.status))
+
+
+@pytest.mark.parametrize("path", SERVICE_PATHS)
+def test_head_is_get_without_the_body(gateway, path):
+    get, head = gateway.get(path), gateway.request("HEAD", path)
+    assert head.status == get.status == 200
+    assert head.body == b""
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    if path != "/metrics":  # whose length changes
+        assert head.headers["Content-Length"] == get.headers["Content-Length"] == str(len(get.body))
+
+
+@pytest.mark.parametrize("request_id", ["a", "Checkout.7f3a_B-2", "x" * 64])
+def test_a_good_request_id_is_taken(gateway, request_id):
+    headers = {"X-Request-Id": request_id}
+    assert gateway.get("/livez", headers).headers["X-Request-Id"] == request_id
+    assert gateway.post({"event": "hello"}, headers).headers["X-Request-Id"] == request_id
+    problem = assert_problem(gateway.post(b"{", headers), 400)
+    assert problem["requestId"] == request_id
+
+
+@pytest.mark.parametrize("request_id", ["", "a b", "x" * 65, "a/b", "ü".encode().decode("latin-1"), 'a"b'])
+def test_another_request_id_is_replaced(gateway, request_id):
+    made = gateway.get("/livez", {"X-Request-Id": request_id}).headers["X-Request-Id"]
+    assert made != request_id
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", made)
+
+
+def test_every_request_without_an_id_gets_its_own(gateway):
+    assert len({gateway.get("/livez").headers["X-Request-Id"] for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_when_it_is_told_to(broker, exchange, how):
+    gateway = Gateway(broker.url, python_socketio_exchange=exchange).start()
+    gateway.emit(event="hello")
+    gateway.stop(how)
+    with pytest.raises(ConnectionRefusedError):
+        gateway.get("/livez")
+
+
+def test_idle_connections_do_not_keep_it_from_ending(broker, exchange):
+    gateway = Gateway(broker.url, python_socketio_exchange=exchange).start()
+    with socket.create_connection(gateway.address), socket.create_connection(gateway.address) as half:
+        half.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n")
+        gateway.stop()
+
+
+def test_a_port_that_is_taken_is_an_error(broker, gateway):
+    second = Gateway(broker.url, http_address=f"127.0.0.1:{gateway.address[1]}").launch()
+    assert second.wait_for_exit() != 0
+    assert str(gateway.address[1]) in "".join(second.stderr)
+
+
+@pytest.mark.parametrize(
+    "settings, named",
+    [
+        ({"wire_format": "carrier-pigeon"}, "GATEWAY_WIRE_FORMAT"),
+        ({"http_address": "nonsense"}, "GATEWAY_HTTP_ADDRESS"),
+        ({"amqp_url": "http://localhost"}, "GATEWAY_AMQP_URL"),
+        ({"log_format": "xml"}, "GATEWAY_LOG_FORMAT"),
+    ],
+)
+def test_a_wrong_setting_is_an_error_that_names_it(settings, named):
+    gateway = Gateway(**{"amqp_url": "amqp://127.0.0.1:1", **settings}).launch()
+    assert gateway.wait_for_exit() != 0
+    assert named in "".join(gateway.stderr)

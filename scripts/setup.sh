@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Installs what this repository needs, by group; says and does nothing when it is there already.
+#
+#   scripts/setup.sh build      C libraries for the Swift build
+#   scripts/setup.sh run        RabbitMQ (as files only: no system broker), .venv, .cache/socket.io.min.js
+#   scripts/setup.sh browser    Chromium, for the test of the demo page
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+nicegui=3.18.0 # its wheel carries the Socket.IO browser client, on a registry that Python users already reach
+
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# apt_install PACKAGE…: those of them that are missing.
+apt_install() {
+    local missing=() package log
+    for package in "$@"; do installed "$package" || missing+=("$package"); done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || fail "please install ${missing[*]} (no apt-get here to do it)"
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || fail "installing ${missing[*]} needs root or sudo"
+
+    echo "setup: installing ${missing[*]}"
+    log=$(mktemp)
+    if ! { apt_get update && apt_get install --yes --no-install-recommends "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+        fail "apt could not install ${missing[*]}: $(grep -m1 -E '^(E:|sudo:)' "$log" || echo "see $log")"
+    fi
+    rm -f "$log"
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet -o DPkg::Lock::Timeout=120 "$@"
+}
+
+# RabbitMQ's packages start and enable a broker for the whole machine. The tests and the demo start private ones,
+# so a machine that had none must have none afterwards: nothing is started during the installation, and what it
+# enabled is disabled again. A machine that had one keeps it as it was.
+install_rabbitmq() {
+    installed rabbitmq-server && return
+    newcomers=(rabbitmq-server.service)
+    installed erlang-base || newcomers+=(epmd.service epmd.socket)
+    trap leave_no_service EXIT
+    forbid_service_starts
+    apt_install rabbitmq-server
+    leave_no_service
+    trap - EXIT
+}
+
+policy=/usr/sbin/policy-rc.d
+saved_policy=$policy.before-socketio-gateway
+
+forbid_service_starts() {
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || return 0 # apt_install says so
+    local answer=0
+    if [ -e $policy ]; then
+        $policy rabbitmq-server start >/dev/null 2>&1 </dev/null || answer=$?
+        [ $answer != 101 ] || return 0
+        as_root mv $policy $saved_policy
+    fi
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod 755 $policy
+    policy_is_ours=yes
+}
+
+leave_no_service() {
+    if [ "${policy_is_ours:-}" ]; then
+        if [ -e $saved_policy ]; then as_root mv $saved_policy $policy; else as_root rm -f $policy; fi
+        policy_is_ours=
+    fi
+    local unit
+    for unit in "${newcomers[@]}"; do
+        if [ -e "/lib/systemd/system/$unit" ] && command -v systemctl >/dev/null; then
+            as_root systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
+        fi
+    done
+    if [ -e /etc/init.d/rabbitmq-server ]; then as_root update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true; fi
+}
+
+install_venv() {
+    local wanted browser_client=.cache/socket.io.min.js log
+    wanted=$({ cat Tests/requirements.txt; echo "nicegui==$nicegui"; } | sha256sum)
+    if [ -e $browser_client ] && [ "$(cat .venv/stamp 2>/dev/null)" = "$wanted" ]; then return; fi
+
+    echo "setup: installing Python packages into .venv"
+    log=$(mktemp)
+    rm -rf .venv
+    if ! {
+        /usr/bin/python3 -m venv .venv &&
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r Tests/requirements.txt &&
+            fetch_browser_client $browser_client
+    } </dev/null >"$log" 2>&1; then
+        fail "could not fill .venv: $(grep -m1 -i error "$log" || echo "see $log")"
+    fi
+    rm -f "$log"
+    echo "$wanted" >.venv/stamp
+}
+
+fetch_browser_client() {
+    local wheels
+    wheels=$(mktemp -d)
+    mkdir -p .cache
+    .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$wheels" "nicegui==$nicegui" &&
+        .venv/bin/python -c 'import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read("nicegui/static/socket.io.min.js").decode(), end="")' \
+            "$wheels"/nicegui-*.whl >"$1.part" &&
+        mv "$1.part" "$1" &&
+        rm -rf "$wheels"
+}
+
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser …"
+for group in "$@"; do
+    case $group in
+        build)
+            command -v swift >/dev/null || fail "swift is not on PATH; install Swift 6 (https://www.swift.org/install/linux/) and try again"
+            apt_install pkg-config libmicrohttpd-dev librabbitmq-dev libjansson-dev
+            ;;
+        run)
+            install_rabbitmq
+            apt_install python3-venv
+            install_venv
+            ;;
+        browser) apt_install chromium ;;
+        *) fail "unknown group: $group (build, run, browser)" ;;
+    esac
+done
