@@ -98,13 +98,13 @@ struct EmitDecoder {
 
     /// A key as a JSON Pointer's token (RFC 6901, section 3), shortened if it is absurdly long.
     private static func pointerToken(_ key: String) -> String {
-        String(key.prefix(64)).flatMap { character in
-            switch character {
+        key.unicodeScalars.prefix(64).map { scalar in
+            switch scalar {
             case "~": "~0"
             case "/": "~1"
-            default: String(character)
+            default: String(scalar)
             }
-        }.reduce(into: "") { $0.append($1) }
+        }.joined()
     }
 }
 

@@ -45,9 +45,8 @@ struct ConfirmLedger<Entry> {
     /// Settles `tag`, or everything up to it (`multiple`; tag 0 then means all). Unknown and settled tags are ignored.
     mutating func settle(tag: UInt64, multiple: Bool, _ settled: (Published) -> Void) {
         if multiple {
-            let end =
-                tag == 0 ? slots.count : min(slots.count, head + Int(clamping: tag &+ 1 &- min(firstTag, tag &+ 1)))
-            for index in head..<max(head, end) { take(index, settled) }
+            let last = tag == 0 ? nextTag - 1 : min(tag, nextTag - 1)
+            for index in head..<head + Int(max(last + 1, firstTag) - firstTag) { take(index, settled) }
         } else if let index = index(of: tag) {
             take(index, settled)
         }

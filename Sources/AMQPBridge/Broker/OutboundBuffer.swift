@@ -23,9 +23,14 @@ struct OutboundBuffer {
         let count = try result.get()
         sent += count
         totalSent += UInt64(count)
-        guard pending == 0 else { return }
-        // A burst's buffer is given back; the usual one is kept.
-        bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
-        sent = 0
+        if pending == 0 {
+            // A burst's buffer is given back; the usual one is kept.
+            bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
+            sent = 0
+        } else if sent > 1 << 20, sent > pending {
+            // A socket that is never quite done would keep all that ever left.
+            bytes.removeFirst(sent)
+            sent = 0
+        }
     }
 }

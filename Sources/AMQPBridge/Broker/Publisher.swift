@@ -114,6 +114,7 @@ final class Publisher {
             guard
                 FrameWriter.publish(publication, messageID: messageID, frameMax: frameMax, into: &outbound.bytes)
             else {
+                if isProbe { directory.probeFailed(publication.exchange) }
                 release(
                     publication, request.ticket, .failed(.tooLarge(bytes: publication.encodedSize, limit: frameMax)))
                 continue
