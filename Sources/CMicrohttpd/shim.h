@@ -12,7 +12,6 @@ static inline size_t gateway_mhd_keep_escapes(void *context, struct MHD_Connecti
 struct gateway_mhd_options {
     int listening_socket;
     unsigned int connection_limit;
-    unsigned int connection_limit_per_address;
     unsigned int inactivity_seconds;
     size_t memory_per_connection;
 };
@@ -20,12 +19,12 @@ struct gateway_mhd_options {
 // MHD_start_daemon is variadic, which Swift cannot call.
 static inline struct MHD_Daemon *gateway_mhd_start(
     const struct gateway_mhd_options *options, MHD_AccessHandlerCallback handle,
-    MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connection, void *context) {
+    MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connection, MHD_AcceptPolicyCallback accept,
+    void *context) {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, context,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, accept, context, handle, context,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)options->listening_socket,
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->connection_limit_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, options->inactivity_seconds,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->memory_per_connection,
         MHD_OPTION_UNESCAPE_CALLBACK, gateway_mhd_keep_escapes, NULL,
@@ -33,6 +32,20 @@ static inline struct MHD_Daemon *gateway_mhd_start(
         MHD_OPTION_NOTIFY_CONNECTION, connection, context,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_END);
+}
+
+// MHD_get_connection_info is variadic, which Swift cannot call: these are the three kinds of it that we ask for.
+static inline void *gateway_mhd_socket_context(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+static inline int gateway_mhd_descriptor(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL ? info->connect_fd : -1;
+}
+static inline const struct sockaddr *gateway_mhd_client_address(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info != NULL ? info->client_addr : NULL;
 }
 
 // MHD_get_daemon_info is variadic, which Swift cannot call.

@@ -8,6 +8,5 @@ struct GatewayCommand: ParsableCommand {
         commandName: "socketio-gateway",
         abstract: "Lets any program be a Socket.IO emitter, over HTTP.",
         version: version,
-        subcommands: [ServeCommand.self],
-        defaultSubcommand: nil)
+        subcommands: [ServeCommand.self, HealthcheckCommand.self])
 }

@@ -39,11 +39,12 @@ struct GatewayProcess {
         let sockets = try ListeningSockets(
             configuration.listenAddress, count: configuration.loops, sharesPort: configuration.sharesPort)
         let access = try accessPolicy(isLoopback: sockets.isLoopback)
-        let group = LoopGroup()
+        let group = LoopGroup(load: HTTPLoad(limits: configuration.loadLimits))
         for (index, socket) in sockets.descriptors.enumerated() {
             group.servers.append(
                 try LoopServer(
-                    index: index, socket: socket, configuration: configuration, access: access, logger: logger
+                    index: index, socket: socket, configuration: configuration, access: access, load: group.load,
+                    logger: logger
                 ) { group.services(emitter: $0, wireFormat: configuration.wireFormatName) })
         }
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
@@ -72,10 +73,11 @@ struct GatewayProcess {
 
     private func stop(_ group: LoopGroup, _ signals: SignalSet) {
         group.isDraining.store(true, ordering: .relaxed)
+        // Load balancers need a while to see that /readyz fails; a second signal means: now.
+        if configuration.shutdownDelay > .zero { _ = signals.wait(atMost: configuration.shutdownDelay) }
         for server in group.servers { server.drain() }
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
         while !group.servers.allSatisfy(\.isIdle), MonotonicTime.now() < deadline {
-            // A second signal means: now.
             if signals.wait(atMost: .milliseconds(10)) != nil { break }
         }
         let isClean = group.servers.map { $0.stop() }.allSatisfy { $0 }
@@ -96,12 +98,17 @@ struct GatewayProcess {
 /// `@unchecked Sendable`: `servers` is filled before the first loop starts, and not changed afterwards.
 private final class LoopGroup: @unchecked Sendable {
     var servers: [LoopServer] = []
+    let load: HTTPLoad
     let isDraining = Atomic<Bool>(false)
+
+    init(load: HTTPLoad) {
+        self.load = load
+    }
 
     func services(emitter: any EmitService, wireFormat: String) -> RouteServices {
         RouteServices(
             emitter: emitter, readiness: { self.readiness },
-            metrics: { MetricsText.render(self.servers, wireFormat: wireFormat) },
+            metrics: { MetricsText.render(self.servers, load: self.load, wireFormat: wireFormat) },
             openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))
     }
 

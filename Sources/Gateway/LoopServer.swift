@@ -16,7 +16,7 @@ final class LoopServer: Sendable {
     private let thread = Mutex<SystemThread?>(nil)
 
     init(
-        index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, logger: Logger,
+        index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, load: HTTPLoad, logger: Logger,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
         loop = EventLoop()
@@ -28,7 +28,8 @@ final class LoopServer: Sendable {
         let emitter = Emitter(wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits)
         router = Router(services: services(emitter), access: access, limits: configuration.requestLimits)
         guard
-            let daemon = HTTPDaemon(listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits)
+            let daemon = HTTPDaemon(
+                listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits, load: load)
         else { throw CannotServe() }
         self.daemon = daemon
         // The broker first: its confirms become answers in the same turn.

@@ -7,7 +7,7 @@ internal import Synchronization
 struct MetricsText {
     private var text = ""
 
-    static func render(_ servers: [LoopServer], wireFormat: String) -> [UInt8] {
+    static func render(_ servers: [LoopServer], load: HTTPLoad, wireFormat: String) -> [UInt8] {
         var metrics = MetricsText()
         metrics.family("gateway_info", "gauge", "The gateway's version and wire format.")
         metrics.sample("gateway_info", ["version": GatewayCommand.version, "wire_format": wireFormat], 1)
@@ -15,8 +15,9 @@ struct MetricsText {
         metrics.publications(servers.map(\.link.counters))
         metrics.broker(servers.map(\.link))
         metrics.family("gateway_http_requests_in_flight", "gauge", "Requests that have begun and are not answered.")
-        let inFlight = servers.reduce(0) { $0 + $1.daemon.inFlight.load(ordering: .relaxed) }
-        metrics.sample("gateway_http_requests_in_flight", [:], UInt64(max(0, inFlight)))
+        metrics.sample("gateway_http_requests_in_flight", [:], UInt64(max(0, load.requestsInFlight)))
+        metrics.family("gateway_http_connections", "gauge", "Open client connections.")
+        metrics.sample("gateway_http_connections", [:], UInt64(max(0, load.openConnections)))
         metrics.family("process_resident_memory_bytes", "gauge", "Resident memory.")
         metrics.sample("process_resident_memory_bytes", [:], residentBytes)
         return Array(metrics.text.utf8)

@@ -71,7 +71,10 @@ public final class Router: @unchecked Sendable {
     }
 
     /// Decides on a request by its head alone: path, method, credentials, media type, announced length.
-    public func admit(_ head: RequestHead) -> Admission {
+    ///
+    /// - Parameter isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics
+    ///   are served all the same.
+    public func admit(_ head: RequestHead, isOverloaded: Bool = false) -> Admission {
         let path = paths[head.path]
         let subject = Subject(head: head, id: requestID(of: head), path: path?.number ?? unknownPath)
         if let ambiguity = head.ambiguity {
@@ -81,6 +84,9 @@ public final class Router: @unchecked Sendable {
         let method = head.method == .head ? .get : head.method
         guard let route = path.routes.first(where: { $0.method == method }) else {
             return .answered(answerWithoutRoute(subject, path.routes))
+        }
+        if isOverloaded, !route.isPublic {
+            return .answered(refuse(Problem(.overloaded, "too many requests are under way"), subject))
         }
         if let problem = access.refusal(of: head, route: route) ?? mediaTypeProblem(head, route) ?? lengthProblem(head)
         {

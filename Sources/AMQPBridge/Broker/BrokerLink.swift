@@ -47,6 +47,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private var hasOpened = false
     private var lastReceived = MonotonicTime.now()
     private var lastSent = MonotonicTime.now()
+    private var nextProbe = MonotonicTime.now()
+    /// How long a connection is idle before it is asked whether it is blocked.
+    private static let probeInterval: Duration = .seconds(2)
     /// The same failure again and again is one line in the log.
     private var lastFailure: String?
 
@@ -102,7 +105,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
                 publisher.deadline,
                 connection.heartbeat.map { lastSent + $0 / 2 },
                 connection.heartbeat.map { lastReceived + $0 * 2 },
-                hasOpened ? nil : since + configuration.connectTimeout,
+                hasOpened ? nextProbe : nil,
+                hasOpened || publisher.blockedReason != nil ? nil : since + configuration.connectTimeout,
             ].compactMap { $0 }.min()
         }
     }
@@ -188,8 +192,13 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     }
 
     private func keepAlive(_ connection: AMQPConnection, since: MonotonicTime, now: MonotonicTime) throws(BrokerError) {
-        if !hasOpened, since + configuration.connectTimeout <= now {
+        // A blocked broker opens nothing until its alarm is over.
+        if !hasOpened, publisher.blockedReason == nil, since + configuration.connectTimeout <= now {
             throw BrokerError("the broker did not open a channel in time")
+        }
+        if hasOpened, nextProbe <= now {
+            if lastSent + Self.probeInterval <= now, publisher.outbound.pending == 0 { publisher.probe() }
+            nextProbe = now + Self.probeInterval
         }
         guard let heartbeat = connection.heartbeat else { return }
         if lastReceived + heartbeat * 2 <= now { throw BrokerError("the broker has fallen silent") }
@@ -227,7 +236,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     }
 
     private func updateStatus() {
-        let status: Status = !hasOpened ? .disconnected : publisher.blockedReason != nil ? .blocked : .ready
+        let status: Status = publisher.blockedReason != nil ? .blocked : hasOpened ? .ready : .disconnected
         guard status.rawValue != currentStatus.load(ordering: .relaxed) else { return }
         currentStatus.store(status.rawValue, ordering: .relaxed)
         if status == .blocked {

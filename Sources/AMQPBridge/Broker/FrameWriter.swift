@@ -63,6 +63,23 @@ enum FrameWriter {
         frame(type: 8, channel: 0, into: &buffer) { _ in }
     }
 
+    /// A message to nobody, on the control channel: the broker drops it, unless it has raised an alarm. Then it says
+    /// `connection.blocked`, which it does only to those that publish (observed, RabbitMQ 3.10.8).
+    static func probe(into buffer: inout [UInt8]) {
+        method(channel: controlChannel, classID: 60, methodID: 40, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: "")
+            buffer.append(shortString: "socketio-gateway.probe")
+            buffer.append(0)
+        }
+        frame(type: 2, channel: controlChannel, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(60))
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(bigEndian: UInt64(0))
+            buffer.append(bigEndian: UInt16(0))
+        }
+    }
+
     private static func header(_ publication: Publication, messageID: String, into buffer: inout [UInt8]) {
         frame(type: 2, channel: publishChannel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(60))

@@ -43,6 +43,7 @@ final class Publisher {
     private var lookUps: [String] = []
     private var lookingUp: String?
     private var unsettledBytes = 0
+    private var mayProbe = true
 
     init(limits: Limits, counters: PublisherCounters) {
         self.limits = limits
@@ -128,12 +129,23 @@ final class Publisher {
     // MARK: The broker's side
 
     /// A new connection: asks for both channels, all in one go.
+    ///
+    /// The probe goes before the publishing channel: under an alarm the broker stops reading at it, so that the channel
+    /// does not open, and nothing is published only to be stuck.
     func connected(frameMax: Int) {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
         directory = ExchangeDirectory()
-        openPublishChannel()
+        mayProbe = true
         openControlChannel()
+        probe()
+        openPublishChannel()
+    }
+
+    /// Asks the broker to say whether it is blocked, which it does not say by itself to a connection that is idle.
+    func probe() {
+        guard mayProbe, controlChannel != .closed, blockedReason == nil else { return }
+        FrameWriter.probe(into: &outbound.bytes)
     }
 
     /// The connection is gone. What never left is a certain failure, what did is unknown.
@@ -258,6 +270,13 @@ final class Publisher {
     private func controlChannelClosed(code: Int, text: String, now: MonotonicTime) {
         FrameWriter.channelCloseOK(FrameWriter.controlChannel, into: &outbound.bytes)
         openControlChannel()
+        if text.contains("'amq.default'") {
+            // This user may not publish to the default exchange: no probes, then; the look-up has to be repeated.
+            mayProbe = false
+            if let exchange = lookingUp { lookUps.insert(exchange, at: 0) }
+            lookingUp = nil
+            return
+        }
         lookedUp(now: now) { directory, exchange in
             if code == 404 {
                 directory.isMissing(exchange, now: now)

@@ -16,6 +16,10 @@ struct Configuration: Sendable {
     var requestLimits = Router.Limits()
     var commandLimits: CommandLimits
     var httpLimits = HTTPDaemon.Limits()
+    var loadLimits = HTTPLoad.Limits()
+    /// How long new connections are still taken after `/readyz` has begun to fail.
+    var shutdownDelay: Duration
+    /// How long requests in flight may take after that.
     var shutdownTimeout: Duration
     var logFormat: LogFormat
     var logLevel: Logger.Level
@@ -80,6 +84,24 @@ extension Configuration {
         }
         commandLimits = CommandLimits(
             names: try read(.maxNames, options.maxNames, "a number from 1 to 10000") { Int($0, in: 1...10_000) })
+        let duration = "a duration of at least 1ms, such as 10s"
+        httpLimits.headTime = try read(.headTimeout, options.headTimeout, duration, Duration.positive)
+        httpLimits.bodyTime = try read(.bodyTimeout, options.bodyTimeout, duration, Duration.positive)
+        httpLimits.idleTime = try read(
+            .idleTimeout, options.idleTimeout, "whole seconds from 1s to 600s",
+            { Duration.wholeSeconds($0).flatMap { $0 > .zero ? $0 : nil } })
+        loadLimits.connections = try read(.maxConnections, options.maxConnections, "a number from 1 to 1000000") {
+            Int($0, in: 1...1_000_000)
+        }
+        loadLimits.connectionsPerAddress = try read(
+            .maxConnectionsPerAddress, options.maxConnectionsPerAddress, "a number from 0 (no limit) to 1000000"
+        ) { Int($0, in: 0...1_000_000) }
+        loadLimits.requests = try read(.maxInFlight, options.maxInFlight, "a number from 1 to 1000000") {
+            Int($0, in: 1...1_000_000)
+        }
+        shutdownDelay = try read(.shutdownDelay, options.shutdownDelay, "a duration such as 5s, or 0") {
+            Duration(text: $0)
+        }
         shutdownTimeout = try read(.shutdownTimeout, options.shutdownTimeout, "a duration such as 10s") {
             Duration(text: $0)
         }

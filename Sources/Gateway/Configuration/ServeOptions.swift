@@ -44,6 +44,29 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("The most rooms and exceptions of one emit.", .maxNames, "count"))
     var maxNames: String?
 
+    @Option(help: .setting("The most connections, over all loops.", .maxConnections, "count"))
+    var maxConnections: String?
+
+    @Option(help: .setting("The most from one address or IPv6 /64; 0: no limit.", .maxConnectionsPerAddress, "count"))
+    var maxConnectionsPerAddress: String?
+
+    @Option(help: .setting("The most requests under way; more are answered 503.", .maxInFlight, "count"))
+    var maxInFlight: String?
+
+    @Option(help: .setting("How long a request's head may take.", .headTimeout, "duration"))
+    var headTimeout: String?
+
+    @Option(help: .setting("How long a request's body may take.", .bodyTimeout, "duration"))
+    var bodyTimeout: String?
+
+    @Option(help: .setting("How long a connection may do nothing, whole seconds.", .idleTimeout, "duration"))
+    var idleTimeout: String?
+
+    @Option(
+        help: .setting("At shutdown: how long to serve on after /readyz has begun to fail.", .shutdownDelay, "duration")
+    )
+    var shutdownDelay: String?
+
     @Option(help: .setting("How long requests in flight may take at shutdown.", .shutdownTimeout, "duration"))
     var shutdownTimeout: String?
 

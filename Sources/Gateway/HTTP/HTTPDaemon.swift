@@ -9,10 +9,12 @@ internal import Synchronization
 /// `@unchecked Sendable`: touched on its loop's thread only, except ``inFlight``.
 final class HTTPDaemon: EventSource, @unchecked Sendable {
     struct Limits: Sendable, Equatable {
-        var connections = 10_000
-        var connectionsPerAddress = 0
-        /// A connection on which nothing happens is closed after this.
-        var inactivity: Duration = .seconds(60)
+        /// From a connection's first byte to the end of the request's head.
+        var headTime: Duration = .seconds(10)
+        /// From the end of the head to the end of the body.
+        var bodyTime: Duration = .seconds(30)
+        /// How long a connection may be idle between two requests, or not read what it is sent. Whole seconds.
+        var idleTime: Duration = .seconds(60)
         /// libmicrohttpd's memory for a connection, which bounds the request head, too. It zeroes it for every request,
         /// so more costs time (measured).
         var memoryPerConnection = 16 * 1_024
@@ -23,9 +25,14 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     private let loop: EventLoop
     private let router: Router
-    private let bodyLimit: Int
+    private let limits: Limits
+    private let load: HTTPLoad
     private let daemon: OpaquePointer
     private let descriptor: Int32
+    private let box: HTTPCallbackContext
+    private var connections: [Int32: HTTPConnection] = [:]
+    private var turn = MonotonicTime.now()
+    private var nextSweep = MonotonicTime.now()
     private var hasResumed = false
     private var isDraining = false
     private var suspended = 0
@@ -33,33 +40,24 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     /// A refused body up to this size is read and dropped, so that the connection stays usable; a longer one ends it.
     private static let discardableBytes = 64 * 1_024
+    /// How often connections' deadlines are looked at.
+    private static let sweepInterval: Duration = .milliseconds(500)
 
-    init?(listeningOn socket: Int32, loop: EventLoop, router: Router, limits: Limits) {
+    init?(listeningOn socket: Int32, loop: EventLoop, router: Router, limits: Limits, load: HTTPLoad) {
         self.loop = loop
         self.router = router
-        bodyLimit = router.limits.bodyBytes
+        self.limits = limits
+        self.load = load
         var options = gateway_mhd_options(
-            listening_socket: socket, connection_limit: UInt32(limits.connections),
-            connection_limit_per_address: UInt32(limits.connectionsPerAddress),
-            inactivity_seconds: UInt32(limits.inactivity.components.seconds),
+            listening_socket: socket, connection_limit: UInt32(load.limits.connections),
+            inactivity_seconds: UInt32(limits.idleTime.components.seconds),
             memory_per_connection: limits.memoryPerConnection)
-        let box = Box()
-        // Borrowed: the box lives as long as the daemon, which owns it.
-        let context = Unmanaged.passUnretained(box).toOpaque()
-        guard
-            let daemon = gateway_mhd_start(&options, accessCallback, completedCallback, connectionCallback, context)
-        else { return nil }
+        box = HTTPCallbackContext()
+        guard let daemon = box.start(&options) else { return nil }
         self.daemon = daemon
-        self.box = box
         descriptor = gateway_mhd_epoll_descriptor(daemon)
         box.daemon = self
     }
-
-    /// What libmicrohttpd's callbacks get: the daemon cannot be its own context before it exists.
-    fileprivate final class Box {
-        unowned var daemon: HTTPDaemon!
-    }
-    private let box: Box
 
     // MARK: EventSource
 
@@ -68,13 +66,19 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     var deadline: MonotonicTime? {
         if isStopped { return nil }
         if hasResumed { return MonotonicTime(nanoseconds: 0) }
+        let sweep = connections.isEmpty ? nil : nextSweep
         var milliseconds: UInt64 = 0
-        guard MHD_get_timeout(daemon, &milliseconds) == .YES else { return nil }
-        return milliseconds == 0 ? MonotonicTime(nanoseconds: 0) : .now() + .milliseconds(Int64(clamping: milliseconds))
+        guard MHD_get_timeout(daemon, &milliseconds) == .YES else { return sweep }
+        if milliseconds == 0 { return MonotonicTime(nanoseconds: 0) }
+        let timeout = MonotonicTime.now() + .milliseconds(Int64(clamping: milliseconds))
+        return min(timeout, sweep ?? timeout)
     }
 
     func process(events: Int16, now: MonotonicTime) {
-        guard !isStopped, events != 0 || hasResumed || isTimeoutDue else { return }
+        turn = now
+        guard !isStopped else { return }
+        if nextSweep <= now { sweep() }
+        guard events != 0 || hasResumed || isTimeoutDue else { return }
         // Cleared before, for MHD_run answers requests that resume others.
         hasResumed = false
         MHD_run(daemon)
@@ -87,23 +91,52 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         return MHD_get_timeout(daemon, &milliseconds) == .YES && milliseconds == 0
     }
 
+    // MARK: Connections
+
+    /// Whether a connection may come in at all.
+    func accepts(_ address: ClientAddress) -> Bool { load.hasRoom(for: address) }
+
+    func opened(_ connection: HTTPConnection) {
+        connection.deadline = turn + limits.headTime
+        connections[connection.descriptor] = connection
+        load.opened(connection.address)
+    }
+
+    func closed(_ connection: HTTPConnection) {
+        connections[connection.descriptor] = nil
+        load.closed(connection.address)
+    }
+
+    /// Cuts every connection that has not got on in time.
+    private func sweep() {
+        nextSweep = turn + Self.sweepInterval
+        for connection in connections.values {
+            if let deadline = connection.deadline, deadline <= turn { connection.cut() }
+        }
+    }
+
     // MARK: Requests
 
     /// The first callback for a request: only its head is known.
-    fileprivate func begin(
-        _ connection: OpaquePointer, _ parsed: ParsedHead, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    func begin(
+        _ handle: OpaquePointer, _ connection: HTTPConnection, _ parsed: ParsedHead,
+        _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     ) -> MHD_Result {
         inFlight.add(1, ordering: .relaxed)
+        let hasRoom = load.began()
         let head = parsed.head
-        let admission = parsed.malformation.map { .answered(router.refuseMalformed(head, $0)) } ?? router.admit(head)
+        connection.deadline = head.announcesBody ? turn + limits.bodyTime : nil
+        let admission =
+            parsed.malformation.map { .answered(router.refuseMalformed(head, $0)) }
+            ?? router.admit(head, isOverloaded: !hasRoom)
         let exchange: HTTPExchange
         var answersAtOnce: Response?
         switch admission {
         case .admitted(let request):
-            exchange = HTTPExchange(connection: connection, state: .receiving(request))
-            exchange.body.reserveCapacity(min(head.contentLength ?? 0, bodyLimit))
+            exchange = HTTPExchange(handle: handle, connection: connection, state: .receiving(request))
+            exchange.body.reserveCapacity(min(head.contentLength ?? 0, router.limits.bodyBytes))
         case .answered(let response):
-            exchange = HTTPExchange(connection: connection, state: .discarding(response))
+            exchange = HTTPExchange(handle: handle, connection: connection, state: .discarding(response))
             if parsed.malformation != nil || response.status == 400 || !isDiscardable(head) { answersAtOnce = response }
         }
         // Released in the completed callback, and nowhere else.
@@ -119,10 +152,10 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     }
 
     /// A piece of the body.
-    fileprivate func receive(_ bytes: UnsafeRawBufferPointer, _ exchange: HTTPExchange) -> MHD_Result {
+    func receive(_ bytes: UnsafeRawBufferPointer, _ exchange: HTTPExchange) -> MHD_Result {
         switch exchange.state {
         case .receiving(let request):
-            guard exchange.body.count + bytes.count > bodyLimit else {
+            guard exchange.body.count + bytes.count > router.limits.bodyBytes else {
                 exchange.body.append(contentsOf: bytes)
                 return .YES
             }
@@ -137,9 +170,10 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     }
 
     /// The body is complete, or the handler is done.
-    fileprivate func proceed(_ exchange: HTTPExchange) -> MHD_Result {
+    func proceed(_ exchange: HTTPExchange) -> MHD_Result {
         switch exchange.state {
         case .receiving(let request):
+            exchange.connection.deadline = nil
             handle(request, exchange)
             return .YES
         case .discarding(let response), .answered(let response): return send(response, exchange)
@@ -149,7 +183,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     private func handle(_ request: AdmittedRequest, _ exchange: HTTPExchange) {
         exchange.state = .handling
-        MHD_suspend_connection(exchange.connection)
+        MHD_suspend_connection(exchange.handle)
         suspended += 1
         let body = exchange.body
         exchange.body = []
@@ -158,7 +192,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
             exchange.state = .answered(response)
             self.suspended -= 1
             self.hasResumed = true
-            MHD_resume_connection(exchange.connection)
+            MHD_resume_connection(exchange.handle)
         }
     }
 
@@ -175,7 +209,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         if let contentType = response.contentType { add("Content-Type", "\(contentType)", to: created) }
         for (name, value) in response.fields { add(name, value, to: created) }
         if isDraining { add("Connection", "close", to: created) }
-        return MHD_queue_response(exchange.connection, UInt32(response.status), created)
+        return MHD_queue_response(exchange.handle, UInt32(response.status), created)
     }
 
     private func add(_ name: StaticString, _ value: String, to response: OpaquePointer) {
@@ -184,7 +218,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         }
     }
 
-    fileprivate func completed(_ exchange: HTTPExchange) {
+    func completed(_ exchange: HTTPExchange) {
+        exchange.connection.deadline = turn + limits.idleTime + limits.headTime
+        load.ended()
         inFlight.subtract(1, ordering: .relaxed)
     }
 
@@ -193,6 +229,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// Takes no new connections; answers end theirs.
     func drain() {
         isDraining = true
+        // What has connected already is served: libmicrohttpd accepts ten at a time.
+        for _ in 0..<32 { MHD_run(daemon) }
         let socket = MHD_quiesce_daemon(daemon)
         if socket >= 0 { close(socket) }
     }
@@ -211,39 +249,3 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         return true
     }
 }
-
-// MARK: libmicrohttpd's callbacks
-
-private func accessCallback(
-    context: UnsafeMutableRawPointer?, connection: OpaquePointer?, url: UnsafePointer<CChar>?,
-    method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, uploadData: UnsafePointer<CChar>?,
-    uploadSize: UnsafeMutablePointer<Int>?, exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
-) -> MHD_Result {
-    guard let context, let connection, let url, let method, let version, let uploadSize, let exchange else {
-        return .NO
-    }
-    let daemon = Unmanaged<HTTPDaemon.Box>.fromOpaque(context).takeUnretainedValue().daemon!
-    guard let pointer = exchange.pointee else {
-        return daemon.begin(connection, ParsedHead(connection, url: url, method: method, version: version), exchange)
-    }
-    let current = Unmanaged<HTTPExchange>.fromOpaque(pointer).takeUnretainedValue()
-    guard uploadSize.pointee > 0 else { return daemon.proceed(current) }
-    let bytes = UnsafeRawBufferPointer(start: uploadData, count: uploadSize.pointee)
-    uploadSize.pointee = 0
-    return daemon.receive(bytes, current)
-}
-
-private func completedCallback(
-    context: UnsafeMutableRawPointer?, connection: OpaquePointer?,
-    exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, reason: MHD_RequestTerminationCode
-) {
-    guard let context, let pointer = exchange?.pointee else { return }
-    exchange?.pointee = nil
-    let daemon = Unmanaged<HTTPDaemon.Box>.fromOpaque(context).takeUnretainedValue().daemon!
-    daemon.completed(Unmanaged<HTTPExchange>.fromOpaque(pointer).takeRetainedValue())
-}
-
-private func connectionCallback(
-    context: UnsafeMutableRawPointer?, connection: OpaquePointer?,
-    socketContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, code: MHD_ConnectionNotificationCode
-) {}

@@ -16,12 +16,15 @@ final class HTTPExchange: @unchecked Sendable {
         case sent
     }
 
-    let connection: OpaquePointer
+    /// libmicrohttpd's connection.
+    let handle: OpaquePointer
+    let connection: HTTPConnection
     var state: State
     var body: [UInt8] = []
     var discardedBytes = 0
 
-    init(connection: OpaquePointer, state: State) {
+    init(handle: OpaquePointer, connection: HTTPConnection, state: State) {
+        self.handle = handle
         self.connection = connection
         self.state = state
     }

@@ -42,15 +42,19 @@ struct ListeningSockets {
     ///
     /// - Parameter sharesPort: whether another process may serve the same port at the same time (`SO_REUSEPORT`).
     init(_ wanted: ListenAddress, count: Int, sharesPort: Bool) throws(Failure) {
-        let resolved = try Self.resolve(wanted)
-        isLoopback = resolved.isLoopback
-        var address = resolved.storage
+        var address: SocketAddress
+        do throws(SocketAddress.Unresolvable) {
+            address = try SocketAddress.resolve(wanted.host, port: wanted.port)
+        } catch {
+            throw Failure(description: "cannot listen on \(wanted): \(error)")
+        }
+        isLoopback = address.isLoopback
         // SO_REUSEPORT would let us share the port of another gateway without a word.
-        if !sharesPort, wanted.port != 0 { close(try Self.bound(&address, wanted, reusePort: false)) }
+        if !sharesPort, wanted.port != 0 { close(try Self.bound(address, wanted, reusePort: false)) }
         var descriptors: [Int32] = []
         var port = wanted.port
         for _ in 0..<count {
-            let descriptor = try Self.bound(&address, wanted, reusePort: true)
+            let descriptor = try Self.bound(address, wanted, reusePort: true)
             guard listen(descriptor, SOMAXCONN) == 0 else { throw Self.failure("cannot listen on", wanted) }
             descriptors.append(descriptor)
             port = Self.port(of: descriptor)
@@ -60,7 +64,7 @@ struct ListeningSockets {
         self.address = ListenAddress(host: wanted.host.isEmpty ? "0.0.0.0" : wanted.host, port: port)
     }
 
-    private static func bound(_ address: inout SocketAddress, _ wanted: ListenAddress, reusePort: Bool) throws(Failure)
+    private static func bound(_ address: SocketAddress, _ wanted: ListenAddress, reusePort: Bool) throws(Failure)
         -> Int32
     {
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -85,20 +89,5 @@ struct ListeningSockets {
     private static func port(of descriptor: Int32) -> UInt16 {
         var address = SocketAddress()
         return address.fill { getsockname(descriptor, $0, $1) } == 0 ? address.port : 0
-    }
-
-    private static func resolve(_ wanted: ListenAddress) throws(Failure) -> (storage: SocketAddress, isLoopback: Bool) {
-        var hints = addrinfo()
-        hints.ai_flags = AI_PASSIVE
-        hints.ai_family = wanted.host.isEmpty ? AF_INET : AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(wanted.host.isEmpty ? nil : wanted.host, String(wanted.port), &hints, &list)
-        guard code == 0, let first = list else {
-            throw Failure(description: "cannot listen on \(wanted): \(String(cString: gai_strerror(code)))")
-        }
-        defer { freeaddrinfo(list) }
-        let address = SocketAddress(copying: first.pointee.ai_addr, count: first.pointee.ai_addrlen)
-        return (address, address.isLoopback)
     }
 }

@@ -14,6 +14,33 @@ struct SocketAddress {
         }
     }
 
+    /// An address of a socket; nothing, of none.
+    init(copying address: UnsafePointer<sockaddr>?) {
+        self.init()
+        guard let address else { return }
+        let size =
+            address.pointee.sa_family == sa_family_t(AF_INET6)
+            ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
+        self = SocketAddress(copying: address, count: socklen_t(size))
+    }
+
+    struct Unresolvable: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The first address of a name; of the empty name, every IPv4 address.
+    static func resolve(_ host: String, port: UInt16) throws(Unresolvable) -> SocketAddress {
+        var hints = addrinfo()
+        hints.ai_flags = AI_PASSIVE
+        hints.ai_family = host.isEmpty ? AF_INET : AF_UNSPEC
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(host.isEmpty ? nil : host, String(port), &hints, &list)
+        guard code == 0, let first = list else { throw Unresolvable(description: String(cString: gai_strerror(code))) }
+        defer { freeaddrinfo(list) }
+        return SocketAddress(copying: first.pointee.ai_addr, count: first.pointee.ai_addrlen)
+    }
+
     var family: Int32 { Int32(storage.ss_family) }
 
     /// The port has the same place in both families.
@@ -39,9 +66,18 @@ struct SocketAddress {
         }
     }
 
-    mutating func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-        let count = count
-        return withUnsafePointer(to: &storage) {
+    /// An IPv4 address, mapped into IPv6 or not, or the first 64 bits of an IPv6 address.
+    var subscriberPrefix: UInt64 {
+        withUnsafeBytes(of: storage) { bytes in
+            func number(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
+            guard family == AF_INET6 else { return number(4..<8) }
+            let isMapped = number(8..<16) == 0 && number(16..<20) == 0xFFFF
+            return isMapped ? number(20..<24) : number(8..<16)
+        }
+    }
+
+    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        withUnsafePointer(to: storage) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, count) }
         }
     }

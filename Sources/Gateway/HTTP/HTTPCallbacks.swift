@@ -1,0 +1,73 @@
+internal import CMicrohttpd
+internal import Routes
+
+/// What libmicrohttpd's callbacks get as their context: a daemon cannot be its own before it exists.
+final class HTTPCallbackContext {
+    /// Set right after the start; callbacks run inside `MHD_run` only.
+    unowned var daemon: HTTPDaemon!
+
+    /// Starts libmicrohttpd with this as its context, borrowed: the daemon owns it and outlives all callbacks.
+    func start(_ options: inout gateway_mhd_options) -> OpaquePointer? {
+        gateway_mhd_start(
+            &options, accessCallback, completedCallback, connectionCallback, acceptCallback,
+            Unmanaged.passUnretained(self).toOpaque())
+    }
+}
+
+private func daemon(of context: UnsafeMutableRawPointer?) -> HTTPDaemon? {
+    context.flatMap { Unmanaged<HTTPCallbackContext>.fromOpaque($0).takeUnretainedValue().daemon }
+}
+
+private func acceptCallback(
+    context: UnsafeMutableRawPointer?, address: UnsafePointer<sockaddr>?, size: socklen_t
+) -> MHD_Result {
+    guard let daemon = daemon(of: context), let address else { return .NO }
+    return daemon.accepts(ClientAddress(SocketAddress(copying: address, count: size))) ? .YES : .NO
+}
+
+private func connectionCallback(
+    context: UnsafeMutableRawPointer?, handle: OpaquePointer?,
+    socketContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, code: MHD_ConnectionNotificationCode
+) {
+    guard let daemon = daemon(of: context), let handle, let socketContext else { return }
+    // MHD_CONNECTION_NOTIFY_STARTED, whose imported name is cut in the middle of a word.
+    if code.rawValue == 0 {
+        let address = SocketAddress(copying: gateway_mhd_client_address(handle))
+        let connection = HTTPConnection(descriptor: gateway_mhd_descriptor(handle), address: ClientAddress(address))
+        // Released below when the connection is closed, and nowhere else.
+        socketContext.pointee = Unmanaged.passRetained(connection).toOpaque()
+        daemon.opened(connection)
+    } else if let pointer = socketContext.pointee {
+        socketContext.pointee = nil
+        daemon.closed(Unmanaged<HTTPConnection>.fromOpaque(pointer).takeRetainedValue())
+    }
+}
+
+private func accessCallback(
+    context: UnsafeMutableRawPointer?, handle: OpaquePointer?, url: UnsafePointer<CChar>?,
+    method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, uploadData: UnsafePointer<CChar>?,
+    uploadSize: UnsafeMutablePointer<Int>?, exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> MHD_Result {
+    guard let daemon = daemon(of: context), let handle, let url, let method, let version, let uploadSize, let exchange
+    else { return .NO }
+    guard let pointer = exchange.pointee else {
+        guard let socketContext = gateway_mhd_socket_context(handle) else { return .NO }
+        let connection = Unmanaged<HTTPConnection>.fromOpaque(socketContext).takeUnretainedValue()
+        let head = ParsedHead(handle, url: url, method: method, version: version)
+        return daemon.begin(handle, connection, head, exchange)
+    }
+    let current = Unmanaged<HTTPExchange>.fromOpaque(pointer).takeUnretainedValue()
+    guard uploadSize.pointee > 0 else { return daemon.proceed(current) }
+    let bytes = UnsafeRawBufferPointer(start: uploadData, count: uploadSize.pointee)
+    uploadSize.pointee = 0
+    return daemon.receive(bytes, current)
+}
+
+private func completedCallback(
+    context: UnsafeMutableRawPointer?, handle: OpaquePointer?,
+    exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, reason: MHD_RequestTerminationCode
+) {
+    guard let daemon = daemon(of: context), let pointer = exchange?.pointee else { return }
+    exchange?.pointee = nil
+    daemon.completed(Unmanaged<HTTPExchange>.fromOpaque(pointer).takeRetainedValue())
+}

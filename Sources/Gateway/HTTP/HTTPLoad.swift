@@ -1,0 +1,66 @@
+internal import Synchronization
+
+/// How much the whole process has on its hands, over all event loops: connections, also by address, and requests.
+final class HTTPLoad: Sendable {
+    struct Limits: Sendable, Equatable {
+        var connections = 10_000
+        /// 0: as many as there may be at all. Clients behind one proxy share an address.
+        var connectionsPerAddress = 0
+        /// Requests that have begun and whose answer has not left.
+        var requests = 10_000
+    }
+
+    let limits: Limits
+    private let connections = Atomic<Int>(0)
+    private let requests = Atomic<Int>(0)
+    private let byAddress = Mutex<[ClientAddress: Int]>([:])
+
+    init(limits: Limits) {
+        self.limits = limits
+    }
+
+    /// Whether one more connection from `address` may come. Two loops that ask at the same time can both be told yes.
+    func hasRoom(for address: ClientAddress) -> Bool {
+        guard connections.load(ordering: .relaxed) < limits.connections else { return false }
+        guard limits.connectionsPerAddress > 0 else { return true }
+        return byAddress.withLock { $0[address, default: 0] } < limits.connectionsPerAddress
+    }
+
+    func opened(_ address: ClientAddress) {
+        connections.add(1, ordering: .relaxed)
+        guard limits.connectionsPerAddress > 0 else { return }
+        byAddress.withLock { $0[address, default: 0] += 1 }
+    }
+
+    func closed(_ address: ClientAddress) {
+        connections.subtract(1, ordering: .relaxed)
+        guard limits.connectionsPerAddress > 0 else { return }
+        byAddress.withLock { byAddress in
+            let left = byAddress[address, default: 1] - 1
+            byAddress[address] = left > 0 ? left : nil
+        }
+    }
+
+    var openConnections: Int { connections.load(ordering: .relaxed) }
+
+    /// Counts one more request. Returns `false` if it is one too many; it is counted all the same.
+    func began() -> Bool {
+        requests.add(1, ordering: .relaxed).newValue <= limits.requests
+    }
+
+    func ended() {
+        requests.subtract(1, ordering: .relaxed)
+    }
+
+    var requestsInFlight: Int { requests.load(ordering: .relaxed) }
+}
+
+/// Who is at the other end, as far as limits tell clients apart: an IPv4 address, or an IPv6 /64, which is what one
+/// subscriber has.
+struct ClientAddress: Hashable, Sendable {
+    private let prefix: UInt64
+
+    init(_ address: SocketAddress) {
+        prefix = address.subscriberPrefix
+    }
+}

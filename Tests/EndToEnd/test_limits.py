@@ -1,0 +1,128 @@
+"""Slow, half-sent and too many requests cost the gateway nothing for long."""
+
+import http.client
+import socket
+import time
+
+import pytest
+
+from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem
+
+HEAD = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def gateway(broker):
+    with Gateway(broker.url, head_timeout="1s", body_timeout="1500ms", idle_timeout="2s") as gateway:
+        yield gateway
+
+
+def seconds_until_cut(address, start, trickle=b" ", every=0.2, most=8):
+    """Sends `start`, then `trickle` again and again, until the server ends the connection."""
+    with socket.create_connection(address) as connection:
+        began = time.monotonic()
+        connection.sendall(start)
+        connection.settimeout(every)
+        while time.monotonic() - began < most:
+            try:
+                if trickle:
+                    connection.sendall(trickle)
+                if connection.recv(4096) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "name, start, trickle, least, most",
+    [
+        ("a head, byte by byte", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ", b"a", 1, 2.5),
+        ("a head that stops", b"GET /livez HTTP/1.1\r\nHo", None, 1, 2.5),
+        ("a body, byte by byte", HEAD, b" ", 1.5, 3),
+        ("a body that stops", HEAD + b"{", None, 1.5, 3),
+        ("a connection that says nothing", b"", None, 1, 2.5),
+        ("a second head, byte by byte", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /", b"a", 2, 5),
+    ],
+)
+def test_a_client_that_does_not_get_on_is_cut(gateway, name, start, trickle, least, most):
+    assert least <= seconds_until_cut(gateway.address, start, trickle) <= most
+
+
+def test_an_idle_connection_is_closed_and_a_busy_one_is_not(gateway):
+    connection = http.client.HTTPConnection(*gateway.address)
+    began = time.monotonic()
+    connection.connect()
+    descriptor = connection.sock
+    while time.monotonic() - began < 4:
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read()
+        assert connection.sock is descriptor, "the same connection all the time"
+        time.sleep(0.3)
+    descriptor.settimeout(6)
+    assert descriptor.recv(1) == b""
+
+
+def open_connections(address, count):
+    """How many of `count` connections are served at the same time."""
+    connections, served = [], 0
+    for _ in range(count):
+        connection = http.client.HTTPConnection(*address, timeout=0.5)
+        connections.append(connection)
+        try:
+            connection.request("GET", "/livez")
+            served += connection.getresponse().status == 200
+        except OSError:
+            pass
+    for connection in connections:
+        connection.close()
+    return served
+
+
+@pytest.mark.parametrize("setting", ["max_connections", "max_connections_per_address"])
+def test_connections_are_limited_over_all_loops_and_given_back(broker, setting):
+    with Gateway(broker.url, loops=2, **{setting: 6}) as gateway:
+        for _ in range(3):
+            # Two loops that accept at the same moment may both see the last place.
+            assert 6 <= open_connections(gateway.address, 12) <= 7
+            time.sleep(0.5)
+
+
+def test_requests_under_way_are_limited_and_health_is_served_all_the_same():
+    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, "test.limits", "direct", ["room"]):
+        settings = {"wire_format": "amqp0", "amqp0_exchange": "test.limits", "confirm_timeout": "3s"}
+        with Gateway(own_broker.url, max_in_flight=4, loops=2, **settings) as gateway:
+            for _ in range(20):
+                gateway.emit(event="known", rooms=["room"])
+            own_broker.pause()
+            try:
+                waiting = []
+                for _ in range(4):
+                    connection = http.client.HTTPConnection(*gateway.address)
+                    connection.request("POST", "/v1/emit", '{"event":"e","rooms":["room"]}', {"Content-Type": "application/json"})
+                    waiting.append(connection)
+                time.sleep(0.3)
+                response = gateway.post({"event": "one too many", "rooms": ["room"]})
+                assert_problem(response, 503, "overloaded")
+                assert int(response.headers["Retry-After"]) >= 1
+                assert gateway.get("/livez").status == 200
+            finally:
+                own_broker.resume()
+            assert [c.getresponse().status for c in waiting] == [200] * 4
+            assert gateway.emit(event="room again", rooms=["room"])["routed"] is True
+
+
+def test_clients_that_leave_while_they_wait_cost_nothing_afterwards(broker):
+    with Gateway(broker.url) as gateway:
+        for _ in range(50):
+            with socket.create_connection(gateway.address) as connection:
+                connection.sendall(HEAD.replace(b"100", b"13") + b'{"event":"a"}')
+        deadline = time.monotonic() + 5
+        while True:
+            metrics = gateway.get("/metrics").body.decode()
+            if "gateway_http_requests_in_flight 1\n" in metrics and "gateway_http_connections 1\n" in metrics:
+                break
+            assert time.monotonic() < deadline, metrics
+            time.sleep(0.1)

@@ -1,0 +1,116 @@
+"""SIGTERM: first not ready, then closed to new connections, and every request under way gets its answer."""
+
+import http.client
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem
+from harness.load import Load
+
+EXCHANGE = "test.shutdown"
+
+
+@pytest.fixture
+def witness(broker):
+    with Witness(broker.url, EXCHANGE, "direct", ["room"]) as witness:
+        yield witness
+
+
+def gateway_at(broker, **settings):
+    return Gateway(broker.url, wire_format="amqp0", amqp0_exchange=EXCHANGE, loops=2, **settings)
+
+
+def refuses_connections(gateway):
+    try:
+        socket.create_connection(gateway.address, timeout=1).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+@pytest.mark.parametrize("delay", ["0s", "1s"])
+def test_under_load_nothing_confirmed_is_lost_and_no_answer_is_cut(broker, witness, delay):
+    gateway = gateway_at(broker, shutdown_delay=delay).start()
+    with Load(gateway, ["room"], clients=24) as load:
+        load.wait_for(300)
+        gateway.stop(signal.SIGTERM)
+    received = {message.json["packet"]["data"][1] for message in witness.waiting()}
+    assert load.numbers("routed") <= received
+    assert set(load.summary()) <= {"routed", "unanswered"}
+    # Unanswered is what came when nobody listened any more; what had come before was not cut.
+    assert received - load.numbers("routed") == set()
+
+
+def test_not_ready_comes_first_and_new_connections_are_taken_until_the_delay_is_over(broker, witness):
+    gateway = gateway_at(broker, shutdown_delay="1s").start()
+    start = time.monotonic()
+    gateway._process.send_signal(signal.SIGTERM)
+    while gateway.get("/readyz").status == 200:
+        assert time.monotonic() - start < 0.5
+    assert_problem(gateway.get("/readyz"), 503, "shutting_down")
+    assert gateway.get("/livez").status == 200
+    assert gateway.emit(event="late", rooms=["room"])["routed"] is True
+    assert gateway.wait_for_exit() == 0
+    assert 0.9 < time.monotonic() - start < 3
+    assert refuses_connections(gateway)
+
+
+def test_a_request_whose_confirm_is_late_is_answered_before_the_end():
+    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, EXCHANGE, "direct", ["room"]):
+        gateway = gateway_at(own_broker).start()
+        for _ in range(20):
+            gateway.emit(event="known", rooms=["room"])
+        own_broker.pause()
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(gateway.post({"event": "late", "rooms": ["room"]})))
+        asking.start()
+        time.sleep(0.3)
+        gateway._process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert not answers
+        own_broker.resume()
+        asking.join(5)
+        assert answers[0].status == 200 and answers[0].json["routed"] is True
+        assert gateway.wait_for_exit() == 0
+
+
+@pytest.mark.parametrize("how", ["time-out", "second signal"])
+def test_what_is_not_confirmed_in_time_is_answered_as_unknown(how):
+    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, EXCHANGE, "direct", ["room"]):
+        gateway = gateway_at(own_broker, shutdown_timeout="1s" if how == "time-out" else "60s", confirm_timeout="60s")
+        gateway.start()
+        for _ in range(20):
+            gateway.emit(event="known", rooms=["room"])
+        own_broker.pause()
+        try:
+            answers = []
+            asking = threading.Thread(target=lambda: answers.append(gateway.post({"event": "late", "rooms": ["room"]})))
+            asking.start()
+            time.sleep(0.3)
+            gateway._process.send_signal(signal.SIGTERM)
+            if how == "second signal":
+                time.sleep(0.3)
+                gateway._process.send_signal(signal.SIGTERM)
+            asking.join(5)
+            assert_problem(answers[0], 504, "confirm_timeout")
+            assert gateway.wait_for_exit() == 0
+        finally:
+            own_broker.resume()
+
+
+def test_idle_connections_do_not_hold_it_up(broker):
+    gateway = gateway_at(broker).start()
+    idle = [http.client.HTTPConnection(*gateway.address) for _ in range(20)]
+    for connection in idle:
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read()
+    half_sent = socket.create_connection(gateway.address)
+    half_sent.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: local")
+    start = time.monotonic()
+    gateway.stop()
+    assert time.monotonic() - start < 2
+    half_sent.close()
