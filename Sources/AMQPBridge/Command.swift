@@ -53,7 +53,7 @@ public struct CommandFault: Sendable, Equatable {
 
 /// What a command may ask for at the most.
 public struct CommandLimits: Sendable, Equatable {
-    /// Rooms, exceptions and excepted sockets together, after removing duplicates within each list.
+    /// Rooms, exceptions and excepted sockets together, after removing duplicates.
     public var names = 100
 
     public init(names: Int = 100) {
@@ -79,11 +79,12 @@ extension Emit {
         faults += Self.nameFaults("rooms", rooms)
         faults += Self.nameFaults("except", except)
         faults += Self.nameFaults("exceptSockets", exceptSockets)
-        let unique =
-            rooms.withoutDuplicates.count + except.withoutDuplicates.count + exceptSockets.withoutDuplicates.count
+        // Counted as a set only when there can be too many of them.
+        let listed = rooms.count + except.count + exceptSockets.count
+        let unique = listed <= limits.names ? listed : (rooms + except + exceptSockets).withoutDuplicates.count
         if unique > limits.names {
             let detail =
-                "\(unique) names in rooms, except and exceptSockets; at most \(limits.names) are allowed together"
+                "\(unique) different names in rooms, except and exceptSockets; at most \(limits.names) are allowed"
             faults.append(CommandFault(CommandField(rooms.isEmpty ? "except" : "rooms"), detail))
         }
         return faults
@@ -116,7 +117,8 @@ extension [String] {
     /// The same names in the same order, each once.
     var withoutDuplicates: [String] {
         guard count > 1 else { return self }
-        var seen = Set<String>(minimumCapacity: count)
-        return filter { seen.insert($0).inserted }
+        // By bytes: strings that Unicode calls equal ("é" in one scalar or two) are different rooms.
+        var seen = Set<[UInt8]>(minimumCapacity: count)
+        return filter { seen.insert([UInt8]($0.utf8)).inserted }
     }
 }

@@ -1,11 +1,12 @@
 internal import Glibc
 
 /// Makes identifiers that sort by time: 48 bits of milliseconds and 80 random bits, in Crockford's base 32
-/// (github.com/ulid/spec). Within a millisecond the random part counts up.
+/// (github.com/ulid/spec). The random part is drawn once and counts up from there: a generator makes no identifier twice, two
+/// generators with the chance of a collision of 80 random bits, and no request costs a system call.
 public struct ULIDGenerator {
     private var milliseconds: UInt64 = 0
-    private var high: UInt16 = 0
-    private var low: UInt64 = 0
+    private var high = UInt16.random(in: 0...UInt16.max)
+    private var low = UInt64.random(in: 0...UInt64.max)
 
     public init() {}
 
@@ -17,14 +18,9 @@ public struct ULIDGenerator {
     }
 
     mutating func next(milliseconds now: UInt64) -> String {
-        if now > milliseconds {
-            milliseconds = now
-            high = .random(in: 0...UInt16.max)
-            low = .random(in: 0...UInt64.max)
-        } else {
-            low &+= 1
-            if low == 0 { high &+= 1 }
-        }
+        milliseconds = max(milliseconds, now)
+        low &+= 1
+        if low == 0 { high &+= 1 }
         return text
     }
 

@@ -20,13 +20,14 @@ struct gateway_mhd_options {
 static inline struct MHD_Daemon *gateway_mhd_start(
     const struct gateway_mhd_options *options, MHD_AccessHandlerCallback handle,
     MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connection, MHD_AcceptPolicyCallback accept,
-    void *context) {
+    void *(*target)(void *context, const char *target, struct MHD_Connection *connection), void *context) {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, accept, context, handle, context,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)options->listening_socket,
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, options->inactivity_seconds,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->memory_per_connection,
+        MHD_OPTION_URI_LOG_CALLBACK, target, context,
         MHD_OPTION_UNESCAPE_CALLBACK, gateway_mhd_keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, completed, context,
         MHD_OPTION_NOTIFY_CONNECTION, connection, context,
@@ -34,7 +35,7 @@ static inline struct MHD_Daemon *gateway_mhd_start(
         MHD_OPTION_END);
 }
 
-// MHD_get_connection_info is variadic, which Swift cannot call: these are the three kinds of it that we ask for.
+// MHD_get_connection_info is variadic, which Swift cannot call: these are the kinds of it that we ask for.
 static inline void *gateway_mhd_socket_context(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info != NULL ? info->socket_context : NULL;
@@ -42,6 +43,10 @@ static inline void *gateway_mhd_socket_context(struct MHD_Connection *connection
 static inline int gateway_mhd_descriptor(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info != NULL ? info->connect_fd : -1;
+}
+static inline size_t gateway_mhd_head_size(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL ? info->header_size : 0;
 }
 static inline const struct sockaddr *gateway_mhd_client_address(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

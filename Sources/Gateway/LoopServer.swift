@@ -48,17 +48,26 @@ final class LoopServer: Sendable {
         loop.execute { self.daemon.drain() }
     }
 
-    /// Closes the broker connection, which settles what is left, and then everything else. Returns when it is done.
+    /// Ends HTTP and the broker connection. Returns when it is done.
     ///
     /// - Returns: whether every request was answered.
     func stop() -> Bool {
         let isClean = Atomic<Bool>(false)
-        loop.execute { self.link.close() }
-        // A turn later, so that the handlers whose emits were just settled have answered.
-        loop.execute { [loop] in
-            loop.execute {
+        loop.execute {
+            if self.isIdle {
                 isClean.store(self.daemon.stop(), ordering: .relaxed)
-                loop.stop()
+                self.link.close()
+                self.loop.stop()
+                return
+            }
+            // What is still under way is settled by closing the connection under it. A turn later its handlers have
+            // answered, and the answers can leave.
+            self.link.close()
+            self.loop.execute {
+                self.loop.execute {
+                    isClean.store(self.daemon.stop(), ordering: .relaxed)
+                    self.loop.stop()
+                }
             }
         }
         thread.withLock { $0 }?.join()

@@ -10,7 +10,7 @@ public final class JSONDocument {
     private let tree: OpaqueTree
     private let rootSpan: Range<Int>
 
-    /// Parses one JSON text whose outermost value is an object or an array.
+    /// Parses one JSON text.
     ///
     /// - Parameters:
     ///   - bytes: the whole text. Anything but white space behind the value is an error.
@@ -40,7 +40,7 @@ private final class OpaqueTree {
 
     init(parsing bytes: [UInt8]) throws(JSONError) {
         var error = json_error_t()
-        var flags = Int(JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
+        var flags = Int(JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
         var root = Self.load(bytes, flags, &error)
         if root == nil, json_error_code(&error) == json_error_numeric_overflow {
             // An integer beyond 64 bits: as a double it can be checked, and it is passed on from the text, digit by digit.

@@ -9,7 +9,7 @@ final class HTTPCallbackContext {
     /// Starts libmicrohttpd with this as its context, borrowed: the daemon owns it and outlives all callbacks.
     func start(_ options: inout gateway_mhd_options) -> OpaquePointer? {
         gateway_mhd_start(
-            &options, accessCallback, completedCallback, connectionCallback, acceptCallback,
+            &options, accessCallback, completedCallback, connectionCallback, acceptCallback, targetCallback,
             Unmanaged.passUnretained(self).toOpaque())
     }
 }
@@ -53,7 +53,7 @@ private func accessCallback(
     guard let pointer = exchange.pointee else {
         guard let socketContext = gateway_mhd_socket_context(handle) else { return .NO }
         let connection = Unmanaged<HTTPConnection>.fromOpaque(socketContext).takeUnretainedValue()
-        let head = ParsedHead(handle, url: url, method: method, version: version)
+        let head = ParsedHead(handle, target: connection.target ?? -1, url: url, method: method, version: version)
         return daemon.begin(handle, connection, head, exchange)
     }
     let current = Unmanaged<HTTPExchange>.fromOpaque(pointer).takeUnretainedValue()
@@ -61,6 +61,19 @@ private func accessCallback(
     let bytes = UnsafeRawBufferPointer(start: uploadData, count: uploadSize.pointee)
     uploadSize.pointee = 0
     return daemon.receive(bytes, current)
+}
+
+/// Gets the request target before libmicrohttpd cuts the query off it. What it returns becomes the request's context,
+/// which is made later.
+private func targetCallback(
+    context: UnsafeMutableRawPointer?, target: UnsafePointer<CChar>?, handle: OpaquePointer?
+) -> UnsafeMutableRawPointer? {
+    guard let target, let handle, let socketContext = gateway_mhd_socket_context(handle) else { return nil }
+    let connection = Unmanaged<HTTPConnection>.fromOpaque(socketContext).takeUnretainedValue()
+    let length = strlen(target)
+    let bytes = UnsafeRawBufferPointer(start: target, count: length)
+    connection.target = bytes.allSatisfy { $0 > 0x20 && $0 != 0x7F } ? length : nil
+    return nil
 }
 
 private func completedCallback(

@@ -10,6 +10,9 @@ final class HTTPConnection {
     /// When the connection is cut; `nil` while the next step is ours.
     var deadline: MonotonicTime?
 
+    /// The length of the current request's target, query included; `nil` if it has a space or a control character in it.
+    var target: Int?
+
     init(descriptor: Int32, address: ClientAddress) {
         self.descriptor = descriptor
         self.address = address

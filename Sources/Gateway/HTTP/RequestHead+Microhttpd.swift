@@ -2,62 +2,68 @@ internal import CMicrohttpd
 internal import Routes
 
 /// What libmicrohttpd hands over of a request's head, checked for what its parser lets through.
+///
+/// The parser (0.9.75) takes a bare LF for the end of a line, joins a folded line to the *name* of the header before it,
+/// cuts everything at NUL, and takes a header line with an empty name for the end of the head. Whoever stands in front of
+/// us may read other requests out of such bytes. One rule excludes all of it: **the head is exactly its parts.** The
+/// parser works in place and puts NUL over separators, so the strings that it hands over still stand where they were
+/// received; method, target, version and headers must follow each other with nothing between them but a space, a colon,
+/// white space behind it, or CRLF, and end where the parser says that the head ends.
 struct ParsedHead {
     let head: RequestHead
     /// Why the bytes must not be taken for a request; `nil` if they may.
     let malformation: String?
 
-    /// - Parameter version: the request line's last word, in the connection's read buffer.
+    /// - Parameters:
+    ///   - target: the length of the request target as it was received, query included.
     init(
-        _ connection: OpaquePointer, url: UnsafePointer<CChar>, method: UnsafePointer<CChar>,
+        _ connection: OpaquePointer, target: Int, url: UnsafePointer<CChar>, method: UnsafePointer<CChar>,
         version: UnsafePointer<CChar>
     ) {
-        var collector = HeaderCollector()
-        withUnsafeMutablePointer(to: &collector) { collector in
+        var layout = HeadLayout(method: method, url: url, target: target, version: version)
+        withUnsafeMutablePointer(to: &layout) { layout in
             _ = MHD_get_connection_values_n(
-                connection, .HEADER_KIND,
+                connection, MHD_ValueKind.HEADER_KIND,
                 { context, _, name, nameSize, value, valueSize in
-                    context!.assumingMemoryBound(to: HeaderCollector.self).pointee.add(name, nameSize, value, valueSize)
+                    context!.assumingMemoryBound(to: HeadLayout.self).pointee.add(name, nameSize, value, valueSize)
                     return .YES
-                }, collector)
+                }, layout)
         }
-        if !Self.endsWithCRLF(version, count: strlen(version)) {
-            collector.malformation = "a line that does not end in CRLF"
-        }
-        malformation = collector.malformation
+        malformation = layout.finish(at: method + gateway_mhd_head_size(connection))
         head = RequestHead(
             method: HTTPMethod(rawValue: String(cString: method)) ?? .other,
             path: String(cString: url),
             isHTTP10: strcmp(version, "HTTP/1.0") == 0,
-            fields: collector.fields)
-    }
-
-    /// libmicrohttpd puts a NUL over each byte of a line's end and leaves what follows: CRLF shows as two of them, a
-    /// bare LF or a NUL inside the line as one. Behind every line of a head there is at least one byte more, its last
-    /// empty line, so this reads nothing that is not there.
-    fileprivate static func endsWithCRLF(_ text: UnsafePointer<CChar>, count: Int) -> Bool {
-        text[count] == 0 && text[count + 1] == 0
+            fields: layout.fields)
     }
 }
 
-private struct HeaderCollector {
-    var fields = HeaderFields()
-    var malformation: String?
+/// Follows a head through the read buffer.
+private struct HeadLayout {
+    private(set) var fields = HeaderFields()
+    private var malformation: String?
+    /// Where the next line has to begin.
+    private var next: UnsafePointer<CChar>
 
-    /// One header line as it stands in the read buffer: name, NUL (it was the colon), white space, value, line end.
+    init(method: UnsafePointer<CChar>, url: UnsafePointer<CChar>, target: Int, version: UnsafePointer<CChar>) {
+        next = version
+        let isOneLine = url == method + strlen(method) + 1 && version == url + target + 1
+        if !isOneLine { malformation = "a request line that is not 'method target version'" }
+        endLine(version, count: strlen(version))
+    }
+
+    /// One header line as it stands in the buffer: name, NUL (it was the colon), white space, value, line end.
     mutating func add(_ name: UnsafePointer<CChar>?, _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int)
     {
-        guard let name, let value else {
-            malformation = "a header without a value"
+        guard malformation == nil else { return }
+        guard let name, let value, name == next, Self.isOneLine(name, nameSize, value) else {
+            malformation = "a header line that is folded, or that is none"
             return
         }
-        guard Self.isOneLine(name, nameSize, value), ParsedHead.endsWithCRLF(value, count: valueSize) else {
-            malformation = "a header line that is folded, or does not end in CRLF"
-            return
-        }
+        endLine(value, count: valueSize)
         name.withMemoryRebound(to: UInt8.self, capacity: nameSize) { bytes in
             let bytes = UnsafeBufferPointer(start: bytes, count: nameSize)
-            guard !bytes.isEmpty, bytes.allSatisfy(Self.isTokenCharacter) else {
+            guard bytes.allSatisfy(Self.isTokenCharacter) else {
                 malformation = "a header name that is not a token"
                 return
             }
@@ -69,14 +75,31 @@ private struct HeaderCollector {
         }
     }
 
-    /// Whether the value stands right behind the name. libmicrohttpd joins a folded line to the name, elsewhere in
-    /// memory: `Content-Length: 5`, folded, becomes a header of another name (0.9.75, process_broken_line).
+    /// The head must end here: with an empty line behind its last one.
+    mutating func finish(at end: UnsafePointer<CChar>) -> String? {
+        malformation ?? (next + 2 == end ? nil : "a head that does not end in an empty line")
+    }
+
+    /// libmicrohttpd puts a NUL over each byte of a line's end: two of them are CRLF. Behind every line of a head there
+    /// is at least one byte more, its last empty line, so this reads nothing that is not there.
+    private mutating func endLine(_ text: UnsafePointer<CChar>, count: Int) {
+        guard malformation == nil else { return }
+        if text[count] != 0 || text[count + 1] != 0 { malformation = "a line that does not end in CRLF" }
+        next = text + count + 2
+    }
+
+    /// Whether the value stands right behind the name and its colon.
     private static func isOneLine(_ name: UnsafePointer<CChar>, _ nameSize: Int, _ value: UnsafePointer<CChar>) -> Bool
     {
-        let gap = UInt(bitPattern: value) &- UInt(bitPattern: name) &- UInt(nameSize)
-        guard gap >= 1, gap < 1 << 16 else { return false }
-        let space = [CChar(UInt8(ascii: " ")), CChar(UInt8(ascii: "\t"))]
-        return (nameSize + 1..<nameSize + Int(gap)).allSatisfy { space.contains(name[$0]) }
+        guard nameSize > 0, value > name + nameSize else { return false }
+        var gap = name + nameSize + 1
+        while gap < value {
+            guard gap.pointee == CChar(UInt8(ascii: " ")) || gap.pointee == CChar(UInt8(ascii: "\t")) else {
+                return false
+            }
+            gap += 1
+        }
+        return true
     }
 
     /// RFC 9110, section 5.6.2.

@@ -3,6 +3,11 @@
 import queue
 
 import socketio
+from engineio.payload import Payload
+
+# Over HTTP long-polling this client gives up on a response of more than 16 packets, which a quick emitter easily fills;
+# browsers' clients have no such limit.
+Payload.max_decode_packets = 10_000
 
 
 class SocketIOClient:
