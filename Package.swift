@@ -42,11 +42,18 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(
             name: "AMQPBridgeTests",
-            dependencies: ["AMQPBridge", "CRabbitMQ", "JSON"],
+            dependencies: ["AMQPBridge", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
             resources: [.copy("Fixtures")]
         ),
         .testTarget(name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "JSON"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "AMQPBridge", "Gateway", "Routes",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

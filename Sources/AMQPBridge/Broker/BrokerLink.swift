@@ -136,6 +136,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
             connection.close(timeout: .seconds(1))
         }
         phase = .closed
+        hasOpened = false
         publisher.disconnected()
         updateStatus()
     }

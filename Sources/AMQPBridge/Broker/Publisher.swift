@@ -264,7 +264,9 @@ final class Publisher {
         let again = discarded.map {
             Parked(publications: [$0.entry.publication], ticket: $0.entry.ticket, deadline: $0.deadline)
         }
-        parked.insert(contentsOf: again, at: 0)
+        // Deadlines are in the order of arrival: the oldest stays first, which is what ``expire(now:)`` looks at.
+        let newer = parked.firstIndex { $0.deadline >= again.first?.deadline ?? $0.deadline } ?? parked.endIndex
+        parked.insert(contentsOf: again, at: newer)
     }
 
     private func controlChannelClosed(code: Int, text: String, now: MonotonicTime) {

@@ -63,8 +63,8 @@ extension Configuration {
         formats.pythonSocketIOExchange = try read(
             .pythonSocketIOExchange, options.pythonSocketioExchange, "a name of 1 to 255 bytes", Self.name)
         formats.pythonSocketIOExpiration = try read(
-            .pythonSocketIOExpiration, options.pythonSocketioExpiration, "a duration such as 60s, or 0",
-            { Duration(text: $0) }
+            .pythonSocketIOExpiration, options.pythonSocketioExpiration, "0, or a duration of at most 4294967295ms",
+            { Duration(text: $0).flatMap { $0 <= .milliseconds(UInt32.max) ? $0 : nil } }
         ).wholeMilliseconds
         if formats.amqp0Namespaces.count > 1, !formats.amqp0Exchange.contains(AMQP0.placeholder) {
             throw ConfigurationError(
@@ -115,7 +115,7 @@ extension Configuration {
 
     private static func namespaces(_ text: String) -> [String]? {
         let names = text.split(separator: ",").map(String.init)
-        return !names.isEmpty && names.allSatisfy { $0.hasPrefix("/") && !$0.contains("#") } ? names : nil
+        return !names.isEmpty && Set(names).count == names.count && names.allSatisfy { $0.hasPrefix("/") && !$0.contains("#") } ? names : nil
     }
 }
 
@@ -132,7 +132,8 @@ extension Duration {
         let (digits, unit) =
             text.hasSuffix("ms") ? (text.dropLast(2), 1) : (text.hasSuffix("s") ? text.dropLast() : text[...], 1_000)
         guard let number = Double(digits), number >= 0, number * Double(unit) < 1e12 else { return nil }
-        self = .milliseconds(Int64(number * Double(unit)))
+        // What is not zero must not become it: zero has a meaning of its own.
+        self = .milliseconds(Int64((number * Double(unit)).rounded(.up)))
     }
 
     static func positive(_ text: String) -> Duration? {

@@ -1,0 +1,66 @@
+import Testing
+
+@testable import AMQPBridge
+
+@Suite("A publish ticket")
+struct PublishTicketTests {
+    private static let outcomes: [PublishTicket.Outcome] = [
+        .confirmed(routed: true), .confirmed(routed: false), .failed(.brokerNack), .failed(.unknown(.confirmTimedOut)),
+    ]
+
+    @Test("for one publication ends as that did")
+    func one() {
+        #expect(results([.confirmed(routed: true)]) == [.success(true)])
+        #expect(results([.confirmed(routed: false)]) == [.success(false)])
+        #expect(results([.failed(.overloaded)]) == [.failure(.overloaded)])
+        #expect(results([.failed(.unknown(.connectionLost))]) == [.failure(.unknown(.connectionLost))])
+    }
+
+    @Test("waits for all publications, and ends once")
+    func waits() {
+        var results: [Result<Bool, PublishError>] = []
+        let ticket = PublishTicket(publications: 3) { results.append($0) }
+        ticket.settle(.confirmed(routed: false))
+        ticket.settle(.confirmed(routed: true))
+        #expect(results.isEmpty)
+        ticket.settle(.confirmed(routed: false))
+        #expect(results == [.success(true)])
+        ticket.settle(.failed(.brokerNack))
+        ticket.settle(.confirmed(routed: true))
+        #expect(results == [.success(true)])
+    }
+
+    @Test("ends rightly with every mix of three outcomes")
+    func everyMix() {
+        for first in Self.outcomes {
+            for second in Self.outcomes {
+                for third in Self.outcomes {
+                    let mix = [first, second, third]
+                    #expect(results(mix) == [expected(of: mix)], "\(mix)")
+                }
+            }
+        }
+    }
+
+    @Test("prefers an unknown outcome to a certain failure, whichever came first")
+    func unknownOutweighs() {
+        let unknown = PublishTicket.Outcome.failed(.unknown(.channelClosed))
+        #expect(results([unknown, .failed(.brokerNack)]) == [.failure(.unknown(.channelClosed))])
+        #expect(results([.failed(.brokerNack), unknown]) == [.failure(.unknown(.channelClosed))])
+    }
+
+    /// Any unknown part makes the whole unknown; so does a failure beside a success.
+    private func expected(of mix: [PublishTicket.Outcome]) -> Result<Bool, PublishError> {
+        if mix.contains(Self.outcomes[3]) { return .failure(.unknown(.confirmTimedOut)) }
+        let failures = mix.count { $0 == Self.outcomes[2] }
+        if failures == mix.count { return .failure(.brokerNack) }
+        return failures > 0 ? .failure(.unknown(.partial)) : .success(mix.contains(.confirmed(routed: true)))
+    }
+
+    private func results(_ outcomes: [PublishTicket.Outcome]) -> [Result<Bool, PublishError>] {
+        var results: [Result<Bool, PublishError>] = []
+        let ticket = PublishTicket(publications: outcomes.count) { results.append($0) }
+        for outcome in outcomes { ticket.settle(outcome) }
+        return results
+    }
+}

@@ -1,0 +1,76 @@
+import CRabbitMQ
+
+@testable import AMQPBridge
+
+/// Frames as librabbitmq would encode them: the oracle for ours.
+enum LibraryFrames {
+    static func method<Method>(channel: UInt16, _ id: amqp_method_number_t, _ method: Method) -> [UInt8] {
+        var method = method
+        let arguments = encoded { amqp_encode_method(id, &method, $0) }
+        return frame(type: 1, channel: channel, payload: bigEndian(id) + arguments)
+    }
+
+    static func publish(_ publication: Publication) -> [UInt8] {
+        var publish = amqp_basic_publish_t()
+        publish.exchange = amqp_bytes_t(copying: publication.exchange)
+        publish.routing_key = amqp_bytes_t(copying: publication.routingKey)
+        publish.mandatory = 1
+        return method(channel: 1, 0x003C_0028, publish)
+    }
+
+    static func header(_ publication: Publication, messageID: String) -> [UInt8] {
+        var properties = amqp_basic_properties_t()
+        properties._flags = UInt32(AMQP_BASIC_MESSAGE_ID_FLAG)
+        properties.message_id = amqp_bytes_t(copying: messageID)
+        if let expiration = publication.expiration {
+            properties._flags |= UInt32(AMQP_BASIC_EXPIRATION_FLAG)
+            properties.expiration = amqp_bytes_t(copying: String(expiration))
+        }
+        if !publication.carbonCopies.isEmpty {
+            properties._flags |= UInt32(AMQP_BASIC_HEADERS_FLAG)
+            properties.headers = table(carbonCopies: publication.carbonCopies)
+        }
+        let encodedProperties = encoded { amqp_encode_properties(60, &properties, $0) }
+        let prefix = bigEndian(UInt16(60)) + bigEndian(UInt16(0)) + bigEndian(UInt64(publication.body.count))
+        return frame(type: 2, channel: 1, payload: prefix + encodedProperties)
+    }
+
+    static func frame(type: UInt8, channel: UInt16, payload: [UInt8]) -> [UInt8] {
+        [type] + bigEndian(channel) + bigEndian(UInt32(payload.count)) + payload + [0xCE]
+    }
+
+    static func bigEndian(_ integer: some FixedWidthInteger) -> [UInt8] {
+        withUnsafeBytes(of: integer.bigEndian, Array.init)
+    }
+
+    private static func encoded(_ encode: (amqp_bytes_t) -> Int32) -> [UInt8] {
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1_024, alignment: 16)
+        defer { room.deallocate() }
+        let count = encode(amqp_bytes_t(len: room.count, bytes: room.baseAddress))
+        precondition(count >= 0, "librabbitmq cannot encode this")
+        return Array(room.prefix(Int(count)))
+    }
+
+    private static func table(carbonCopies: [String]) -> amqp_table_t {
+        let values = UnsafeMutablePointer<amqp_field_value_t>.allocate(capacity: carbonCopies.count)
+        for (index, key) in carbonCopies.enumerated() {
+            var value = amqp_field_value_t()
+            value.kind = UInt8(ascii: "S")
+            value.value.bytes = amqp_bytes_t(copying: key)
+            values[index] = value
+        }
+        let entry = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: 1)
+        entry.pointee.key = amqp_bytes_t(copying: "CC")
+        entry.pointee.value.kind = UInt8(ascii: "A")
+        entry.pointee.value.value.array = amqp_array_t(num_entries: Int32(carbonCopies.count), entries: values)
+        return amqp_table_t(num_entries: 1, entries: entry)
+    }
+}
+
+extension amqp_bytes_t {
+    /// Text in memory of librabbitmq's. Never freed: a test's few bytes.
+    init(copying text: String) {
+        self = amqp_bytes_malloc(text.utf8.count)
+        UnsafeMutableRawBufferPointer(start: bytes, count: len).copyBytes(from: text.utf8)
+    }
+}

@@ -1,0 +1,106 @@
+import Testing
+
+@testable import AMQPBridge
+
+/// A publisher, a clock of its own, and a broker that says what the test says.
+final class PublisherFixture {
+    static let start = MonotonicTime.seconds(1_000)
+
+    let counters = PublisherCounters()
+    let publisher: Publisher
+    var now = PublisherFixture.start
+    /// How each emit ended, by its body. Two results are a bug.
+    private(set) var results: [String: [Result<Bool, PublishError>]] = [:]
+    private var accepted: UInt64 = 0
+
+    init(pendingBytes: Int = 1 << 20, connects: Bool = true) {
+        publisher = Publisher(
+            limits: .init(confirmTimeout: .seconds(5), pendingBytes: pendingBytes), counters: counters)
+        if connects { connect() }
+    }
+
+    func connect(frameMax: Int = 4_096) {
+        publisher.connected(frameMax: frameMax)
+        _ = written()
+        receive(.channelOpened(1), .confirmSelected, .channelOpened(2))
+    }
+
+    /// One emit; its bodies are `name`, and with several rooms `name` once for each.
+    func publish(_ name: String, to exchange: String = "x", rooms: [String] = ["r"], filler: Int = 0) {
+        let body = Array((name + String(repeating: " ", count: filler)).utf8)
+        publish(name, rooms.map { Publication(exchange: exchange, routingKey: $0, body: body) })
+    }
+
+    func publish(_ name: String, _ publications: [Publication]) {
+        results[name] = []
+        if publisher.refusal(of: publications) == nil { accepted += UInt64(publications.count) }
+        let ticket = PublishTicket(publications: publications.count) { [unowned self] in results[name]?.append($0) }
+        publisher.publish(publications, ticket: ticket, now: now)
+    }
+
+    func receive(_ frames: InboundFrame...) {
+        for frame in frames { publisher.handle(frame, now: now) }
+    }
+
+    func ack(_ tag: UInt64, multiple: Bool = false) {
+        receive(.acknowledged(tag: tag, multiple: multiple))
+    }
+
+    /// `basic.return`, header and body of a message.
+    func returned(_ tag: UInt64) {
+        receive(.returned, .header(messageID: String(tag), bodySize: 1), .body(count: 1))
+    }
+
+    func missing(_ exchange: String = "x", channel: UInt16 = 1) {
+        receive(.channelClosed(channel, code: 404, text: "NOT_FOUND - no exchange '\(exchange)' in vhost '/'"))
+    }
+
+    func advance(_ duration: Duration) {
+        now = now + duration
+        publisher.expire(now: now)
+    }
+
+    /// Makes an exchange known as one that takes messages; the publish of it has the next tag.
+    func prove(_ exchange: String = "x", tag: UInt64 = 1) {
+        publish("proof of \(exchange)", to: exchange)
+        receive(.exchangeFound)
+        ack(tag)
+        _ = written()
+    }
+
+    /// Everything written since the last time; the socket takes it all.
+    func written() -> [WrittenFrame] {
+        var bytes: [UInt8] = []
+        publisher.outbound.drain { pending in
+            bytes += pending
+            return pending.count
+        }
+        return WrittenFrame.read(bytes)
+    }
+
+    /// The bodies of the messages written since the last time.
+    func published() -> [String] {
+        written().compactMap { frame in
+            if case .publish(_, _, _, let body) = frame {
+                body.split(separator: " ").first.map(String.init)
+            } else {
+                nil
+            }
+        }
+    }
+
+    func result(_ name: String) -> Result<Bool, PublishError>? {
+        results[name]?.count == 1 ? results[name]?[0] : nil
+    }
+
+    func isWaiting(_ name: String) -> Bool {
+        results[name]?.isEmpty == true
+    }
+
+    /// That every emit has ended once and every publication was counted once, whatever happened.
+    func expectEverythingSettledOnce(sourceLocation: SourceLocation = #_sourceLocation) {
+        for (name, results) in results { #expect(results.count == 1, "\(name)", sourceLocation: sourceLocation) }
+        let counted = counters.routed.value + counters.unrouted.value + counters.failed.value + counters.unknown.value
+        #expect(counted == accepted, "publications accepted and settled", sourceLocation: sourceLocation)
+    }
+}

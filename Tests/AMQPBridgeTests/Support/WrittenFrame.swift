@@ -1,0 +1,79 @@
+@testable import AMQPBridge
+
+/// What a publisher has written, read back: the frames of one message together.
+enum WrittenFrame: Equatable {
+    case channelOpen(UInt16)
+    case confirmSelect
+    case lookUp(String)
+    case publish(exchange: String, key: String, messageID: String, body: String)
+    case channelCloseOK(UInt16)
+    case heartbeat
+    /// A message to nobody on the control channel.
+    case probe
+    case other(type: UInt8, channel: UInt16)
+
+    static func read(_ bytes: [UInt8]) -> [WrittenFrame] {
+        var reader = Reader(bytes: bytes[...])
+        var frames: [WrittenFrame] = []
+        while !reader.bytes.isEmpty { frames.append(reader.next()) }
+        return frames
+    }
+
+    private struct Reader {
+        var bytes: ArraySlice<UInt8>
+
+        mutating func next() -> WrittenFrame {
+            var (type, channel, payload) = frame()
+            guard type == 1 else { return type == 8 ? .heartbeat : .other(type: type, channel: channel) }
+            switch payload.integer(bytes: 4) {
+            case 0x0014_000A: return .channelOpen(channel)
+            case 0x0014_0029: return .channelCloseOK(channel)
+            case 0x0055_000A: return .confirmSelect
+            case 0x0028_000A:
+                _ = payload.integer(bytes: 2)
+                return .lookUp(payload.shortString())
+            case 0x003C_0028:
+                _ = payload.integer(bytes: 2)
+                let message = message(exchange: payload.shortString(), key: payload.shortString())
+                return channel == FrameWriter.controlChannel ? .probe : message
+            default: return .other(type: type, channel: channel)
+            }
+        }
+
+        private mutating func message(exchange: String, key: String) -> WrittenFrame {
+            var (_, _, header) = frame()
+            _ = header.integer(bytes: 4)
+            let size = header.integer(bytes: 8)
+            let flags = header.integer(bytes: 2)
+            if flags & 1 << 13 != 0 {
+                let table = header.integer(bytes: 4)
+                header.bytes = header.bytes.dropFirst(table)
+            }
+            if flags & 1 << 8 != 0 { _ = header.shortString() }
+            let messageID = header.shortString()
+            var body: [UInt8] = []
+            while body.count < size { body += frame().payload.bytes }
+            let text = String(decoding: body, as: UTF8.self)
+            return .publish(exchange: exchange, key: key, messageID: messageID, body: text)
+        }
+
+        private mutating func frame() -> (type: UInt8, channel: UInt16, payload: Reader) {
+            let (type, channel, size) = (integer(bytes: 1), integer(bytes: 2), integer(bytes: 4))
+            let payload = Reader(bytes: bytes.prefix(size))
+            bytes = bytes.dropFirst(size)
+            precondition(integer(bytes: 1) == 0xCE, "a frame does not end where it should")
+            return (UInt8(type), UInt16(channel), payload)
+        }
+
+        private mutating func integer(bytes count: Int) -> Int {
+            defer { bytes = bytes.dropFirst(count) }
+            return bytes.prefix(count).reduce(0) { $0 << 8 | Int($1) }
+        }
+
+        private mutating func shortString() -> String {
+            let count = integer(bytes: 1)
+            defer { bytes = bytes.dropFirst(count) }
+            return String(decoding: bytes.prefix(count), as: UTF8.self)
+        }
+    }
+}

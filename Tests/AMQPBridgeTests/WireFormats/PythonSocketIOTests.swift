@@ -1,0 +1,104 @@
+import JSON
+import Testing
+
+@testable import AMQPBridge
+
+@Suite("python-socketio")
+struct PythonSocketIOTests {
+    private static let hostID = "0123456789abcdef0123456789abcdef"
+
+    /// The emits that correspond to the recorded calls.
+    static let recorded: [String: Emit] = [
+        "all": Emit(event: "hello", arguments: JSONText("\"to all\"")),
+        "room": Emit(event: "hello", arguments: JSONText("{\"a\":1}"), rooms: ["room1"]),
+        "union": Emit(event: "hello", arguments: JSONText("\"once\""), rooms: ["room1", "room2"]),
+        "skip": Emit(
+            event: "hello", arguments: JSONText("1"), rooms: ["room1"], exceptSockets: ["sidA", "sidB"]),
+        "no-args": Emit(event: "hello"),
+        "many-args": Emit(event: "hello", arguments: JSONText("1,\"two\",[3],null,{\"four\":4.5}")),
+        "null-arg": Emit(event: "hello", arguments: JSONText("null")),
+        "namespace": Emit(namespace: "/chat", event: "x", arguments: JSONText("1"), rooms: ["r"]),
+        "unicode": Emit(event: "héllo", arguments: JSONText("\"日本\"")),
+    ]
+
+    @Test("publishes what the library was seen to publish", arguments: recorded.keys.sorted())
+    func publishesAsRecorded(name: String) throws {
+        let format = PythonSocketIO(hostID: Self.hostID)
+        let publications = try format.publications(for: try #require(Self.recorded[name]))
+        let messages = try Fixture(named: "python-socketio").messages(of: name)
+        try #require(publications.count == messages.count)
+        for (publication, message) in zip(publications, messages) {
+            #expect(publication.exchange == "socketio")
+            #expect(publication.routingKey == message.routingKey)
+            #expect(publication.carbonCopies.isEmpty)
+            #expect(publication.expiration == 60_000)
+            #expect(try Meaning(of: publication.body) == Meaning(of: message.body.utf8))
+        }
+    }
+
+    @Test("has an emit for every recorded call")
+    func coversTheFixture() throws {
+        #expect(try Set(Fixture(named: "python-socketio").cases.map(\.name)) == Set(Self.recorded.keys))
+    }
+
+    @Test("is another host in every process")
+    func hostIDs() throws {
+        let formats = [PythonSocketIO(), PythonSocketIO()]
+        #expect(formats[0].hostID != formats[1].hostID)
+        for format in formats {
+            #expect(format.hostID.count == 32)
+            #expect(format.hostID.allSatisfy { $0.isHexDigit && !$0.isUppercase })
+            let body = try #require(try format.publications(for: Emit(event: "e")).first).text
+            #expect(body.hasSuffix("\"host_id\":\"\(format.hostID)\"}"))
+        }
+    }
+
+    @Test("counts a room or a skipped socket once")
+    func dropsDuplicates() throws {
+        let one = Emit(event: "e", rooms: ["a", "a"], exceptSockets: ["s", "s"])
+        #expect(try bodies(one)[0].contains("\"room\":\"a\",\"skip_sid\":[\"s\"]"))
+        let several = Emit(event: "e", rooms: ["a", "b", "a"], exceptSockets: ["s", "t", "s"])
+        #expect(try bodies(several)[0].contains("\"room\":[\"a\",\"b\"],\"skip_sid\":[\"s\",\"t\"]"))
+    }
+
+    @Test("refuses exceptions that may be rooms")
+    func refusesExcept() {
+        let emit = Emit(event: "e", except: ["room"])
+        #expect(fieldRefused(by: PythonSocketIO(), emit) == CommandField("except"))
+    }
+
+    @Test("refuses binary arguments")
+    func refusesBinary() {
+        var emit = Emit(event: "e")
+        emit.isBinary = true
+        #expect(fieldRefused(by: PythonSocketIO(), emit) == CommandField("binary"))
+    }
+
+    @Test("has any namespace, and a room named 'broadcast' like any other")
+    func hasNoForbiddenNames() throws {
+        let emit = Emit(namespace: "/any", event: "e", rooms: ["broadcast"])
+        #expect(try bodies(emit)[0].contains("\"namespace\":\"/any\",\"room\":\"broadcast\""))
+    }
+
+    @Test("takes another exchange and expiration")
+    func takesOptions() throws {
+        let publications = try PythonSocketIO(exchange: "other", expiration: nil).publications(for: Emit(event: "e"))
+        #expect(publications.map(\.exchange) == ["other"])
+        #expect(publications.map(\.expiration) == [nil])
+    }
+
+    @Test("passes arguments on byte for byte", arguments: verbatimArguments)
+    func passesArgumentsOn(arguments: String) throws {
+        let emit = Emit(event: "e", arguments: JSONText(arguments))
+        #expect(try bodies(emit)[0].contains("\"data\":[\(arguments)],\"binary\":false"))
+    }
+
+    @Test("cannot tell whether a server wanted it")
+    func knowsNoRecipients() {
+        #expect(!PythonSocketIO().knowsRecipients)
+    }
+
+    private func bodies(_ emit: Emit) throws -> [String] {
+        try PythonSocketIO(hostID: Self.hostID).publications(for: emit).map(\.text)
+    }
+}

@@ -1,0 +1,38 @@
+import Testing
+
+@testable import AMQPBridge
+
+@Suite("The wire formats")
+struct WireFormatsTests {
+    @Test("are found by their names")
+    func names() {
+        #expect(WireFormats.all.keys.sorted() == ["amqp0", "python-socketio"])
+        for (name, make) in WireFormats.all {
+            #expect(type(of: make(WireFormatOptions())).name == name)
+        }
+    }
+
+    @Test("take their options")
+    func options() throws {
+        var options = WireFormatOptions()
+        options.amqp0Exchange = "a{namespace}"
+        options.amqp0Namespaces = ["/n"]
+        options.amqp0Union = .cc
+        options.pythonSocketIOExchange = "p"
+        options.pythonSocketIOExpiration = 7
+        let emit = Emit(namespace: "/n", event: "e", rooms: ["r", "s"])
+        let amqp0 = try #require(try WireFormats.all["amqp0"]?(options).publications(for: emit))
+        #expect(amqp0.map(\.exchange) == ["a/n"])
+        #expect(amqp0.map(\.carbonCopies) == [["s"]])
+        let python = try #require(try WireFormats.all["python-socketio"]?(options).publications(for: emit))
+        #expect(python.map(\.exchange) == ["p"])
+        #expect(python.map(\.expiration) == [7])
+    }
+
+    @Test(
+        "replace every placeholder",
+        arguments: [("", ""), ("x", "x"), ("{n}", "1"), ("a{n}b{n}", "a1b1"), ("{n}{n}", "11"), ("{n", "{n")])
+    func replacesPlaceholders(text: String, replaced: String) {
+        #expect(text.replacingPlaceholder("{n}", with: "1") == replaced)
+    }
+}

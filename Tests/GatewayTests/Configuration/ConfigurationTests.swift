@@ -1,0 +1,275 @@
+import AMQPBridge
+import ArgumentParser
+import Routes
+import Testing
+
+@testable import Gateway
+
+@Suite("The configuration")
+struct ConfigurationTests {
+    /// A setting, the text that sets it, and how what was read shows it.
+    struct Sample: Sendable, CustomTestStringConvertible {
+        let setting: Setting
+        let text: String
+        let shown: String
+        var testDescription: String { setting.rawValue }
+
+        init(_ setting: Setting, _ text: String, _ shown: String) {
+            (self.setting, self.text, self.shown) = (setting, text, shown)
+        }
+
+        /// The name of the option: GATEWAY_HTTP_ADDRESS is --http-address.
+        var option: String {
+            "--" + setting.rawValue.dropFirst("GATEWAY_".count).lowercased().replacing("_", with: "-")
+        }
+    }
+
+    static let samples = [
+        Sample(.httpAddress, "[::1]:9000", "[::1]:9000"),
+        Sample(.amqpURL, "amqp://u:secret@rabbit:5673/v", "rabbit:5673, virtual host v"),
+        Sample(.wireFormat, "python-socketio", "python-socketio"),
+        Sample(.loops, "3", "3"),
+        Sample(.amqp0Exchange, "x", "x"),
+        Sample(.amqp0Namespaces, "/chat", "/chat"),
+        Sample(.amqp0Union, "cc", "cc"),
+        Sample(.pythonSocketIOExchange, "x", "x"),
+        Sample(.pythonSocketIOExpiration, "0", "none"),
+        Sample(.confirmTimeout, "250ms", "0.25 seconds"),
+        Sample(.amqpHeartbeat, "0", "0.0 seconds"),
+        Sample(.maxBodyBytes, "2048", "2048"),
+        Sample(.maxNames, "7", "7"),
+        Sample(.maxConnections, "11", "11"),
+        Sample(.maxConnectionsPerAddress, "12", "12"),
+        Sample(.maxInFlight, "13", "13"),
+        Sample(.headTimeout, "250ms", "0.25 seconds"),
+        Sample(.bodyTimeout, "7", "7.0 seconds"),
+        Sample(.idleTimeout, "600s", "600.0 seconds"),
+        Sample(.shutdownDelay, "3s", "3.0 seconds"),
+        Sample(.shutdownTimeout, "1.5s", "1.5 seconds"),
+        Sample(.logFormat, "json", "json"),
+        Sample(.logLevel, "debug", "debug"),
+    ]
+
+    /// Parsed once: that takes its time.
+    private static let noFlags = ServeOptions.parseOrExit([])
+
+    @Test("has the documented defaults")
+    func defaults() throws {
+        let shown = show(try configuration())
+        let expected: [Setting: String] = [
+            .httpAddress: "127.0.0.1:8080", .amqpURL: "127.0.0.1:5672, virtual host /", .wireFormat: "amqp0",
+            .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/", .amqp0Union: "exclude",
+            .confirmTimeout: "5.0 seconds", .amqpHeartbeat: "10.0 seconds", .maxBodyBytes: "1114112", .maxNames: "100",
+            .shutdownTimeout: "10.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
+            .reusePort: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
+            .maxConnectionsPerAddress: "0", .maxInFlight: "10000", .headTimeout: "10.0 seconds",
+            .bodyTimeout: "30.0 seconds", .idleTimeout: "60.0 seconds", .shutdownDelay: "0.0 seconds",
+        ]
+        #expect(shown == expected)
+        #expect(try #require(Int(Setting.loops.defaultText)) >= 1)
+        let python = show(try configuration([.wireFormat: "python-socketio"]))
+        #expect(python[.pythonSocketIOExchange] == "socketio")
+        #expect(python[.pythonSocketIOExpiration] == "60000")
+        #expect(try configuration().requestLimits == Router.Limits())
+        #expect(try configuration().commandLimits == CommandLimits())
+        #expect(try configuration().httpLimits == HTTPDaemon.Limits())
+        #expect(try configuration().loadLimits == HTTPLoad.Limits())
+    }
+
+    @Test("has a sample of every setting here")
+    func coversAllSettings() {
+        let flags: Set<Setting> = [.apiKey, .allowAnonymous, .reusePort]
+        #expect(Set(Self.samples.map(\.setting)).union(flags) == Set(Setting.allCases))
+    }
+
+    @Test("takes every setting from the environment, and changes nothing else", arguments: samples)
+    func environment(sample: Sample) throws {
+        let others = others(for: sample)
+        var expected = show(try configuration(others))
+        if sample.setting != .wireFormat { expected[sample.setting] = sample.shown }
+        var shown = show(try configuration(others.merging([sample.setting: sample.text]) { $1 }))
+        if sample.setting == .wireFormat {
+            #expect(shown[.wireFormat] == sample.shown)
+            // The options of the other format are not to be seen any more.
+            for setting in Setting.allCases where shown[setting] != expected[setting] {
+                shown[setting] = nil
+                expected[setting] = nil
+            }
+        }
+        #expect(shown == expected)
+    }
+
+    @Test("prefers the command line to the environment", arguments: samples)
+    func flags(sample: Sample) throws {
+        let environment = others(for: sample).merging([sample.setting: "not valid"]) { $1 }
+        #expect(show(try configuration(environment, [sample.option, sample.text]))[sample.setting] == sample.shown)
+    }
+
+    @Test("takes an empty variable for one that is not set", arguments: Setting.allCases)
+    func emptyVariables(setting: Setting) throws {
+        #expect(show(try configuration([setting: ""])) == show(try configuration()))
+    }
+
+    @Test(
+        "reads switches in the usual words",
+        arguments: [
+            ("true", true), ("TRUE", true), ("1", true), ("yes", true), ("on", true), ("false", false), ("0", false),
+            ("No", false), ("off", false),
+        ])
+    func switches(text: String, isOn: Bool) throws {
+        let configuration = try configuration([.allowAnonymous: text, .reusePort: text])
+        #expect(configuration.allowsAnonymous == isOn)
+        #expect(configuration.sharesPort == isOn)
+    }
+
+    @Test("has switches on the command line")
+    func switchFlags() throws {
+        #expect(try configuration([:], ["--allow-anonymous"]).allowsAnonymous)
+        #expect(try !configuration([:], ["--allow-anonymous"]).sharesPort)
+        #expect(try configuration([.reusePort: "false"], ["--reuse-port"]).sharesPort)
+    }
+
+    @Test(
+        "names the setting that it cannot read, and what was expected",
+        arguments: [
+            (.httpAddress, ["8080", "host", "host:", "host:65536", "::1:80", "a:b:1"], "host:port"),
+            (.wireFormat, ["amqp", "AMQP0", "cluster"], "amqp0 or python-socketio"),
+            (.loops, ["0", "257", "-1", "x", "1.5"], "1 to 256"),
+            (.amqp0Exchange, [String(repeating: "x", count: 256)], "1 to 255 bytes"),
+            (.amqp0Namespaces, [",", "chat", "/,chat", "/#", "/, /chat"], "/,/chat"),
+            (.amqp0Union, ["both", "CC"], "exclude or cc"),
+            (.pythonSocketIOExchange, [String(repeating: "é", count: 128)], "1 to 255 bytes"),
+            (.pythonSocketIOExpiration, ["-1s", "x", "1h"], "duration"),
+            (.confirmTimeout, ["0", "0.1ms", "-5s", "5m", "nan", "inf"], "at least 1ms"),
+            (.amqpHeartbeat, ["0.5s", "500ms", "601s", "-1"], "whole seconds"),
+            (.maxBodyBytes, ["1023", "16777217", "1M"], "1024 to 16777216"),
+            (.maxNames, ["0", "10001"], "1 to 10000"),
+            (.maxConnections, ["0", "1000001"], "1 to 1000000"),
+            (.maxConnectionsPerAddress, ["-1", "1000001"], "0 (no limit)"),
+            (.maxInFlight, ["0", "1000001"], "1 to 1000000"),
+            (.headTimeout, ["0", "-1s"], "at least 1ms"),
+            (.bodyTimeout, ["0.5ms", "x"], "at least 1ms"),
+            (.idleTimeout, ["0", "0.5s", "601s"], "1s to 600s"),
+            (.shutdownDelay, ["-1s", "later"], "duration"),
+            (.shutdownTimeout, ["x", "-1s", "1e20"], "duration"),
+            (.logFormat, ["JSON", "xml"], "text or json"),
+            (.logLevel, ["verbose", "INFO"], "level"),
+            (.allowAnonymous, ["maybe", "2"], "true or false"),
+            (.reusePort, ["x"], "true or false"),
+        ] as [(Setting, [String], String)])
+    func badValues(setting: Setting, texts: [String], expected: String) throws {
+        for text in texts {
+            let message = try #require(errorMessage([setting: text]), "\(text)")
+            #expect(message.contains(setting.rawValue))
+            #expect(message.contains("'\(text)'"))
+            #expect(message.contains(expected))
+        }
+        guard let sample = Self.samples.first(where: { $0.setting == setting }) else { return }
+        let message = try #require(errorMessage([setting: sample.text], ["\(sample.option)=\(texts[0])"]))
+        #expect(message.contains("option for \(setting.rawValue)"))
+    }
+
+    @Test("needs an exchange for each of several namespaces")
+    func namespaces() throws {
+        let message = try #require(errorMessage([.amqp0Namespaces: "/,/chat"]))
+        #expect(message.contains("GATEWAY_AMQP0_NAMESPACES") && message.contains("{namespace}"))
+        let shown = show(try configuration([.amqp0Namespaces: "/,/chat", .amqp0Exchange: "x{namespace}"]))
+        #expect(shown[.amqp0Namespaces] == "/,/chat")
+    }
+
+    // MARK: Secrets
+
+    @Test(
+        "never shows a secret in an error",
+        arguments: ["http://u:secret@h", "amqp://u:secret@h:secret", "amqps://u:secret@h"])
+    func keepsSecrets(uri: String) throws {
+        for (environment, flags) in [([.amqpURL: uri], []), ([:], ["--amqp-url", uri])]
+            as [([Setting: String], [String])]
+        {
+            let message = try #require(errorMessage(environment, flags))
+            #expect(message.contains("GATEWAY_AMQP_URL"))
+            #expect(!message.contains("secret"))
+        }
+        let configuration = try configuration([.apiKey: "secret", .amqpURL: "amqp://user:secret@host"])
+        #expect(!"\(configuration.apiKey as Any) \(configuration.broker.endpoint)".contains("secret"))
+    }
+
+    @Test("takes a key from the environment only")
+    func apiKey() throws {
+        #expect(try configuration([.apiKey: "k"]).apiKey != nil)
+        #expect(throws: (any Error).self) { try ServeOptions.parse(["--api-key", "k"]) }
+    }
+
+    /// What the other settings have to be for this one to be seen.
+    private func others(for sample: Sample) -> [Setting: String] {
+        let isPython = sample.setting == .pythonSocketIOExchange || sample.setting == .pythonSocketIOExpiration
+        return isPython ? [.wireFormat: "python-socketio"] : [:]
+    }
+
+    private func configuration(_ variables: [Setting: String] = [:], _ flags: [String] = []) throws -> Configuration {
+        let names = Dictionary(uniqueKeysWithValues: variables.map { ($0.rawValue, $1) })
+        let options = flags.isEmpty ? Self.noFlags : try ServeOptions.parse(flags)
+        return try Configuration(options, environment: Environment(variables: names))
+    }
+
+    private func errorMessage(_ variables: [Setting: String], _ flags: [String] = []) -> String? {
+        do {
+            _ = try configuration(variables, flags)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func show(_ configuration: Configuration) -> [Setting: String] {
+        var shown: [Setting: String] = [
+            .httpAddress: "\(configuration.listenAddress)", .amqpURL: "\(configuration.broker.endpoint)",
+            .wireFormat: configuration.wireFormatName, .apiKey: configuration.apiKey.map { "\($0)" } ?? "none",
+            .loops: "\(configuration.loops)", .confirmTimeout: "\(configuration.broker.confirmTimeout)",
+            .amqpHeartbeat: "\(configuration.broker.heartbeat)",
+            .maxBodyBytes: "\(configuration.requestLimits.bodyBytes)",
+            .maxNames: "\(configuration.commandLimits.names)", .shutdownTimeout: "\(configuration.shutdownTimeout)",
+            .logFormat: "\(configuration.logFormat)", .logLevel: "\(configuration.logLevel)",
+            .maxConnections: "\(configuration.loadLimits.connections)",
+            .maxConnectionsPerAddress: "\(configuration.loadLimits.connectionsPerAddress)",
+            .maxInFlight: "\(configuration.loadLimits.requests)", .headTimeout: "\(configuration.httpLimits.headTime)",
+            .bodyTimeout: "\(configuration.httpLimits.bodyTime)", .idleTimeout: "\(configuration.httpLimits.idleTime)",
+            .shutdownDelay: "\(configuration.shutdownDelay)",
+            .allowAnonymous: "\(configuration.allowsAnonymous)", .reusePort: "\(configuration.sharesPort)",
+        ]
+        if let format = configuration.wireFormat as? AMQP0 {
+            shown[.amqp0Exchange] = format.exchange
+            shown[.amqp0Namespaces] = format.namespaces.joined(separator: ",")
+            shown[.amqp0Union] = "\(format.union)"
+        }
+        if let format = configuration.wireFormat as? PythonSocketIO {
+            shown[.pythonSocketIOExchange] = format.exchange
+            shown[.pythonSocketIOExpiration] = format.expiration.map { "\($0)" } ?? "none"
+        }
+        return shown
+    }
+}
+
+@Suite("A duration")
+struct DurationTests {
+    @Test(
+        "is written in milliseconds or seconds",
+        arguments: [
+            ("500ms", .milliseconds(500)), ("5s", .seconds(5)), ("5", .seconds(5)), ("1.5s", .milliseconds(1_500)),
+            ("0.25", .milliseconds(250)), ("0", .zero), ("0ms", .zero), ("3600s", .seconds(3_600)),
+            ("0.1s", .milliseconds(100)),
+        ] as [(String, Duration)])
+    func durations(text: String, duration: Duration) {
+        #expect(Duration(text: text) == duration)
+    }
+
+    @Test(
+        "is refused if it is written in any other way",
+        arguments: [
+            "", "s", "ms", "x", "5m", "5 s", " 5s", "5s ", "-1s", "1,5s", "5ss", "nan", "inf", "infs", "1e13ms",
+            "1e10s",
+        ])
+    func refused(text: String) {
+        #expect(Duration(text: text) == nil)
+    }
+}

@@ -1,0 +1,119 @@
+import JSON
+import Testing
+
+@Suite("A document")
+struct JSONDocumentTests {
+    @Test("keeps its text as it came")
+    func keepsItsText() throws {
+        let text = " {\"a\" : 0.10}\n"
+        #expect(try parse(text).bytes == Array(text.utf8))
+    }
+
+    @Test(
+        "is refused if it is not JSON",
+        arguments: [
+            "", " ", "{", "[1", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{'a':1}", "[\"a]", "[tru]", "[nul]",
+            "[01]", "[1.]", "[.5]",
+            "[+1]", "[NaN]", "[1 2]", "[\"\\x\"]", "[\"\n\"]", "[1]]", "[1] x", "{}{}", "]",
+            "[/**/]",
+            "[\"\\ud800\"]", "[\"\\udc00\"]", "[\"\\ud800\\u0041\"]", "{\"\\u0000\":1}", "{\"a\\u0000b\":1}", "[1e400]",
+            "[-1e400]",
+        ])
+    func refusesWhatIsNotJSON(text: String) {
+        #expect(throws: JSONError.self) { try parse(text) }
+        #expect(kindOfError(text) == .invalid)
+    }
+
+    @Test(
+        "may be any value",
+        arguments: [
+            ("{}", .object), (" [] ", .array), ("\"text\"", .string), ("\n1 ", .number), ("true", .boolean),
+            ("null", .null),
+            ("12345678901234567890123", .number),
+        ] as [(String, JSONValue.Kind)])
+    func mayBeAnyValue(text: String, kind: JSONValue.Kind) throws {
+        let root = try parse(text).root
+        #expect(root.kind == kind)
+        #expect(root.text.string == text.filter { !$0.isWhitespace })
+    }
+
+    @Test(
+        "is refused if it is not UTF-8",
+        arguments: [[0xFF], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80]] as [[UInt8]])
+    func refusesInvalidUTF8(bytes: [UInt8]) {
+        let text = Array("[\"".utf8) + bytes + Array("\"]".utf8)
+        #expect(throws: JSONError(kind: .invalid, detail: "the text is not valid UTF-8")) { try parse(text) }
+    }
+
+    @Test(
+        "is refused if an object has a key twice, however it is written",
+        arguments: [
+            "{\"event\":1,\"event\":2}", "{\"\\u0065vent\":1,\"event\":2}",
+            "{\"event\":1,\"x\":0,\"\\u0065\\u0076ent\":2}",
+            "[{\"a\":{\"é\":1,\"\\u00E9\":1}}]", "{\"\":1,\"\":1}", "{\"\\/\":1,\"/\":1}",
+        ])
+    func refusesDuplicateKeys(text: String) {
+        #expect(kindOfError(text) == .duplicateKey)
+    }
+
+    @Test("may have the same key in different objects")
+    func acceptsTheSameKeyElsewhere() {
+        #expect(kindOfError("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}]}") == nil)
+    }
+
+    @Test("tells keys apart that only look alike")
+    func tellsSimilarKeysApart() throws {
+        // Composed and decomposed: equal Swift strings, different JSON keys.
+        #expect(try parse("{\"\\u00e9\":1,\"e\\u0301\":2}").root.count == 2)
+    }
+
+    @Test("may be 64 levels deep, and no deeper")
+    func limitsDepth() {
+        #expect(kindOfError(nested(64)) == nil)
+        #expect(kindOfError(nested(65)) == .tooDeep)
+        let objects = String(repeating: "{\"a\":", count: 64) + "1" + String(repeating: "}", count: 64)
+        #expect(kindOfError(objects) == nil)
+        #expect(kindOfError("[\(objects)]") == .tooDeep)
+        #expect(kindOfError(String(repeating: "[", count: 1_000_000)) == .tooDeep)
+    }
+
+    @Test("does not count brackets inside strings as depth")
+    func ignoresBracketsInStrings() {
+        let brackets = String(repeating: "[{", count: 100)
+        #expect(kindOfError("[\"\(brackets)\"]") == nil)
+        #expect(kindOfError("[\"\\\"\(brackets)\"]") == nil)
+        #expect(kindOfError("{\"\(brackets)\\\\\":\"\(brackets)\"}") == nil)
+    }
+
+    @Test("takes another limit of depth")
+    func takesAnotherLimit() throws {
+        #expect(throws: JSONError.self) { try JSONDocument(parsing: Array("[[]]".utf8), maximumDepth: 1) }
+        #expect(try JSONDocument(parsing: Array("[[]]".utf8), maximumDepth: 2).root.count == 1)
+    }
+
+    @Test("has errors that name a place and never the content")
+    func errorsQuoteNothing() {
+        for text in ["{\"secret\":1,\"secret\":2}", "[\"secret]", "[secret]", "{\"secret\\u0000\":1}", "[1] secret"] {
+            #expect(throws: JSONError.self) { try parse(text) }
+            #expect(detailOfError(text)?.contains("secret") == false)
+            #expect(detailOfError(text)?.contains("line 1") == true)
+        }
+    }
+
+    private func kindOfError(_ text: String) -> JSONError.Kind? {
+        error(text)?.kind
+    }
+
+    private func detailOfError(_ text: String) -> String? {
+        error(text)?.detail
+    }
+
+    private func error(_ text: String) -> JSONError? {
+        do {
+            _ = try parse(text)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import AMQPBridge
+import JSON
+import Testing
+
+@testable import Routes
+
+@Suite("The body of an emit")
+struct EmitDecoderTests {
+    @Test("may say nothing but the event")
+    func minimal() throws {
+        let (emit, confirmation) = try decode("{\"event\":\"e\"}")
+        #expect(emit == Emit(event: "e"))
+        #expect(confirmation == .broker)
+    }
+
+    @Test("may say everything")
+    func maximal() throws {
+        let (emit, confirmation) = try decode(
+            """
+            {"namespace":"/chat","event":"order.paid","args":[{"id":42}, null],"rooms":["r","s"],"except":["x"],\
+            "exceptSockets":["sid"],"volatile":false,"compress":true,"binary":true,"confirm":"none"}
+            """)
+        var expected = Emit(
+            namespace: "/chat", event: "order.paid", arguments: text("{\"id\":42}, null"), rooms: ["r", "s"],
+            except: ["x"], exceptSockets: ["sid"])
+        expected.isBinary = true
+        #expect(emit == expected)
+        #expect(confirmation == .none)
+    }
+
+    @Test("may be written in any way that JSON allows")
+    func spellings() throws {
+        let (emit, _) = try decode(" { \"\\u0065vent\" : \"\\u0065\\u0000\" ,\n\"rooms\":[\"\\ud83d\\ude00\"] } ")
+        #expect(emit == Emit(event: "e\0", rooms: ["😀"]))
+        #expect(try decode("{\"event\":\"e\",\"confirm\":\"broker\"}").1 == .broker)
+    }
+
+    @Test(
+        "has its arguments passed on as they were written",
+        arguments: [
+            "0.1", "1e21", "12345678901234567890123", "{\"b\":1,\"a\":2}", "\"\\u00e9\\/\"", " 1 ,\n[ ]", "null",
+            "\"]\"",
+        ])
+    func passesArgumentsOn(arguments: String) throws {
+        let (emit, _) = try decode("{\"event\":\"e\",\"args\":[\(arguments)],\"rooms\":[\"r\"]}")
+        #expect(emit.arguments == text(arguments))
+    }
+
+    @Test("may have no arguments", arguments: ["[]", "[ ]", "[\n]"])
+    func noArguments(args: String) throws {
+        #expect(try decode("{\"event\":\"e\",\"args\":\(args)}").0.arguments == .empty)
+    }
+
+    @Test(
+        "may have one argument as data, whatever it is", arguments: ["1", "[ 1, 2 ]", "[]", "null", "{ \"a\":0.10 }"])
+    func data(data: String) throws {
+        #expect(try decode("{\"event\":\"e\", \"data\" : \(data) }").0.arguments == text(data))
+    }
+
+    @Test(
+        "is refused for a field of the wrong type, which is named",
+        arguments: [
+            ("namespace", ["1", "null", "[]", "{}", "true"]), ("event", ["1", "null", "[]", "{}", "true"]),
+            ("args", ["1", "null", "{}", "\"a\"", "true"]), ("rooms", ["1", "null", "{}", "\"a\"", "true"]),
+            ("except", ["1", "null", "{}", "\"a\"", "true"]), ("exceptSockets", ["1", "null", "{}", "\"a\"", "true"]),
+            ("volatile", ["1", "null", "[]", "\"true\""]), ("compress", ["0", "null", "{}", "\"\""]),
+            ("binary", ["1", "null", "[]", "\"true\""]),
+            ("confirm", ["1", "null", "[]", "true", "\"\"", "\"Broker\"", "\"all\""]),
+            ("ack", ["1", "null", "[]", "true", "\"all\""]),
+        ])
+    func wrongTypes(field: String, values: [String]) {
+        for value in values {
+            let event = field == "event" ? "" : "\"event\":\"e\","
+            #expect(pointers("{\(event)\"\(field)\":\(value)}") == ["/\(field)"], "\(field): \(value)")
+        }
+    }
+
+    @Test("is refused for a name of the wrong type, which is named", arguments: ["rooms", "except", "exceptSockets"])
+    func wrongNames(list: String) {
+        #expect(
+            pointers("{\"event\":\"e\",\"\(list)\":[\"a\",1,\"b\",null,[\"c\"]]}")
+                == ["/\(list)/1", "/\(list)/3", "/\(list)/4"])
+    }
+
+    @Test("is refused for an empty list of rooms, but not of exceptions")
+    func emptyLists() throws {
+        #expect(pointers("{\"event\":\"e\",\"rooms\":[]}") == ["/rooms"])
+        #expect(pointers("{\"event\":\"e\",\"rooms\":[ ]}") == ["/rooms"])
+        #expect(try decode("{\"event\":\"e\",\"except\":[],\"exceptSockets\":[]}").0 == Emit(event: "e"))
+    }
+
+    @Test("is refused without an event")
+    func missingEvent() {
+        #expect(pointers("{}") == ["/event"])
+        #expect(pointers("{\"rooms\":[\"r\"]}") == ["/event"])
+    }
+
+    @Test(
+        "is refused with args and data",
+        arguments: ["\"args\":[1],\"data\":2", "\"data\":2,\"args\":[1]", "\"data\":null,\"args\":[]"])
+    func argsAndData(fields: String) {
+        #expect(pointers("{\"event\":\"e\",\(fields)}") == ["/data"])
+    }
+
+    @Test(
+        "is refused for an unknown field, which is named as a JSON Pointer",
+        arguments: [
+            ("room", "/room"), ("Event", "/Event"), ("", "/"), ("a/b", "/a~1b"), ("a~b", "/a~0b"), ("~1", "/~01"),
+            ("/~/", "/~1~0~1"), ("é😀", "/é😀"), ("~\u{301}", "/~0\u{301}"), ("/\u{338}", "/~1\u{338}"),
+        ])
+    func unknownFields(key: String, pointer: String) {
+        let found = pointers("{\"event\":\"e\",\"\(key)\":1}").map { Array($0.utf8) }
+        #expect(found == [Array(pointer.utf8)])
+    }
+
+    @Test("is not repeated at length when it is refused")
+    func boundsProblems() throws {
+        let long = pointers("{\"event\":\"e\",\"\(String(repeating: "x", count: 10_000))\":1}")
+        #expect(long.map(\.utf8.count) == [65])
+        let marks = pointers("{\"event\":\"e\",\"a\(String(repeating: "\u{301}", count: 10_000))\":1}")
+        #expect(try #require(marks.first).utf8.count < 300)
+        let many = (0..<100).map { "\"f\($0)\":1" }.joined(separator: ",")
+        #expect(pointers("{\(many)}").count == 20)
+    }
+
+    @Test("shows all its faults at once")
+    func showsAllFaults() {
+        #expect(
+            pointers("{\"room\":\"r\",\"rooms\":[],\"except\":[1],\"confirm\":2,\"args\":1,\"data\":1}")
+                == ["/room", "/rooms", "/except/0", "/confirm", "/args", "/data", "/event"])
+    }
+
+    @Test("is an object", arguments: ["[]", "[{\"event\":\"e\"}]", "null", "1", "\"event\"", "true"])
+    func isAnObject(body: String) {
+        #expect(problem(body)?.code == .invalidRequest)
+        #expect(pointers(body) == [""])
+    }
+
+    @Test(
+        "is JSON",
+        arguments: [
+            ("", .invalidJSON), ("{", .invalidJSON), ("{\"event\":\"e\"}x", .invalidJSON),
+            ("{\"event\":\"\\ud800\"}", .invalidJSON), ("{\"\\u0000\":1}", .invalidJSON),
+            ("{\"event\":\"e\",\"\\u0065vent\":\"f\"}", .duplicateKey),
+            (
+                "{\"event\":\"e\",\"data\":" + String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
+                    + "}", .tooDeep
+            ),
+        ] as [(String, Problem.Code)])
+    func isJSON(body: String, code: Problem.Code) {
+        #expect(problem(body)?.code == code)
+        #expect(problem(body)?.code.status == 400)
+    }
+
+    @Test("cannot ask for acknowledgements yet")
+    func acknowledgements() {
+        let body = "{\"event\":\"e\",\"ack\":{\"mode\":\"all\"}}"
+        #expect(problem(body)?.code == .notImplemented)
+        #expect(pointers(body) == ["/ack"])
+        // What is wrong is said before what is missing.
+        #expect(problem("{\"ack\":{}}")?.code == .invalidRequest)
+    }
+
+    private func text(_ text: String) -> JSONText { JSONText(verbatim: Array(text.utf8)[...]) }
+
+    private func decode(_ body: String) throws -> (Emit, AMQPBridge.Confirmation) {
+        try EmitDecoder.decode(Array(body.utf8))
+    }
+
+    private func pointers(_ body: String) -> [String] {
+        problem(body)?.places.map(\.pointer) ?? []
+    }
+
+    private func problem(_ body: String) -> Problem? {
+        do {
+            _ = try EmitDecoder.decode(Array(body.utf8))
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

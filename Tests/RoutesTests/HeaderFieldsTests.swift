@@ -1,0 +1,42 @@
+import Testing
+
+@testable import Routes
+
+@Suite("A header")
+struct HeaderFieldsTests {
+    @Test("has its name in any letter case", arguments: HeaderName.allCases)
+    func names(name: HeaderName) {
+        let text = name.rawValue
+        #expect(header(text) == name)
+        #expect(header(text.uppercased()) == name)
+        #expect(header(text.prefix(1).uppercased() + text.dropFirst()) == name)
+        #expect(header(text + "x") == nil)
+        #expect(header(String(text.dropLast())) == nil)
+        #expect(header("x" + text.dropFirst()) == (name.rawValue.hasPrefix("x") ? name : nil))
+    }
+
+    @Test(
+        "is none that is read if it has another name",
+        arguments: ["", "accept", "hosts", "x_api_key", "content_length", String(repeating: "a", count: 1_000)])
+    func otherNames(name: String) {
+        #expect(header(name) == nil)
+    }
+
+    @Test("is found by its name, the first if there are several")
+    func fields() {
+        var fields = HeaderFields()
+        #expect(fields[.host] == nil)
+        fields.add(.host, "a")
+        fields.add(.origin, "")
+        #expect(fields[.host] == "a")
+        #expect(fields[.origin] == "")
+        #expect(fields.repeated == nil)
+        fields.add(.host, "b")
+        #expect(fields[.host] == "a")
+        #expect(fields.repeated == .host)
+    }
+
+    private func header(_ name: some StringProtocol) -> HeaderName? {
+        Array(name.utf8).withUnsafeBufferPointer { HeaderName($0) }
+    }
+}

@@ -1,0 +1,29 @@
+import Testing
+
+@testable import Routes
+
+@Suite("A media type")
+struct MediaTypeTests {
+    @Test(
+        "is JSON in UTF-8, however it is written",
+        arguments: [
+            "application/json", "APPLICATION/JSON", " application/json ", "application/json;",
+            "application/json; charset=utf-8",
+            "application/json;CHARSET=Utf-8", "application/json\t;\tcharset=\"UTF-8\"",
+            "application/json; version=1; charset=utf-8",
+        ])
+    func json(type: String) {
+        #expect(MediaType.isJSON(type))
+    }
+
+    @Test(
+        "is something else",
+        arguments: [
+            "", ";", "json", "application", "application/json5", "xapplication/json", "text/json", "application/json/x",
+            "application/json charset=utf-8", "application/json; charset=", "application/json; charset=utf8",
+            "application/json; charset=utf-8; charset=latin1", "application/json; charset=utf-8x",
+        ])
+    func other(type: String) {
+        #expect(!MediaType.isJSON(type))
+    }
+}

@@ -1,0 +1,117 @@
+import AMQPBridge
+import JSON
+import Testing
+
+@testable import Routes
+
+@Suite("A problem")
+struct ProblemTests {
+    /// API.md, "Errors".
+    static let statuses: [Problem.Code: Int] = [
+        .malformedHTTP: 400, .invalidJSON: 400, .duplicateKey: 400, .tooDeep: 400, .ambiguousCredentials: 400,
+        .unauthorized: 401, .hostNotAllowed: 403, .originNotAllowed: 403, .notFound: 404, .methodNotAllowed: 405,
+        .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
+        .notImplemented: 501, .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
+        .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504,
+    ]
+
+    static let retryable: Set<Problem.Code> = [
+        .brokerUnavailable, .brokerBlocked, .brokerNack, .overloaded, .shuttingDown,
+    ]
+
+    @Test("says the same in its status and its document", arguments: Problem.Code.allCases)
+    func document(code: Problem.Code) throws {
+        let response = Problem(code, "a \"detail\"\n").response(requestID: "id-1")
+        let members = try response.members()
+        let expected: Set = ["type", "title", "status", "detail", "code", "requestId", "retryable"]
+        #expect(Set(members.keys) == (code == .confirmTimeout ? expected.union(["outcome"]) : expected))
+        #expect(response.contentType.map { "\($0)" } == "application/problem+json")
+        #expect(response.status == Self.statuses[code])
+        #expect(members["status"]?.integer == response.status)
+        #expect(members["type"]?.string == "urn:socketio-gateway:problem:" + code.rawValue)
+        #expect(members["title"]?.string == code.title)
+        #expect(!code.title.isEmpty)
+        #expect(members["detail"]?.string == "a \"detail\"\n")
+        #expect(members["code"]?.string == code.rawValue)
+        #expect(members["requestId"]?.string == "id-1")
+        #expect(members["retryable"]?.boolean == Self.retryable.contains(code))
+        #expect(members["outcome"]?.string == (code == .confirmTimeout ? "unknown" : nil))
+    }
+
+    @Test("carries the header that its status asks for", arguments: Problem.Code.allCases)
+    func fields(code: Problem.Code) {
+        var problem = Problem(code, "")
+        problem.allow = "GET"
+        let response = problem.response(requestID: "")
+        #expect((response.field("WWW-Authenticate") != nil) == (code.status == 401))
+        #expect(response.field("Allow") == (code.status == 405 ? "GET" : nil))
+        #expect(response.field("Retry-After") == (code.status == 503 ? "1" : nil))
+    }
+
+    @Test("lists the places it is about")
+    func places() throws {
+        let places = [Problem.Place("/rooms/0", "no \"\\\""), Problem.Place("/a~1b", "neither")]
+        let response = Problem(.invalidRequest, "x", places: places).response(requestID: "")
+        #expect(response.pointers == ["/rooms/0", "/a~1b"])
+        let errors = try #require(try response.members()["errors"])
+        #expect(
+            String(decoding: errors.text.bytes, as: UTF8.self)
+                == #"[{"pointer":"/rooms/0","detail":"no \"\\\""},{"pointer":"/a~1b","detail":"neither"}]"#)
+    }
+
+    @Test(
+        "is made of JSON's errors",
+        arguments: [(.invalid, .invalidJSON), (.duplicateKey, .duplicateKey), (.tooDeep, .tooDeep)]
+            as [(JSONError.Kind, Problem.Code)])
+    func jsonErrors(kind: JSONError.Kind, code: Problem.Code) {
+        #expect(Problem(JSONError(kind: kind, detail: "d")) == Problem(code, "d"))
+    }
+}
+
+@Suite("A failed emit")
+struct EmitProblemTests {
+    static let errors: [(EmitError, Problem.Code)] = [
+        (.invalid([]), .invalidRequest),
+        (.notExpressible(CommandFault(CommandField("binary"), "no")), .notExpressible),
+        (.notPublished(.brokerUnavailable), .brokerUnavailable),
+        (.notPublished(.brokerBlocked(reason: "low")), .brokerBlocked),
+        (.notPublished(.brokerRefused(exchange: "x", reason: "no")), .brokerRefused),
+        (.notPublished(.brokerNack), .brokerNack),
+        (.notPublished(.overloaded), .overloaded),
+        (.notPublished(.tooLarge(bytes: 2, limit: 1)), .payloadTooLarge),
+        (.notPublished(.unknown(.confirmTimedOut)), .confirmTimeout),
+        (.notPublished(.unknown(.connectionLost)), .confirmTimeout),
+        (.notPublished(.unknown(.channelClosed)), .confirmTimeout),
+        (.notPublished(.unknown(.partial)), .confirmTimeout),
+    ]
+
+    @Test("is the problem that it is", arguments: errors)
+    func codes(error: EmitError, code: Problem.Code) async throws {
+        let response = await router(RecordingEmitter(.failure(error))).post("{\"event\":\"e\"}")
+        #expect(response.code == code.rawValue)
+        #expect(response.status == ProblemTests.statuses[code])
+        #expect(try response.members()["detail"]?.string?.isEmpty == false)
+    }
+
+    @Test("says why, where somebody knows")
+    func details() {
+        #expect(Problem(.notPublished(.brokerBlocked(reason: "low on memory"))).detail.contains("low on memory"))
+        let refused = Problem(.notPublished(.brokerRefused(exchange: "x", reason: "ACCESS_REFUSED"))).detail
+        #expect(refused.contains("'x'") && refused.contains("ACCESS_REFUSED"))
+        let large = Problem(.notPublished(.tooLarge(bytes: 222, limit: 111))).detail
+        #expect(large.contains("222") && large.contains("111"))
+        let unknown: [UnknownOutcome] = [.confirmTimedOut, .connectionLost, .channelClosed, .partial]
+        #expect(Set(unknown.map { Problem(.notPublished(.unknown($0))).detail }).count == 4)
+    }
+
+    @Test("points at the fields that are at fault")
+    func pointers() {
+        let faults = [
+            CommandFault(CommandField("rooms", index: 2), "a"), CommandFault(CommandField("namespace"), "b"),
+        ]
+        #expect(Problem(.invalid(faults)).places == [.init("/rooms/2", "a"), .init("/namespace", "b")])
+        let problem = Problem(.notExpressible(faults[0]))
+        #expect(problem.places == [.init("/rooms/2", "a")])
+        #expect(problem.detail == "a")
+    }
+}

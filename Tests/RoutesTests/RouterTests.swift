@@ -1,0 +1,179 @@
+import Testing
+
+@testable import Routes
+
+@Suite("The router")
+struct RouterTests {
+    private static let emit = "{\"event\":\"e\"}"
+
+    @Test(
+        "knows its paths exactly as they are",
+        arguments: ["/", "", "*", "/v1", "/v1/emit/", "/v1//emit", "/V1/emit", "/v1/%65mit", "/livez/..", "/livez%00"])
+    func notFound(path: String) async {
+        for method in HTTPMethod.allCases {
+            let response = await router().request(method, path)
+            #expect(response.status == 404)
+            #expect(response.code == "not_found")
+        }
+    }
+
+    @Test(
+        "says which methods a path takes",
+        arguments: [
+            ("/v1/emit", [.post], "OPTIONS, POST"), ("/livez", [.get, .head], "GET, HEAD, OPTIONS"),
+            ("/readyz", [.get, .head], "GET, HEAD, OPTIONS"), ("/metrics", [.get, .head], "GET, HEAD, OPTIONS"),
+            ("/openapi.yaml", [.get, .head], "GET, HEAD, OPTIONS"),
+        ] as [(String, [HTTPMethod], String)])
+    func methods(path: String, taken: [HTTPMethod], allow: String) async {
+        for method in HTTPMethod.allCases where !taken.contains(method) {
+            let response = await router().request(method, path)
+            #expect(response.status == (method == .options ? 204 : 405))
+            #expect(response.field("Allow") == allow)
+            #expect(response.code == (method == .options ? nil : "method_not_allowed"))
+            #expect(response.body.isEmpty == (method == .options))
+        }
+        for method in taken {
+            let response = await router().request(method, path, body: method == .post ? Self.emit : nil)
+            #expect(response.status == 200)
+        }
+    }
+
+    @Test(
+        "takes JSON in UTF-8 only",
+        arguments: [
+            ("application/json", true), ("Application/JSON", true), ("application/json; charset=utf-8", true),
+            ("application/json;charset=UTF-8", true), ("application/json ; charset=\"utf-8\"", true),
+            ("application/json; profile=x", true), ("application/json;", true), ("", false), ("text/plain", false),
+            ("application/jsonp", false), ("application/json-patch+json", false), ("application/x-ndjson", false),
+            ("application/json; charset=latin1", false), ("application/json; charset=utf-16", false),
+            ("application/json; profile=x; charset=us-ascii", false), ("application/json, text/plain", false),
+            ("application/x-www-form-urlencoded", false), ("multipart/form-data; boundary=x", false),
+        ])
+    func mediaTypes(type: String, isTaken: Bool) async {
+        let response = await router().post(Self.emit, [.contentType: type])
+        #expect(response.status == (isTaken ? 200 : 415))
+    }
+
+    @Test("wants to be told that it is JSON")
+    func missingMediaType() async {
+        let response = await router().request(.post, "/v1/emit", body: Self.emit, without: [.contentType])
+        #expect(response.status == 415)
+        #expect(response.code == "unsupported_media_type")
+    }
+
+    @Test(
+        "takes no content coding",
+        arguments: [
+            ("gzip", 415), ("br", 415), ("identity, gzip", 415), ("", 415), ("identity", 200), ("Identity", 200),
+        ])
+    func contentEncodings(coding: String, status: Int) async {
+        #expect(await router().post(Self.emit, [.contentEncoding: coding]).status == status)
+    }
+
+    @Test("asks for no media type where it reads no body")
+    func mediaTypesOfOtherRoutes() async {
+        #expect(await router().request(.get, "/livez", [.contentType: "text/plain"]).status == 200)
+    }
+
+    @Test(
+        "refuses a body that is announced too long",
+        arguments: [("100", 200), ("101", 413), ("0000000101", 413), ("99999999999999999999999", 413), ("0100", 200)])
+    func announcedLengths(length: String, status: Int) async {
+        let response = await router(bodyBytes: 100).post(Self.emit, [.contentLength: length])
+        #expect(response.status == status)
+    }
+
+    @Test("refuses a body that turns out too long")
+    func longBodies() throws {
+        let router = router(bodyBytes: 100)
+        var fields = HeaderFields()
+        fields.add(.host, "localhost")
+        fields.add(.contentType, "application/json")
+        fields.add(.transferEncoding, "chunked")
+        guard case .admitted(let admitted) = router.admit(RequestHead(method: .post, path: "/v1/emit", fields: fields))
+        else {
+            Issue.record("a chunked body has no length to refuse")
+            return
+        }
+        let response = router.refuseLongBody(admitted)
+        #expect(response.status == 413)
+        #expect(response.code == "payload_too_large")
+        #expect(router.counters.samples == [.init(route: "/v1/emit", method: "POST", status: 413, count: 1)])
+    }
+
+    @Test("refuses requests when too many are under way, but not health checks")
+    func overload() {
+        let router = router()
+        var fields = HeaderFields()
+        fields.add(.host, "localhost")
+        fields.add(.contentType, "application/json")
+        let emit = RequestHead(method: .post, path: "/v1/emit", fields: fields)
+        guard case .answered(let response) = router.admit(emit, isOverloaded: true) else {
+            Issue.record("admitted")
+            return
+        }
+        #expect(response.status == 503)
+        #expect(response.code == "overloaded")
+        for path in ["/livez", "/readyz", "/metrics"] {
+            let head = RequestHead(method: .get, path: path, fields: fields)
+            guard case .admitted = router.admit(head, isOverloaded: true) else {
+                Issue.record("\(path) was refused")
+                return
+            }
+        }
+    }
+
+    @Test("refuses what two parties could read differently")
+    func ambiguousHeads() async {
+        let response = await router().request(.get, "/livez", [.host: "a", .host: "a"])
+        #expect(response.status == 400)
+        #expect(response.code == "malformed_http")
+        let malformed = router().refuseMalformed(RequestHead(method: .get, path: "/livez"), "a bare LF")
+        #expect(malformed.status == 400)
+        #expect(malformed.text.contains("a bare LF"))
+    }
+
+    @Test("takes a request id that is fit for logs", arguments: ["a", "A-Z.0_9", String(repeating: "x", count: 64)])
+    func takesRequestIDs(id: String) async throws {
+        let response = await router().request(.get, "/livez", [.requestID: id])
+        #expect(response.field("X-Request-Id") == id)
+        let problem = await router().request(.get, "/nowhere", [.requestID: id])
+        #expect(problem.field("X-Request-Id") == id)
+        #expect(try problem.members()["requestId"]?.string == id)
+    }
+
+    @Test(
+        "makes a request id if there is none, or none that is fit for logs",
+        arguments: [nil, "", String(repeating: "x", count: 65), "a b", "a\"b", "é", "a\nb", "a:b", "a/b"])
+    func makesRequestIDs(id: String?) async throws {
+        let router = router()
+        func request() async throws -> String {
+            let headers: KeyValuePairs<HeaderName, String> = id.map { [.requestID: $0] } ?? [:]
+            let response = await router.request(.get, "/nowhere", headers)
+            let made = try #require(response.field("X-Request-Id"))
+            #expect(try response.members()["requestId"]?.string == made)
+            return made
+        }
+        let (first, second) = (try await request(), try await request())
+        #expect(first.count == 26 && second.count == 26)
+        #expect(first < second)
+    }
+
+    @Test("counts what it answers, by route, method and status")
+    func counts() async {
+        let router = router()
+        for _ in 0..<3 { _ = await router.post(Self.emit) }
+        _ = await router.post("{}")
+        _ = await router.post("{\"event\":\"e\",\"confirm\":\"none\"}")
+        _ = await router.request(.head, "/livez")
+        _ = await router.request(.options, "/livez")
+        _ = await router.request(.get, "/somewhere/else")
+        _ = await router.request(.get, "/another")
+        _ = await router.request(.other, "/livez")
+        #expect(
+            Set(router.counters.samples.map { "\($0.route) \($0.method) \($0.status) \($0.count)" }) == [
+                "/v1/emit POST 200 3", "/v1/emit POST 422 1", "/v1/emit POST 202 1", "/livez HEAD 200 1",
+                "/livez OPTIONS 204 1", "other GET 404 2", "/livez other 405 1",
+            ])
+    }
+}

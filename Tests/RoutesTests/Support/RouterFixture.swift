@@ -1,0 +1,74 @@
+import AMQPBridge
+import JSON
+import Testing
+
+@testable import Routes
+
+/// A router with every route, whose emits are recorded.
+func router(
+    _ emitter: RecordingEmitter = RecordingEmitter(), access: AccessPolicy = .anonymous, readiness: Readiness = .ready,
+    bodyBytes: Int = Router.Limits().bodyBytes
+) -> Router {
+    var limits = Router.Limits()
+    limits.bodyBytes = bodyBytes
+    return Router(
+        services: RouteServices(
+            emitter: emitter, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
+            openAPI: Array("openapi: 3.1.0\n".utf8)),
+        access: access, limits: limits)
+}
+
+extension Router {
+    /// A request as a usual client sends it. A header given as `nil` is left out.
+    func request(
+        _ method: HTTPMethod, _ path: String, _ headers: KeyValuePairs<HeaderName, String> = [:], body: String? = nil,
+        without missing: Set<HeaderName> = []
+    ) async -> Response {
+        var fields = HeaderFields()
+        var defaults: [HeaderName: String] = [.host: "localhost"]
+        if let body {
+            defaults[.contentType] = "application/json"
+            defaults[.contentLength] = String(body.utf8.count)
+        }
+        for (name, value) in headers {
+            defaults[name] = nil
+            fields.add(name, value)
+        }
+        for (name, value) in defaults where !missing.contains(name) { fields.add(name, value) }
+        switch admit(RequestHead(method: method, path: path, fields: fields)) {
+        case .answered(let response): return response
+        case .admitted(let admitted): return await handle(admitted, body: Array((body ?? "").utf8))
+        }
+    }
+
+    func post(_ body: String, _ headers: KeyValuePairs<HeaderName, String> = [:]) async -> Response {
+        await request(.post, "/v1/emit", headers, body: body)
+    }
+}
+
+extension Response {
+    var text: String { String(decoding: body, as: UTF8.self) }
+
+    func field(_ name: String) -> String? {
+        fields.first { "\($0.name)" == name }?.value
+    }
+
+    /// The members of the JSON object that the body is.
+    func members() throws -> [String: JSONValue] {
+        var members: [String: JSONValue] = [:]
+        try JSONDocument(parsing: body).root.forEachMember { members[$0] = $1 }
+        return members
+    }
+
+    var code: String? { try? members()["code"]?.string }
+
+    /// The JSON Pointers of a problem's errors.
+    var pointers: [String] {
+        let errors = (try? members()["errors"]?.elements()) ?? []
+        return errors.compactMap { error in
+            var pointer: String?
+            error.forEachMember { if $0 == "pointer" { pointer = $1.string } }
+            return pointer
+        }
+    }
+}
