@@ -5,6 +5,8 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Handlers stay on their event loop without asking, at every call, where they should be.
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
 let package = Package(
@@ -23,7 +25,8 @@ let package = Package(
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .target(name: "OpenAPIDocument"),
-        .target(name: "JSON", dependencies: ["CJansson"], swiftSettings: strict),
+        .target(name: "CJSONArena"),
+        .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
         .target(
             name: "AMQPBridge",
             dependencies: ["CLinux", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
@@ -39,7 +42,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "JSONTests", dependencies: ["CJSONArena", "JSON"]),
         .testTarget(
             name: "AMQPBridgeTests",
             dependencies: ["AMQPBridge", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],

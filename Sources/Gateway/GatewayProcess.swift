@@ -1,7 +1,6 @@
 internal import AMQPBridge
 internal import CMicrohttpd
 internal import Glibc
-internal import JSON
 internal import Logging
 internal import OpenAPIDocument
 internal import Routes
@@ -28,7 +27,6 @@ struct GatewayProcess {
         signals.block()
         signal(SIGPIPE, SIG_IGN)
         Self.raiseDescriptorLimit()
-        JSONLibrary.prepare()
         MHD_set_panic_func(
             { _, file, line, reason in
                 StandardError.write(

@@ -22,6 +22,7 @@ public final class JSONDocument {
         guard JSONScanner.depth(of: bytes[...]) <= maximumDepth else {
             throw JSONError(kind: .tooDeep, detail: "more than \(maximumDepth) levels of arrays and objects")
         }
+        precondition(JSONLibrary.isPrepared)
         self.bytes = bytes
         self.tree = try OpaqueTree(parsing: bytes)
         // It is valid, so the root is all of it without the white space around it.

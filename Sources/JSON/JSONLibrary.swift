@@ -1,10 +1,13 @@
+internal import CJSONArena
 internal import CJansson
 
-/// What jansson wants done once in a process.
-public enum JSONLibrary {
-    /// Seeds the hash function against crafted keys. Call it before the first thread parses: jansson would otherwise
-    /// seed itself on first use, which its manual calls unsafe with several threads.
-    public static func prepare() {
+/// What jansson wants done once in a process, before its first use.
+enum JSONLibrary {
+    /// Seeds the hash function against crafted keys, and gives jansson memory by the block. Evaluated once, by whoever
+    /// parses first: jansson's manual calls seeding on demand unsafe with several threads.
+    static let isPrepared: Bool = {
+        json_set_alloc_funcs(gateway_json_allocate, gateway_json_free)
         json_object_seed(0)
-    }
+        return true
+    }()
 }

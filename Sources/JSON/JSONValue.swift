@@ -77,12 +77,20 @@ public struct JSONValue {
 
     /// The elements of an array, in order; none for anything else.
     public func elements() -> [JSONValue] {
-        guard kind == .array else { return [] }
+        var elements: [JSONValue] = []
+        elements.reserveCapacity(count)
+        forEachElement { elements.append($1) }
+        return elements
+    }
+
+    /// Calls `body` with each element of an array, in order; never for anything else.
+    public func forEachElement<E: Error>(_ body: (_ index: Int, _ value: JSONValue) throws(E) -> Void) throws(E) {
+        guard kind == .array else { return }
         var scanner = JSONScanner(document.bytes, at: span.lowerBound + 1)
-        return (0..<count).map { index in
+        for index in 0..<count {
             let span = scanner.nextElement()
             // json_array_get borrows and returns NULL only for an index out of range (jansson manual).
-            return JSONValue(document: document, node: json_array_get(pointer, index)!, span: span)
+            try body(index, JSONValue(document: document, node: json_array_get(pointer, index)!, span: span))
         }
     }
 

@@ -1,5 +1,8 @@
 #include "OpenAPIDocument.h"
 
+// #embed is C23; clang has it in every mode, and says so.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
 static const unsigned char document[] = {
 #embed "../../openapi.yaml"
 };

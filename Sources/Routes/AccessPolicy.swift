@@ -54,10 +54,26 @@ public enum AccessPolicy: Sendable {
             return bytes.dropFirst().prefix { $0 != UInt8(ascii: "]") }.elementsEqual("::1".utf8)
         }
         let name = bytes.prefix { $0 != UInt8(ascii: ":") }
-        if name.lazy.map({ $0 | 0x20 }).elementsEqual("localhost".utf8) { return true }
+        return isLoopbackIPv4(name) || name.lazy.map { $0 | 0x20 }.elementsEqual("localhost".utf8)
+    }
+
+    /// `127.` and three more numbers up to 255.
+    private static func isLoopbackIPv4(_ name: Substring.UTF8View) -> Bool {
         guard name.starts(with: "127.".utf8) else { return false }
-        let octets = host.prefix { $0 != ":" }.split(separator: ".", omittingEmptySubsequences: false)
-        return octets.count == 4 && octets.allSatisfy { $0.utf8.first != UInt8(ascii: "+") && UInt8($0) != nil }
+        var (octets, digits, number) = (0, 0, 0)
+        for byte in name {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                digits += 1
+                number = number * 10 + Int(byte - UInt8(ascii: "0"))
+                guard digits <= 3, number <= 255 else { return false }
+            case UInt8(ascii: ".") where digits > 0:
+                octets += 1
+                (digits, number) = (0, 0)
+            default: return false
+            }
+        }
+        return octets == 3 && digits > 0
     }
 }
 

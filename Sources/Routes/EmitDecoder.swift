@@ -86,7 +86,8 @@ struct EmitDecoder {
             return []
         }
         var names: [String] = []
-        for (index, element) in value.elements().enumerated() {
+        names.reserveCapacity(value.count)
+        value.forEachElement { index, element in
             if let name = element.string { names.append(name) } else { fail("/\(key)/\(index)", "must be a string") }
         }
         return names

@@ -14,12 +14,15 @@ public enum HeaderName: String, Sendable, CaseIterable {
 
     /// The header of this name in any letter case.
     public init?(_ name: UnsafeBufferPointer<UInt8>) {
-        // No two that matter for every request have the same length, so nearly all names are compared at most once.
-        for candidate in Self.byLength[min(name.count, Self.byLength.count - 1)] where candidate.matches(name) {
-            self = candidate
-            return
+        // By length first: nearly every name is compared at most once.
+        let (first, second) = Self.candidates(ofLength: name.count)
+        if let first, first.matches(name) {
+            self = first
+        } else if let second, second.matches(name) {
+            self = second
+        } else {
+            return nil
         }
-        return nil
     }
 
     private func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -27,9 +30,19 @@ public enum HeaderName: String, Sendable, CaseIterable {
         zip(rawValue.utf8, name).allSatisfy { $0 == $1 | 0x20 }
     }
 
-    /// The names of each length; the last list, for all that are longer, is empty.
-    private static let byLength: [[HeaderName]] = (0...32).map { length in
-        allCases.filter { $0.rawValue.utf8.count == length }
+    private static func candidates(ofLength length: Int) -> (HeaderName?, HeaderName?) {
+        switch length {
+        case 4: (.host, nil)
+        case 6: (.expect, .origin)
+        case 9: (.apiKey, nil)
+        case 12: (.contentType, .requestID)
+        case 13: (.authorization, nil)
+        case 14: (.contentLength, nil)
+        case 15: (.idempotencyKey, nil)
+        case 16: (.contentEncoding, nil)
+        case 17: (.transferEncoding, nil)
+        default: (nil, nil)
+        }
     }
 }
 
@@ -39,7 +52,10 @@ public struct HeaderFields: Sendable {
     /// A header that came more than once.
     public private(set) var repeated: HeaderName?
 
-    public init() {}
+    public init() {
+        // Most requests have no more: one allocation.
+        values.reserveCapacity(4)
+    }
 
     public subscript(name: HeaderName) -> String? {
         values.first { $0.name == name }?.value

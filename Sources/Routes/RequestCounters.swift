@@ -13,6 +13,7 @@ public final class RequestCounters: Sendable {
 
     /// Requests for a path that is no route's.
     static let unknownRoute = "other"
+    private static let methods = HTTPMethod.allCases
     private static let statuses = [200, 202, 204] + Set(Problem.Code.allCases.map(\.status)).sorted()
 
     private final class Cell: Sendable {
@@ -24,7 +25,7 @@ public final class RequestCounters: Sendable {
 
     init(routes: [Route]) {
         paths = Set(routes.map(\.path)).sorted() + [Self.unknownRoute]
-        cells = (0..<paths.count * HTTPMethod.allCases.count * Self.statuses.count).map { _ in Cell() }
+        cells = (0..<paths.count * Self.methods.count * Self.statuses.count).map { _ in Cell() }
     }
 
     /// The number of a path, for ``count(path:method:status:)``; of one that is no route's, that of ``unknownRoute``.
@@ -33,9 +34,8 @@ public final class RequestCounters: Sendable {
     }
 
     func count(path: Int, method: HTTPMethod, status: Int) {
-        guard let method = HTTPMethod.allCases.firstIndex(of: method), let status = Self.statuses.firstIndex(of: status)
-        else { return }
-        cells[(path * HTTPMethod.allCases.count + method) * Self.statuses.count + status].counter.add(1)
+        guard let status = Self.statuses.firstIndex(of: status) else { return }
+        cells[(path * Self.methods.count + method.number) * Self.statuses.count + status].counter.add(1)
     }
 
     /// All that is not zero.
@@ -44,10 +44,26 @@ public final class RequestCounters: Sendable {
             let count = cells[index].counter.value
             guard count > 0 else { return nil }
             let (rest, status) = index.quotientAndRemainder(dividingBy: Self.statuses.count)
-            let (path, method) = rest.quotientAndRemainder(dividingBy: HTTPMethod.allCases.count)
+            let (path, method) = rest.quotientAndRemainder(dividingBy: Self.methods.count)
             return Sample(
-                route: paths[path], method: HTTPMethod.allCases[method].rawValue, status: Self.statuses[status],
+                route: paths[path], method: Self.methods[method].rawValue, status: Self.statuses[status],
                 count: count)
+        }
+    }
+}
+
+extension HTTPMethod {
+    /// The method's place in `allCases`.
+    fileprivate var number: Int {
+        switch self {
+        case .get: 0
+        case .head: 1
+        case .post: 2
+        case .put: 3
+        case .patch: 4
+        case .delete: 5
+        case .options: 6
+        case .other: 7
         }
     }
 }

@@ -47,7 +47,10 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private var hasOpened = false
     private var lastReceived = MonotonicTime.now()
     private var lastSent = MonotonicTime.now()
-    private var nextProbe = MonotonicTime.now()
+    private var lastProbe = MonotonicTime.now()
+    private var nextCheck = MonotonicTime.now()
+    /// How often heartbeats, probes and their time-outs are looked at.
+    private static let checkInterval: Duration = .milliseconds(250)
     /// How long a connection is idle before it is asked whether it is blocked.
     private static let probeInterval: Duration = .seconds(2)
     /// The same failure again and again is one line in the log.
@@ -100,14 +103,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         switch phase {
         case .waiting(let until): until
         case .connecting, .closed: nil
-        case .connected(let connection, let since):
-            [
-                publisher.deadline,
-                connection.heartbeat.map { lastSent + $0 / 2 },
-                connection.heartbeat.map { lastReceived + $0 * 2 },
-                hasOpened ? nextProbe : nil,
-                hasOpened || publisher.blockedReason != nil ? nil : since + configuration.connectTimeout,
-            ].compactMap { $0 }.min()
+        case .connected: min(publisher.deadline ?? nextCheck, nextCheck)
         }
     }
 
@@ -186,7 +182,10 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
                 updateStatus()
             }
             publisher.expire(now: now)
-            try keepAlive(connection, since: since, now: now)
+            if nextCheck <= now {
+                nextCheck = now + Self.checkInterval
+                try keepAlive(connection, since: since, now: now)
+            }
         } catch {
             lose(error, now: now)
         }
@@ -197,9 +196,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         if !hasOpened, publisher.blockedReason == nil, since + configuration.connectTimeout <= now {
             throw BrokerError("the broker did not open a channel in time")
         }
-        if hasOpened, nextProbe <= now {
-            if lastSent + Self.probeInterval <= now, publisher.outbound.pending == 0 { publisher.probe() }
-            nextProbe = now + Self.probeInterval
+        if hasOpened, publisher.outbound.pending == 0, max(lastSent, lastProbe) + Self.probeInterval <= now {
+            publisher.probe()
+            lastProbe = now
         }
         guard let heartbeat = connection.heartbeat else { return }
         if lastReceived + heartbeat * 2 <= now { throw BrokerError("the broker has fallen silent") }

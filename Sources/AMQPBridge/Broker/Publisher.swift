@@ -32,6 +32,7 @@ final class Publisher {
     var outbound = OutboundBuffer()
 
     private let limits: Limits
+    private let confirmTimeout: Int64
     private let counters: PublisherCounters
     private var frameMax = 4_096
     private var channel = Channel.closed
@@ -47,6 +48,7 @@ final class Publisher {
 
     init(limits: Limits, counters: PublisherCounters) {
         self.limits = limits
+        confirmTimeout = limits.confirmTimeout.nanoseconds
         self.counters = counters
     }
 
@@ -67,7 +69,8 @@ final class Publisher {
             for _ in publications { ticket?.settle(.failed(refusal)) }
             return
         }
-        let parked = Parked(publications: publications, ticket: ticket, deadline: now + limits.confirmTimeout)
+        let parked = Parked(
+            publications: publications, ticket: ticket, deadline: now.advanced(byNanoseconds: confirmTimeout))
         unsettledBytes += publications.encodedSize
         if channel == .open, admit(parked, now: now) { return }
         self.parked.append(parked)

@@ -56,14 +56,15 @@ public struct AMQP0: WireFormat {
         let exchange = try exchange(for: emit.namespace)
         let rooms = emit.rooms.withoutDuplicates
         let except = (emit.except + emit.exceptSockets).withoutDuplicates
-        let packet = Self.packet(emit)
         switch (rooms.count, union) {
         case (0, _):
-            return [Publication(exchange: exchange, routingKey: Self.everyone, body: Self.body(packet, except: except))]
+            let body = Self.body(Self.packet(emit), except: except)
+            return [Publication(exchange: exchange, routingKey: Self.everyone, body: body)]
         case (1, _), (_, .cc):
-            let body = Self.body(packet, except: except)
+            let body = Self.body(Self.packet(emit), except: except)
             return [Publication(exchange: exchange, routingKey: rooms[0], carbonCopies: Array(rooms[1...]), body: body)]
         case (_, .exclude):
+            let packet = Self.packet(emit)
             return rooms.indices.map { index in
                 let body = Self.body(packet, except: except + rooms[..<index])
                 return Publication(exchange: exchange, routingKey: rooms[index], body: body)
@@ -94,7 +95,7 @@ public struct AMQP0: WireFormat {
         return json
     }
 
-    private static func body(_ packet: [UInt8], except: [String]) -> [UInt8] {
+    private static func body(_ packet: consuming [UInt8], except: [String]) -> [UInt8] {
         var json = packet
         json.append(jsonStrings: except)
         json.append(json: "}")

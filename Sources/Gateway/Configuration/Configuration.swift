@@ -115,7 +115,8 @@ extension Configuration {
 
     private static func namespaces(_ text: String) -> [String]? {
         let names = text.split(separator: ",").map(String.init)
-        return !names.isEmpty && Set(names).count == names.count && names.allSatisfy { $0.hasPrefix("/") && !$0.contains("#") } ? names : nil
+        return !names.isEmpty && Set(names).count == names.count
+            && names.allSatisfy { $0.hasPrefix("/") && !$0.contains("#") } ? names : nil
     }
 }
 
@@ -133,7 +134,8 @@ extension Duration {
             text.hasSuffix("ms") ? (text.dropLast(2), 1) : (text.hasSuffix("s") ? text.dropLast() : text[...], 1_000)
         guard let number = Double(digits), number >= 0, number * Double(unit) < 1e12 else { return nil }
         // What is not zero must not become it: zero has a meaning of its own.
-        self = .milliseconds(Int64((number * Double(unit)).rounded(.up)))
+        guard number == 0 || number * Double(unit) >= 1 else { return nil }
+        self = .milliseconds(Int64(number * Double(unit)))
     }
 
     static func positive(_ text: String) -> Duration? {

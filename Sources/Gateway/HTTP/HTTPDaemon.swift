@@ -17,7 +17,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         var idleTime: Duration = .seconds(60)
         /// libmicrohttpd's memory for a connection, which bounds the request head, too. It zeroes it for every request,
         /// so more costs time (measured).
-        var memoryPerConnection = 16 * 1_024
+        var memoryPerConnection = 8 * 1_024
     }
 
     /// Requests that have begun and whose answer has not left.
@@ -26,6 +26,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     private let loop: EventLoop
     private let router: Router
     private let limits: Limits
+    private let bodyTime: Int64
+    /// Between two requests, including the second one's head.
+    private let idleTime: Int64
     private let load: HTTPLoad
     private let daemon: OpaquePointer
     private let descriptor: Int32
@@ -47,6 +50,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         self.loop = loop
         self.router = router
         self.limits = limits
+        bodyTime = limits.bodyTime.nanoseconds
+        idleTime = (limits.idleTime + limits.headTime).nanoseconds
         self.load = load
         var options = gateway_mhd_options(
             listening_socket: socket, connection_limit: UInt32(load.limits.connections),
@@ -66,12 +71,10 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     var deadline: MonotonicTime? {
         if isStopped { return nil }
         if hasResumed { return MonotonicTime(nanoseconds: 0) }
-        let sweep = connections.isEmpty ? nil : nextSweep
         var milliseconds: UInt64 = 0
-        guard MHD_get_timeout(daemon, &milliseconds) == .YES else { return sweep }
-        if milliseconds == 0 { return MonotonicTime(nanoseconds: 0) }
-        let timeout = MonotonicTime.now() + .milliseconds(Int64(clamping: milliseconds))
-        return min(timeout, sweep ?? timeout)
+        if MHD_get_timeout(daemon, &milliseconds) == .YES, milliseconds == 0 { return MonotonicTime(nanoseconds: 0) }
+        // libmicrohttpd's other time-outs can wait for the next sweep.
+        return connections.isEmpty ? nil : nextSweep
     }
 
     func process(events: Int16, now: MonotonicTime) {
@@ -125,7 +128,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         inFlight.add(1, ordering: .relaxed)
         let hasRoom = load.began()
         let head = parsed.head
-        connection.deadline = head.announcesBody ? turn + limits.bodyTime : nil
+        connection.deadline = head.announcesBody ? turn.advanced(byNanoseconds: bodyTime) : nil
         let admission =
             parsed.malformation.map { .answered(router.refuseMalformed(head, $0)) }
             ?? router.admit(head, isOverloaded: !hasRoom)
@@ -206,20 +209,18 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         guard let created else { return .NO }
         // Queueing holds a reference of its own.
         defer { MHD_destroy_response(created) }
-        if let contentType = response.contentType { add("Content-Type", "\(contentType)", to: created) }
-        for (name, value) in response.fields { add(name, value, to: created) }
-        if isDraining { add("Connection", "close", to: created) }
+        if let contentType = response.contentType {
+            MHD_add_response_header(created, "Content-Type", contentType.cString)
+        }
+        for (name, value) in response.fields {
+            value.withCString { value in _ = MHD_add_response_header(created, name.cString, value) }
+        }
+        if isDraining { MHD_add_response_header(created, "Connection", "close") }
         return MHD_queue_response(exchange.handle, UInt32(response.status), created)
     }
 
-    private func add(_ name: StaticString, _ value: String, to response: OpaquePointer) {
-        name.withUTF8Buffer { name in
-            name.withMemoryRebound(to: CChar.self) { _ = MHD_add_response_header(response, $0.baseAddress, value) }
-        }
-    }
-
     func completed(_ exchange: HTTPExchange) {
-        exchange.connection.deadline = turn + limits.idleTime + limits.headTime
+        exchange.connection.deadline = turn.advanced(byNanoseconds: idleTime)
         load.ended()
         inFlight.subtract(1, ordering: .relaxed)
     }
@@ -247,5 +248,12 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         isStopped = true
         MHD_stop_daemon(daemon)
         return true
+    }
+}
+
+extension StaticString {
+    /// The text as C reads it: a static string ends in NUL.
+    fileprivate var cString: UnsafePointer<CChar> {
+        UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
     }
 }

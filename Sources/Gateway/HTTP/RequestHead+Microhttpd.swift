@@ -1,4 +1,5 @@
 internal import CMicrohttpd
+internal import Glibc
 internal import Routes
 
 /// What libmicrohttpd hands over of a request's head, checked for what its parser lets through.
@@ -70,7 +71,7 @@ private struct HeadLayout {
             guard let known = HeaderName(bytes) else { return }
             value.withMemoryRebound(to: UInt8.self, capacity: valueSize) { bytes in
                 let bytes = UnsafeBufferPointer(start: bytes, count: valueSize)
-                fields.add(known, String(decoding: Self.withoutTrailingSpace(bytes), as: UTF8.self))
+                fields.add(known, Self.string(Self.withoutTrailingSpace(bytes)))
             }
         }
     }
@@ -113,6 +114,15 @@ private struct HeadLayout {
             true
         default: false
         }
+    }
+
+    /// The value as a string; the one that most requests have needs no memory of its own.
+    private static func string(_ value: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+        let usual: StaticString = "application/json"
+        let isUsual =
+            value.count == usual.utf8CodeUnitCount
+            && memcmp(value.base.baseAddress! + value.startIndex, usual.utf8Start, value.count) == 0
+        return isUsual ? "application/json" : String(decoding: value, as: UTF8.self)
     }
 
     private static func withoutTrailingSpace(_ value: UnsafeBufferPointer<UInt8>) -> Slice<UnsafeBufferPointer<UInt8>> {

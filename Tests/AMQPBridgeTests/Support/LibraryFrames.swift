@@ -4,7 +4,9 @@ import CRabbitMQ
 
 /// Frames as librabbitmq would encode them: the oracle for ours.
 enum LibraryFrames {
-    static func method<Method>(channel: UInt16, _ id: amqp_method_number_t, _ method: Method) -> [UInt8] {
+    static func method<Method: BitwiseCopyable>(channel: UInt16, _ id: amqp_method_number_t, _ method: Method)
+        -> [UInt8]
+    {
         var method = method
         let arguments = encoded { amqp_encode_method(id, &method, $0) }
         return frame(type: 1, channel: channel, payload: bigEndian(id) + arguments)

@@ -1,0 +1,186 @@
+"""Who is measured: how each is started, what each is sent, and how each is ended."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from broker import AUTHORIZATION, EXCHANGE, Management
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "scripts"))
+from rabbitmq import PrivateRabbitMQ, die_with_parent  # noqa: E402
+
+ROOM = "user:42"
+EVENT = "order.paid"
+ARGUMENT = {"id": 42, "total": "99.90", "currency": "EUR"}
+MESSAGE = {"packet": {"type": 2, "data": [EVENT, ARGUMENT]}, "except": []}
+
+
+def compact(value) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+class CandidateError(Exception):
+    """A candidate does not start, or does not do what all of them are to do."""
+
+
+class Candidate:
+    """A program that serves `POST /v1/emit`. One process (and its children) at a time: `start`, `stop`."""
+
+    body = compact({"event": EVENT, "args": [ARGUMENT], "rooms": [ROOM]})
+    authorization = ""
+    few_connections_only = False
+
+    def __init__(self, name: str, log_folder: Path):
+        self.name = name
+        self.port = 0
+        self._log = log_folder / f"{name}.log"
+        self._process: subprocess.Popen | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1/emit"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                env={**os.environ, **self.environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+
+    def check(self):
+        if self._process.poll() is not None:
+            tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-10:])
+            raise CandidateError(f"{self.name} ended (status {self._process.returncode})\n{tail}")
+
+    def stop(self):
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            pass
+        # The session is its own, so the group is it and its children, if any are left.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def prove(self, management: Management, patience: float = 20):
+        """Waits until it serves; then one emit must be confirmed as routed and put the same message on the broker as
+        everyone else's."""
+        deadline = time.monotonic() + patience
+        management.empty()
+        while (answer := self._post()) is None:
+            self.check()
+            if time.monotonic() > deadline:
+                raise CandidateError(f"{self.name} does not answer 200")
+            time.sleep(0.05)
+        if answer.get("routed") is not True:
+            raise CandidateError(f"{self.name} answers {answer}")
+        published = [json.loads(payload) for payload in management.take()]
+        if published != [MESSAGE]:
+            raise CandidateError(f"{self.name} published {published}")
+
+    def _post(self) -> dict | None:
+        headers = {"Content-Type": "application/json", "Authorization": self.authorization}
+        request = urllib.request.Request(self.url, data=self.body.encode(), headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                return json.load(response)
+        except (urllib.error.URLError, OSError):
+            return None
+
+
+class Gateway(Candidate):
+    def __init__(self, binary: Path, broker: PrivateRabbitMQ, log_folder: Path):
+        super().__init__("gateway", log_folder)
+        self._binary, self._broker = binary, broker
+
+    def command(self):
+        return [str(self._binary), "serve", "--http-address", f"127.0.0.1:{self.port}"]
+
+    def environment(self):
+        return {"GATEWAY_AMQP_URL": self._broker.url, "GATEWAY_WIRE_FORMAT": "amqp0"}
+
+
+class Ceiling(Candidate):
+    def __init__(self, broker: PrivateRabbitMQ, log_folder: Path):
+        super().__init__("ceiling", log_folder)
+        self._broker = broker
+
+    def command(self):
+        return [str(HERE / ".build/ceiling"), str(self.port), self._broker.url]
+
+
+class FastAPI(Candidate):
+    few_connections_only = True
+
+    def __init__(self, broker: PrivateRabbitMQ, log_folder: Path):
+        super().__init__("fastapi", log_folder)
+        self._broker = broker
+
+    def command(self):
+        return [
+            *(str(HERE / ".venv-bench/bin/python"), "-m", "uvicorn", "fastapi_app:app", "--app-dir", str(HERE)),
+            *("--port", str(self.port), "--workers", str(len(os.sched_getaffinity(0)))),
+            *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+        ]
+
+    def environment(self):
+        return {"BENCH_AMQP_URL": self._broker.url}
+
+
+class ManagementAPI(Candidate):
+    """The broker itself; it runs already and is not ours to end."""
+
+    few_connections_only = True
+    authorization = AUTHORIZATION
+    body = compact(
+        {"properties": {}, "routing_key": ROOM, "payload": compact(MESSAGE), "payload_encoding": "string"}
+    )
+
+    def __init__(self, broker: PrivateRabbitMQ, log_folder: Path):
+        super().__init__("management", log_folder)
+        self._broker = broker
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self._broker.management_port}/api/exchanges/%2F/{EXCHANGE}/publish"
+
+    @property
+    def pid(self):
+        return self._broker.pid
+
+    def start(self):
+        pass
+
+    def check(self):
+        if not self._broker.is_running():
+            raise CandidateError(f"RabbitMQ ended\n{self._broker.log_tail()}")
