@@ -7,7 +7,7 @@ help: ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser
+	@scripts/setup.sh build run browser container
 
 build: ## Build the gateway
 	@scripts/setup.sh build
@@ -25,7 +25,7 @@ unit: ## Run the unit tests
 	@swift test --quiet --skip-build
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
-	@scripts/setup.sh run browser
+	@scripts/setup.sh run browser container
 	@.venv/bin/python -m pytest Tests/EndToEnd -q
 
 lint: ## Check the format of the sources

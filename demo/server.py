@@ -48,12 +48,13 @@ def make_app(amqp_url, gateway):
 def main():
     parser = argparse.ArgumentParser(description="The demo's Socket.IO server.")
     parser.add_argument("--amqp-url", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--gateway", default=DEFAULT_GATEWAY, help="what the page's curl line shows")
     options = parser.parse_args()
     web.run_app(
         make_app(options.amqp_url, options.gateway),
-        host="127.0.0.1",
+        host=options.host,
         port=options.port,
         print=None,
         shutdown_timeout=1,

@@ -4,6 +4,7 @@
 #   scripts/setup.sh build      C libraries for the Swift build
 #   scripts/setup.sh run        RabbitMQ (as files only: no system broker), .venv, .cache/socket.io.min.js
 #   scripts/setup.sh browser    Chromium, for the test of the demo page
+#   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -116,7 +117,7 @@ fetch_browser_client() {
         rm -rf "$wheels"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|container …"
 for group in "$@"; do
     case $group in
         build)
@@ -129,6 +130,7 @@ for group in "$@"; do
             install_venv
             ;;
         browser) apt_install chromium ;;
-        *) fail "unknown group: $group (build, run, browser)" ;;
+        container) apt_install debootstrap binutils ;;
+        *) fail "unknown group: $group (build, run, browser, container)" ;;
     esac
 done

@@ -1,0 +1,136 @@
+"""The Dockerfile's run-time stage, without a container engine: its packages in a fresh Debian, its user, as PID 1."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness import REPOSITORY, Witness, binary, die_with_parent
+
+KEY = "only-for-this-test"
+
+
+def runtime_stage():
+    return (REPOSITORY / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+
+
+def words_after(instruction):
+    return re.search(rf"^{instruction} (.*)$", runtime_stage(), re.MULTILINE).group(1).split()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip("debootstrap needs root")
+    assert runtime_stage().startswith("debian:bookworm"), "the tree below is a bookworm"
+    root = tmp_path_factory.mktemp("container") / "root"
+    packages = re.search(r"install -y --no-install-recommends (.*) \\", runtime_stage()).group(1).split()
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", "bookworm", root]
+    made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout[-2000:]
+    subprocess.run(["strip", "-o", root / "usr/local/bin/socketio-gateway", binary()], check=True)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+class Container:
+    """The entry point and command of the image, as its user, in process and mount namespaces of its own."""
+
+    def __init__(self, root, command, **environment):
+        image = dict(word.split("=", 1) for word in words_after("ENV"))
+        self._environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **image, **environment}
+        entry_point = json.loads(" ".join(words_after("ENTRYPOINT")))
+        isolate = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc"]
+        user = words_after("USER")[0]
+        # A change of user makes the kernel forget who is to be killed with whom, so setpriv says it again.
+        become = ["setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups", "--pdeathsig=KILL"]
+        enter = ["/usr/sbin/chroot", root, *become]
+        self.process = subprocess.Popen(
+            [*isolate, *enter, *entry_point, *command],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+
+    def health(self):
+        """The exit code of the image's HEALTHCHECK, run inside as an engine does."""
+        command = json.loads(re.search(r"^HEALTHCHECK .* CMD (.*)$", runtime_stage(), re.MULTILINE).group(1))
+        enter = ["/usr/bin/nsenter", f"--target={self.pid()}", "--pid", "--mount", "--root", "--wd=/"]
+        run = subprocess.run([*enter, *command], env=self._environment, stderr=subprocess.DEVNULL, timeout=10)
+        return run.returncode
+
+    def pid(self):
+        """The gateway's process, seen from outside."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as file:
+            return int((file.read().split() or [self.process.pid])[0])
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def container(root, broker):
+    default = json.loads(" ".join(words_after("CMD")))
+    container = Container(
+        root,
+        default,
+        GATEWAY_HTTP_ADDRESS=f"127.0.0.1:{free_port()}",
+        GATEWAY_AMQP_URL=broker.url,
+        GATEWAY_WIRE_FORMAT="python-socketio",
+        GATEWAY_PYTHON_SOCKETIO_EXCHANGE="test.container",
+        GATEWAY_API_KEY=KEY,
+    )
+    deadline = time.monotonic() + 15
+    while container.health() != 0:
+        assert time.monotonic() < deadline and container.process.poll() is None, "not healthy in time"
+        time.sleep(0.1)
+    yield container
+    container.process.kill()
+    container.process.communicate(timeout=10)
+
+
+def test_it_serves_as_nobody_and_as_the_first_process(container, broker):
+    address = container._environment["GATEWAY_HTTP_ADDRESS"]
+    with open(f"/proc/{container.pid()}/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    assert status["NSpid"].split()[-1] == "1"
+    assert set(status["Uid"].split()) == {"65534"}
+
+    assert container.health() == 0
+    with Witness(broker.url, "test.container", "fanout") as witness:
+        deadline = time.monotonic() + 10
+        while True:
+            connection = http.client.HTTPConnection(address, timeout=10)
+            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
+            connection.request("POST", "/v1/emit", '{"event": "hello"}', headers)
+            response = connection.getresponse()
+            if response.status != 503 or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        assert response.status == 200 and json.loads(response.read())["status"] == "confirmed"
+        assert witness.take(1)[0].json["event"] == "hello"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_on_a_signal_although_it_is_the_first_process(container, how):
+    assert words_after("STOPSIGNAL") == ["SIGTERM"]
+    os.kill(container.pid(), how)
+    assert container.process.wait(10) == 0
+
+
+def test_it_does_not_start_for_everyone_without_a_key(root):
+    container = Container(root, ["serve"])
+    _, said = container.process.communicate(timeout=10)
+    assert container.process.returncode == 1
+    assert "GATEWAY_API_KEY" in said and len(said.splitlines()) == 1

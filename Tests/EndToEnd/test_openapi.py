@@ -1,0 +1,587 @@
+"""openapi.yaml and the running gateway say the same, both ways; README's table and `--help`, too.
+
+`check` compares any response with what the contract says of it; every test that gets one uses it.
+"""
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+
+import pika
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from harness import REPOSITORY, Gateway, PrivateRabbitMQ, Witness, binary, converse
+
+CONTRACT = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
+PATHS = CONTRACT["paths"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"]
+SERVICE = [path for path in PATHS if not path.startswith("/v1/")]
+
+EXCHANGE = "test.openapi"
+ROOM = "user:42"
+EMIT = {"event": "e", "rooms": [ROOM]}
+KEY = "the key"
+
+
+def source(path):
+    return (REPOSITORY / "Sources" / path).read_text()
+
+
+# Problem.swift: every code with its status, title and whether it is retryable.
+CODE_OF_CASE = dict(re.findall(r'case (\w+) = "(\w+)"', source("Routes/Problem.swift")))
+PROBLEMS = {
+    CODE_OF_CASE[case]: (int(status), title, retryable == "true")
+    for case, status, title, retryable in re.findall(
+        r'case \.(\w+): \((\d+), "([^"]+)", (true|false)\)', source("Routes/Problem.swift")
+    )
+}
+
+
+# The contract
+
+
+def resolved(node):
+    """The node that a reference stands for."""
+    while "$ref" in node:
+        target = CONTRACT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def operations():
+    """(method, path, operation) of everything documented."""
+    return [
+        (name.upper(), path, operation)
+        for path, item in PATHS.items()
+        for name, operation in item.items()
+        if name != "parameters"
+    ]
+
+
+def documented_methods(path):
+    return {method for method, other, _ in operations() if other == path}
+
+
+def documented_codes(response):
+    """The problem codes that a response's description names."""
+    return set(re.findall(r"\w+", response["description"])) & set(PROBLEMS)
+
+
+# Callers must ignore fields that they do not know, but the gateway must not send any that are not documented.
+CLOSED = {
+    **CONTRACT["components"],
+    "schemas": {
+        name: {**schema, "additionalProperties": False} if "properties" in schema else schema
+        for name, schema in CONTRACT["components"]["schemas"].items()
+    },
+}
+
+
+def faults(schema, instance, components=CONTRACT["components"]):
+    """What the schema says against the instance."""
+    validator = Draft202012Validator({"allOf": [schema], "components": components})
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(instance)]
+
+
+def documented_response(method, path, status):
+    if path not in PATHS:
+        responses = {"404": {"$ref": "#/components/responses/NotFound"}}
+    elif method not in documented_methods(path):
+        responses = {"405": {"$ref": "#/components/responses/MethodNotAllowed"}}
+    else:
+        responses = PATHS[path][method.lower()]["responses"]
+    assert str(status) in responses, f"{method} {path} answered {status}: not documented"
+    return resolved(responses[str(status)])
+
+
+def check(method, path, response):
+    """Asserts that the response is exactly one that the contract has for this request. Returns its body."""
+    documented = documented_response(method, path, response.status)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    check_headers(documented.get("headers", {}), headers)
+    if method == "HEAD":
+        assert response.body == b""
+        return None
+    content_type = headers["content-type"]
+    assert [content_type] == list(documented["content"]), (content_type, list(documented["content"]))
+    body = response.json if content_type.endswith("json") else response.body.decode()
+    assert faults(documented["content"][content_type]["schema"], body, CLOSED) == []
+    if content_type == "application/problem+json":
+        code = body["code"]
+        assert code in documented_codes(documented), code
+        assert body["type"] == f"urn:socketio-gateway:problem:{code}"
+        assert body["requestId"] == headers["x-request-id"]
+        assert body["status"] == response.status
+        assert (body["status"], body["title"], body["retryable"]) == PROBLEMS[code]
+    return body
+
+
+def check_headers(documented, headers):
+    transport = {"connection", "content-length", "content-type", "date"}
+    assert set(headers) - transport == {name.lower() for name in documented}
+    for name, reference in documented.items():
+        schema = resolved(resolved(reference)["schema"])
+        value = headers[name.lower()]
+        assert faults(schema, int(value) if schema["type"] == "integer" else value) == [], name
+
+
+# Every documented answer of every operation: in which situation, to which request
+
+
+@dataclass
+class Case:
+    method: str
+    path: str
+    status: int
+    code: str | None = None
+    body: object = None
+    headers: dict = field(default_factory=dict)
+    routed: str | bool | None = "any"
+
+    def __str__(self):
+        return f"{self.method} {self.path} {self.status} {self.code or ''}"
+
+    def send(self, gateway):
+        if self.method == "POST":
+            return gateway.post(self.body, self.headers, self.path)
+        return gateway.request(self.method, self.path, headers=self.headers)
+
+
+def emit(status, code=None, body=None, headers=None, **more):
+    return Case("POST", "/v1/emit", status, code, EMIT if body is None else body, headers or {}, **more)
+
+
+def service(status, code=None, headers=None, paths=SERVICE):
+    return [Case(method, path, status, code, None, headers or {}) for path in paths for method in ("GET", "HEAD")]
+
+
+CASES = {
+    "python-socketio": [
+        *service(200),
+        *service(400, "malformed_http", {"Transfer-Encoding": "gzip"}),
+        *service(403, "host_not_allowed", {"Host": "example.com"}),
+        *service(403, "origin_not_allowed", {"Origin": "http://example.com"}),
+        *service(413, "payload_too_large", {"Content-Length": str(10**9)}),
+        emit(200, routed=None),
+        emit(202, body={**EMIT, "confirm": "none"}, routed=None),
+        emit(400, "invalid_json", b"{"),
+        emit(400, "duplicate_key", b'{"event": "e", "event": "e"}'),
+        emit(400, "too_deep", b"[" * 65 + b"]" * 65),
+        emit(400, "malformed_http", b"", {"Transfer-Encoding": "gzip"}),
+        emit(403, "host_not_allowed", headers={"Host": "example.com"}),
+        emit(403, "origin_not_allowed", headers={"Origin": "http://example.com"}),
+        emit(413, "payload_too_large", b"", {"Content-Length": str(10**9)}),
+        emit(415, "unsupported_media_type", headers={"Content-Type": "text/plain"}),
+        emit(415, "unsupported_media_type", headers={"Content-Type": "application/json; charset=latin-1"}),
+        emit(415, "unsupported_media_type", headers={"Content-Encoding": "gzip"}),
+        emit(422, "invalid_request", {"event": ""}),
+        emit(422, "not_expressible", {**EMIT, "except": ["a"]}),
+        emit(501, "not_implemented", {**EMIT, "ack": {}}),
+        emit(501, "not_implemented", headers={"Idempotency-Key": "k"}),
+    ],
+    "amqp0": [
+        emit(200, routed=True),
+        emit(200, body={"event": "e", "rooms": ["nobody"]}, routed=False),
+        emit(413, "payload_too_large", {"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}),
+        emit(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
+    ],
+    "no exchange": [emit(200, routed=False)],
+    "a key": [
+        emit(200, headers={"X-API-Key": KEY}),
+        emit(200, headers={"Authorization": f"Bearer {KEY}"}),
+        emit(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
+        emit(401, "unauthorized"),
+        emit(401, "unauthorized", headers={"X-API-Key": "another"}),
+    ],
+    "no broker": [emit(503, "broker_unavailable"), *service(503, "broker_unavailable", paths=["/readyz"])],
+    "an internal exchange": [emit(503, "broker_refused")],
+    "a full queue": [emit(503, "broker_nack")],
+    "an alarm": [emit(503, "broker_blocked"), *service(503, "broker_blocked", paths=["/readyz"])],
+    "a paused broker": [emit(504, "confirm_timeout")],
+    "too many requests": [emit(503, "overloaded"), *service(200)],
+    "shutting down": [emit(200), *service(503, "shutting_down", paths=["/readyz"])],
+}
+
+
+@pytest.fixture(scope="module")
+def own_broker():
+    with PrivateRabbitMQ() as broker:
+        yield broker
+
+
+def declare(broker, exchange, queue_arguments=None, **options):
+    """The servers' side of amqp0: an exchange, and a queue for the room."""
+    connection = pika.BlockingConnection(pika.URLParameters(broker.url))
+    channel = connection.channel()
+    channel.exchange_declare(exchange, "direct", **options)
+    channel.queue_declare(exchange, arguments=queue_arguments)
+    channel.queue_bind(exchange, exchange, ROOM)
+    connection.close()
+
+
+def amqp0(broker, exchange=f"{EXCHANGE}.rooms", **settings):
+    return Gateway(broker.url, wire_format="amqp0", amqp0_exchange=exchange, loops=1, **settings)
+
+
+@contextmanager
+def with_python_socketio(broker, **settings):
+    with Witness(broker.url, EXCHANGE, "fanout"):
+        with Gateway(broker.url, python_socketio_exchange=EXCHANGE, **settings) as gateway:
+            yield gateway
+
+
+@contextmanager
+def with_amqp0(broker, **settings):
+    declare(broker, f"{EXCHANGE}.rooms")
+    with amqp0(broker, **settings) as gateway:
+        yield gateway
+
+
+@contextmanager
+def without_broker(_):
+    gateway = Gateway("amqp://127.0.0.1:1").start(ready=False)
+    yield gateway
+    gateway.stop()
+
+
+@contextmanager
+def with_internal_exchange(broker):
+    declare(broker, f"{EXCHANGE}.internal", internal=True)
+    with amqp0(broker, f"{EXCHANGE}.internal") as gateway:
+        yield gateway
+
+
+@contextmanager
+def with_full_queue(broker):
+    declare(broker, f"{EXCHANGE}.full", {"x-max-length": 1, "x-overflow": "reject-publish"})
+    with amqp0(broker, f"{EXCHANGE}.full") as gateway:
+        gateway.emit(**EMIT)
+        yield gateway
+
+
+@contextmanager
+def with_alarm(broker):
+    with with_amqp0(broker) as gateway:
+        broker.ctl("set_vm_memory_high_watermark", "0")
+        try:
+            gateway.wait_until(lambda: gateway.get("/readyz").status == 503, time.monotonic() + 5, "notice the alarm")
+            yield gateway
+        finally:
+            broker.ctl("set_vm_memory_high_watermark", "0.4")
+
+
+@contextmanager
+def with_paused_broker(broker, confirm_timeout="300ms", **settings):
+    with with_amqp0(broker, confirm_timeout=confirm_timeout, **settings) as gateway:
+        gateway.emit(**EMIT)
+        broker.pause()
+        try:
+            yield gateway
+        finally:
+            broker.resume()
+
+
+@contextmanager
+def with_too_many_requests(broker):
+    with with_paused_broker(broker, confirm_timeout="60s", max_in_flight=1) as gateway:
+        with closing(http.client.HTTPConnection(*gateway.address)) as waiting:
+            # A request is counted a moment longer than its answer takes, but not when the next one on its connection comes.
+            waiting.request("GET", "/livez")
+            assert waiting.getresponse().read()
+            waiting.request("POST", "/v1/emit", json.dumps(EMIT), {"Content-Type": "application/json"})
+            deadline = time.monotonic() + 5
+            gateway.wait_until(lambda: b"in_flight 2\n" in gateway.get("/metrics").body, deadline, "be busy")
+            yield gateway
+
+
+@contextmanager
+def while_shutting_down(broker):
+    declare(broker, f"{EXCHANGE}.rooms")
+    gateway = amqp0(broker, shutdown_delay="60s").start()
+    gateway._process.send_signal(signal.SIGTERM)
+    gateway.wait_until(lambda: gateway.get("/readyz").status == 503, time.monotonic() + 5, "fail /readyz")
+    yield gateway
+    gateway.stop()
+
+
+SITUATIONS = {
+    "python-socketio": with_python_socketio,
+    "amqp0": with_amqp0,
+    "no exchange": lambda broker: amqp0(broker, f"{EXCHANGE}.absent"),
+    "a key": lambda broker: with_python_socketio(broker, api_key=KEY),
+    "no broker": without_broker,
+    "an internal exchange": with_internal_exchange,
+    "a full queue": with_full_queue,
+    "an alarm": with_alarm,
+    "a paused broker": with_paused_broker,
+    "too many requests": with_too_many_requests,
+    "shutting down": while_shutting_down,
+}
+
+
+@pytest.fixture(scope="module")
+def situate(own_broker):
+    """The gateway in a situation, which lasts until another one is asked for."""
+    with ExitStack() as stack:
+        lasting = {}
+
+        def situate(name):
+            if name not in lasting:
+                lasting.clear()
+                stack.close()
+                lasting[name] = stack.enter_context(SITUATIONS[name](own_broker))
+            return lasting[name]
+
+        yield situate
+
+
+@pytest.fixture
+def gateway(request, situate):
+    return situate(request.param)
+
+
+def in_situation(*names):
+    return pytest.mark.parametrize("gateway", names, indirect=True)
+
+
+@pytest.mark.parametrize(
+    "gateway, case",
+    [pytest.param(name, case, id=f"{name}: {case}") for name, cases in CASES.items() for case in cases],
+    indirect=["gateway"],
+)
+def test_an_answer_is_as_documented(gateway, case):
+    response = case.send(gateway)
+    body = check(case.method, case.path, response)
+    assert response.status == case.status, body
+    if case.method != "HEAD" and case.code:
+        assert body["code"] == case.code
+    if case.routed != "any":
+        assert body["routed"] is case.routed
+
+
+def test_every_documented_answer_is_among_the_cases():
+    documented = {
+        (method, path, int(status), code)
+        for method, path, operation in operations()
+        for status, response in operation["responses"].items()
+        # What a HEAD request is answered has no body to tell codes apart by.
+        for code in method != "HEAD" and documented_codes(resolved(response)) or {None}
+    }
+    cases = {
+        (case.method, case.path, case.status, case.code if case.method != "HEAD" else None)
+        for cases in CASES.values()
+        for case in cases
+    }
+    assert cases == documented
+
+
+# The document
+
+
+def test_it_is_valid_openapi():
+    assert CONTRACT["openapi"].startswith("3.1.")
+    assert [str(error) for error in OpenAPIV31SpecValidator(CONTRACT).iter_errors()] == []
+
+
+@in_situation("python-socketio")
+def test_it_is_served_as_it_is(gateway):
+    assert gateway.get("/openapi.yaml").body == (REPOSITORY / "openapi.yaml").read_bytes()
+
+
+def test_every_route_of_the_source_is_documented():
+    assert set(re.findall(r'path: "([^"]+)"', source("Routes/RouteTable.swift"))) == set(PATHS)
+
+
+def allowed(response):
+    return {method.strip() for method in response.headers["Allow"].split(",")}
+
+
+@in_situation("python-socketio")
+@pytest.mark.parametrize("path", PATHS)
+def test_documented_methods_are_served_and_no_others(gateway, path):
+    options = gateway.request("OPTIONS", path)
+    assert (options.status, options.body) == (204, b"")
+    assert allowed(options) == documented_methods(path) | {"OPTIONS"}
+    for method in METHODS:
+        response = gateway.request(method, path)
+        check(method, path, response)
+        assert response.status != 404
+        assert (response.status == 405) == (method not in documented_methods(path)), method
+        if response.status == 405:
+            assert allowed(response) == allowed(options)
+
+
+@in_situation("python-socketio")
+@pytest.mark.parametrize("method", METHODS)
+def test_another_path_is_404(gateway, method):
+    for path in ("/", "/v1", "/v1/emit/", "/metrics/x"):
+        response = gateway.request(method, path)
+        check(method, path, response)
+        assert response.status == 404
+
+
+@in_situation("a key")
+def test_a_key_is_needed_exactly_where_the_document_says_so(gateway):
+    for method, path, operation in operations():
+        response = gateway.request(method, path)
+        check(method, path, response)
+        assert (response.status == 401) == (operation.get("security", CONTRACT["security"]) != []), (method, path)
+
+
+@in_situation("python-socketio")
+def test_bare_answers_to_what_is_not_http_have_the_documented_statuses(gateway):
+    requests = [
+        b"GET /livez\r\n\r\n",
+        b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1%s\r\n\r\n" % (b"0" * 30),
+        b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"x" * 20_000),
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n" % (b"x" * 20_000),
+        b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
+    ]
+    answers = [converse(gateway.address, request, expect=1) for request in requests]
+    sentence = re.search(r"may get a bare ([\d, or]+)", " ".join(CONTRACT["info"]["description"].split()))[1]
+    assert [answer.statuses for answer in answers] == [[int(status)] for status in re.findall(r"\d+", sentence)]
+    assert not any(b"problem+json" in answer.data for answer in answers)
+
+
+@in_situation("python-socketio")
+def test_metrics_are_those_of_the_table(gateway):
+    gateway.emit(**EMIT)
+    text = gateway.get("/metrics").body.decode()
+    served = {}
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE):
+        samples = re.findall(rf"^{name}(?:{{(.*)}})? \S+$", text, re.MULTILINE)
+        served[name] = (kind, *{tuple(re.findall(r'(\w+)="', labels)) for labels in samples})
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|(.*)\|$", PATHS["/metrics"]["get"]["description"], re.MULTILINE)
+    assert served == {name: (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+
+
+# Problems
+
+
+def test_problem_codes_are_those_of_the_source():
+    schema = CONTRACT["components"]["schemas"]["ProblemCode"]
+    assert sorted(schema["enum"]) == sorted(CODE_OF_CASE.values()) == sorted(PROBLEMS)
+    table = re.findall(r"^\| `(\w+)` \| (\d+) \|", schema["description"], re.MULTILINE)
+    assert sorted(table) == sorted((code, str(status)) for code, (status, _, _) in PROBLEMS.items())
+
+
+def documented_contents():
+    """(status, response, content) of every response with a body."""
+    responses = [(status, response) for _, _, o in operations() for status, response in o["responses"].items()]
+    responses += [("404", CONTRACT["components"]["responses"]["NotFound"])]
+    responses += [("405", CONTRACT["components"]["responses"]["MethodNotAllowed"])]
+    for status, response in responses:
+        for content in resolved(response).get("content", {}).values():
+            yield int(status), resolved(response), content
+
+
+def examples(content):
+    single = [content["example"]] if "example" in content else []
+    return single + [example["value"] for example in content.get("examples", {}).values()]
+
+
+def test_example_answers_are_as_documented():
+    for status, response, content in documented_contents():
+        for example in examples(content):
+            assert faults(content["schema"], example, CLOSED) == []
+            if "code" in example:
+                assert example["code"] in documented_codes(response)
+                assert example["type"] == f"urn:socketio-gateway:problem:{example['code']}"
+                assert (status, example["title"], example["retryable"]) == PROBLEMS[example["code"]]
+                assert example["status"] == status
+
+
+def test_the_statuses_of_codes_are_those_under_which_they_are_documented():
+    for status, response, _ in documented_contents():
+        assert {PROBLEMS[code][0] for code in documented_codes(response)} <= {status}, response["description"]
+
+
+# Emits
+
+EMIT_CONTENT = PATHS["/v1/emit"]["post"]["requestBody"]["content"]
+EMIT_FIELDS = CONTRACT["components"]["schemas"]["Emit"]["properties"]
+
+
+def test_the_fields_of_an_emit_are_those_of_the_source():
+    cases = re.findall(r'case ("\w+"(?:, "\w+")*):', source("Routes/EmitDecoder.swift"))
+    assert sorted(re.findall(r"\w+", " ".join(cases))) == sorted(EMIT_FIELDS)
+
+
+@in_situation("python-socketio", "amqp0")
+def test_example_emits_are_accepted(gateway):
+    bodies = examples(EMIT_CONTENT["application/json"])
+    assert bodies
+    for body in bodies:
+        response = gateway.post(body)
+        check("POST", "/v1/emit", response)
+        assert response.status == (202 if body.get("confirm") == "none" else 200), body
+
+
+# Of every kind, and on both sides of every limit.
+VALUES = [
+    *(None, True, False, 0, 1.5, "", "a", "broker", "none", "later", "true"),
+    *("/", "/chat", "chat", "/a#b", "#", "x" * 255, "x" * 256, "/" + "x" * 254, "/" + "x" * 255),
+    *("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "error", "Connect"),
+    *([], ["a"], ["a", "a"], [""], ["a", ""], [1], [None], [["a"]], ["x" * 255], ["x" * 256]),
+    *({}, {"a": 1}, {"mode": "all"}),
+]
+
+
+@in_situation("python-socketio")
+@pytest.mark.parametrize("name", [*EMIT_FIELDS, "args and data", "room", "Rooms", "id", ""])
+def test_the_schema_and_the_gateway_agree_on_every_value(gateway, name):
+    schema = EMIT_CONTENT["application/json"]["schema"]
+    documented = EMIT_FIELDS.get(name, {})
+    bodies = [
+        {"event": "e", **dict.fromkeys(name.split(" and "), value)}
+        for value in [*VALUES, *documented.get("enum", []), *([documented["default"]] if "default" in documented else [])]
+    ]
+    for body in [*bodies, {name: "a"}]:
+        response = gateway.post(body)
+        answer = check("POST", "/v1/emit", response)
+        is_refused = answer.get("code") == "invalid_request"
+        assert is_refused == bool(faults(schema, body)), (body, answer, faults(schema, body))
+        assert is_refused or response.status in (200, 202) or answer["code"] in ("not_expressible", "not_implemented")
+
+
+@in_situation("python-socketio")
+@pytest.mark.parametrize("name", [name for name, schema in EMIT_FIELDS.items() if "default" in schema])
+def test_a_default_is_what_is_done_without_the_field(gateway, own_broker, name):
+    with Witness(own_broker.url, EXCHANGE, "fanout") as witness:
+        without = gateway.post(EMIT)
+        explicit = gateway.post({**EMIT, name: EMIT_FIELDS[name]["default"]})
+        assert without.status == explicit.status == 200
+        assert len({message.body for message in witness.take(2)}) == 1
+
+
+# Settings
+
+
+def test_settings_are_those_of_the_readme_and_the_help():
+    names = set(re.findall(r'= "(GATEWAY_\w+)"', source("Gateway/Configuration/Setting.swift")))
+    help_text = subprocess.run([binary(), "serve", "--help"], capture_output=True, text=True, check=True).stdout
+    options = " ".join(help_text.partition("OPTIONS:")[2].split())
+    helped = {
+        name: (flag, default)
+        for flag, name, default in re.findall(r"(--[\w-]+)(?:(?! --).)*?\((GATEWAY_\w+); default: (.*?)\)", options)
+    }
+    rows = re.findall(r"^\| `(GATEWAY_\w+)`[^|]*\| (.*?) ?\| (.*?) ?\|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    written = {name: (flag.strip("`"), default.strip("`")) for name, flag, default in rows}
+    assert len(rows) == len(written)
+
+    assert set(written) == names
+    assert written.pop("GATEWAY_API_KEY") == ("", "") and "GATEWAY_API_KEY" in help_text, "from the environment only"
+    flag, default = helped["GATEWAY_LOOPS"]
+    assert default.isdigit()
+    helped["GATEWAY_LOOPS"] = flag, "the cores it may use"
+    assert written == helped
