@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test unit e2e lint clean
+.PHONY: help setup build demo test unit e2e lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
@@ -30,6 +30,10 @@ e2e: build ## Run the built gateway against real brokers, servers, clients and a
 
 lint: ## Check the format of the sources
 	@swift format lint --strict --recursive Sources Tests Package.swift
+
+bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
+	@scripts/setup.sh run
+	@bench/run.py --gateway $(binary)
 
 clean: ## Remove what was built (not what setup installed)
 	@rm -rf .build

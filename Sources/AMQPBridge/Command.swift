@@ -12,8 +12,10 @@ public struct Emit: Sendable, Equatable {
     public var except: [String]
     /// Socket ids that do not receive it, for servers that can exclude nothing else.
     public var exceptSockets: [String]
-    /// Whether `{"$binary": "<base64>"}` in the arguments stands for bytes.
+    /// Whether the arguments may contain bytes: ``attachments``, in whose place placeholders stand.
     public var isBinary = false
+    /// The bytes for the placeholders `{"_placeholder":true,"num":n}` in ``arguments``, in base64.
+    public var attachments: [String] = []
 
     public init(
         namespace: String = "/", event: String, arguments: JSONText = .empty,

@@ -9,6 +9,8 @@ struct EmitDecoder {
     private var hasArgs = false
     private var hasData = false
     private var wantsAcknowledgement = false
+    /// `args` or `data`, for when it contains bytes.
+    private var arguments: JSONValue?
     private var places: [Problem.Place] = []
 
     /// More than these are not listed: a caller fixes them one by one anyway.
@@ -36,9 +38,11 @@ struct EmitDecoder {
         case "args":
             read(value, key, \.elementsText, "an array") { $0.emit.arguments = $1 }
             hasArgs = true
+            arguments = value
         case "data":
             emit.arguments = value.text
             hasData = true
+            arguments = value
         case "rooms":
             emit.rooms = names(value, key)
             if value.kind == .array, value.count == 0 {
@@ -54,7 +58,7 @@ struct EmitDecoder {
         case "ack":
             if value.kind != .object { fail("/ack", "must be an object") }
             wantsAcknowledgement = true
-        default: fail("/" + Self.pointerToken(key), "no such field")
+        default: fail("/" + Problem.Place.token(key), "no such field")
         }
     }
 
@@ -65,12 +69,21 @@ struct EmitDecoder {
         } else if !places.contains(where: { $0.pointer == "/event" }) {
             fail("/event", "is required")
         }
+        if emit.isBinary, let arguments, places.isEmpty { takeAttachments(arguments) }
         guard places.isEmpty else { throw Problem(.invalidRequest, "the emit is not valid", places: places) }
         if wantsAcknowledgement {
             throw Problem(
                 .notImplemented, "acknowledgements are not supported yet", places: [.init("/ack", "not supported yet")])
         }
         return (emit, confirmation)
+    }
+
+    private mutating func takeAttachments(_ value: JSONValue) {
+        let binary =
+            hasArgs ? BinaryArguments(elementsOf: value, at: "/args") : BinaryArguments(value, at: "/data")
+        for fault in binary.faults { fail(fault.pointer, fault.detail) }
+        emit.arguments = JSONText(verbatim: binary.text[...])
+        emit.attachments = binary.attachments
     }
 
     private mutating func read<Value>(
@@ -95,17 +108,6 @@ struct EmitDecoder {
 
     private mutating func fail(_ pointer: String, _ detail: String) {
         if places.count < Self.mostPlaces { places.append(.init(pointer, detail)) }
-    }
-
-    /// A key as a JSON Pointer's token (RFC 6901, section 3), shortened if it is absurdly long.
-    private static func pointerToken(_ key: String) -> String {
-        key.unicodeScalars.prefix(64).map { scalar in
-            switch scalar {
-            case "~": "~0"
-            case "/": "~1"
-            default: String(scalar)
-            }
-        }.joined()
     }
 }
 

@@ -141,8 +141,19 @@ def test_what_is_not_served_yet_is_501(gateway, body, headers):
     assert_problem(gateway.post(body, {**KEY, **headers}), 501, "not_implemented")
 
 
-def test_binary_arguments_are_not_expressible_yet(gateway):
-    assert_problem(gateway.post({**EVENT, "binary": True}, KEY), 422, "not_expressible", "/binary")
+BINARY = {
+    "not a string": ({"$binary": 1}, "/data/$binary"),
+    "not base64": ({"$binary": "?"}, "/data/$binary"),
+    "without padding": ({"$binary": "AQI"}, "/data/$binary"),
+    "with another member": ({"$binary": "AQI=", "x": 1}, "/data"),
+    "the servers' own placeholder": ([{"_placeholder": True, "num": 0}], "/data/0/_placeholder"),
+}
+
+
+@pytest.mark.parametrize("data, pointer", BINARY.values(), ids=BINARY)
+def test_bad_binary_arguments_are_422(gateway, data, pointer):
+    response = gateway.post({**EVENT, "data": data, "binary": True}, KEY)
+    assert_problem(response, 422, "invalid_request", pointer)
 
 
 MEDIA = {

@@ -154,6 +154,18 @@ def test_data_that_looks_like_the_servers_own_markers_is_only_data(gateway, serv
     assert delivered(gateway, client, event="hello", data=marked) == [[("hello", marked)]]
 
 
+def test_bytes_arrive_as_bytes(gateway, server):
+    client = server.client()
+    arguments = [{"name": "a.bin", "content": {"$binary": "AAECAw=="}}, [{"$binary": "/w=="}], "text"]
+    got = delivered(gateway, client, event="file", args=arguments, binary=True)
+    assert got == [[("file", {"name": "a.bin", "content": b"\x00\x01\x02\x03"}, [b"\xff"], "text")]]
+
+
+def test_without_the_flag_what_looks_like_bytes_is_data(gateway, server):
+    client = server.client()
+    assert delivered(gateway, client, event="file", data={"$binary": "AQI="}) == [[("file", {"$binary": "AQI="})]]
+
+
 def test_without_confirm_it_is_accepted_and_arrives(gateway, server):
     client = server.client()
     response = gateway.post({"event": "hello", "data": 1, "confirm": "none"})

@@ -442,7 +442,7 @@ def test_a_key_is_needed_exactly_where_the_document_says_so(gateway):
 def test_bare_answers_to_what_is_not_http_have_the_documented_statuses(gateway):
     requests = [
         b"GET /livez\r\n\r\n",
-        b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1%s\r\n\r\n" % (b"0" * 30),
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %s\r\n\r\n" % (b"9" * 30),
         b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"x" * 20_000),
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n" % (b"x" * 20_000),
         b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
@@ -451,6 +451,13 @@ def test_bare_answers_to_what_is_not_http_have_the_documented_statuses(gateway):
     sentence = re.search(r"may get a bare ([\d, or]+)", " ".join(CONTRACT["info"]["description"].split()))[1]
     assert [answer.statuses for answer in answers] == [[int(status)] for status in re.findall(r"\d+", sentence)]
     assert not any(b"problem+json" in answer.data for answer in answers)
+
+
+@in_situation("python-socketio")
+@pytest.mark.parametrize("length", [2**63 - 1, 2**63, 2**64 - 1])
+def test_a_length_beyond_the_numbers_of_the_gateway_is_413(gateway, length):
+    request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length
+    assert converse(gateway.address, request, expect=1).statuses == [413]
 
 
 @in_situation("python-socketio")
@@ -544,7 +551,7 @@ def test_the_schema_and_the_gateway_agree_on_every_value(gateway, name):
     documented = EMIT_FIELDS.get(name, {})
     bodies = [
         {"event": "e", **dict.fromkeys(name.split(" and "), value)}
-        for value in [*VALUES, *documented.get("enum", []), *([documented["default"]] if "default" in documented else [])]
+        for value in [*VALUES, *documented.get("enum", []), documented.get("default")]
     ]
     for body in [*bodies, {name: "a"}]:
         response = gateway.post(body)
@@ -575,7 +582,8 @@ def test_settings_are_those_of_the_readme_and_the_help():
         name: (flag, default)
         for flag, name, default in re.findall(r"(--[\w-]+)(?:(?! --).)*?\((GATEWAY_\w+); default: (.*?)\)", options)
     }
-    rows = re.findall(r"^\| `(GATEWAY_\w+)`[^|]*\| (.*?) ?\| (.*?) ?\|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    readme = (REPOSITORY / "README.md").read_text()
+    rows = re.findall(r"^\| `(GATEWAY_\w+)`[^|]*\| (.*?) ?\| (.*?) ?\|", readme, re.MULTILINE)
     written = {name: (flag.strip("`"), default.strip("`")) for name, flag, default in rows}
     assert len(rows) == len(written)
 

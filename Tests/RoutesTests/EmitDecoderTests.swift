@@ -21,7 +21,7 @@ struct EmitDecoderTests {
             "exceptSockets":["sid"],"volatile":false,"compress":true,"binary":true,"confirm":"none"}
             """)
         var expected = Emit(
-            namespace: "/chat", event: "order.paid", arguments: text("{\"id\":42}, null"), rooms: ["r", "s"],
+            namespace: "/chat", event: "order.paid", arguments: text("{\"id\":42},null"), rooms: ["r", "s"],
             except: ["x"], exceptSockets: ["sid"])
         expected.isBinary = true
         #expect(emit == expected)

@@ -34,9 +34,6 @@ public struct PythonSocketIO: WireFormat {
                 CommandField("except"),
                 "python-socketio servers can leave out sockets but not rooms; name socket ids in exceptSockets")
         }
-        if emit.isBinary {
-            throw NotExpressible(CommandField("binary"), "binary arguments are not supported yet")
-        }
         // The routing key means nothing to a fanout; the library sends this one.
         return [Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: body(emit))]
     }
@@ -49,8 +46,20 @@ public struct PythonSocketIO: WireFormat {
         json.append(json: "{\"method\":\"emit\",\"event\":")
         json.append(jsonString: emit.event)
         json.append(json: ",\"data\":[")
-        json.append(json: emit.arguments)
-        json.append(json: "],\"binary\":false,\"namespace\":")
+        if emit.attachments.isEmpty {
+            json.append(json: emit.arguments)
+            json.append(json: "],\"binary\":false,\"namespace\":")
+        } else {
+            // The list of arguments, and behind it one base64 string for each placeholder.
+            json.append(json: "[")
+            json.append(json: emit.arguments)
+            json.append(json: "]")
+            for attachment in emit.attachments {
+                json.append(json: ",")
+                json.append(jsonString: attachment)
+            }
+            json.append(json: "],\"binary\":true,\"namespace\":")
+        }
         json.append(jsonString: emit.namespace)
         json.append(json: ",\"room\":")
         switch rooms.count {

@@ -19,7 +19,17 @@ struct PythonSocketIOTests {
         "null-arg": Emit(event: "hello", arguments: JSONText("null")),
         "namespace": Emit(namespace: "/chat", event: "x", arguments: JSONText("1"), rooms: ["r"]),
         "unicode": Emit(event: "héllo", arguments: JSONText("\"日本\"")),
+        "binary": binary("{\"_placeholder\":true,\"num\":0}", ["AQI="]),
+        "binary-nested": binary(
+            "{\"f\":{\"_placeholder\":true,\"num\":0},\"n\":1},{\"_placeholder\":true,\"num\":1}", ["AQI=", "Aw=="]),
     ]
+
+    private static func binary(_ arguments: String, _ attachments: [String]) -> Emit {
+        var emit = Emit(event: "bin", arguments: JSONText(arguments))
+        emit.isBinary = true
+        emit.attachments = attachments
+        return emit
+    }
 
     @Test("publishes what the library was seen to publish", arguments: recorded.keys.sorted())
     func publishesAsRecorded(name: String) throws {
@@ -67,11 +77,11 @@ struct PythonSocketIOTests {
         #expect(fieldRefused(by: PythonSocketIO(), emit) == CommandField("except"))
     }
 
-    @Test("refuses binary arguments")
-    func refusesBinary() {
-        var emit = Emit(event: "e")
+    @Test("sends a flag without bytes as what it is")
+    func withoutBytes() throws {
+        var emit = Emit(event: "e", arguments: JSONText("1"))
         emit.isBinary = true
-        #expect(fieldRefused(by: PythonSocketIO(), emit) == CommandField("binary"))
+        #expect(try bodies(emit)[0].contains("\"data\":[1],\"binary\":false"))
     }
 
     @Test("has any namespace, and a room named 'broadcast' like any other")
