@@ -42,7 +42,7 @@ enum {
     KEPT_BODY = 64 << 10,               // a larger body's memory is given back
     ROOMS_LIMIT = 100,
     HTTP_CONNECTIONS = 10000,
-    HTTP_MEMORY = 8 << 10,             // as the gateway's
+    HTTP_MEMORY = 12 << 10,             // as the gateway's
     HTTP_INACTIVITY = 60,
 };
 #define EXCHANGE "socket.io"

@@ -104,15 +104,16 @@ extension Emit {
         return nil
     }
 
+    /// At most ``mostFaults``: a caller fixes them one by one anyway, and a million would be costly to tell.
     private static func nameFaults(_ list: String, _ names: [String]) -> [CommandFault] {
-        names.indices.compactMap { index in
-            switch names[index].utf8.count {
-            case 0: CommandFault(CommandField(list, index: index), "an empty name")
-            case 1...Publication.maximumNameBytes: nil
-            default: CommandFault(CommandField(list, index: index), "longer than \(Publication.maximumNameBytes) bytes")
-            }
+        let bad = names.indices.lazy.filter { !(1...Publication.maximumNameBytes).contains(names[$0].utf8.count) }
+        return bad.prefix(mostFaults).map { index in
+            let detail = names[index].isEmpty ? "an empty name" : "longer than \(Publication.maximumNameBytes) bytes"
+            return CommandFault(CommandField(list, index: index), detail)
         }
     }
+
+    private static let mostFaults = 20
 }
 
 extension [String] {

@@ -11,7 +11,7 @@ public struct Receipt: Sendable, Equatable {
     }
 }
 
-/// Why an emit failed. Nothing was published, unless it says ``PublishError/unknown(_:)``.
+/// Why an emit failed. Whether nothing was published, ``PublishError`` says.
 public enum EmitError: Error, Sendable, Equatable {
     /// The command is wrong under any wire format.
     case invalid([CommandFault])
@@ -69,6 +69,11 @@ public final class Emitter: EmitService, @unchecked Sendable {
     private func publications(for emit: Emit) throws(EmitError) -> [Publication] {
         let faults = emit.faults(limits: limits)
         guard faults.isEmpty else { throw .invalid(faults) }
+        // Before they are made: a large emit to many rooms would take all of that memory only to be refused.
+        let bytes = emit.arguments.bytes.count * wireFormat.messageCount(for: emit)
+        guard bytes <= link.largestEmit else {
+            throw .notPublished(.tooLarge(bytes: bytes, limit: link.largestEmit))
+        }
         do throws(NotExpressible) {
             return try wireFormat.publications(for: emit)
         } catch {

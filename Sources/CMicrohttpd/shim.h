@@ -44,6 +44,11 @@ static inline int gateway_mhd_descriptor(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info != NULL ? info->connect_fd : -1;
 }
+// How many headers and query arguments a request has: each takes libmicrohttpd's memory for the connection.
+static inline int gateway_mhd_field_count(struct MHD_Connection *connection) {
+    return MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL)
+           + MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL);
+}
 static inline size_t gateway_mhd_head_size(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     return info != NULL ? info->header_size : 0;

@@ -75,10 +75,12 @@ struct GatewayProcess {
         if configuration.shutdownDelay > .zero { _ = signals.wait(atMost: configuration.shutdownDelay) }
         for server in group.servers { server.drain() }
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
-        while !group.servers.allSatisfy(\.isIdle), MonotonicTime.now() < deadline {
+        while !group.servers.allSatisfy(\.isStopped), MonotonicTime.now() < deadline {
+            for server in group.servers where server.isIdle && !server.isStopped { server.stopIfIdle() }
             if signals.wait(atMost: .milliseconds(10)) != nil { break }
         }
-        let isClean = group.servers.map { $0.stop() }.allSatisfy { $0 }
+        for server in group.servers where !server.isStopped { server.stop() }
+        let isClean = group.servers.map { $0.join() }.allSatisfy { $0 }
         logger.info(isClean ? "stopped" : "stopped with requests unanswered")
     }
 

@@ -13,6 +13,7 @@ final class LoopServer: Sendable {
     let link: BrokerLink
     let router: Router
     let daemon: HTTPDaemon
+    private let outcome = Atomic<Outcome>(.running)
     private let thread = Mutex<SystemThread?>(nil)
 
     init(
@@ -41,36 +42,54 @@ final class LoopServer: Sendable {
         thread.withLock { $0 = SystemThread(name: "loop-\(index)") { [loop] in loop.run() } }
     }
 
-    var isIdle: Bool { daemon.inFlight.load(ordering: .relaxed) == 0 }
+    /// Whether there is nothing left to do: no connection can come, no request is under way, and the broker has
+    /// confirmed all that was published, for the callers that did not wait, too.
+    var isIdle: Bool {
+        daemon.hasDrained.load(ordering: .relaxed) && daemon.inFlight.load(ordering: .relaxed) == 0
+            && link.counters.unsettled.value == 0
+    }
+
+    var isStopped: Bool { outcome.load(ordering: .relaxed) != .running }
 
     /// Takes no new connections.
     func drain() {
         loop.execute { self.daemon.drain() }
     }
 
-    /// Ends HTTP and the broker connection. Returns when it is done.
+    /// Ends HTTP and the broker connection, if ``isIdle`` still holds when the loop comes to it.
+    func stopIfIdle() {
+        loop.execute { if self.isIdle { self.finish() } }
+    }
+
+    /// Ends both whatever is under way: that is settled by closing the broker connection under it. A turn later its
+    /// handlers have answered, and the answers can leave.
+    func stop() {
+        loop.execute {
+            self.link.close()
+            self.loop.execute { self.loop.execute { self.finish() } }
+        }
+    }
+
+    private func finish() {
+        guard !isStopped else { return }
+        let isClean = daemon.stop()
+        link.close()
+        outcome.store(isClean ? .clean : .unclean, ordering: .relaxed)
+        loop.stop()
+    }
+
+    /// Waits for the loop's thread.
     ///
     /// - Returns: whether every request was answered.
-    func stop() -> Bool {
-        let isClean = Atomic<Bool>(false)
-        loop.execute {
-            if self.isIdle {
-                isClean.store(self.daemon.stop(), ordering: .relaxed)
-                self.link.close()
-                self.loop.stop()
-                return
-            }
-            // What is still under way is settled by closing the connection under it. A turn later its handlers have
-            // answered, and the answers can leave.
-            self.link.close()
-            self.loop.execute {
-                self.loop.execute {
-                    isClean.store(self.daemon.stop(), ordering: .relaxed)
-                    self.loop.stop()
-                }
-            }
-        }
+    func join() -> Bool {
         thread.withLock { $0 }?.join()
-        return isClean.load(ordering: .relaxed)
+        return outcome.load(ordering: .relaxed) == .clean
+    }
+}
+
+extension LoopServer {
+    /// How a loop ended.
+    fileprivate enum Outcome: UInt8, AtomicRepresentable {
+        case running, clean, unclean
     }
 }

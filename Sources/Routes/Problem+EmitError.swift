@@ -18,9 +18,10 @@ extension Problem {
         case .brokerUnavailable:
             self.init(.brokerUnavailable, "there is no connection to RabbitMQ; nothing was published")
         case .brokerBlocked(let reason): self.init(.brokerBlocked, "RabbitMQ has raised an alarm: \(reason)")
-        case .brokerRefused(let exchange, let reason):
-            self.init(.brokerRefused, "RabbitMQ refused to publish to the exchange '\(exchange)': \(reason)")
-        case .brokerNack: self.init(.brokerNack, "RabbitMQ answered with basic.nack")
+        case .brokerRefused(let exchange, _):
+            self.init(
+                .brokerRefused, "RabbitMQ refuses messages to the exchange '\(exchange)'; the gateway's log says why")
+        case .brokerNack: self.init(.brokerNack, "a queue did not take the message (basic.nack); others may have")
         case .overloaded: self.init(.overloaded, "too much is waiting for RabbitMQ; nothing was published")
         case .tooLarge(let bytes, let limit):
             self.init(

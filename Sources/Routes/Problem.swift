@@ -38,6 +38,7 @@ public struct Problem: Error, Sendable, Equatable {
 
     public enum Code: String, Sendable, CaseIterable {
         case malformedHTTP = "malformed_http"
+        case headTooLarge = "head_too_large"
         case invalidJSON = "invalid_json"
         case duplicateKey = "duplicate_key"
         case tooDeep = "too_deep"
@@ -67,6 +68,7 @@ extension Problem.Code {
     private var meaning: (status: Int, title: String, retryable: Bool) {
         switch self {
         case .malformedHTTP: (400, "Malformed or ambiguous HTTP", false)
+        case .headTooLarge: (431, "Request head too large", false)
         case .invalidJSON: (400, "Not valid JSON", false)
         case .duplicateKey: (400, "An object has the same key twice", false)
         case .tooDeep: (400, "JSON nested too deep", false)
@@ -84,13 +86,17 @@ extension Problem.Code {
         case .brokerUnavailable: (503, "No connection to the broker", true)
         case .brokerBlocked: (503, "The broker takes no messages", true)
         case .brokerRefused: (503, "The broker refused", false)
-        case .brokerNack: (503, "The broker did not accept the message", true)
+        // Of several queues some may have taken it.
+        case .brokerNack: (503, "The broker did not accept the message", false)
         case .overloaded: (503, "Too much is waiting already", true)
         case .shuttingDown: (503, "Shutting down", true)
         // Trying again may deliver twice.
         case .confirmTimeout: (504, "The outcome is unknown", false)
         }
     }
+
+    /// Whether the emit may have been delivered all the same.
+    var isOutcomeUnknown: Bool { self == .confirmTimeout || self == .brokerNack }
 
     public var status: Int { meaning.status }
     public var title: String { meaning.title }
@@ -115,7 +121,7 @@ extension Problem {
         json.append(json: ",\"requestId\":")
         json.append(jsonString: requestID)
         json.append(json: code.isRetryable ? ",\"retryable\":true" : ",\"retryable\":false")
-        if code == .confirmTimeout { json.append(json: ",\"outcome\":\"unknown\"") }
+        if code.isOutcomeUnknown { json.append(json: ",\"outcome\":\"unknown\"") }
         if !places.isEmpty { appendPlaces(to: &json) }
         json.append(json: "}\n")
         var response = Response(status: code.status, contentType: "application/problem+json", body: json)

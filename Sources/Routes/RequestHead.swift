@@ -28,7 +28,8 @@ public struct RequestHead: Sendable {
     }
 
     public var isChunked: Bool { fields[.transferEncoding] != nil }
-    public var contentLength: Int? { fields[.contentLength].flatMap { Int($0) } }
+    /// A number that no `Int` holds counts as the largest.
+    public var contentLength: Int? { fields[.contentLength].map { Int($0) ?? .max } }
     public var announcesBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 }
 

@@ -7,6 +7,8 @@ public struct AdmittedRequest: Sendable {
 
     public var head: RequestHead { subject.head }
     public var id: String { subject.id }
+    /// Whether the handler reads the body; it is thrown away otherwise.
+    public var takesBody: Bool { route.takesJSON }
 }
 
 /// What is known of a request from its head: enough to answer and to count it.
@@ -86,7 +88,7 @@ public final class Router: @unchecked Sendable {
             return .answered(answerWithoutRoute(subject, path.routes))
         }
         if isOverloaded, !route.isPublic {
-            return .answered(refuse(Problem(.overloaded, "too many requests are under way"), subject))
+            return .answered(refuse(Problem(.overloaded, "too many requests, or too many bytes of them, are under way"), subject))
         }
         if let problem = access.refusal(of: head, route: route) ?? mediaTypeProblem(head, route) ?? lengthProblem(head)
         {
@@ -108,6 +110,17 @@ public final class Router: @unchecked Sendable {
     /// The answer to a body that went on beyond the limit.
     public func refuseLongBody(_ request: AdmittedRequest) -> Response {
         refuse(tooLong, request.subject)
+    }
+
+    /// The answer to a head that leaves no room for an answer.
+    public func refuseLargeHead(_ head: RequestHead) -> Response {
+        let subject = Subject(head: head, id: requestID(of: head), path: unknownPath)
+        return refuse(Problem(.headTooLarge, "the request line and the headers are too large"), subject)
+    }
+
+    /// The answer to a body for which there is no memory at the moment.
+    public func refuseForMemory(_ request: AdmittedRequest) -> Response {
+        refuse(Problem(.overloaded, "too many bytes of requests are under way"), request.subject)
     }
 
     /// The answer to bytes that libmicrohttpd took for a request, and that are none.
@@ -147,9 +160,8 @@ public final class Router: @unchecked Sendable {
     }
 
     private func lengthProblem(_ head: RequestHead) -> Problem? {
-        guard !head.isChunked, let text = head.fields[.contentLength] else { return nil }
-        // A number too large for an Int is too large.
-        return (Int(text) ?? .max) > limits.bodyBytes ? tooLong : nil
+        guard !head.isChunked, let length = head.contentLength else { return nil }
+        return length > limits.bodyBytes ? tooLong : nil
     }
 
     private var tooLong: Problem { Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed") }

@@ -88,6 +88,20 @@ def test_a_message_that_the_broker_gives_back_is_a_failure(own_broker, exchange)
             assert_problem(gateway.post({"event": "too much", "rooms": [ROOM]}), 503, "broker_nack")
 
 
+def test_a_nack_does_not_say_that_nobody_has_the_message(own_broker, exchange):
+    """With a queue for each server, one that is full does not keep the others from taking it."""
+    full = Topology(own_broker.url, exchange, queue_arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+    with full.channel() as channel:
+        channel.queue_declare(f"{exchange}.other")
+        channel.queue_bind(f"{exchange}.other", exchange, ROOM)
+    with amqp0_gateway(own_broker.url, exchange) as gateway:
+        gateway.emit(event="fits", rooms=[ROOM])
+        problem = assert_problem(gateway.post({"event": "half", "rooms": [ROOM]}), 503, "broker_nack")
+    with full.channel() as channel:
+        assert channel.queue_declare(f"{exchange}.other", passive=True).method.message_count == 2
+    assert problem["outcome"] == "unknown" and problem["retryable"] is False
+
+
 def test_an_exchange_that_comes_and_goes_is_noticed(own_broker, exchange):
     with amqp0_gateway(own_broker.url, exchange) as gateway:
         assert gateway.emit(event="nobody", rooms=[ROOM])["routed"] is False
@@ -167,6 +181,7 @@ def test_a_refusal_names_the_exchange_and_causes_no_storm(own_broker, exchange):
         assert set(load.summary()) == {"failed"} and load.codes == {"broker_refused"}
         problem = assert_problem(gateway.post({"event": "e", "rooms": [ROOM]}), 503, "broker_refused")
         assert exchange in problem["detail"] and "secret" not in problem["detail"]
+        assert "limited" not in problem["detail"], "whose credentials the gateway uses is nobody's business"
         log = own_broker.log_tail(100_000)
         refusals = log.count(f"access to exchange '{exchange}' in vhost '/' refused")
         assert 1 <= refusals <= 2 * (seconds + 2), "two loops, each about once a second"
@@ -200,7 +215,8 @@ def test_an_alarm_is_noticed_by_an_idle_gateway_and_said(own_broker, exchange):
     with amqp0_gateway(own_broker.url, exchange) as gateway:
         alarm(own_broker, True)
         try:
-            eventually(lambda: gateway.get("/readyz").status == 503, timeout=5)
+            blocked = b'gateway_broker_connections{state="blocked"} 2\n'
+            eventually(lambda: blocked in gateway.get("/metrics").body, timeout=5)
             assert_problem(gateway.get("/readyz"), 503, "broker_blocked")
             for _ in range(20):
                 response = gateway.post({"event": "load", "data": 1, "rooms": [ROOM]})

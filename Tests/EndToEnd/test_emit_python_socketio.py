@@ -195,7 +195,12 @@ def test_a_thousand_emits_on_one_connection_arrive_in_order(gateway, server):
         response.read()
         assert response.status == 200
     connection.close()
-    assert [client.next() for _ in range(1000)] == [("count", number) for number in range(1000)]
+    received = []
+    while len(received) < 1000:
+        event = client.next()
+        if event[0] == "count":  # a slow server may still have others of before
+            received.append(event)
+    assert received == [("count", number) for number in range(1000)]
 
 
 def test_except_is_refused_as_servers_can_exclude_socket_ids_only(gateway, witness):

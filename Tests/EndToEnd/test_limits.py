@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem
+from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem, converse
 
 HEAD = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
 
@@ -126,3 +126,82 @@ def test_clients_that_leave_while_they_wait_cost_nothing_afterwards(broker):
                 break
             assert time.monotonic() < deadline, metrics
             time.sleep(0.1)
+
+
+def emit_with_padding(size):
+    return (
+        b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n"
+        b"X-Pad: " + b"a" * size + b"\r\n\r\n" + b'{"event":"a"}'
+    )
+
+
+def test_whatever_the_size_of_its_head_an_emit_that_is_published_is_answered(broker):
+    with Witness(broker.url, "test.heads", "fanout") as witness:
+        with Gateway(broker.url, python_socketio_exchange="test.heads") as gateway:
+            answered = 0
+            for size in [*range(0, 9_000, 500), *range(9_000, 12_600, 40)]:
+                conversation = converse(gateway.address, emit_with_padding(size), timeout=3, expect=1)
+                # Close to the limit libmicrohttpd has no memory left for any answer.
+                is_cut = size > 11_000 and conversation.closed and not conversation.statuses
+                assert conversation.statuses in ([200], [431]) or is_cut, (size, conversation)
+                answered += conversation.statuses == [200]
+            assert answered > 20 and len(witness.waiting()) == answered
+
+
+def test_many_headers_or_query_arguments_are_answered(gateway):
+    for many in (b"".join(b"X-%d: 1\r\n" % n for n in range(100)), b""):
+        query = b"" if many else b"?" + b"&".join(b"a=b" for _ in range(120))
+        request = b"GET /livez" + query + b" HTTP/1.1\r\nHost: localhost\r\n" + many + b"\r\n"
+        conversation = converse(gateway.address, request, timeout=3, expect=1)
+        assert conversation.statuses in ([200], [431]), conversation
+
+
+def resident_bytes(gateway):
+    metrics = gateway.get("/metrics").body.decode()
+    return int(metrics.split("\nprocess_resident_memory_bytes ")[1].split("\n")[0])
+
+
+def test_bodies_that_nobody_reads_are_not_kept(broker):
+    with Gateway(broker.url, api_key="k", body_timeout="5s") as gateway:
+        before = resident_bytes(gateway)
+        head = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+        connections = [socket.create_connection(gateway.address) for _ in range(40)]
+        for connection in connections:
+            connection.settimeout(0.5)
+            try:
+                connection.sendall(head + b"x" * 999_000)
+            except OSError:
+                pass
+        assert resident_bytes(gateway) - before < 10_000_000
+        for connection in connections:
+            connection.close()
+
+
+def test_the_memory_for_bodies_is_limited_and_given_back(broker):
+    with Gateway(broker.url, max_buffered_bytes=1_500_000) as gateway:
+        half = b'{"event":"e","data":"' + b"x" * 900_000
+        head = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        with socket.create_connection(gateway.address) as first:
+            first.sendall(head % (len(half) + 2) + half)
+            time.sleep(0.5)
+            response = gateway.post(half + b'"}')
+            assert_problem(response, 503, "overloaded")
+            first.sendall(b'"}')
+            first.settimeout(5)
+            assert first.recv(4096).startswith(b"HTTP/1.1 200")
+        assert gateway.post(half + b'"}').status == 200
+
+
+def test_a_million_faults_are_told_in_a_short_answer(gateway):
+    body = b'{"event":"e","rooms":[' + b",".join([b'""'] * 300_000) + b"]}"
+    response = gateway.post(body)
+    assert_problem(response, 422, "invalid_request", "/rooms/0")
+    assert len(response.body) < 10_000
+
+
+def test_a_large_emit_to_many_rooms_is_refused_before_it_is_copied_for_each(broker):
+    with Gateway(broker.url, wire_format="amqp0") as gateway:
+        before = resident_bytes(gateway)
+        response = gateway.post({"event": "e", "data": "x" * 1_000_000, "rooms": [f"r{n}" for n in range(100)]})
+        assert_problem(response, 413, "payload_too_large")
+        assert resident_bytes(gateway) - before < 30_000_000

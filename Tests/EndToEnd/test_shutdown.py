@@ -114,3 +114,42 @@ def test_idle_connections_do_not_hold_it_up(broker):
     gateway.stop()
     assert time.monotonic() - start < 2
     half_sent.close()
+
+
+def test_requests_that_come_with_the_signal_are_answered_as_usual(broker, witness):
+    for _ in range(3):
+        gateway = gateway_at(broker).start()
+        connections = [http.client.HTTPConnection(*gateway.address) for _ in range(30)]
+        for connection in connections:
+            connection.connect()
+        gateway._process.send_signal(signal.SIGTERM)
+        for connection in connections[:10]:
+            connection.request("POST", "/v1/emit", '{"event":"e","rooms":["room"]}', {"Content-Type": "application/json"})
+        answers = []
+        for connection in connections[:10]:
+            try:
+                answers.append(connection.getresponse().status)
+            except OSError:
+                answers.append(None)  # it came when the connection was closed already
+        assert set(answers) <= {200, None}
+        assert gateway.wait_for_exit() == 0
+        assert answers.count(200) == len(witness.waiting())
+
+
+def test_what_was_accepted_without_waiting_is_published_before_the_end(broker, witness):
+    for uptime in (0, 3):  # the heartbeat is a second: whoever closes must have kept count of it
+        gateway = gateway_at(broker, amqp_heartbeat="1s").start()
+        time.sleep(uptime)
+        for number in range(300):
+            gateway.emit(event="e", data=number, rooms=["room"], confirm="none")
+        gateway.stop()
+        assert len(witness.take(300)) == 300
+    assert "client unexpectedly closed TCP connection" not in broker.log_tail(30)
+
+
+def test_the_first_emit_accepted_without_waiting_is_published_before_the_end(broker, witness):
+    for _ in range(5):
+        gateway = gateway_at(broker).start()
+        gateway.emit(event="first", rooms=["room"], confirm="none")
+        gateway.stop()
+        witness.take(1)

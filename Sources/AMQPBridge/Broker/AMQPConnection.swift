@@ -36,7 +36,7 @@ final class AMQPConnection: @unchecked Sendable {
         input = .allocate(byteCount: Self.inputBytes, alignment: 16)
     }
 
-    /// Closes the socket, if ``close()`` did not, and frees the connection with all its frames' memory.
+    /// Closes the socket, and frees the connection with all its frames' memory.
     deinit {
         amqp_destroy_connection(state)
         input.deallocate()
@@ -113,16 +113,17 @@ final class AMQPConnection: @unchecked Sendable {
         amqp_maybe_release_buffers(state)
     }
 
-    /// Says goodbye and closes. Blocks for one round trip, at most `timeout`. Call it with nothing half sent only.
-    func close(timeout: Duration) {
-        var limit = timeval(timeout)
-        amqp_set_rpc_timeout(state, &limit)
-        _ = amqp_connection_close(state, amqpReplySuccess)
+    /// Waits until the connection is ready for `events` (`poll(2)`).
+    ///
+    /// - Returns: whether it is.
+    func wait(for events: Int32, until deadline: MonotonicTime) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+        let left = (deadline.nanoseconds - MonotonicTime.now().nanoseconds) / 1_000_000
+        return poll(&entry, 1, Int32(clamping: max(0, left))) > 0
     }
 }
 
-/// `AMQP_REPLY_SUCCESS` and `AMQP_CONNECTION_CLOSE_METHOD` are macros with casts, which Swift does not import.
-private let amqpReplySuccess: Int32 = 200
+/// `AMQP_CONNECTION_CLOSE_METHOD` is a macro with a cast, which Swift does not import.
 private let connectionCloseMethod: amqp_method_number_t = 0x000A_0032
 
 extension timeval {

@@ -64,7 +64,13 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         publisher = Publisher(
             limits: .init(confirmTimeout: configuration.confirmTimeout, pendingBytes: configuration.pendingBytes),
             counters: counters)
+        publisher.refused = { [logger] exchange, reason in
+            logger.warning("broker refused", metadata: ["exchange": "\(exchange)", "reason": "\(reason)"])
+        }
     }
+
+    /// The most bytes that one emit may take.
+    var largestEmit: Int { configuration.pendingBytes / 2 }
 
     /// May be read on any thread.
     public var status: Status { Status(rawValue: currentStatus.load(ordering: .relaxed)) ?? .disconnected }
@@ -128,13 +134,32 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.
     public func close() {
-        if case .connected(let connection, _) = phase, publisher.outbound.pending == 0 {
-            connection.close(timeout: .seconds(1))
-        }
+        if case .connected(let connection, _) = phase { sayGoodbye(on: connection) }
         phase = .closed
         hasOpened = false
         publisher.disconnected()
         updateStatus()
+    }
+
+    /// Sends what is pending and `connection.close`, and waits for the answer, at most a second: whoever closes a socket
+    /// with unread bytes in it resets the connection, and the broker loses what it had not read yet.
+    private func sayGoodbye(on connection: AMQPConnection) {
+        let deadline = MonotonicTime.now() + .seconds(1)
+        var isConfirmed = false
+        FrameWriter.connectionClose(into: &publisher.outbound.bytes)
+        do throws(BrokerError) {
+            while !isConfirmed {
+                try publisher.outbound.drain { bytes throws(BrokerError) in try connection.send(bytes) }
+                let events = publisher.outbound.pending > 0 ? POLLIN | POLLOUT : POLLIN
+                guard connection.wait(for: Int32(events), until: deadline) else { return }
+                try connection.receive { frame throws(BrokerError) in
+                    publisher.handle(frame, now: .now())
+                    isConfirmed = isConfirmed || frame == .connectionCloseConfirmed
+                }
+            }
+        } catch {
+            // It is gone already.
+        }
     }
 
     // MARK: Connecting
@@ -142,7 +167,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private func connect() {
         phase = .connecting
         let configuration = configuration
-        SystemThread.detach(name: "amqp-connect") { [loop, weak self] in
+        let isStarted = SystemThread.detach(name: "amqp-connect") { [loop, weak self] in
             let result: Result<AMQPConnection, BrokerError>
             do throws(BrokerError) {
                 result = .success(
@@ -154,6 +179,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
             }
             loop.execute { [weak self] in self?.connected(result) }
         }
+        if !isStarted { retry(after: BrokerError("the system refuses another thread"), now: .now()) }
     }
 
     private func connected(_ result: Result<AMQPConnection, BrokerError>) {
@@ -169,6 +195,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     }
 
     private func serve(_ connection: AMQPConnection, since: MonotonicTime, events: Int16, now: MonotonicTime) {
+        let wasBlocked = publisher.blockedReason != nil
         do throws(BrokerError) {
             if events & ~Int16(POLLOUT) != 0 {
                 lastReceived = now
@@ -180,6 +207,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
                 }
                 noticeOpening()
                 updateStatus()
+                // What the alarm held up has its time from now on.
+                if wasBlocked, publisher.blockedReason == nil { phase = .connected(connection, since: now) }
             }
             publisher.expire(now: now)
             if nextCheck <= now {

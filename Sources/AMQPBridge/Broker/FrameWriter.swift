@@ -40,8 +40,13 @@ enum FrameWriter {
         method(channel: channel, classID: 20, methodID: 41, into: &buffer) { _ in }
     }
 
-    static func connectionCloseOK(into buffer: inout [UInt8]) {
-        method(channel: 0, classID: 10, methodID: 51, into: &buffer) { _ in }
+    /// `connection.close` with reply code 200.
+    static func connectionClose(into buffer: inout [UInt8]) {
+        method(channel: 0, classID: 10, methodID: 50, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(200))
+            buffer.append(shortString: "")
+            buffer.append(bigEndian: UInt32(0))  // no method is to blame
+        }
     }
 
     static func confirmSelect(_ channel: UInt16, into buffer: inout [UInt8]) {

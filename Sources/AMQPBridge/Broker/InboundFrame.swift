@@ -12,6 +12,7 @@ enum InboundFrame: Equatable {
     case exchangeFound
     case channelClosed(UInt16, code: Int, text: String)
     case connectionClosed(code: Int, text: String)
+    case connectionCloseConfirmed
     case blocked(reason: String)
     case unblocked
     case other
@@ -49,6 +50,7 @@ enum InboundFrame: Equatable {
         case 0x000A_0032:
             let close = decoded.load(as: amqp_connection_close_t.self)
             return .connectionClosed(code: Int(close.reply_code), text: String(close.reply_text))
+        case 0x000A_0033: return .connectionCloseConfirmed
         case 0x000A_003C:
             return .blocked(reason: String(decoded.load(as: amqp_connection_blocked_t.self).reason))
         case 0x000A_003D: return .unblocked

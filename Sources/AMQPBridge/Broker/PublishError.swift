@@ -1,4 +1,4 @@
-/// Why a publish was not confirmed. Every case but ``unknown(_:)`` says that nothing was published.
+/// Why a publish was not confirmed. Every case but ``unknown(_:)`` and ``brokerNack`` says that nothing was published.
 public enum PublishError: Error, Sendable, Equatable {
     /// There is no connection to the broker.
     case brokerUnavailable
@@ -6,7 +6,7 @@ public enum PublishError: Error, Sendable, Equatable {
     case brokerBlocked(reason: String)
     /// The broker does not let us publish to this exchange.
     case brokerRefused(exchange: String, reason: String)
-    /// The broker took the message and gave it back (`basic.nack`).
+    /// The broker did not take responsibility (`basic.nack`). Of several queues some may have the message all the same.
     case brokerNack
     /// Too much is waiting for the broker already.
     case overloaded

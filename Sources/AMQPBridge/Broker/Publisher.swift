@@ -8,6 +8,8 @@ final class Publisher {
         var confirmTimeout: Duration = .seconds(5)
         /// How many bytes may wait to be sent or confirmed.
         var pendingBytes = 32 << 20
+        /// The most that one emit may take of it.
+        var largestEmit: Int { pendingBytes / 2 }
     }
 
     private enum Channel {
@@ -30,6 +32,8 @@ final class Publisher {
 
     private(set) var blockedReason: String?
     var outbound = OutboundBuffer()
+    /// Called when the broker refuses an exchange, with its reason, which names our user: for the log, not for callers.
+    var refused: ((_ exchange: String, _ reason: String) -> Void)?
 
     private let limits: Limits
     private let confirmTimeout: Int64
@@ -72,6 +76,7 @@ final class Publisher {
         let parked = Parked(
             publications: publications, ticket: ticket, deadline: now.advanced(byNanoseconds: confirmTimeout))
         unsettledBytes += publications.encodedSize
+        counters.unsettled.add(publications.count)
         if channel == .open, admit(parked, now: now) { return }
         self.parked.append(parked)
     }
@@ -81,7 +86,7 @@ final class Publisher {
         if channel == .closed { return .brokerUnavailable }
         if let blockedReason { return .brokerBlocked(reason: blockedReason) }
         let size = publications.encodedSize
-        if size > limits.pendingBytes / 2 { return .tooLarge(bytes: size, limit: limits.pendingBytes / 2) }
+        if size > limits.largestEmit { return .tooLarge(bytes: size, limit: limits.largestEmit) }
         if max(unsettledBytes, outbound.pending) + size > limits.pendingBytes { return .overloaded }
         return nil
     }
@@ -182,13 +187,16 @@ final class Publisher {
         case .confirmSelected:
             channel = .open
             admitParked(now: now)
-        case .exchangeFound: lookedUp(now: now) { $0.found($1) }
+        case .exchangeFound: lookedUp(now: now) { directory.found($0) }
         case .channelClosed(FrameWriter.controlChannel, let code, let text):
             controlChannelClosed(code: code, text: text, now: now)
         case .channelClosed(_, let code, let text): publishChannelClosed(code: code, text: text, now: now)
-        case .blocked(let reason): blockedReason = reason
+        case .blocked(let reason):
+            blockedReason = reason
+            // What has not been published will not be soon: better to say so than to wait.
+            failParked(.brokerBlocked(reason: reason)) { _ in true }
         case .unblocked: blockedReason = nil
-        case .connectionClosed, .channelOpened, .other: break
+        case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .other: break
         }
     }
 
@@ -246,7 +254,7 @@ final class Publisher {
         if code == 404 {
             directory.isMissing(exchange, now: now)
         } else {
-            directory.refuses(exchange, reason: text, now: now)
+            refuse(exchange, reason: text, now: now)
         }
         let rejection: PublishTicket.Outcome =
             code == 404
@@ -282,19 +290,24 @@ final class Publisher {
             lookingUp = nil
             return
         }
-        lookedUp(now: now) { directory, exchange in
+        lookedUp(now: now) { exchange in
             if code == 404 {
                 directory.isMissing(exchange, now: now)
             } else {
-                directory.refuses(exchange, reason: text, now: now)
+                refuse(exchange, reason: text, now: now)
             }
         }
     }
 
-    private func lookedUp(now: MonotonicTime, _ learn: (inout ExchangeDirectory, String) -> Void) {
+    private func refuse(_ exchange: String, reason: String, now: MonotonicTime) {
+        directory.refuses(exchange, reason: reason, now: now)
+        refused?(exchange, reason)
+    }
+
+    private func lookedUp(now: MonotonicTime, _ learn: (String) -> Void) {
         guard let exchange = lookingUp else { return }
         lookingUp = nil
-        learn(&directory, exchange)
+        learn(exchange)
         admitParked(now: now)
         lookUpNext()
     }
@@ -336,6 +349,7 @@ final class Publisher {
     /// The one place where a publication ends.
     private func release(_ publication: Publication, _ ticket: PublishTicket?, _ outcome: PublishTicket.Outcome) {
         unsettledBytes -= publication.encodedSize
+        counters.unsettled.add(-1)
         counters.count(outcome)
         ticket?.settle(outcome)
     }

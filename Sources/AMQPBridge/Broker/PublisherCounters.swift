@@ -8,6 +8,8 @@ public final class PublisherCounters: Sendable {
     public let unknown = Counter()
     public let timedOut = Counter()
     public let connects = Counter()
+    /// Messages that wait to be published or confirmed: this one goes down, too.
+    public let unsettled = Gauge()
 
     public init() {}
 
@@ -32,4 +34,17 @@ public struct Counter: ~Copyable, Sendable {
     }
 
     public var value: UInt64 { number.load(ordering: .relaxed) }
+}
+
+/// A number that goes up and down. One thread adds, any may read.
+public struct Gauge: ~Copyable, Sendable {
+    private let number = Atomic<Int>(0)
+
+    public init() {}
+
+    func add(_ count: Int) {
+        number.wrappingAdd(count, ordering: .relaxed)
+    }
+
+    public var value: Int { number.load(ordering: .relaxed) }
 }

@@ -5,14 +5,19 @@ internal import Glibc
 public struct SystemThread: Sendable {
     private let identifier: pthread_t
 
-    /// Starts a thread that has to be joined.
+    /// Starts a thread that has to be joined. Traps if the system refuses.
     public init(name: String, _ body: @escaping @Sendable () -> Void) {
-        identifier = Self.create(name: name, body)
+        guard let identifier = Self.create(name: name, body) else { preconditionFailure("no thread \(name)") }
+        self.identifier = identifier
     }
 
     /// Starts a thread for work that may block for longer than anyone wants to wait: it is never joined.
-    public static func detach(name: String, _ body: @escaping @Sendable () -> Void) {
-        pthread_detach(create(name: name, body))
+    ///
+    /// - Returns: `false` if the system refuses another thread.
+    public static func detach(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+        guard let identifier = create(name: name, body) else { return false }
+        pthread_detach(identifier)
+        return true
     }
 
     public func join() {
@@ -29,10 +34,10 @@ public struct SystemThread: Sendable {
         }
     }
 
-    private static func create(name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t {
+    private static func create(name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t? {
         var identifier = pthread_t()
-        // Retained here, released once by the thread itself.
-        let start = Unmanaged.passRetained(Start(name: name, body: body)).toOpaque()
+        // Retained here, released once: by the thread itself, or below if there is none.
+        let start = Unmanaged.passRetained(Start(name: name, body: body))
         let code = pthread_create(
             &identifier, nil,
             { argument in
@@ -40,8 +45,11 @@ public struct SystemThread: Sendable {
                 gateway_name_current_thread(start.name)
                 start.body()
                 return nil
-            }, start)
-        precondition(code == 0, "the system refuses another thread (error \(code))")
+            }, start.toOpaque())
+        guard code == 0 else {
+            start.release()
+            return nil
+        }
         return identifier
     }
 }

@@ -36,6 +36,10 @@ public struct AMQP0: WireFormat {
     public static let placeholder = "{namespace}"
     private static let everyone = "broadcast"
 
+    public func messageCount(for emit: Emit) -> Int {
+        union == .exclude ? max(1, emit.rooms.withoutDuplicates.count) : 1
+    }
+
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
         guard namespaces.contains(emit.namespace) else {
             throw NotExpressible(

@@ -8,11 +8,18 @@ public protocol WireFormat: Sendable {
     /// Whether "the broker gave it to a queue" means that a server wanted it. A fanout only knows that a queue exists.
     var knowsRecipients: Bool { get }
 
+    /// How many messages ``publications(for:)`` would make of the emit, each with all of its arguments.
+    func messageCount(for emit: Emit) -> Int
+
     /// The messages that carry out an emit, in order. Either all of them are published or none.
     ///
     /// - Parameter emit: an emit without ``Emit/faults(limits:)``.
     /// - Throws: ``NotExpressible`` when servers of this format could not do what was asked.
     func publications(for emit: Emit) throws(NotExpressible) -> [Publication]
+}
+
+extension WireFormat {
+    public func messageCount(for emit: Emit) -> Int { 1 }
 }
 
 /// A command that is valid but that servers of the configured wire format cannot carry out.

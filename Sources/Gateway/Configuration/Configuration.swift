@@ -99,6 +99,9 @@ extension Configuration {
         loadLimits.requests = try read(.maxInFlight, options.maxInFlight, "a number from 1 to 1000000") {
             Int($0, in: 1...1_000_000)
         }
+        loadLimits.bodyBytes = try read(
+            .maxBufferedBytes, options.maxBufferedBytes, "a number of bytes from 1048576 to 1099511627776"
+        ) { Int($0, in: 1_048_576...1_099_511_627_776) }
         shutdownDelay = try read(.shutdownDelay, options.shutdownDelay, "a duration such as 5s, or 0") {
             Duration(text: $0)
         }

@@ -53,6 +53,10 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("The most requests under way; more are answered 503.", .maxInFlight, "count"))
     var maxInFlight: String?
 
+    @Option(
+        help: .setting("The most bytes of bodies being received; more are answered 503.", .maxBufferedBytes, "bytes"))
+    var maxBufferedBytes: String?
+
     @Option(help: .setting("How long a request's head may take.", .headTimeout, "duration"))
     var headTimeout: String?
 

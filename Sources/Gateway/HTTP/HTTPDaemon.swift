@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// libmicrohttpd on one event loop: epoll on the outside, no thread of its own.
 ///
-/// `@unchecked Sendable`: touched on its loop's thread only, except ``inFlight``.
+/// `@unchecked Sendable`: touched on its loop's thread only, except ``inFlight`` and ``hasDrained``.
 final class HTTPDaemon: EventSource, @unchecked Sendable {
     struct Limits: Sendable, Equatable {
         /// From a connection's first byte to the end of the request's head.
@@ -17,11 +17,15 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         var idleTime: Duration = .seconds(60)
         /// libmicrohttpd's memory for a connection, which bounds the request head, too. It zeroes it for every request,
         /// so more costs time (measured).
-        var memoryPerConnection = 8 * 1_024
+        var memoryPerConnection = 12 * 1_024
+        /// What of it a request's head must leave for the body's pieces and the answer's head.
+        var memoryForAnswer = 2 * 1_024
     }
 
     /// Requests that have begun and whose answer has not left.
     let inFlight = Atomic<Int>(0)
+    /// Whether no new connection can come any more.
+    let hasDrained = Atomic<Bool>(false)
 
     private let loop: EventLoop
     private let router: Router
@@ -129,9 +133,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         let hasRoom = load.began()
         let head = parsed.head
         connection.deadline = head.announcesBody ? turn.advanced(byNanoseconds: bodyTime) : nil
-        let admission =
-            parsed.malformation.map { .answered(router.refuseMalformed(head, $0)) }
-            ?? router.admit(head, isOverloaded: !hasRoom)
+        let refusal = refusal(of: parsed)
+        let isOverloaded = !hasRoom || !load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.bodyBytes))
+        let admission = refusal.map { .answered($0) } ?? router.admit(head, isOverloaded: isOverloaded)
         let exchange: HTTPExchange
         var answersAtOnce: Response?
         switch admission {
@@ -140,13 +144,20 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
             exchange.body.reserveCapacity(min(head.contentLength ?? 0, router.limits.bodyBytes))
         case .answered(let response):
             exchange = HTTPExchange(handle: handle, connection: connection, state: .discarding(response))
-            if parsed.malformation != nil || response.status == 400 || !isDiscardable(head) { answersAtOnce = response }
+            if refusal != nil || response.status == 400 || !isDiscardable(head) { answersAtOnce = response }
         }
         // Released in the completed callback, and nowhere else.
         context.pointee = Unmanaged.passRetained(exchange).toOpaque()
         // An answer to the first callback ends the connection: what follows is not read as a request.
         if let answersAtOnce { return send(answersAtOnce, exchange) }
         return .YES
+    }
+
+    /// The answer to what must not be taken for a request, or could not be answered later.
+    private func refusal(of parsed: ParsedHead) -> Response? {
+        if let malformation = parsed.malformation { return router.refuseMalformed(parsed.head, malformation) }
+        let room = limits.memoryPerConnection - limits.memoryForAnswer
+        return parsed.memory > room ? router.refuseLargeHead(parsed.head) : nil
     }
 
     private func isDiscardable(_ head: RequestHead) -> Bool {
@@ -158,18 +169,30 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     func receive(_ bytes: UnsafeRawBufferPointer, _ exchange: HTTPExchange) -> MHD_Result {
         switch exchange.state {
         case .receiving(let request):
-            guard exchange.body.count + bytes.count > router.limits.bodyBytes else {
-                exchange.body.append(contentsOf: bytes)
-                return .YES
-            }
+            guard request.takesBody else { return discard(bytes, exchange) }
             // libmicrohttpd takes no answer in the middle of a body: a little more is read, then the connection is cut.
-            exchange.state = .discarding(router.refuseLongBody(request))
-            exchange.body = []
+            if exchange.body.count + bytes.count > router.limits.bodyBytes {
+                exchange.state = .discarding(router.refuseLongBody(request))
+                dropBody(of: exchange)
+            } else if !load.takeBodyBytes(bytes.count) {
+                exchange.state = .discarding(router.refuseForMemory(request))
+                dropBody(of: exchange)
+            } else {
+                exchange.body.append(contentsOf: bytes)
+            }
             return .YES
-        default:
-            exchange.discardedBytes += bytes.count
-            return exchange.discardedBytes > Self.discardableBytes ? .NO : .YES
+        default: return discard(bytes, exchange)
         }
+    }
+
+    private func discard(_ bytes: UnsafeRawBufferPointer, _ exchange: HTTPExchange) -> MHD_Result {
+        exchange.discardedBytes += bytes.count
+        return exchange.discardedBytes > Self.discardableBytes ? .NO : .YES
+    }
+
+    private func dropBody(of exchange: HTTPExchange) {
+        load.giveBackBodyBytes(exchange.body.count)
+        exchange.body = []
     }
 
     /// The body is complete, or the handler is done.
@@ -189,7 +212,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         MHD_suspend_connection(exchange.handle)
         suspended += 1
         let body = exchange.body
-        exchange.body = []
+        dropBody(of: exchange)
         Task(executorPreference: loop) { [router] in
             let response = await router.handle(request, body: body)
             exchange.state = .answered(response)
@@ -220,6 +243,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     }
 
     func completed(_ exchange: HTTPExchange) {
+        dropBody(of: exchange)
         exchange.connection.deadline = turn.advanced(byNanoseconds: idleTime)
         load.ended()
         inFlight.subtract(1, ordering: .relaxed)
@@ -234,6 +258,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         for _ in 0..<32 { MHD_run(daemon) }
         let socket = MHD_quiesce_daemon(daemon)
         if socket >= 0 { close(socket) }
+        hasDrained.store(true, ordering: .relaxed)
     }
 
     /// Ends all connections. Every handler must be done: libmicrohttpd aborts the process otherwise.

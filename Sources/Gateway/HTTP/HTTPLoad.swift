@@ -8,11 +8,14 @@ final class HTTPLoad: Sendable {
         var connectionsPerAddress = 0
         /// Requests that have begun and whose answer has not left.
         var requests = 10_000
+        /// Bytes of request bodies that have come and are not yet handed to a handler.
+        var bodyBytes = 256 << 20
     }
 
     let limits: Limits
     private let connections = Atomic<Int>(0)
     private let requests = Atomic<Int>(0)
+    private let bodyBytes = Atomic<Int>(0)
     private let byAddress = Mutex<[ClientAddress: Int]>([:])
 
     init(limits: Limits) {
@@ -50,6 +53,22 @@ final class HTTPLoad: Sendable {
 
     func ended() {
         requests.subtract(1, ordering: .relaxed)
+    }
+
+    /// Whether a body of this size could be taken now. Nothing is set aside: only bytes that have come count.
+    func hasRoom(forBody bytes: Int) -> Bool {
+        bodyBytes.load(ordering: .relaxed) <= limits.bodyBytes - bytes
+    }
+
+    /// Takes memory for a piece of a body. Returns `false`, having taken nothing, if there is none left.
+    func takeBodyBytes(_ count: Int) -> Bool {
+        guard bodyBytes.add(count, ordering: .relaxed).newValue > limits.bodyBytes else { return true }
+        giveBackBodyBytes(count)
+        return false
+    }
+
+    func giveBackBodyBytes(_ count: Int) {
+        bodyBytes.subtract(count, ordering: .relaxed)
     }
 
     var requestsInFlight: Int { requests.load(ordering: .relaxed) }

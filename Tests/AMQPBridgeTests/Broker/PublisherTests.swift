@@ -523,6 +523,17 @@ struct PublisherTests {
         #expect(fixture.isWaiting("b"))
     }
 
+    @Test("refuses what waits for a look-up when the broker becomes blocked")
+    func blocksWhatWaits() {
+        let fixture = PublisherFixture()
+        fixture.prove()
+        fixture.publish("waiting", to: "y")
+        #expect(fixture.isWaiting("waiting"))
+        fixture.receive(.blocked(reason: "low on memory"))
+        #expect(fixture.result("waiting") == .failure(.brokerBlocked(reason: "low on memory")))
+        fixture.expectEverythingSettledOnce()
+    }
+
     @Test("takes no more than its limit, and all of it again when everything is settled")
     func overload() {
         // Two of these are exactly the limit.

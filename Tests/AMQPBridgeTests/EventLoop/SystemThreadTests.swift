@@ -20,7 +20,7 @@ struct SystemThreadTests {
     @Test("may run on without anybody waiting for it")
     func detaches() async {
         await withCheckedContinuation { continuation in
-            SystemThread.detach(name: "alone") { continuation.resume() }
+            #expect(SystemThread.detach(name: "alone") { continuation.resume() })
         }
     }
 }
