@@ -26,8 +26,12 @@ public enum HeaderName: String, Sendable, CaseIterable {
     }
 
     private func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
-        // 0x20 turns upper case into lower; on '-' it changes nothing.
-        zip(rawValue.utf8, name).allSatisfy { $0 == $1 | 0x20 }
+        var own = rawValue
+        return own.withUTF8 { own in
+            // 0x20 turns upper case into lower; on '-' it changes nothing.
+            for index in own.indices where own[index] != name[index] | 0x20 { return false }
+            return true
+        }
     }
 
     private static func candidates(ofLength length: Int) -> (HeaderName?, HeaderName?) {
@@ -49,6 +53,8 @@ public enum HeaderName: String, Sendable, CaseIterable {
 /// A request's header fields, by name. All of them are singletons: one that comes twice is remembered as an error.
 public struct HeaderFields: Sendable {
     private var values: [(name: HeaderName, value: String)] = []
+    /// Which names are there, as bits: most questions are about one that is not.
+    private var present: UInt16 = 0
     /// A header that came more than once.
     public private(set) var repeated: HeaderName?
 
@@ -58,11 +64,30 @@ public struct HeaderFields: Sendable {
     }
 
     public subscript(name: HeaderName) -> String? {
-        values.first { $0.name == name }?.value
+        present & name.bit == 0 ? nil : values.first { $0.name == name }?.value
     }
 
     public mutating func add(_ name: HeaderName, _ value: String) {
-        if self[name] != nil { repeated = name }
+        if present & name.bit != 0 { repeated = name }
+        present |= name.bit
         values.append((name, value))
+    }
+}
+
+extension HeaderName {
+    fileprivate var bit: UInt16 {
+        switch self {
+        case .authorization: 1 << 0
+        case .contentEncoding: 1 << 1
+        case .contentLength: 1 << 2
+        case .contentType: 1 << 3
+        case .expect: 1 << 4
+        case .host: 1 << 5
+        case .idempotencyKey: 1 << 6
+        case .origin: 1 << 7
+        case .transferEncoding: 1 << 8
+        case .apiKey: 1 << 9
+        case .requestID: 1 << 10
+        }
     }
 }

@@ -1,9 +1,14 @@
 internal import AMQPBridge
 
 /// A request whose head was accepted: on its way to a route's handler.
-public struct AdmittedRequest: Sendable {
+public final class AdmittedRequest: Sendable {
     fileprivate let subject: Subject
     let route: Route
+
+    fileprivate init(subject: Subject, route: Route) {
+        self.subject = subject
+        self.route = route
+    }
 
     public var head: RequestHead { subject.head }
     public var id: String { subject.id }
@@ -12,11 +17,17 @@ public struct AdmittedRequest: Sendable {
 }
 
 /// What is known of a request from its head: enough to answer and to count it.
-private struct Subject: Sendable {
+private final class Subject: Sendable {
     let head: RequestHead
     let id: String
     /// The path's number with the counters.
     let path: Int
+
+    init(head: RequestHead, id: String, path: Int) {
+        self.head = head
+        self.id = id
+        self.path = path
+    }
 }
 
 /// What a handler gets.
@@ -26,14 +37,25 @@ public struct Request: Sendable {
 }
 
 /// One method of one path, and what answers it.
-struct Route: Sendable {
+final class Route: Sendable {
     let method: HTTPMethod
     let path: String
     /// Served without a key.
-    var isPublic = false
+    let isPublic: Bool
     /// Whether it reads a body of JSON.
-    var takesJSON = false
+    let takesJSON: Bool
     let handler: @Sendable (Request) async throws(Problem) -> Response
+
+    init(
+        method: HTTPMethod, path: String, isPublic: Bool = false, takesJSON: Bool = false,
+        handler: @escaping @Sendable (Request) async throws(Problem) -> Response
+    ) {
+        self.method = method
+        self.path = path
+        self.isPublic = isPublic
+        self.takesJSON = takesJSON
+        self.handler = handler
+    }
 }
 
 /// Finds the route of a request, checks all that can be checked before the body, and answers.
@@ -88,7 +110,8 @@ public final class Router: @unchecked Sendable {
             return .answered(answerWithoutRoute(subject, path.routes))
         }
         if isOverloaded, !route.isPublic {
-            return .answered(refuse(Problem(.overloaded, "too many requests, or too many bytes of them, are under way"), subject))
+            return .answered(
+                refuse(Problem(.overloaded, "too many requests, or too many bytes of them, are under way"), subject))
         }
         if let problem = access.refusal(of: head, route: route) ?? mediaTypeProblem(head, route) ?? lengthProblem(head)
         {

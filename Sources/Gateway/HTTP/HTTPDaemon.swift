@@ -200,26 +200,35 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         switch exchange.state {
         case .receiving(let request):
             exchange.connection.deadline = nil
-            handle(request, exchange)
-            return .YES
+            return handle(request, exchange)
         case .discarding(let response), .answered(let response): return send(response, exchange)
         case .handling, .sent: return .YES
         }
     }
 
-    private func handle(_ request: AdmittedRequest, _ exchange: HTTPExchange) {
+    /// Runs the handler up to where it waits for something, here and now. If it is done by then it is answered at once;
+    /// otherwise the connection is suspended until it is.
+    private func handle(_ request: AdmittedRequest, _ exchange: HTTPExchange) -> MHD_Result {
         exchange.state = .handling
-        MHD_suspend_connection(exchange.handle)
-        suspended += 1
         let body = exchange.body
         dropBody(of: exchange)
-        Task(executorPreference: loop) { [router] in
+        Task.immediate(executorPreference: loop) { [router] in
             let response = await router.handle(request, body: body)
             exchange.state = .answered(response)
-            self.suspended -= 1
-            self.hasResumed = true
-            MHD_resume_connection(exchange.handle)
+            if exchange.isSuspended { self.resume(exchange) }
         }
+        if case .answered(let response) = exchange.state { return send(response, exchange) }
+        exchange.isSuspended = true
+        suspended += 1
+        MHD_suspend_connection(exchange.handle)
+        return .YES
+    }
+
+    private func resume(_ exchange: HTTPExchange) {
+        exchange.isSuspended = false
+        suspended -= 1
+        hasResumed = true
+        MHD_resume_connection(exchange.handle)
     }
 
     private func send(_ response: Response, _ exchange: HTTPExchange) -> MHD_Result {

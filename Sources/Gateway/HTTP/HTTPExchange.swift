@@ -22,6 +22,8 @@ final class HTTPExchange: @unchecked Sendable {
     var state: State
     var body: [UInt8] = []
     var discardedBytes = 0
+    /// Whether libmicrohttpd waits for the handler.
+    var isSuspended = false
 
     init(handle: OpaquePointer, connection: HTTPConnection, state: State) {
         self.handle = handle
