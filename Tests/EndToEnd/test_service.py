@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import time
 
 import pytest
 import yaml
@@ -178,3 +179,20 @@ def test_a_wrong_setting_is_an_error_that_names_it(settings, named):
     gateway = Gateway(**{"amqp_url": "amqp://127.0.0.1:1", **settings}).launch()
     assert gateway.wait_for_exit() != 0
     assert named in "".join(gateway.stderr)
+
+
+def test_of_gateways_that_start_together_on_one_port_only_one_listens(broker):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    gateways = [Gateway(broker.url, http_address=f"127.0.0.1:{port}").launch() for _ in range(4)]
+    try:
+        time.sleep(1.5)
+        listening = [g for g in gateways if any(line["message"] == "listening" for line in g.log())]
+        assert len(listening) == 1
+        for gateway in gateways:
+            if gateway not in listening:
+                assert gateway.wait_for_exit() == 1
+                assert "Address already in use" in "".join(gateway.stderr)
+    finally:
+        for gateway in gateways:
+            gateway.kill()

@@ -49,13 +49,15 @@ struct ListeningSockets {
             throw Failure(description: "cannot listen on \(wanted): \(error)")
         }
         isLoopback = address.isLoopback
-        // SO_REUSEPORT would let us share the port of another gateway without a word.
-        if !sharesPort, wanted.port != 0 { close(try Self.bound(address, wanted, reusePort: false)) }
         var descriptors: [Int32] = []
         var port = wanted.port
-        for _ in 0..<count {
-            let descriptor = try Self.bound(address, wanted, reusePort: true)
+        for index in 0..<count {
+            // SO_REUSEPORT would let us share the port of another gateway without a word. So the first socket takes the
+            // port for itself, and shares it only when it listens.
+            let isExclusive = index == 0 && !sharesPort
+            let descriptor = try Self.bound(address, wanted, reusePort: !isExclusive)
             guard listen(descriptor, SOMAXCONN) == 0 else { throw Self.failure("cannot listen on", wanted) }
+            if isExclusive { Self.set(SO_REUSEPORT, on: descriptor) }
             descriptors.append(descriptor)
             port = Self.port(of: descriptor)
             address.setPort(port)
@@ -69,17 +71,20 @@ struct ListeningSockets {
     {
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw failure("cannot make a socket for", wanted) }
-        var yes: Int32 = 1
-        let size = socklen_t(MemoryLayout<Int32>.size)
         // Without it a restart would have to wait for old connections' TIME_WAIT.
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, size)
-        if reusePort { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, size) }
+        set(SO_REUSEADDR, on: descriptor)
+        if reusePort { set(SO_REUSEPORT, on: descriptor) }
         guard address.withPointer({ bind(descriptor, $0, $1) }) == 0 else {
             let error = failure("cannot listen on", wanted)
             close(descriptor)
             throw error
         }
         return descriptor
+    }
+
+    private static func set(_ option: Int32, on descriptor: Int32) {
+        var yes: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, option, &yes, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private static func failure(_ what: String, _ address: ListenAddress) -> Failure {
