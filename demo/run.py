@@ -55,7 +55,8 @@ class Child:
                 # A session of its own: Ctrl-C reaches this program only, which then ends the others in order.
                 self._process = subprocess.Popen(
                     command,
-                    env={**os.environ, **(env or {})},
+                    # Not the caller's own settings of a gateway.
+                    env={k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")} | (env or {}),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

@@ -121,7 +121,7 @@ fetch_browser_client() {
 for group in "$@"; do
     case $group in
         build)
-            command -v swift >/dev/null || fail "swift is not on PATH; install Swift 6 (https://www.swift.org/install/linux/) and try again"
+            command -v swift >/dev/null || fail "swift is not on PATH; install Swift 6.2 or later (https://www.swift.org/install/linux/) and try again"
             apt_install pkg-config libmicrohttpd-dev librabbitmq-dev libjansson-dev
             ;;
         run)
