@@ -26,7 +26,7 @@ final class LoopServer: Sendable {
         var broker = configuration.broker
         broker.connectionName = "socketio-gateway loop \(index)"
         link = BrokerLink(broker, loop: loop, logger: logger)
-        let emitter = Emitter(wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits)
+        let emitter = LoopEmitter(wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits)
         router = Router(services: services(emitter), access: access, limits: configuration.requestLimits)
         guard
             let daemon = HTTPDaemon(

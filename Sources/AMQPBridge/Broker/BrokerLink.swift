@@ -38,7 +38,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     public let counters: PublisherCounters
     private let configuration: Configuration
-    private let loop: EventLoop
+    let loop: EventLoop
     private let logger: Logger
     private let publisher: Publisher
     private let currentStatus = Atomic<UInt8>(Status.disconnected.rawValue)
@@ -83,11 +83,19 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     func publish(_ publications: [Publication]) async throws(PublishError) -> Bool {
         // Unsafe only in that nothing checks for the one resume: a ticket completes exactly once (see its tests).
         let result: Result<Bool, PublishError> = await withUnsafeContinuation { continuation in
-            let ticket = PublishTicket(publications: publications.count) { continuation.resume(returning: $0) }
-            publisher.publish(publications, ticket: ticket, now: .now())
+            publish(publications) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }
+
+    /// Publishes, and says once what became of it, perhaps before this returns.
+    func publish(_ publications: [Publication], completion: @escaping (Result<Bool, PublishError>) -> Void) {
+        let ticket = PublishTicket(publications: publications.count, completion: completion)
+        publisher.publish(publications, ticket: ticket, now: .now())
+    }
+
+    /// Why these could not be published now; `nil` if they can.
+    func refusal(of publications: [Publication]) -> PublishError? { publisher.refusal(of: publications) }
 
     /// Publishes without waiting. What becomes of it shows in the counters only.
     ///

@@ -8,6 +8,8 @@ public enum PublishError: Error, Sendable, Equatable {
     case brokerRefused(exchange: String, reason: String)
     /// The broker did not take responsibility (`basic.nack`). Of several queues some may have the message all the same.
     case brokerNack
+    /// The broker has stopped confirming, so this was not even tried.
+    case brokerSilent
     /// Too much is waiting for the broker already.
     case overloaded
     /// More than could ever be sent.

@@ -46,6 +46,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         send(.closure(body))
     }
 
+    /// Returns in the loop's next turn, when all others have had theirs. For tasks that run on the loop.
+    func nextTurn() async {
+        // Unsafe only in that nothing checks for the one resume: closures are run exactly once.
+        await withUnsafeContinuation { continuation in execute { continuation.resume() } }
+    }
+
     /// Ends ``run()`` after the turn in progress.
     public func stop() {
         execute { self.isStopped.store(true, ordering: .relaxed) }

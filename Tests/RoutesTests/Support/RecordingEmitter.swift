@@ -9,6 +9,7 @@ final class RecordingEmitter: EmitService {
     }
 
     private let result: Result<Receipt, EmitError>
+    let pauses = Counter()
     private let recorded = Mutex<[Call]>([])
 
     init(_ result: Result<Receipt, EmitError> = .success(Receipt(id: "01J", routed: true))) {
@@ -21,4 +22,11 @@ final class RecordingEmitter: EmitService {
         recorded.withLock { $0.append(Call(emit: emit, confirmation: confirmation)) }
         return try result.get()
     }
+
+    func emit(batch: [Emit]) async -> [Result<Receipt, EmitError>] {
+        recorded.withLock { $0 += batch.map { Call(emit: $0, confirmation: .broker) } }
+        return batch.map { _ in result }
+    }
+
+    func pause() async { pauses.add(1) }
 }

@@ -31,12 +31,20 @@ public enum Confirmation: String, Sendable, CaseIterable {
 /// Emits events to the clients of Socket.IO servers.
 public protocol EmitService: AnyObject, Sendable {
     func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt
+
+    /// Publishes the emits in their order, and waits for all of them. What becomes of one is nothing to the others.
+    ///
+    /// - Returns: what became of each, in the same order.
+    func emit(batch: [Emit]) async -> [Result<Receipt, EmitError>]
+
+    /// Lets everybody else on the event loop have a turn: for work that takes longer than an emit.
+    func pause() async
 }
 
 /// Turns commands into publications on one event loop's broker connection.
 ///
 /// `@unchecked Sendable`: used on its loop's thread only, by tasks that prefer the loop as their executor.
-public final class Emitter: EmitService, @unchecked Sendable {
+public final class LoopEmitter: EmitService, @unchecked Sendable {
     private let wireFormat: any WireFormat
     private let link: BrokerLink
     private let limits: CommandLimits
@@ -56,14 +64,56 @@ public final class Emitter: EmitService, @unchecked Sendable {
             case .none:
                 try link.publishUnconfirmed(publications)
                 return Receipt(id: id, routed: nil)
-            case .broker:
-                let routed = try await link.publish(publications)
-                // A fanout's queue need not have a server behind it; no queue at all has none for certain.
-                return Receipt(id: id, routed: routed && !wireFormat.knowsRecipients ? nil : routed)
+            case .broker: return receipt(id, isRouted: try await link.publish(publications))
             }
         } catch {
             throw .notPublished(error)
         }
+    }
+
+    public func emit(batch emits: [Emit]) async -> [Result<Receipt, EmitError>] {
+        let batch = EmitBatch(count: emits.count)
+        for (index, emit) in emits.enumerated() {
+            if index % Self.emitsPerTurn == Self.emitsPerTurn - 1 { await pause() }
+            let publications: [Publication]
+            do throws(EmitError) {
+                publications = try self.publications(for: emit)
+            } catch {
+                batch.settle(index, .failure(error))
+                continue
+            }
+            let bytes = publications.reduce(0) { $0 + $1.encodedSize }
+            await batch.room(messages: publications.count, bytes: bytes)
+            // Others may fill what all share; what this batch has under way makes room again.
+            while link.refusal(of: publications) == .overloaded, batch.isUnderWay { await batch.empty() }
+            publish(publications, bytes: bytes, as: index, of: batch)
+        }
+        await batch.empty()
+        return batch.results
+    }
+
+    public func pause() async { await link.loop.nextTurn() }
+
+    /// About a millisecond's work.
+    private static let emitsPerTurn = 64
+
+    private func publish(_ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch) {
+        // A broker that has fallen silent would cost a time-out for every window.
+        guard !batch.hasTimedOut else {
+            batch.settle(index, .failure(.notPublished(.brokerSilent)))
+            return
+        }
+        let id = identifiers.next()
+        batch.begin(messages: publications.count, bytes: bytes)
+        link.publish(publications) { [self] result in
+            let outcome = result.map { receipt(id, isRouted: $0) }.mapError { EmitError.notPublished($0) }
+            batch.finish(index, outcome, messages: publications.count, bytes: bytes)
+        }
+    }
+
+    private func receipt(_ id: String, isRouted: Bool) -> Receipt {
+        // A fanout's queue need not have a server behind it; no queue at all has none for certain.
+        Receipt(id: id, routed: isRouted && !wireFormat.knowsRecipients ? nil : isRouted)
     }
 
     private func publications(for emit: Emit) throws(EmitError) -> [Publication] {

@@ -4,7 +4,7 @@ import Testing
 @testable import AMQPBridge
 
 @Suite("The emitter, without a broker,")
-struct EmitterTests {
+struct LoopEmitterTests {
     @Test("refuses what is wrong under any wire format before it looks at this one")
     func invalid() async {
         var emit = Emit(namespace: "x", event: "")
@@ -46,10 +46,23 @@ struct EmitterTests {
         }
     }
 
-    private func emitter(_ limits: CommandLimits = CommandLimits()) throws -> Emitter {
+    @Test("says of each emit of a batch what became of it")
+    func batch() async throws {
+        let emits = [Emit(event: "e"), Emit(event: ""), Emit(event: "e", rooms: ["broadcast"])]
+        let outcomes = try await emitter().emit(batch: emits)
+        #expect(outcomes.count == 3)
+        #expect(outcomes[0] == .failure(.notPublished(.brokerUnavailable)))
+        #expect(outcomes[1] == .failure(.invalid(emits[1].faults())))
+        guard case .failure(.notExpressible) = outcomes[2] else {
+            Issue.record("\(outcomes[2])")
+            return
+        }
+    }
+
+    private func emitter(_ limits: CommandLimits = CommandLimits()) throws -> LoopEmitter {
         let configuration = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: "amqp://127.0.0.1:1"))
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let link = BrokerLink(configuration, loop: EventLoop(), logger: logger)
-        return Emitter(wireFormat: AMQP0(), link: link, limits: limits)
+        return LoopEmitter(wireFormat: AMQP0(), link: link, limits: limits)
     }
 }
