@@ -23,6 +23,8 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+        // librabbitmq needs OpenSSL, so it is there already.
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .target(name: "OpenAPIDocument"),
         .target(name: "CJSONArena"),
@@ -32,7 +34,10 @@ let package = Package(
             dependencies: ["CLinux", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
-        .target(name: "Routes", dependencies: ["AMQPBridge", "JSON"], swiftSettings: strict),
+        .target(
+            name: "Routes",
+            dependencies: ["AMQPBridge", "CCrypto", "JSON"], swiftSettings: strict
+        ),
         .executableTarget(
             name: "Gateway",
             dependencies: [

@@ -37,12 +37,13 @@ struct GatewayProcess {
         let sockets = try ListeningSockets(
             configuration.listenAddress, count: configuration.loops, sharesPort: configuration.sharesPort)
         let access = try accessPolicy(isLoopback: sockets.isLoopback)
+        let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         let group = LoopGroup(load: HTTPLoad(limits: configuration.loadLimits))
         for (index, socket) in sockets.descriptors.enumerated() {
             group.servers.append(
                 try LoopServer(
                     index: index, socket: socket, configuration: configuration, access: access, load: group.load,
-                    logger: logger
+                    idempotency: idempotency, logger: logger
                 ) { group.services(emitter: $0, wireFormat: configuration.wireFormatName) })
         }
         for (index, server) in group.servers.enumerated() { server.start(index: index) }

@@ -17,7 +17,8 @@ final class LoopServer: Sendable {
     private let thread = Mutex<SystemThread?>(nil)
 
     init(
-        index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, load: HTTPLoad, logger: Logger,
+        index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
+        idempotency: IdempotencyStore, logger: Logger,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
         loop = EventLoop()
@@ -27,7 +28,8 @@ final class LoopServer: Sendable {
         broker.connectionName = "socketio-gateway loop \(index)"
         link = BrokerLink(broker, loop: loop, logger: logger)
         let emitter = LoopEmitter(wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits)
-        router = Router(services: services(emitter), access: access, limits: configuration.requestLimits)
+        router = Router(
+            services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency)
         guard
             let daemon = HTTPDaemon(
                 listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits, load: load)

@@ -13,20 +13,22 @@ public final class JSONDocument {
     /// Parses one JSON text.
     ///
     /// - Parameters:
-    ///   - bytes: the whole text. Anything but white space behind the value is an error.
+    ///   - bytes: the text. Anything but white space behind the value is an error.
+    ///   - range: the part of `bytes` that is the text; `nil`: all of it. Spans count from the start of `bytes`.
     ///   - maximumDepth: how many arrays and objects may be open at once.
     /// - Throws: ``JSONError`` for text that is not JSON (RFC 8259), a repeated or NUL-carrying object key,
     ///   too deep nesting, or a number beyond a double.
-    public init(parsing bytes: [UInt8], maximumDepth: Int = 64) throws(JSONError) {
+    public init(parsing bytes: [UInt8], in range: Range<Int>? = nil, maximumDepth: Int = 64) throws(JSONError) {
+        let text = bytes[range ?? bytes.indices]
         // jansson recurses; a hostile depth is refused before it sees the text.
-        guard JSONScanner.depth(of: bytes[...]) <= maximumDepth else {
+        guard JSONScanner.depth(of: text) <= maximumDepth else {
             throw JSONError(kind: .tooDeep, detail: "more than \(maximumDepth) levels of arrays and objects")
         }
         precondition(JSONLibrary.isPrepared)
         self.bytes = bytes
-        self.tree = try OpaqueTree(parsing: bytes)
+        self.tree = try OpaqueTree(parsing: text)
         // It is valid, so the root is all of it without the white space around it.
-        rootSpan = JSONScanner.trimmed(bytes)
+        rootSpan = JSONScanner.trimmed(text)
     }
 
     /// The outermost value.
@@ -39,23 +41,23 @@ public final class JSONDocument {
 private final class OpaqueTree {
     let root: UnsafeMutablePointer<json_t>
 
-    init(parsing bytes: [UInt8]) throws(JSONError) {
+    init(parsing text: ArraySlice<UInt8>) throws(JSONError) {
         var error = json_error_t()
         var flags = Int(JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY)
-        var root = Self.load(bytes, flags, &error)
+        var root = Self.load(text, flags, &error)
         if root == nil, json_error_code(&error) == json_error_numeric_overflow {
             // An integer beyond 64 bits: as a double it can be checked, and it is passed on from the text, digit by digit.
             flags |= Int(JSON_DECODE_INT_AS_REAL)
-            root = Self.load(bytes, flags, &error)
+            root = Self.load(text, flags, &error)
         }
         guard let root else { throw JSONError(error) }
         self.root = root
     }
 
-    private static func load(_ bytes: [UInt8], _ flags: Int, _ error: inout json_error_t) -> UnsafeMutablePointer<
-        json_t
-    >? {
-        bytes.withUnsafeBytes { buffer in
+    private static func load(
+        _ text: ArraySlice<UInt8>, _ flags: Int, _ error: inout json_error_t
+    ) -> UnsafeMutablePointer<json_t>? {
+        text.withUnsafeBytes { buffer in
             // jansson wants a non-null pointer for the empty text, too.
             guard let start = buffer.baseAddress else { return json_loadb("", 0, flags, &error) }
             return json_loadb(start.assumingMemoryBound(to: CChar.self), buffer.count, flags, &error)

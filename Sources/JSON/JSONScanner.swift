@@ -4,7 +4,7 @@
 /// index ever leaves the text.
 struct JSONScanner {
     private let bytes: [UInt8]
-    private var position: Int
+    private(set) var position: Int
 
     init(_ bytes: [UInt8], at position: Int) {
         self.bytes = bytes
@@ -12,10 +12,31 @@ struct JSONScanner {
     }
 
     /// The text without the white space around it.
-    static func trimmed(_ bytes: [UInt8]) -> Range<Int> {
-        let start = bytes.firstIndex { !isSeparator($0) } ?? bytes.endIndex
-        let last = bytes.lastIndex { !isSeparator($0) } ?? start
-        return start..<max(start, min(last + 1, bytes.endIndex))
+    static func trimmed(_ text: ArraySlice<UInt8>) -> Range<Int> {
+        let start = text.firstIndex { !isSeparator($0) } ?? text.endIndex
+        let last = text.lastIndex { !isSeparator($0) } ?? start
+        return start..<max(start, min(last + 1, text.endIndex))
+    }
+
+    /// Moves over white space.
+    ///
+    /// - Returns: the byte behind it; `nil` at the end.
+    mutating func nextByte() -> UInt8? {
+        skip(while: Self.isWhiteSpace)
+        return position < bytes.count ? bytes[position] : nil
+    }
+
+    /// Moves over `byte` and the white space before it, if it is what comes next.
+    mutating func take(_ byte: UInt8) -> Bool {
+        guard nextByte() == byte else { return false }
+        position += 1
+        return true
+    }
+
+    /// Moves over one value, or what looks like one, and the white space before it.
+    mutating func nextValue() -> Range<Int> {
+        skip(while: Self.isWhiteSpace)
+        return skipValue()
     }
 
     /// Moves over one array element and the comma behind it.
@@ -59,10 +80,12 @@ struct JSONScanner {
         }
     }
 
-    private static func isSeparator(_ byte: UInt8) -> Bool {
+    private static func isWhiteSpace(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
-            || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: ",")
+            || byte == UInt8(ascii: "\t")
     }
+
+    private static func isSeparator(_ byte: UInt8) -> Bool { isWhiteSpace(byte) || byte == UInt8(ascii: ",") }
 
     private mutating func skip(while condition: (UInt8) -> Bool) {
         while position < bytes.count, condition(bytes[position]) { position += 1 }

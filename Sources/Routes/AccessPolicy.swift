@@ -17,6 +17,14 @@ public enum AccessPolicy: Sendable {
         }
     }
 
+    /// Whose requests these are: idempotency keys of different callers have nothing to do with each other.
+    var caller: String {
+        switch self {
+        case .key: "key"
+        case .loopbackOnly, .anonymous: ""
+        }
+    }
+
     private func loopbackRefusal(of head: RequestHead) -> Problem? {
         if let host = head.fields[.host], !Self.isLoopback(host) {
             return Problem(.hostNotAllowed, "without an API key only requests to a loopback host are served")

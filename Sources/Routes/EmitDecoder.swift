@@ -12,21 +12,38 @@ struct EmitDecoder {
     /// `args` or `data`, for when it contains bytes.
     private var arguments: JSONValue?
     private var places: [Problem.Place] = []
+    private let isBatchItem: Bool
 
     /// More than these are not listed: a caller fixes them one by one anyway.
     private static let mostPlaces = 20
 
+    private init(isBatchItem: Bool) {
+        self.isBatchItem = isBatchItem
+    }
+
     static func decode(_ body: [UInt8]) throws(Problem) -> (Emit, Confirmation) {
+        try decode(body, in: nil, isBatchItem: false)
+    }
+
+    /// - Parameter range: where in `body` the item stands.
+    static func decode(item range: Range<Int>, of body: [UInt8]) throws(Problem) -> Emit {
+        try decode(body, in: range, isBatchItem: true).0
+    }
+
+    private static func decode(
+        _ body: [UInt8], in range: Range<Int>?, isBatchItem: Bool
+    ) throws(Problem) -> (Emit, Confirmation) {
         let document: JSONDocument
         do throws(JSONError) {
-            document = try JSONDocument(parsing: body)
+            document = try JSONDocument(parsing: body, in: range)
         } catch {
             throw Problem(error)
         }
         guard document.root.kind == .object else {
-            throw Problem(.invalidRequest, "the body is not an object", places: [.init("", "must be an object")])
+            let what = isBatchItem ? "item" : "body"
+            throw Problem(.invalidRequest, "the \(what) is not an object", places: [.init("", "must be an object")])
         }
-        var decoder = EmitDecoder()
+        var decoder = EmitDecoder(isBatchItem: isBatchItem)
         document.root.forEachMember { key, value in decoder.read(key, value) }
         return try decoder.finish()
     }
@@ -55,6 +72,9 @@ struct EmitDecoder {
         case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
         case "confirm":
             read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.confirmation = $1 }
+        case "op" where isBatchItem:
+            if value.string != "emit" { fail("/op", "must be \"emit\"") }
+        case "ack" where isBatchItem: fail("/ack", "not in a batch: post the emit by itself")
         case "ack":
             if value.kind != .object { fail("/ack", "must be an object") }
             wantsAcknowledgement = true
@@ -68,6 +88,9 @@ struct EmitDecoder {
             emit.event = event
         } else if !places.contains(where: { $0.pointer == "/event" }) {
             fail("/event", "is required")
+        }
+        if isBatchItem, confirmation == .none {
+            fail("/confirm", "a batch is answered when the broker has confirmed it")
         }
         if emit.isBinary, let arguments, places.isEmpty { takeAttachments(arguments) }
         guard places.isEmpty else { throw Problem(.invalidRequest, "the emit is not valid", places: places) }

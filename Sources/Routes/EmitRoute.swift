@@ -6,9 +6,6 @@ struct EmitRoute: Sendable {
     let emitter: any EmitService
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
-        guard request.head.fields[.idempotencyKey] == nil else {
-            throw Problem(.notImplemented, "Idempotency-Key is not supported yet, and was not ignored")
-        }
         let (emit, confirmation) = try EmitDecoder.decode(request.body)
         let receipt: Receipt
         do throws(EmitError) {
@@ -20,11 +17,19 @@ struct EmitRoute: Sendable {
             json.append(json: "{\"id\":\"")
             json.append(contentsOf: receipt.id.utf8)
             json.append(json: confirmation == .broker ? "\",\"status\":\"confirmed\"" : "\",\"status\":\"accepted\"")
-            switch receipt.routed {
-            case true?: json.append(json: ",\"routed\":true}")
-            case false?: json.append(json: ",\"routed\":false}")
-            case nil: json.append(json: ",\"routed\":null}")
-            }
+            json.append(routed: receipt.routed)
+            json.append(json: "}")
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends the member `routed` behind another one.
+    mutating func append(routed: Bool?) {
+        switch routed {
+        case true?: append(json: ",\"routed\":true")
+        case false?: append(json: ",\"routed\":false")
+        case nil: append(json: ",\"routed\":null")
         }
     }
 }

@@ -60,6 +60,8 @@ public struct Problem: Error, Sendable, Equatable {
         case overloaded = "overloaded"
         case shuttingDown = "shutting_down"
         case confirmTimeout = "confirm_timeout"
+        case idempotencyKeyInFlight = "idempotency_key_in_flight"
+        case idempotencyKeyReused = "idempotency_key_reused"
     }
 }
 
@@ -92,6 +94,8 @@ extension Problem.Code {
         case .shuttingDown: (503, "Shutting down", true)
         // Trying again may deliver twice.
         case .confirmTimeout: (504, "The outcome is unknown", false)
+        case .idempotencyKeyInFlight: (409, "The first request with this key is not answered yet", true)
+        case .idempotencyKeyReused: (422, "The key belongs to another request", false)
         }
     }
 
@@ -108,6 +112,15 @@ extension Problem {
     /// The problem document, for the request of this id.
     func response(requestID: String) -> Response {
         var json: [UInt8] = []
+        append(to: &json, requestID: requestID)
+        json.append(json: "\n")
+        var response = Response(status: code.status, contentType: "application/problem+json", body: json)
+        response.fields = fields
+        return response
+    }
+
+    /// Appends the problem document to others' JSON.
+    func append(to json: inout [UInt8], requestID: String) {
         json.append(json: "{\"type\":")
         json.append(jsonString: "urn:socketio-gateway:problem:" + code.rawValue)
         json.append(json: ",\"title\":")
@@ -123,10 +136,7 @@ extension Problem {
         json.append(json: code.isRetryable ? ",\"retryable\":true" : ",\"retryable\":false")
         if code.isOutcomeUnknown { json.append(json: ",\"outcome\":\"unknown\"") }
         if !places.isEmpty { appendPlaces(to: &json) }
-        json.append(json: "}\n")
-        var response = Response(status: code.status, contentType: "application/problem+json", body: json)
-        response.fields = fields
-        return response
+        json.append(json: "}")
     }
 
     private func appendPlaces(to json: inout [UInt8]) {
@@ -145,7 +155,7 @@ extension Problem {
         switch code.status {
         case 401: [("WWW-Authenticate", "Bearer realm=\"socketio-gateway\"")]
         case 405: [("Allow", allow ?? "")]
-        case 503: [("Retry-After", "1")]
+        case 409, 503: [("Retry-After", "1")]
         default: []
         }
     }

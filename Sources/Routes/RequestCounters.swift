@@ -14,7 +14,7 @@ public final class RequestCounters: Sendable {
     /// Requests for a path that is no route's.
     static let unknownRoute = "other"
     private static let methods = HTTPMethod.allCases
-    private static let statuses = [200, 202, 204] + Set(Problem.Code.allCases.map(\.status)).sorted()
+    private static let statuses = [200, 202, 204, 207] + Set(Problem.Code.allCases.map(\.status)).sorted()
 
     private final class Cell: Sendable {
         let counter = Counter()

@@ -6,6 +6,8 @@ public struct Response: Sendable {
     public var contentType: StaticString?
     public var fields: [(name: StaticString, value: String)] = []
     public var body: [UInt8]
+    /// Whether the request has changed nothing, so that it may be tried again under the same idempotency key.
+    public var isWithoutEffect = false
 
     public init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
         self.status = status

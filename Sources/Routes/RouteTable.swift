@@ -29,17 +29,20 @@ public enum Readiness: Sendable, Equatable {
 extension Router {
     /// Every route of the gateway.
     public convenience init(
-        services: RouteServices, access: AccessPolicy, limits: Limits = Limits()
+        services: RouteServices, access: AccessPolicy, limits: Limits = Limits(),
+        idempotency: IdempotencyStore = IdempotencyStore()
     ) {
         let emit = EmitRoute(emitter: services.emitter)
+        let batch = BatchRoute(emitter: services.emitter, limits: limits)
         let service = ServiceRoutes(services: services)
         self.init(
             routes: [
-                Route(method: .post, path: "/v1/emit", takesJSON: true, handler: emit.post),
+                Route(method: .post, path: "/v1/emit", body: .json, handler: emit.post),
+                Route(method: .post, path: "/v1/batch", body: .batch, handler: batch.post),
                 Route(method: .get, path: "/livez", isPublic: true, handler: service.alive),
                 Route(method: .get, path: "/readyz", isPublic: true, handler: service.ready),
                 Route(method: .get, path: "/metrics", isPublic: true, handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", isPublic: true, handler: service.openAPI),
-            ], access: access, limits: limits)
+            ], access: access, limits: limits, idempotency: idempotency)
     }
 }

@@ -5,15 +5,16 @@ public final class AdmittedRequest: Sendable {
     fileprivate let subject: Subject
     let route: Route
 
-    fileprivate init(subject: Subject, route: Route) {
+    fileprivate init(subject: Subject, route: Route, bodyLimit: Int?) {
         self.subject = subject
         self.route = route
+        self.bodyLimit = bodyLimit
     }
 
     public var head: RequestHead { subject.head }
     public var id: String { subject.id }
-    /// Whether the handler reads the body; it is thrown away otherwise.
-    public var takesBody: Bool { route.takesJSON }
+    /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
+    public let bodyLimit: Int?
 }
 
 /// What is known of a request from its head: enough to answer and to count it.
@@ -34,6 +35,10 @@ private final class Subject: Sendable {
 public struct Request: Sendable {
     public let head: RequestHead
     public let body: [UInt8]
+    let id: String
+
+    /// What the body is. The router lets nothing else pass.
+    var mediaType: MediaType? { head.fields[.contentType].flatMap { MediaType($0) } }
 }
 
 /// One method of one path, and what answers it.
@@ -42,18 +47,45 @@ final class Route: Sendable {
     let path: String
     /// Served without a key.
     let isPublic: Bool
-    /// Whether it reads a body of JSON.
-    let takesJSON: Bool
+    let body: Body
     let handler: @Sendable (Request) async throws(Problem) -> Response
 
+    /// What a route reads.
+    enum Body: Sendable {
+        case none
+        /// One JSON text.
+        case json
+        /// Many emits, as JSON or NDJSON.
+        case batch
+
+        var mediaTypes: [MediaType] {
+            switch self {
+            case .none: []
+            case .json: [.json]
+            case .batch: [.json, .ndjson]
+            }
+        }
+
+        func limit(_ limits: Router.Limits) -> Int? {
+            switch self {
+            case .none: nil
+            case .json: limits.bodyBytes
+            case .batch: limits.batchBytes
+            }
+        }
+    }
+
+    /// Whether a repeated `Idempotency-Key` gets the first answer again.
+    var takesIdempotencyKey: Bool { method == .post }
+
     init(
-        method: HTTPMethod, path: String, isPublic: Bool = false, takesJSON: Bool = false,
+        method: HTTPMethod, path: String, isPublic: Bool = false, body: Body = .none,
         handler: @escaping @Sendable (Request) async throws(Problem) -> Response
     ) {
         self.method = method
         self.path = path
         self.isPublic = isPublic
-        self.takesJSON = takesJSON
+        self.body = body
         self.handler = handler
     }
 }
@@ -65,18 +97,26 @@ public final class Router: @unchecked Sendable {
     public struct Limits: Sendable, Equatable {
         /// The longest request body, in bytes: arguments of 1 MiB and 64 KiB around them.
         public var bodyBytes = 1_024 * 1_024 + 64 * 1_024
+        /// The longest body of a batch, in bytes.
+        public var batchBytes = 16 << 20
+        /// The most emits in a batch.
+        public var batchItems = 10_000
 
         public init() {}
+
+        /// The longest body of all.
+        public var largestBody: Int { max(bodyBytes, batchBytes) }
     }
 
     public let limits: Limits
     public let counters: RequestCounters
     private let access: AccessPolicy
+    private let idempotency: IdempotencyStore
     private let paths: [String: (number: Int, routes: [Route])]
     private let unknownPath: Int
     private var identifiers = ULIDGenerator()
 
-    init(routes: [Route], access: AccessPolicy, limits: Limits) {
+    init(routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore) {
         let counters = RequestCounters(routes: routes)
         paths = Dictionary(grouping: routes, by: \.path).reduce(into: [:]) { paths, group in
             precondition(
@@ -87,6 +127,7 @@ public final class Router: @unchecked Sendable {
         self.counters = counters
         self.access = access
         self.limits = limits
+        self.idempotency = idempotency
     }
 
     public enum Admission: Sendable {
@@ -113,26 +154,52 @@ public final class Router: @unchecked Sendable {
             return .answered(
                 refuse(Problem(.overloaded, "too many requests, or too many bytes of them, are under way"), subject))
         }
-        if let problem = access.refusal(of: head, route: route) ?? mediaTypeProblem(head, route) ?? lengthProblem(head)
+        let bodyLimit = route.body.limit(limits)
+        if let problem = access.refusal(of: head, route: route) ?? mediaTypeProblem(head, route)
+            ?? lengthProblem(head, bodyLimit)
         {
             return .answered(refuse(problem, subject))
         }
-        return .admitted(AdmittedRequest(subject: subject, route: route))
+        return .admitted(AdmittedRequest(subject: subject, route: route, bodyLimit: bodyLimit))
     }
 
     /// Runs the route's handler.
     public func handle(_ request: AdmittedRequest, body: [UInt8]) async -> Response {
+        let handled = Request(head: request.head, body: body, id: request.id)
         do throws(Problem) {
-            let response = try await request.route.handler(Request(head: request.head, body: body))
-            return finish(response, request.subject)
+            guard let key = request.head.fields[.idempotencyKey], request.route.takesIdempotencyKey else {
+                return finish(try await request.route.handler(handled), request.subject)
+            }
+            return finish(try await answerOnce(handled, request.route, key: key), request.subject)
         } catch {
             return refuse(error, request.subject)
         }
     }
 
+    /// Runs the handler, unless a request with the same key has already.
+    private func answerOnce(_ request: Request, _ route: Route, key: String) async throws(Problem) -> Response {
+        let place = try idempotency.begin(
+            IdempotencyKey(key, caller: access.caller), fingerprint: RequestFingerprint(request), now: .now())
+        switch place {
+        case .answered(let answer):
+            var response = try answer.get()
+            response.fields.append(("Idempotent-Replayed", "true"))
+            return response
+        case .first(let reservation):
+            let answer: Result<Response, Problem>
+            do throws(Problem) {
+                answer = .success(try await route.handler(request))
+            } catch {
+                answer = .failure(error)
+            }
+            idempotency.finish(reservation, answer, now: .now())
+            return try answer.get()
+        }
+    }
+
     /// The answer to a body that went on beyond the limit.
     public func refuseLongBody(_ request: AdmittedRequest) -> Response {
-        refuse(tooLong, request.subject)
+        refuse(tooLong(request.bodyLimit ?? 0), request.subject)
     }
 
     /// The answer to a head that leaves no room for an answer.
@@ -172,22 +239,27 @@ public final class Router: @unchecked Sendable {
     }
 
     private func mediaTypeProblem(_ head: RequestHead, _ route: Route) -> Problem? {
-        guard route.takesJSON else { return nil }
+        let accepted = route.body.mediaTypes
+        guard !accepted.isEmpty else { return nil }
         if let coding = head.fields[.contentEncoding], coding.lowercased() != "identity" {
             return Problem(.unsupportedMediaType, "a Content-Encoding is not supported")
         }
-        guard let type = head.fields[.contentType], MediaType.isJSON(type) else {
-            return Problem(.unsupportedMediaType, "the body must be application/json in UTF-8")
+        guard let type = head.fields[.contentType].flatMap({ MediaType($0) }), accepted.contains(type) else {
+            let names = accepted.map(\.rawValue).joined(separator: " or ")
+            return Problem(.unsupportedMediaType, "the body must be \(names) in UTF-8")
         }
         return nil
     }
 
-    private func lengthProblem(_ head: RequestHead) -> Problem? {
+    private func lengthProblem(_ head: RequestHead, _ bodyLimit: Int?) -> Problem? {
         guard !head.isChunked, let length = head.contentLength else { return nil }
-        return length > limits.bodyBytes ? tooLong : nil
+        let limit = bodyLimit ?? limits.bodyBytes
+        return length > limit ? tooLong(limit) : nil
     }
 
-    private var tooLong: Problem { Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed") }
+    private func tooLong(_ limit: Int) -> Problem {
+        Problem(.payloadTooLarge, "at most \(limit) bytes are allowed")
+    }
 
     private func refuse(_ problem: Problem, _ subject: Subject) -> Response {
         finish(problem.response(requestID: subject.id), subject)

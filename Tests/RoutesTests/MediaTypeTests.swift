@@ -13,7 +13,7 @@ struct MediaTypeTests {
             "application/json; version=1; charset=utf-8",
         ])
     func json(type: String) {
-        #expect(MediaType.isJSON(type))
+        #expect(MediaType(type) == .json)
     }
 
     @Test(
@@ -24,6 +24,6 @@ struct MediaTypeTests {
             "application/json; charset=utf-8; charset=latin1", "application/json; charset=utf-8x",
         ])
     func other(type: String) {
-        #expect(!MediaType.isJSON(type))
+        #expect(MediaType(type) != .json)
     }
 }

@@ -17,6 +17,7 @@ struct Configuration: Sendable {
     var commandLimits: CommandLimits
     var httpLimits = HTTPDaemon.Limits()
     var loadLimits = HTTPLoad.Limits()
+    var idempotencyLimits = IdempotencyStore.Limits()
     /// How long new connections are still taken after `/readyz` has begun to fail.
     var shutdownDelay: Duration
     /// How long requests in flight may take after that.
@@ -82,6 +83,12 @@ extension Configuration {
         ) {
             Int($0, in: 1_024...16_777_216)
         }
+        requestLimits.batchBytes = try read(
+            .maxBatchBytes, options.maxBatchBytes, "a number of bytes from 1024 to 268435456"
+        ) { Int($0, in: 1_024...268_435_456) }
+        requestLimits.batchItems = try read(.maxBatchItems, options.maxBatchItems, "a number from 1 to 1000000") {
+            Int($0, in: 1...1_000_000)
+        }
         commandLimits = CommandLimits(
             names: try read(.maxNames, options.maxNames, "a number from 1 to 10000") { Int($0, in: 1...10_000) })
         let duration = "a duration of at least 1ms, such as 10s"
@@ -102,6 +109,11 @@ extension Configuration {
         loadLimits.bodyBytes = try read(
             .maxBufferedBytes, options.maxBufferedBytes, "a number of bytes from 1048576 to 1099511627776"
         ) { Int($0, in: 1_048_576...1_099_511_627_776) }
+        idempotencyLimits.lifetime = try read(
+            .idempotencyLifetime, options.idempotencyLifetime, duration, Duration.positive)
+        idempotencyLimits.bytes = try read(
+            .idempotencyBytes, options.idempotencyBytes, "a number of bytes from 65536 to 1099511627776"
+        ) { Int($0, in: 65_536...1_099_511_627_776) }
         shutdownDelay = try read(.shutdownDelay, options.shutdownDelay, "a duration such as 5s, or 0") {
             Duration(text: $0)
         }

@@ -41,6 +41,12 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("The longest request body, in bytes.", .maxBodyBytes, "bytes"))
     var maxBodyBytes: String?
 
+    @Option(help: .setting("The longest body of a batch, in bytes.", .maxBatchBytes, "bytes"))
+    var maxBatchBytes: String?
+
+    @Option(help: .setting("The most emits of a batch.", .maxBatchItems, "count"))
+    var maxBatchItems: String?
+
     @Option(help: .setting("The most rooms and exceptions of one emit.", .maxNames, "count"))
     var maxNames: String?
 
@@ -54,8 +60,17 @@ struct ServeOptions: ParsableArguments {
     var maxInFlight: String?
 
     @Option(
-        help: .setting("The most bytes of bodies being received; more are answered 503.", .maxBufferedBytes, "bytes"))
+        help: .setting(
+            "The most bytes of request bodies not yet answered; more are answered 503.", .maxBufferedBytes, "bytes"))
     var maxBufferedBytes: String?
+
+    @Option(help: .setting("How long the answer for an Idempotency-Key is kept.", .idempotencyLifetime, "duration"))
+    var idempotencyLifetime: String?
+
+    @Option(
+        help: .setting(
+            "The most bytes of keys and answers kept; more are answered 503.", .idempotencyBytes, "bytes"))
+    var idempotencyBytes: String?
 
     @Option(help: .setting("How long a request's head may take.", .headTimeout, "duration"))
     var headTimeout: String?

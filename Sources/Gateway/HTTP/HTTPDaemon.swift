@@ -47,6 +47,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     /// A refused body up to this size is read and dropped, so that the connection stays usable; a longer one ends it.
     private static let discardableBytes = 64 * 1_024
+    /// No more memory than this is taken for a body that is only announced.
+    private static let reservedBytes = 1 << 20
     /// How often connections' deadlines are looked at.
     private static let sweepInterval: Duration = .milliseconds(500)
 
@@ -134,14 +136,14 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         let head = parsed.head
         connection.deadline = head.announcesBody ? turn.advanced(byNanoseconds: bodyTime) : nil
         let refusal = refusal(of: parsed)
-        let isOverloaded = !hasRoom || !load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.bodyBytes))
+        let isOverloaded = !hasRoom || !load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
         let admission = refusal.map { .answered($0) } ?? router.admit(head, isOverloaded: isOverloaded)
         let exchange: HTTPExchange
         var answersAtOnce: Response?
         switch admission {
         case .admitted(let request):
             exchange = HTTPExchange(handle: handle, connection: connection, state: .receiving(request))
-            exchange.body.reserveCapacity(min(head.contentLength ?? 0, router.limits.bodyBytes))
+            exchange.body.reserveCapacity(min(head.contentLength ?? 0, request.bodyLimit ?? 0, Self.reservedBytes))
         case .answered(let response):
             exchange = HTTPExchange(handle: handle, connection: connection, state: .discarding(response))
             if refusal != nil || response.status == 400 || !isDiscardable(head) { answersAtOnce = response }
@@ -169,9 +171,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     func receive(_ bytes: UnsafeRawBufferPointer, _ exchange: HTTPExchange) -> MHD_Result {
         switch exchange.state {
         case .receiving(let request):
-            guard request.takesBody else { return discard(bytes, exchange) }
+            guard let limit = request.bodyLimit else { return discard(bytes, exchange) }
             // libmicrohttpd takes no answer in the middle of a body: a little more is read, then the connection is cut.
-            if exchange.body.count + bytes.count > router.limits.bodyBytes {
+            if exchange.body.count + bytes.count > limit {
                 exchange.state = .discarding(router.refuseLongBody(request))
                 dropBody(of: exchange)
             } else if !load.takeBodyBytes(bytes.count) {
@@ -179,6 +181,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
                 dropBody(of: exchange)
             } else {
                 exchange.body.append(contentsOf: bytes)
+                exchange.bodyBytes += bytes.count
             }
             return .YES
         default: return discard(bytes, exchange)
@@ -191,7 +194,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     }
 
     private func dropBody(of exchange: HTTPExchange) {
-        load.giveBackBodyBytes(exchange.body.count)
+        load.giveBackBodyBytes(exchange.bodyBytes)
+        exchange.bodyBytes = 0
         exchange.body = []
     }
 
@@ -210,8 +214,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// otherwise the connection is suspended until it is.
     private func handle(_ request: AdmittedRequest, _ exchange: HTTPExchange) -> MHD_Result {
         exchange.state = .handling
+        // Its bytes count until the answer has left: the handler may need them as long as that.
         let body = exchange.body
-        dropBody(of: exchange)
+        exchange.body = []
         Task.immediate(executorPreference: loop) { [router] in
             let response = await router.handle(request, body: body)
             exchange.state = .answered(response)

@@ -8,7 +8,7 @@ final class HTTPLoad: Sendable {
         var connectionsPerAddress = 0
         /// Requests that have begun and whose answer has not left.
         var requests = 10_000
-        /// Bytes of request bodies that have come and are not yet handed to a handler.
+        /// Bytes of request bodies that have come and are not answered.
         var bodyBytes = 256 << 20
     }
 

@@ -1,0 +1,177 @@
+internal import AMQPBridge
+internal import JSON
+
+/// `POST /v1/batch`: many emits with one answer, which comes when the broker has confirmed all of them.
+struct BatchRoute: Sendable {
+    let emitter: any EmitService
+    let limits: Router.Limits
+
+    /// What an item turned out to be.
+    private typealias Item = Result<Emit, Problem>
+
+    /// After so many items, or so many bytes of them, the other requests of the event loop have a turn.
+    private static let itemsPerTurn = 64
+    private static let bytesPerTurn = 64 << 10
+
+    @Sendable func post(_ request: Request) async throws(Problem) -> Response {
+        let items = try await read(request)
+        let emits = items.compactMap { try? $0.get() }
+        return await respond(items, await emitter.emit(batch: emits), requestID: request.id)
+    }
+
+    // MARK: Reading
+
+    /// Reads all items before any is published.
+    ///
+    /// - Throws: when the body is not a batch, or too large a one. What is wrong with an item is its own affair.
+    private func read(_ request: Request) async throws(Problem) -> [Item] {
+        var source = try BatchSource(request)
+        var items: [Item] = []
+        var turn = (items: 0, bytes: 0)
+        while let span = try source.next() {
+            guard items.count < limits.batchItems else {
+                throw Problem(.payloadTooLarge, "more than \(limits.batchItems) items; nothing was published")
+            }
+            items.append(try item(span, of: request.body, isPartOfJSON: source.isJSON, number: items.count))
+            turn = (turn.items + 1, turn.bytes + span.count)
+            if turn.items >= Self.itemsPerTurn || turn.bytes >= Self.bytesPerTurn {
+                await emitter.pause()
+                turn = (0, 0)
+            }
+        }
+        return items
+    }
+
+    /// - Throws: when the item is not JSON, and so the whole body is not.
+    private func item(
+        _ span: Range<Int>, of body: [UInt8], isPartOfJSON: Bool, number: Int
+    ) throws(Problem) -> Item {
+        guard span.count <= limits.bodyBytes else {
+            return .failure(Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed in an item"))
+        }
+        do throws(Problem) {
+            return .success(try EmitDecoder.decode(item: span, of: body))
+        } catch {
+            guard isPartOfJSON, error.code.status == 400 else { return .failure(error) }
+            throw Problem(error.code, "in item \(number): \(error.detail); nothing was published")
+        }
+    }
+
+    // MARK: Answering
+
+    private func respond(
+        _ items: [Item], _ outcomes: [Result<Receipt, EmitError>], requestID: String
+    ) async -> Response {
+        var json: [UInt8] = []
+        json.reserveCapacity(64 + 80 * items.count)
+        json.append(json: "{\"results\":[")
+        var (failed, published, unknown) = (0, 0, 0)
+        for (index, item) in items.enumerated() {
+            if index > 0 { json.append(json: ",") }
+            if index % Self.itemsPerTurn == Self.itemsPerTurn - 1 { await emitter.pause() }
+            let outcome = item.flatMap { _ in
+                defer { published += 1 }
+                return outcomes[published].mapError { Problem($0) }
+            }
+            switch outcome {
+            case .success(let receipt): append(receipt, to: &json)
+            case .failure(let problem):
+                failed += 1
+                if problem.code.isOutcomeUnknown { unknown += 1 }
+                append(problem, requestID, to: &json)
+            }
+        }
+        json.append(json: "],\"confirmed\":")
+        json.append(contentsOf: String(items.count - failed).utf8)
+        json.append(json: ",\"failed\":")
+        json.append(contentsOf: String(failed).utf8)
+        json.append(json: "}\n")
+        var response = Response(status: failed == 0 ? 200 : 207, contentType: "application/json", body: json)
+        response.isWithoutEffect = failed == items.count && unknown == 0
+        return response
+    }
+
+    private func append(_ receipt: Receipt, to json: inout [UInt8]) {
+        json.append(json: "{\"status\":200,\"id\":\"")
+        json.append(contentsOf: receipt.id.utf8)
+        json.append(json: "\"")
+        json.append(routed: receipt.routed)
+        json.append(json: "}")
+    }
+
+    private func append(_ problem: Problem, _ requestID: String, to json: inout [UInt8]) {
+        json.append(json: "{\"status\":")
+        json.append(contentsOf: String(problem.code.status).utf8)
+        json.append(json: ",\"problem\":")
+        problem.append(to: &json, requestID: requestID)
+        json.append(json: "}")
+    }
+}
+
+/// Where a batch's items stand in its body.
+private enum BatchSource {
+    case json(JSONListReader)
+    /// Each line is a JSON text of its own; empty ones are none.
+    case ndjson([UInt8], position: Int)
+
+    init(_ request: Request) throws(Problem) {
+        if request.mediaType == .ndjson {
+            self = .ndjson(request.body, position: 0)
+            return
+        }
+        do throws(JSONListReader.Failure) {
+            self = .json(try JSONListReader(request.body, member: "items"))
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    var isJSON: Bool { if case .json = self { true } else { false } }
+
+    mutating func next() throws(Problem) -> Range<Int>? {
+        switch self {
+        case .json(var reader):
+            do throws(JSONListReader.Failure) {
+                let span = try reader.next()
+                self = .json(reader)
+                return span
+            } catch {
+                throw Problem(error)
+            }
+        case .ndjson(let bytes, var position):
+            let line = Self.nextLine(bytes, &position)
+            self = .ndjson(bytes, position: position)
+            return line
+        }
+    }
+
+    private static func nextLine(_ bytes: [UInt8], _ position: inout Int) -> Range<Int>? {
+        while position < bytes.count {
+            let end = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
+            let line = position..<end
+            position = end + 1
+            if bytes[line].contains(where: { !isBlank($0) }) { return line }
+        }
+        return nil
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r")
+    }
+}
+
+extension Problem {
+    fileprivate init(_ failure: JSONListReader.Failure) {
+        func invalid(_ pointer: String, _ detail: String) -> Problem {
+            Problem(.invalidRequest, "the body is not a batch", places: [.init(pointer, detail)])
+        }
+        self =
+            switch failure {
+            case .json(let error): Problem(error)
+            case .notAnObject: invalid("", "must be an object")
+            case .notAList: invalid("/items", "must be an array")
+            case .missing: invalid("/items", "is required")
+            case .unknownMember(let name): invalid("/" + Problem.Place.token(name), "no such field")
+            }
+    }
+}
