@@ -1,6 +1,7 @@
 """RabbitMQ's management API, as far as the benchmark needs it."""
 
 import base64
+import contextlib
 import json
 import time
 import urllib.error
@@ -8,6 +9,7 @@ import urllib.request
 
 EXCHANGE = "socket.io"
 QUEUE = "bench"
+RECORDING = "bench-recording"
 
 AUTHORIZATION = "Basic " + base64.b64encode(b"guest:guest").decode()
 
@@ -45,10 +47,21 @@ class Management:
         self.call("PUT", f"/queues/%2F/{QUEUE}", {"durable": False, "arguments": {"x-max-length": 10}})
         self.call("POST", f"/bindings/%2F/e/{EXCHANGE}/q/{QUEUE}", {"routing_key": routing_key})
 
-    def empty(self):
-        self.call("DELETE", f"/queues/%2F/{QUEUE}/contents")
+    @contextlib.contextmanager
+    def recording(self, routing_key: str):
+        """A second queue, which keeps everything that comes while this lasts."""
+        self.call("PUT", f"/queues/%2F/{RECORDING}", {"durable": False})
+        try:
+            self.call("POST", f"/bindings/%2F/e/{EXCHANGE}/q/{RECORDING}", {"routing_key": routing_key})
+            time.sleep(0.05)
+            # What the broker still has to read from a process that has ended is not its successor's.
+            while self.recorded(1000):
+                time.sleep(0.05)
+            yield
+        finally:
+            self.call("DELETE", f"/queues/%2F/{RECORDING}")
 
-    def take(self) -> list[str]:
-        """Removes what the queue holds; the payloads."""
-        wanted = {"count": 10, "ackmode": "ack_requeue_false", "encoding": "auto"}
-        return [message["payload"] for message in self.call("POST", f"/queues/%2F/{QUEUE}/get", wanted)]
+    def recorded(self, most: int) -> list[str]:
+        """Removes what the recording holds; the payloads, in order."""
+        wanted = {"count": most, "ackmode": "ack_requeue_false", "encoding": "auto"}
+        return [message["payload"] for message in self.call("POST", f"/queues/%2F/{RECORDING}/get", wanted)]

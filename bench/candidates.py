@@ -32,10 +32,21 @@ class CandidateError(Exception):
     """A candidate does not start, or does not do what all of them are to do."""
 
 
+def compare(name: str, published: list, expected: list):
+    """What a candidate put on the broker, with what all of them are to put there."""
+    if len(published) != len(expected):
+        raise CandidateError(f"{name} published {len(published):,} messages instead of {len(expected):,}")
+    for index, (found, wanted) in enumerate(zip(published, expected)):
+        if found != wanted:
+            raise CandidateError(f"{name} published {found} as message {index} instead of {wanted}")
+
+
 class Candidate:
     """A program that serves `POST /v1/emit`. One process (and its children) at a time: `start`, `stop`."""
 
+    path = "/v1/emit"
     body = compact({"event": EVENT, "args": [ARGUMENT], "rooms": [ROOM]})
+    messages = [MESSAGE]  # what one request puts on the broker
     authorization = ""
     few_connections_only = False
 
@@ -51,9 +62,13 @@ class Candidate:
     def environment(self) -> dict[str, str]:
         return {}
 
+    def counts(self, asked: list[int]) -> list[int]:
+        """The numbers of connections that it is measured with."""
+        return asked[:1] if self.few_connections_only else asked
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1/emit"
+        return f"http://127.0.0.1:{self.port}{self.path}"
 
     @property
     def pid(self) -> int:
@@ -93,34 +108,44 @@ class Candidate:
         self._process = None
 
     def prove(self, management: Management, patience: float = 20):
-        """Waits until it serves; then one emit must be confirmed as routed and put the same message on the broker as
+        """Waits until it serves; then one request must be confirmed as routed and put the same on the broker as
         everyone else's."""
-        deadline = time.monotonic() + patience
-        management.empty()
+        with management.recording(ROOM):
+            answer = self._first_answer(time.monotonic() + patience)
+            if not self.is_routed(answer):
+                raise CandidateError(f"{self.name} answers {compact(answer):.500}")
+            payloads = management.recorded(len(self.messages) + 1)
+        compare(self.name, [json.loads(payload) for payload in payloads], self.messages)
+
+    def is_routed(self, answer: dict) -> bool:
+        return answer.get("routed") is True
+
+    def _first_answer(self, deadline: float) -> dict:
         while (answer := self._post()) is None:
             self.check()
             if time.monotonic() > deadline:
                 raise CandidateError(f"{self.name} does not answer 200")
             time.sleep(0.05)
-        if answer.get("routed") is not True:
-            raise CandidateError(f"{self.name} answers {answer}")
-        published = [json.loads(payload) for payload in management.take()]
-        if published != [MESSAGE]:
-            raise CandidateError(f"{self.name} published {published}")
+        return answer
 
     def _post(self) -> dict | None:
         headers = {"Content-Type": "application/json", "Authorization": self.authorization}
         request = urllib.request.Request(self.url, data=self.body.encode(), headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=15) as response:
                 return json.load(response)
+        except urllib.error.HTTPError as error:
+            if error.code >= 500:
+                return None
+            # It serves, and what it refuses now it refuses later, too.
+            raise CandidateError(f"{self.name} answers {error.code}: {error.read(500).decode(errors='replace').strip()}")
         except (urllib.error.URLError, OSError):
             return None
 
 
 class Gateway(Candidate):
-    def __init__(self, binary: Path, broker: PrivateRabbitMQ, log_folder: Path):
-        super().__init__("gateway", log_folder)
+    def __init__(self, name: str, binary: Path, broker: PrivateRabbitMQ, log_folder: Path):
+        super().__init__(name, log_folder)
         self._binary, self._broker = binary, broker
 
     def command(self):

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median
 
 import procfs
-from wrk import Sample
+from batch import CONNECTIONS, LIBRABBITMQ
+from sample import Sample
 
 Samples = dict[tuple[str, int], list[Sample]]  # by candidate and connections
 
@@ -20,32 +21,37 @@ class Row:
 
     def __init__(self, samples: list[Sample]):
         self.errors = sum(sample.errors for sample in samples)
-        self.requests_per_second = median(sample.requests_per_second for sample in samples)
+        self.emits_per_second = median(sample.emits_per_second for sample in samples)
         self.cpu_microseconds = median(sample.cpu_microseconds for sample in samples)
-        self.p50_milliseconds = median(sample.p50_milliseconds for sample in samples)
-        self.p99_milliseconds = median(sample.p99_milliseconds for sample in samples)
+        self.p50_milliseconds = _median_if_any(sample.p50_milliseconds for sample in samples)
+        self.p99_milliseconds = _median_if_any(sample.p99_milliseconds for sample in samples)
         self.mebibytes = median(sample.resident_bytes for sample in samples) / 2**20
 
     def cells(self) -> list[str]:
         if self.errors:
             return [f"**INVALID: {self.errors} errors**", *[""] * 5]
         return [
-            f"{self.requests_per_second:,.0f}",
+            f"{self.emits_per_second:,.0f}",
             f"{self.cpu_microseconds:.1f}",
-            f"{self.p50_milliseconds:.2f}",
-            f"{self.p99_milliseconds:.2f}",
+            "–" if self.p50_milliseconds is None else f"{self.p50_milliseconds:.2f}",
+            "–" if self.p99_milliseconds is None else f"{self.p99_milliseconds:.2f}",
             f"{self.mebibytes:.1f}",
             "0",
         ]
+
+
+def _median_if_any(values) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def rows_of(samples: Samples) -> dict[tuple[str, int], Row]:
     return {key: Row(rounds) for key, rounds in samples.items()}
 
 
-def table(rows: dict[tuple[str, int], Row]) -> str:
+def table(rows: dict[tuple[str, int], Row], unit: str) -> str:
     lines = [
-        "| candidate | connections | req/s | CPU µs/req | p50 ms | p99 ms | RSS MiB | errors |",
+        f"| candidate | connections | {unit}/s | CPU µs/{unit} | p50 ms | p99 ms | RSS MiB | errors |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for (name, connections), row in rows.items():
@@ -53,7 +59,7 @@ def table(rows: dict[tuple[str, int], Row]) -> str:
     return "\n".join(lines)
 
 
-def targets(rows: dict[tuple[str, int], Row], connections: list[int]) -> str:
+def targets(rows: dict[tuple[str, int], Row], connections: list[int], batches: list[int]) -> str:
     """What the gateway is to reach. What was not measured, or with errors, is missing."""
     valid = {key: row for key, row in rows.items() if not row.errors}
     lines = ["| target | measured | wanted | |", "|---|--:|--:|---|"]
@@ -63,25 +69,36 @@ def targets(rows: dict[tuple[str, int], Row], connections: list[int]) -> str:
         verdict = "not measured" if value is None else "pass" if is_met(value) else "**miss**"
         lines.append(f"| {what} | {shown} | {wanted} | {verdict} |")
 
-    def ratio(figure: str, count: int, other: str) -> float | None:
-        ours, theirs = valid.get(("gateway", count)), valid.get((other, count))
+    def quotient(figure: str, ours: Row | None, theirs: Row | None) -> float | None:
         return getattr(ours, figure) / getattr(theirs, figure) if ours and theirs else None
 
+    def ratio(figure: str, count: int, other: str) -> float | None:
+        return quotient(figure, valid.get(("gateway", count)), valid.get((other, count)))
+
     for count in connections:
-        speed = ratio("requests_per_second", count, "ceiling")
+        speed = ratio("emits_per_second", count, "ceiling")
         add(f"req/s, gateway / ceiling, {count:,} connections", speed, "≥ 0.85", lambda value: value >= 0.85)
     for count in connections:
         cost = ratio("cpu_microseconds", count, "ceiling")
         add(f"CPU per request, gateway / ceiling, {count:,} connections", cost, "≤ 1.4", lambda value: value <= 1.4)
+    for count in connections:
+        # There is no target where no earlier build was given.
+        if ("before", count) in rows:
+            speed = ratio("emits_per_second", count, "before")
+            add(f"req/s, gateway / before, {count:,} connections", speed, "≥ 0.97", lambda value: value >= 0.97)
     few = min(connections)
     for other, wanted in (("fastapi", 12), ("management", 20)):
-        speed = ratio("requests_per_second", few, other)
+        speed = ratio("emits_per_second", few, other)
         add(f"req/s, gateway / {other}", speed, f"≥ {wanted}", lambda value: value >= wanted, "{:.1f}")
-    speeds = {count: row.requests_per_second for (name, count), row in valid.items() if name == "gateway"}
+    speeds = {count: row.emits_per_second for (name, count), row in valid.items() if name == "gateway"}
     kept = speeds[1024] / max(speeds.values()) if 1024 in speeds and len(speeds) > 1 else None
     add("req/s, gateway, 1,024 connections / its best", kept, "≥ 0.8", lambda value: value >= 0.8)
     row = valid.get(("gateway", 64))
     add("RSS of the gateway, 64 connections", row and row.mebibytes, "< 25 MiB", lambda mib: mib < 25, "{:.1f} MiB")
+    library = next((row for (name, _), row in valid.items() if name == LIBRABBITMQ), None)
+    for items in batches:
+        speed = quotient("emits_per_second", valid.get((f"batch-{items}", CONNECTIONS)), library)
+        add(f"emits/s, gateway in batches of {items:,} / librabbitmq", speed, "≥ 0.7", lambda value: value >= 0.7)
     return "\n".join(lines)
 
 

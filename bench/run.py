@@ -16,13 +16,15 @@ import tempfile
 from pathlib import Path
 
 import report
+from batch import LIBRABBITMQ, Batch, Librabbitmq
 from broker import Management
 from candidates import ROOM, Candidate, CandidateError, Ceiling, FastAPI, Gateway, ManagementAPI
 from rabbitmq import BrokerError, PrivateRabbitMQ
-from wrk import measure
+from sample import Sample
+from wrk import measure, measure_batches
 
 HERE = Path(__file__).parent
-NAMES = ("gateway", "ceiling", "fastapi", "management")
+NAMES = ("gateway", "ceiling", "fastapi", "management", "batch", LIBRABBITMQ)
 
 
 def say(text: str):
@@ -36,57 +38,95 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="of which the medians are reported (default 3)")
     parser.add_argument("--only", default=",".join(NAMES), help=f"some of {','.join(NAMES)}")
     parser.add_argument("--connections", default="64,256,1024", help="default 64,256,1024")
+    parser.add_argument("--batches", default="1000", help="numbers of items, as 1000,10000 (default 1000)")
+    parser.add_argument("--before", type=Path, help="path of an earlier build, for single emits beside the gateway's")
     options = parser.parse_args()
     options.only = options.only.split(",")
     options.connections = sorted({int(count) for count in options.connections.split(",")})
+    options.batches = sorted({int(items) for items in options.batches.split(",")})
     if not set(options.only) <= set(NAMES):
         parser.error(f"--only knows {', '.join(NAMES)}")
-    if min(options.seconds, options.rounds, *options.connections) < 1:
-        parser.error("--seconds, --rounds and --connections are positive")
-    if not os.access(options.gateway, os.X_OK):
-        parser.error(f"{options.gateway} is not a program")
+    if min(options.seconds, options.rounds, *options.connections, *options.batches) < 1:
+        parser.error("--seconds, --rounds, --connections and --batches are positive")
+    for binary in filter(None, (options.gateway, options.before)):
+        if not os.access(binary, os.X_OK):
+            parser.error(f"{binary} is not a program")
     return options
 
 
-def measure_once(candidate: Candidate, management: Management, connections: int, seconds: int):
+def measure_once(candidate: Candidate, management: Management, connections: int, seconds: int) -> Sample:
     """In a process of its own each time, so that no measurement inherits memory from another."""
     try:
         candidate.start()
         candidate.prove(management)
-        return measure(candidate, connections, seconds)
+        match candidate:
+            case Librabbitmq():
+                return candidate.measure(connections, seconds)
+            case Batch():
+                return measure_batches(candidate, connections, seconds)
+            case _:
+                return measure(candidate, connections, seconds)
     finally:
         candidate.stop()
 
 
 def measure_all(options: argparse.Namespace, candidates: list[Candidate], management: Management):
     """The samples, and why some candidates have failed."""
+    cells = [(candidate, count) for candidate in candidates for count in candidate.counts(options.connections)]
     # In the table's order.
-    samples: report.Samples = {
-        (candidate.name, count): []
-        for candidate in candidates
-        for count in options.connections
-        if count == options.connections[0] or not candidate.few_connections_only
-    }
+    samples: report.Samples = {(candidate.name, count): [] for candidate, count in cells}
     failures: dict[str, str] = {}
     for number in range(options.rounds):
-        for count in options.connections:
-            for candidate in candidates:
-                if candidate.name in failures or (candidate.name, count) not in samples:
-                    continue
-                try:
-                    sample = measure_once(candidate, management, count, options.seconds)
-                except CandidateError as error:
-                    failures[candidate.name] = str(error)
-                    say(f"round {number + 1}: {error}")
-                    continue
-                samples[candidate.name, count].append(sample)
-                errors = f", {sample.errors} ERRORS" if sample.errors else ""
-                say(
-                    f"round {number + 1}: {candidate.name}, {count} connections: "
-                    f"{sample.requests_per_second:,.0f} req/s, {sample.cpu_microseconds:.1f} µs/req{errors}"
-                )
+        # Those to compare one after the other.
+        for candidate, count in sorted(cells, key=lambda cell: cell[1]):
+            if candidate.name in failures:
+                continue
+            try:
+                sample = measure_once(candidate, management, count, options.seconds)
+            except CandidateError as error:
+                failures[candidate.name] = str(error)
+                say(f"round {number + 1}: {error}")
+                continue
+            samples[candidate.name, count].append(sample)
+            errors = f", {sample.errors} ERRORS" if sample.errors else ""
+            say(
+                f"round {number + 1}: {candidate.name}, {count} connections: "
+                f"{sample.emits_per_second:,.0f} emits/s, {sample.cpu_microseconds:.1f} µs/emit{errors}"
+            )
     complete = {key: rounds for key, rounds in samples.items() if rounds and key[0] not in failures}
     return complete, failures
+
+
+def candidates_of(options: argparse.Namespace, broker: PrivateRabbitMQ, logs: Path):
+    """Those for single emits, and those for many at once."""
+    gateway, before = options.gateway.resolve(), options.before and options.before.resolve()
+    singles = {
+        "gateway": [Gateway("gateway", gateway, broker, logs)]
+        + ([Gateway("before", before, broker, logs)] if before else []),
+        "ceiling": [Ceiling(broker, logs)],
+        "fastapi": [FastAPI(broker, logs)],
+        "management": [ManagementAPI(broker, logs)],
+    }
+    batches = {
+        "batch": [Batch(items, gateway, broker, logs) for items in options.batches],
+        LIBRABBITMQ: [Librabbitmq(broker, logs, min(options.batches))],
+    }
+    return [
+        [candidate for name, group in groups.items() if name in options.only for candidate in group]
+        for groups in (singles, batches)
+    ]
+
+
+def print_report(options: argparse.Namespace, rows: dict, batches: list[Candidate]):
+    """The tables, as far as something was measured for them, and the targets."""
+    names = {candidate.name for candidate in batches}
+    of_batches = {key: row for key, row in rows.items() if key[0] in names}
+    of_singles = {key: row for key, row in rows.items() if key[0] not in names}
+    for some, unit in ((of_singles, "req"), (of_batches, "emit")):
+        if some:
+            print(f"{report.table(some, unit)}\n")
+    print(f"Medians of {options.rounds} interleaved rounds of {options.seconds} s.\n")
+    print(f"{report.targets(rows, options.connections, options.batches)}\n")
 
 
 def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> int:
@@ -101,17 +141,11 @@ def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # As on a broker without the plugin: its statistics cost all candidates up to a fifth of their speed.
     broker.ctl("eval", "application:set_env(rabbit, collect_statistics, none).")
     management.declare(ROOM)
-    candidates = [
-        Gateway(options.gateway.resolve(), broker, logs),
-        Ceiling(broker, logs),
-        FastAPI(broker, logs),
-        ManagementAPI(broker, logs),
-    ]
-    chosen = [candidate for candidate in candidates if candidate.name in options.only]
-    samples, failures = measure_all(options, chosen, management)
+    singles, batches = candidates_of(options, broker, logs)
+    samples, failures = measure_all(options, singles + batches, management)
     rows = report.rows_of(samples)
-    print(f"{report.table(rows)}\n\nMedians of {options.rounds} interleaved rounds of {options.seconds} s.\n")
-    print(f"{report.targets(rows, options.connections)}\n\n{report.machine(overview, load)}")
+    print_report(options, rows, batches)
+    print(report.machine(overview, load))
     for name, reason in failures.items():
         print(f"\n**{name} FAILED**: {reason}")
     return 1 if failures or any(row.errors for row in rows.values()) else 0

@@ -32,7 +32,12 @@ if ! cmp -s requirements.txt .venv-bench/stamp; then
     cp requirements.txt .venv-bench/stamp
 fi
 
-if [ ! .build/ceiling -nt ceiling.c ]; then
-    mkdir -p .build
-    cc -O2 -std=gnu11 -Wall -Wextra -o .build/ceiling ceiling.c -lmicrohttpd -lrabbitmq -ljansson -lpthread
-fi
+# $1: a program; the rest: its libraries.
+compile() {
+    if [ ! ".build/$1" -nt "$1.c" ]; then
+        cc -O2 -std=gnu11 -Wall -Wextra -Werror -o ".build/$1" "$1.c" "${@:2}"
+    fi
+}
+mkdir -p .build
+compile ceiling -lmicrohttpd -lrabbitmq -ljansson -lpthread
+compile publisher -lrabbitmq -lpthread
