@@ -29,11 +29,11 @@ e2e: build ## Run the built gateway against real brokers, servers, clients and a
 	@.venv/bin/python -m pytest Tests/EndToEnd -q
 
 lint: ## Check the format of the sources
-	@swift format lint --strict --recursive Sources Tests Package.swift
+	@swift format lint --strict --recursive Sources Tests Package.swift examples
 
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
 	@scripts/setup.sh run
 	@bench/run.py --gateway $(binary)
 
 clean: ## Remove what was built (not what setup installed)
-	@rm -rf .build
+	@rm -rf .build .build-example

@@ -6,7 +6,7 @@ struct GatewayCommand: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "socketio-gateway",
-        abstract: "Lets any program be a Socket.IO emitter, over HTTP.",
+        abstract: "Lets any program be a Socket.IO emitter, over HTTP or from a shell.",
         version: version,
-        subcommands: [ServeCommand.self, HealthcheckCommand.self])
+        subcommands: [ServeCommand.self, EmitCommand.self, HealthcheckCommand.self])
 }

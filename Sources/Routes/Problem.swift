@@ -13,15 +13,7 @@ public struct Problem: Error, Sendable, Equatable {
         }
 
         /// A key as a JSON Pointer's token (RFC 6901, section 3), shortened if it is absurdly long.
-        static func token(_ key: String) -> String {
-            key.unicodeScalars.prefix(64).map { scalar in
-                switch scalar {
-                case "~": "~0"
-                case "/": "~1"
-                default: String(scalar)
-                }
-            }.joined()
-        }
+        static func token(_ key: String) -> String { key.jsonPointerToken }
     }
 
     public var code: Code

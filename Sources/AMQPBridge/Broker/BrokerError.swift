@@ -1,6 +1,6 @@
 /// Why there is no connection to the broker (any more). Carries no credentials.
-struct BrokerError: Error, Equatable, CustomStringConvertible {
-    let description: String
+public struct BrokerError: Error, Equatable, CustomStringConvertible {
+    public let description: String
 
     init(_ description: String) {
         self.description = description

@@ -55,6 +55,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private static let probeInterval: Duration = .seconds(2)
     /// The same failure again and again is one line in the log.
     private var lastFailure: String?
+    /// Called once, on the loop, when the first attempt to connect has ended: the channels are open, or why not. A broker
+    /// that is blocked is a failure, although the link goes on. To be set before the loop runs.
+    var firstAttemptEnded: ((Result<Void, BrokerError>) -> Void)?
 
     public init(_ configuration: Configuration, loop: EventLoop, logger: Logger) {
         self.configuration = configuration
@@ -253,6 +256,12 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         lastFailure = nil
         counters.connects.add(1)
         logger.info("broker connected", metadata: ["broker": "\(configuration.endpoint)"])
+        endFirstAttempt(.success(()))
+    }
+
+    private func endFirstAttempt(_ result: Result<Void, BrokerError>) {
+        firstAttemptEnded?(result)
+        firstAttemptEnded = nil
     }
 
     private func lose(_ error: BrokerError, now: MonotonicTime) {
@@ -265,6 +274,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         let delay = backoff.next(jitter: .random(in: 0..<1))
         phase = .waiting(until: now + delay)
         updateStatus()
+        endFirstAttempt(.failure(error))
         if lastFailure != error.description {
             lastFailure = error.description
             logger.warning(
@@ -277,7 +287,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         guard status.rawValue != currentStatus.load(ordering: .relaxed) else { return }
         currentStatus.store(status.rawValue, ordering: .relaxed)
         if status == .blocked {
-            logger.warning("broker blocked", metadata: ["reason": "\(publisher.blockedReason ?? "")"])
+            let reason = publisher.blockedReason ?? ""
+            logger.warning("broker blocked", metadata: ["reason": "\(reason)"])
+            endFirstAttempt(.failure(BrokerError("the broker has raised an alarm: \(reason)")))
         }
     }
 }

@@ -74,6 +74,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         drainInbox()
         runJobs()
+        // They hold on to their loop: neither would ever go.
+        sources = []
         threadID.store(0, ordering: .relaxed)
     }
 

@@ -44,38 +44,9 @@ extension Configuration {
         sharesPort = try source.isOn(.reusePort, flag: options.reusePort)
         allowsAnonymous = try source.isOn(.allowAnonymous, flag: options.allowAnonymous)
         apiKey = try source.secret(.apiKey).flatMap(APIKey.init)
-        let uri = try source.secret(.amqpURL, flag: options.amqpURL) ?? Setting.amqpURL.defaultText
-        do throws(BrokerEndpoint.ParseError) {
-            broker = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: uri))
-        } catch {
-            throw ConfigurationError(description: "\(Setting.amqpURL.rawValue) \(error)")
-        }
-        broker.confirmTimeout = try read(
-            .confirmTimeout, options.confirmTimeout, "a duration of at least 1ms, such as 5s or 500ms",
-            Duration.positive)
-        broker.heartbeat = try read(
-            .amqpHeartbeat, options.amqpHeartbeat, "whole seconds, at most 600, such as 10s", Duration.wholeSeconds)
-
-        var formats = WireFormatOptions()
-        formats.amqp0Exchange = try read(.amqp0Exchange, options.amqp0Exchange, "a name of 1 to 255 bytes", Self.name)
-        formats.amqp0Namespaces = try read(
-            .amqp0Namespaces, options.amqp0Namespaces, "namespaces such as /,/chat", Self.namespaces)
-        formats.amqp0Union = try read(.amqp0Union, options.amqp0Union, "exclude or cc") { AMQP0.Union(rawValue: $0) }
-        formats.pythonSocketIOExchange = try read(
-            .pythonSocketIOExchange, options.pythonSocketioExchange, "a name of 1 to 255 bytes", Self.name)
-        formats.pythonSocketIOExpiration = try read(
-            .pythonSocketIOExpiration, options.pythonSocketioExpiration, "0, or a duration of at most 4294967295ms",
-            { Duration(text: $0).flatMap { $0 <= .milliseconds(UInt32.max) ? $0 : nil } }
-        ).wholeMilliseconds
-        if formats.amqp0Namespaces.count > 1, !formats.amqp0Exchange.contains(AMQP0.placeholder) {
-            throw ConfigurationError(
-                description: "\(Setting.amqp0Namespaces.rawValue) has several namespaces, so "
-                    + "\(Setting.amqp0Exchange.rawValue) must contain {namespace}: on one exchange an emit reaches any of them"
-            )
-        }
-        let names = WireFormats.all.keys.sorted().joined(separator: " or ")
-        wireFormatName = try read(.wireFormat, options.wireFormat, names) { WireFormats.all[$0] == nil ? nil : $0 }
-        wireFormat = WireFormats.all[wireFormatName]!(formats)
+        let emitting = try BrokerConfiguration(options.broker, source)
+        (broker, commandLimits) = (emitting.link, emitting.limits)
+        (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
 
         loops = try read(.loops, options.loops, "a number from 1 to 256") { Int($0, in: 1...256) }
         requestLimits.bodyBytes = try read(
@@ -89,8 +60,6 @@ extension Configuration {
         requestLimits.batchItems = try read(.maxBatchItems, options.maxBatchItems, "a number from 1 to 1000000") {
             Int($0, in: 1...1_000_000)
         }
-        commandLimits = CommandLimits(
-            names: try read(.maxNames, options.maxNames, "a number from 1 to 10000") { Int($0, in: 1...10_000) })
         let duration = "a duration of at least 1ms, such as 10s"
         httpLimits.headTime = try read(.headTimeout, options.headTimeout, duration, Duration.positive)
         httpLimits.bodyTime = try read(.bodyTimeout, options.bodyTimeout, duration, Duration.positive)
@@ -123,16 +92,6 @@ extension Configuration {
         logFormat = try read(.logFormat, options.logFormat, "text or json") { LogFormat(rawValue: $0) }
         logLevel = try read(.logLevel, options.logLevel, "a level such as info") { Logger.Level(rawValue: $0) }
     }
-
-    private static func name(_ text: String) -> String? {
-        (1...255).contains(text.utf8.count) ? text : nil
-    }
-
-    private static func namespaces(_ text: String) -> [String]? {
-        let names = text.split(separator: ",").map(String.init)
-        return !names.isEmpty && Set(names).count == names.count
-            && names.allSatisfy { $0.hasPrefix("/") && !$0.contains("#") } ? names : nil
-    }
 }
 
 extension Int {
@@ -159,10 +118,5 @@ extension Duration {
 
     static func wholeSeconds(_ text: String) -> Duration? {
         Duration(text: text).flatMap { $0.components.attoseconds == 0 && $0 <= .seconds(600) ? $0 : nil }
-    }
-
-    /// `nil` for zero.
-    fileprivate var wholeMilliseconds: Int? {
-        self == .zero ? nil : Int(nanoseconds / 1_000_000)
     }
 }

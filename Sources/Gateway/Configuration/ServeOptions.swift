@@ -5,38 +5,10 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("Where to listen.", .httpAddress, "host:port"))
     var httpAddress: String?
 
-    @Option(help: .setting("RabbitMQ; an empty path means the virtual host '/'.", .amqpURL, "amqp-uri"))
-    var amqpURL: String?
-
-    @Option(help: .setting("The servers' wire format: amqp0 or python-socketio.", .wireFormat, "name"))
-    var wireFormat: String?
+    @OptionGroup var broker: BrokerOptions
 
     @Option(help: .setting("Event loops: threads with an HTTP daemon and a broker connection each.", .loops, "count"))
     var loops: String?
-
-    @Option(help: .setting("amqp0: the adapter's exchangeName; may contain {namespace}.", .amqp0Exchange, "name"))
-    var amqp0Exchange: String?
-
-    @Option(help: .setting("amqp0: the namespaces served, separated by commas.", .amqp0Namespaces, "list"))
-    var amqp0Namespaces: String?
-
-    @Option(help: .setting("amqp0: several rooms by 'exclude' (each socket once) or 'cc'.", .amqp0Union, "how"))
-    var amqp0Union: String?
-
-    @Option(help: .setting("python-socketio: the manager's channel.", .pythonSocketIOExchange, "name"))
-    var pythonSocketioExchange: String?
-
-    @Option(
-        help: .setting(
-            "python-socketio: how long a message may wait for a server; 0: for ever.", .pythonSocketIOExpiration,
-            "duration"))
-    var pythonSocketioExpiration: String?
-
-    @Option(help: .setting("How long to wait for a publisher confirm.", .confirmTimeout, "duration"))
-    var confirmTimeout: String?
-
-    @Option(help: .setting("AMQP heartbeat interval, whole seconds; 0: none.", .amqpHeartbeat, "duration"))
-    var amqpHeartbeat: String?
 
     @Option(help: .setting("The longest request body, in bytes.", .maxBodyBytes, "bytes"))
     var maxBodyBytes: String?
@@ -46,9 +18,6 @@ struct ServeOptions: ParsableArguments {
 
     @Option(help: .setting("The most emits of a batch.", .maxBatchItems, "count"))
     var maxBatchItems: String?
-
-    @Option(help: .setting("The most rooms and exceptions of one emit.", .maxNames, "count"))
-    var maxNames: String?
 
     @Option(help: .setting("The most connections, over all loops.", .maxConnections, "count"))
     var maxConnections: String?
@@ -100,12 +69,4 @@ struct ServeOptions: ParsableArguments {
 
     @Flag(help: .setting("Share the port with another process that does the same.", .reusePort))
     var reusePort = false
-}
-
-extension ArgumentHelp {
-    /// Help that names the environment variable and the default of a setting.
-    fileprivate static func setting(_ abstract: String, _ setting: Setting, _ valueName: String? = nil) -> ArgumentHelp
-    {
-        ArgumentHelp("\(abstract) (\(setting.rawValue); default: \(setting.defaultText))", valueName: valueName)
-    }
 }
