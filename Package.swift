@@ -34,10 +34,8 @@ let package = Package(
             dependencies: ["CLinux", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
-        .target(
-            name: "Routes",
-            dependencies: ["AMQPBridge", "CCrypto", "JSON"], swiftSettings: strict
-        ),
+        .target(name: "Hashing", dependencies: ["CCrypto"], swiftSettings: strict),
+        .target(name: "Routes", dependencies: ["AMQPBridge", "Hashing", "JSON"], swiftSettings: strict),
         .executableTarget(
             name: "Gateway",
             dependencies: [
@@ -53,6 +51,7 @@ let package = Package(
             dependencies: ["AMQPBridge", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
             resources: [.copy("Fixtures")]
         ),
+        .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "JSON"]),
         .testTarget(
             name: "GatewayTests",

@@ -15,7 +15,7 @@ final class EmitBatch {
     private var bytes = 0
     private var waiting: (most: Window, continuation: UnsafeContinuation<Void, Never>)?
     /// Whether the broker has let one of the emits wait for too long.
-    private(set) var hasTimedOut = false
+    private(set) var hasMetSilence = false
 
     init(count: Int, window: Window = Window()) {
         outcomes = Array(repeating: nil, count: count)
@@ -59,7 +59,11 @@ final class EmitBatch {
 
     func settle(_ index: Int, _ outcome: Result<Receipt, EmitError>) {
         outcomes[index] = outcome
-        if case .failure(.notPublished(.unknown(.confirmTimedOut))) = outcome { hasTimedOut = true }
+        switch outcome {
+        case .failure(.notPublished(.unknown(.confirmTimedOut))), .failure(.notPublished(.brokerSilent)):
+            hasMetSilence = true
+        default: break
+        }
     }
 
     private func drain(to most: Window) async {

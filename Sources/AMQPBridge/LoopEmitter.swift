@@ -84,8 +84,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
             }
             let bytes = publications.reduce(0) { $0 + $1.encodedSize }
             await batch.room(messages: publications.count, bytes: bytes)
-            // Others may fill what all share; what this batch has under way makes room again.
-            while link.refusal(of: publications) == .overloaded, batch.isUnderWay { await batch.empty() }
+            // What all share is left half empty for single emits; what this batch has under way makes room again.
+            while link.isCrowded(with: publications), batch.isUnderWay { await batch.empty() }
             publish(publications, bytes: bytes, as: index, of: batch)
         }
         await batch.empty()
@@ -99,7 +99,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     private func publish(_ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch) {
         // A broker that has fallen silent would cost a time-out for every window.
-        guard !batch.hasTimedOut else {
+        guard !batch.hasMetSilence else {
             batch.settle(index, .failure(.notPublished(.brokerSilent)))
             return
         }

@@ -63,12 +63,22 @@ final class LoopServer: Sendable {
         loop.execute { if self.isIdle { self.finish() } }
     }
 
-    /// Ends both whatever is under way: that is settled by closing the broker connection under it. A turn later its
+    /// Ends both whatever is under way: that is settled by closing the broker connection under it. A few turns later its
     /// handlers have answered, and the answers can leave.
     func stop() {
         loop.execute {
             self.link.close()
-            self.loop.execute { self.loop.execute { self.finish() } }
+            self.finishWhenAnswered(by: .now() + Self.answerTime)
+        }
+    }
+
+    /// How long handlers may take to answer when nothing keeps them waiting any more; a large batch needs many turns.
+    private static let answerTime: Duration = .seconds(2)
+
+    private func finishWhenAnswered(by deadline: MonotonicTime) {
+        loop.execute {
+            let mayWait = self.daemon.hasHandlers && MonotonicTime.now() < deadline
+            if mayWait { self.finishWhenAnswered(by: deadline) } else { self.loop.execute { self.finish() } }
         }
     }
 

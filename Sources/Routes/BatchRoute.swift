@@ -1,10 +1,12 @@
 internal import AMQPBridge
 internal import JSON
+internal import Synchronization
 
 /// `POST /v1/batch`: many emits with one answer, which comes when the broker has confirmed all of them.
 struct BatchRoute: Sendable {
     let emitter: any EmitService
     let limits: Router.Limits
+    private let underWay = ItemsUnderWay()
 
     /// What an item turned out to be.
     private typealias Item = Result<Emit, Problem>
@@ -12,9 +14,18 @@ struct BatchRoute: Sendable {
     /// After so many items, or so many bytes of them, the other requests of the event loop have a turn.
     private static let itemsPerTurn = 64
     private static let bytesPerTurn = 64 << 10
+    /// How many of the largest batches an event loop works on at once.
+    private static let batchesUnderWay = 16
+
+    init(emitter: any EmitService, limits: Router.Limits) {
+        self.emitter = emitter
+        self.limits = limits
+    }
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
-        let items = try await read(request)
+        var taken = 0
+        defer { underWay.giveBack(taken) }
+        let items = try await read(request, &taken)
         let emits = items.compactMap { try? $0.get() }
         return await respond(items, await emitter.emit(batch: emits), requestID: request.id)
     }
@@ -24,22 +35,32 @@ struct BatchRoute: Sendable {
     /// Reads all items before any is published.
     ///
     /// - Throws: when the body is not a batch, or too large a one. What is wrong with an item is its own affair.
-    private func read(_ request: Request) async throws(Problem) -> [Item] {
+    private func read(_ request: Request, _ taken: inout Int) async throws(Problem) -> [Item] {
         var source = try BatchSource(request)
         var items: [Item] = []
-        var turn = (items: 0, bytes: 0)
+        var turn = (items: 0, start: 0)
         while let span = try source.next() {
-            guard items.count < limits.batchItems else {
-                throw Problem(.payloadTooLarge, "more than \(limits.batchItems) items; nothing was published")
+            if !span.isEmpty {
+                try takePlace(&taken)
+                items.append(try item(span, of: request.body, isPartOfJSON: source.isJSON, number: items.count))
+                turn.items += 1
             }
-            items.append(try item(span, of: request.body, isPartOfJSON: source.isJSON, number: items.count))
-            turn = (turn.items + 1, turn.bytes + span.count)
-            if turn.items >= Self.itemsPerTurn || turn.bytes >= Self.bytesPerTurn {
+            if turn.items >= Self.itemsPerTurn || span.upperBound - turn.start >= Self.bytesPerTurn {
                 await emitter.pause()
-                turn = (0, 0)
+                turn = (0, span.upperBound)
             }
         }
         return items
+    }
+
+    private func takePlace(_ taken: inout Int) throws(Problem) {
+        guard taken < limits.batchItems else {
+            throw Problem(.payloadTooLarge, "more than \(limits.batchItems) items; nothing was published")
+        }
+        guard underWay.take(atMost: Self.batchesUnderWay * limits.batchItems) else {
+            throw Problem(.overloaded, "too many items of batches are under way; nothing was published")
+        }
+        taken += 1
     }
 
     /// - Throws: when the item is not JSON, and so the whole body is not.
@@ -52,7 +73,7 @@ struct BatchRoute: Sendable {
         do throws(Problem) {
             return .success(try EmitDecoder.decode(item: span, of: body))
         } catch {
-            guard isPartOfJSON, error.code.status == 400 else { return .failure(error) }
+            guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }
             throw Problem(error.code, "in item \(number): \(error.detail); nothing was published")
         }
     }
@@ -71,7 +92,7 @@ struct BatchRoute: Sendable {
             if index % Self.itemsPerTurn == Self.itemsPerTurn - 1 { await emitter.pause() }
             let outcome = item.flatMap { _ in
                 defer { published += 1 }
-                return outcomes[published].mapError { Problem($0) }
+                return outcomes[published].mapError { Problem($0).brief }
             }
             switch outcome {
             case .success(let receipt): append(receipt, to: &json)
@@ -108,6 +129,22 @@ struct BatchRoute: Sendable {
     }
 }
 
+/// How many items the batches of an event loop have: each takes much more memory than its text may.
+private final class ItemsUnderWay: Sendable {
+    private let count = Atomic<Int>(0)
+
+    /// Returns `false`, having taken nothing, if there are so many already.
+    func take(atMost most: Int) -> Bool {
+        guard count.add(1, ordering: .relaxed).newValue > most else { return true }
+        giveBack(1)
+        return false
+    }
+
+    func giveBack(_ items: Int) {
+        count.subtract(items, ordering: .relaxed)
+    }
+}
+
 /// Where a batch's items stand in its body.
 private enum BatchSource {
     case json(JSONListReader)
@@ -128,6 +165,7 @@ private enum BatchSource {
 
     var isJSON: Bool { if case .json = self { true } else { false } }
 
+    /// The span of the next item; an empty one is a line without any.
     mutating func next() throws(Problem) -> Range<Int>? {
         switch self {
         case .json(var reader):
@@ -146,13 +184,11 @@ private enum BatchSource {
     }
 
     private static func nextLine(_ bytes: [UInt8], _ position: inout Int) -> Range<Int>? {
-        while position < bytes.count {
-            let end = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
-            let line = position..<end
-            position = end + 1
-            if bytes[line].contains(where: { !isBlank($0) }) { return line }
-        }
-        return nil
+        guard position < bytes.count else { return nil }
+        let end = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
+        let line = position..<end
+        position = end + 1
+        return bytes[line].contains { !isBlank($0) } ? line : end..<end
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool {
@@ -161,6 +197,13 @@ private enum BatchSource {
 }
 
 extension Problem {
+    /// With the first of its places only: thousands of long lists would be a huge answer to a small request.
+    fileprivate var brief: Problem {
+        var problem = self
+        problem.places = Array(places.prefix(5))
+        return problem
+    }
+
     fileprivate init(_ failure: JSONListReader.Failure) {
         func invalid(_ pointer: String, _ detail: String) -> Problem {
             Problem(.invalidRequest, "the body is not a batch", places: [.init(pointer, detail)])

@@ -23,7 +23,7 @@ extension Problem {
                 .brokerRefused, "RabbitMQ refuses messages to the exchange '\(exchange)'; the gateway's log says why")
         case .brokerNack: self.init(.brokerNack, "a queue did not take the message (basic.nack); others may have")
         case .brokerSilent:
-            self.init(.brokerUnavailable, "RabbitMQ has stopped confirming; nothing of this was published")
+            self.init(.brokerUnavailable, "RabbitMQ has stopped answering; nothing of this was published")
         case .overloaded: self.init(.overloaded, "too much is waiting for RabbitMQ; nothing was published")
         case .tooLarge(let bytes, let limit):
             self.init(

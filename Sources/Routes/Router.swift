@@ -170,30 +170,39 @@ public final class Router: @unchecked Sendable {
             guard let key = request.head.fields[.idempotencyKey], request.route.takesIdempotencyKey else {
                 return finish(try await request.route.handler(handled), request.subject)
             }
-            return finish(try await answerOnce(handled, request.route, key: key), request.subject)
+            return try await answerOnce(handled, request, key: key)
         } catch {
             return refuse(error, request.subject)
         }
     }
 
     /// Runs the handler, unless a request with the same key has already.
-    private func answerOnce(_ request: Request, _ route: Route, key: String) async throws(Problem) -> Response {
+    private func answerOnce(
+        _ request: Request, _ admitted: AdmittedRequest, key: String
+    ) async throws(Problem) -> Response {
         let place = try idempotency.begin(
             IdempotencyKey(key, caller: access.caller), fingerprint: RequestFingerprint(request), now: .now())
         switch place {
         case .answered(let answer):
-            var response = try answer.get()
+            var response = self.response(for: answer, admitted.subject)
             response.fields.append(("Idempotent-Replayed", "true"))
             return response
         case .first(let reservation):
             let answer: Result<Response, Problem>
             do throws(Problem) {
-                answer = .success(try await route.handler(request))
+                answer = .success(try await admitted.route.handler(request))
             } catch {
                 answer = .failure(error)
             }
             idempotency.finish(reservation, answer, now: .now())
-            return try answer.get()
+            return response(for: answer, admitted.subject)
+        }
+    }
+
+    private func response(for answer: Result<Response, Problem>, _ subject: Subject) -> Response {
+        switch answer {
+        case .success(let response): finish(response, subject)
+        case .failure(let problem): refuse(problem, subject)
         }
     }
 

@@ -53,15 +53,36 @@ struct EmitBatchTests {
         #expect(batch.isUnderWay)
     }
 
-    @Test("knows when the broker has stopped confirming", arguments: UnknownOutcome.all)
-    func timedOut(outcome: UnknownOutcome) {
-        let batch = EmitBatch(count: 1)
+    @Test(
+        "knows when the broker has fallen silent",
+        arguments: [
+            (.unknown(.confirmTimedOut), true), (.brokerSilent, true), (.unknown(.connectionLost), false),
+            (.unknown(.channelClosed), false), (.unknown(.partial), false), (.brokerUnavailable, false),
+            (.brokerNack, false), (.overloaded, false),
+        ] as [(PublishError, Bool)])
+    func silence(error: PublishError, isSilent: Bool) {
+        let batch = EmitBatch(count: 2)
         batch.begin(messages: 1, bytes: 1)
-        batch.finish(0, .failure(.notPublished(.unknown(outcome))), messages: 1, bytes: 1)
-        #expect(batch.hasTimedOut == (outcome == .confirmTimedOut))
+        batch.finish(0, .failure(.notPublished(error)), messages: 1, bytes: 1)
+        #expect(batch.hasMetSilence == isSilent)
+        batch.settle(1, .success(receipt))
+        #expect(batch.hasMetSilence == isSilent)
     }
-}
 
-extension UnknownOutcome {
-    fileprivate static let all: [UnknownOutcome] = [.confirmTimedOut, .connectionLost, .channelClosed, .partial]
+    @Test("counts an emit's messages, too: each is confirmed by itself")
+    func messages() async {
+        let batch = EmitBatch(count: 3, window: .init(messages: 10, bytes: 1_000))
+        batch.begin(messages: 8, bytes: 8)
+        await batch.room(messages: 2, bytes: 2)
+        var isSettled = false
+        let settling = Task.immediate { @MainActor in
+            await Task.yield()
+            isSettled = true
+            batch.finish(0, .success(receipt), messages: 8, bytes: 8)
+        }
+        await batch.room(messages: 3, bytes: 3)
+        #expect(isSettled)
+        await settling.value
+        #expect(!batch.isUnderWay)
+    }
 }

@@ -130,15 +130,8 @@ def test_all_faults_are_named_at_once(gateway):
     assert {"/room", "/rooms"} <= {error["pointer"] for error in problem["errors"]}
 
 
-NOT_YET = {
-    "acknowledgements": ({**EVENT, "ack": {"mode": "all"}}, {}),
-    "idempotency keys": (EVENT, {"Idempotency-Key": "k"}),
-}
-
-
-@pytest.mark.parametrize("body, headers", NOT_YET.values(), ids=NOT_YET)
-def test_what_is_not_served_yet_is_501(gateway, body, headers):
-    assert_problem(gateway.post(body, {**KEY, **headers}), 501, "not_implemented")
+def test_what_is_not_served_yet_is_501(gateway):
+    assert_problem(gateway.post({**EVENT, "ack": {"mode": "all"}}, KEY), 501, "not_implemented", "/ack")
 
 
 BINARY = {
@@ -160,6 +153,7 @@ MEDIA = {
     "text": {"Content-Type": "text/plain"},
     "a form": {"Content-Type": "application/x-www-form-urlencoded"},
     "JSON by another name": {"Content-Type": "text/json"},
+    "lines of JSON": {"Content-Type": "application/x-ndjson"},
     "something that begins alike": {"Content-Type": "application/json-patch+json"},
     "an empty type": {"Content-Type": ""},
     "another charset": {"Content-Type": "application/json; charset=iso-8859-1"},
@@ -184,6 +178,7 @@ def test_an_unknown_path_is_404(gateway, path):
     "path, methods, allowed",
     [
         ("/v1/emit", ["GET", "PUT", "PATCH", "DELETE", "BREW"], {"POST", "OPTIONS"}),
+        ("/v1/batch", ["GET", "PUT", "PATCH", "DELETE", "BREW"], {"POST", "OPTIONS"}),
         ("/livez", ["POST", "PUT", "DELETE"], {"GET", "HEAD", "OPTIONS"}),
         ("/metrics", ["POST"], {"GET", "HEAD", "OPTIONS"}),
     ],

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+import uuid
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -28,6 +29,9 @@ SERVICE = [path for path in PATHS if not path.startswith("/v1/")]
 EXCHANGE = "test.openapi"
 ROOM = "user:42"
 EMIT = {"event": "e", "rooms": [ROOM]}
+UNCONFIRMED = {**EMIT, "confirm": "none"}
+BATCH = {"items": [EMIT, EMIT]}
+MIXED = {"items": [EMIT, {"event": ""}]}
 KEY = "the key"
 
 
@@ -128,11 +132,13 @@ def check(method, path, response):
 
 def check_headers(documented, headers):
     transport = {"connection", "content-length", "content-type", "date"}
-    assert set(headers) - transport == {name.lower() for name in documented}
-    for name, reference in documented.items():
-        schema = resolved(resolved(reference)["schema"])
-        value = headers[name.lower()]
-        assert faults(schema, int(value) if schema["type"] == "integer" else value) == [], name
+    documented = {name.lower(): resolved(reference) for name, reference in documented.items()}
+    required = {name for name, header in documented.items() if header["required"]}
+    assert required <= set(headers) - transport <= set(documented)
+    for name in set(documented) & set(headers):
+        schema = resolved(documented[name]["schema"])
+        value = headers[name]
+        assert faults(schema, int(value) if schema.get("type") == "integer" else value) == [], name
 
 
 # Every documented answer of every operation: in which situation, to which request
@@ -147,18 +153,41 @@ class Case:
     body: object = None
     headers: dict = field(default_factory=dict)
     routed: str | bool | None = "any"
+    # What comes first with the same key; the body itself is answered again.
+    first: object = None
 
     def __str__(self):
-        return f"{self.method} {self.path} {self.status} {self.code or ''}"
+        again = "again" if self.is_replayed else ""
+        return f"{self.method} {self.path} {self.status} {self.code or ''} {again}".rstrip()
+
+    @property
+    def is_replayed(self):
+        return self.first is not None and self.first == self.body
 
     def send(self, gateway):
-        if self.method == "POST":
-            return gateway.post(self.body, self.headers, self.path)
-        return gateway.request(self.method, self.path, headers=self.headers)
+        if self.method != "POST":
+            return gateway.request(self.method, self.path, headers=self.headers)
+        headers = self.headers
+        if self.first is not None:
+            headers = {**headers, "Idempotency-Key": str(uuid.uuid4())}
+            gateway.post(self.first, headers, self.path)
+        return gateway.post(self.body, headers, self.path)
 
 
 def emit(status, code=None, body=None, headers=None, **more):
     return Case("POST", "/v1/emit", status, code, EMIT if body is None else body, headers or {}, **more)
+
+
+def batch(status, code=None, body=None, headers=None, **more):
+    return Case("POST", "/v1/batch", status, code, BATCH if body is None else body, headers or {}, **more)
+
+
+def both(status, code=None, body=None, headers=None):
+    return emit(status, code, body, headers), batch(status, code, body, headers)
+
+
+def in_flight(path):
+    return {"Idempotency-Key": f"in flight on {path}"}
 
 
 def service(status, code=None, headers=None, paths=SERVICE):
@@ -173,42 +202,64 @@ CASES = {
         *service(403, "origin_not_allowed", {"Origin": "http://example.com"}),
         *service(413, "payload_too_large", {"Content-Length": str(10**9)}),
         emit(200, routed=None),
-        emit(202, body={**EMIT, "confirm": "none"}, routed=None),
-        emit(400, "invalid_json", b"{"),
+        emit(200, routed=None, first=EMIT),
+        emit(202, body=UNCONFIRMED, routed=None),
+        emit(202, body=UNCONFIRMED, routed=None, first=UNCONFIRMED),
+        batch(200),
+        batch(200, body=b'{"event": "e"}\n\n{"event": "e"}', headers={"Content-Type": "application/x-ndjson"}),
+        batch(200, first=BATCH),
+        batch(207, body=MIXED),
+        batch(207, body=MIXED, first=MIXED),
+        *both(400, "invalid_json", b"{"),
         emit(400, "duplicate_key", b'{"event": "e", "event": "e"}'),
+        batch(400, "duplicate_key", b'{"items": [], "items": []}'),
         emit(400, "too_deep", b"[" * 65 + b"]" * 65),
-        emit(400, "malformed_http", b"", {"Transfer-Encoding": "gzip"}),
-        emit(403, "host_not_allowed", headers={"Host": "example.com"}),
-        emit(403, "origin_not_allowed", headers={"Origin": "http://example.com"}),
-        emit(413, "payload_too_large", b"", {"Content-Length": str(10**9)}),
-        emit(415, "unsupported_media_type", headers={"Content-Type": "text/plain"}),
-        emit(415, "unsupported_media_type", headers={"Content-Type": "application/json; charset=latin-1"}),
-        emit(415, "unsupported_media_type", headers={"Content-Encoding": "gzip"}),
-        emit(422, "invalid_request", {"event": ""}),
+        batch(400, "too_deep", b'{"items": [%s]}' % (b"[" * 65 + b"]" * 65)),
+        *both(400, "malformed_http", b"", {"Transfer-Encoding": "gzip"}),
+        *both(403, "host_not_allowed", headers={"Host": "example.com"}),
+        *both(403, "origin_not_allowed", headers={"Origin": "http://example.com"}),
+        *both(413, "payload_too_large", b"", {"Content-Length": str(10**9)}),
+        batch(413, "payload_too_large", {"items": [0] * 10_001}),
+        *both(415, "unsupported_media_type", headers={"Content-Type": "text/plain"}),
+        *both(415, "unsupported_media_type", headers={"Content-Type": "application/json; charset=latin-1"}),
+        *both(415, "unsupported_media_type", headers={"Content-Encoding": "gzip"}),
+        emit(415, "unsupported_media_type", headers={"Content-Type": "application/x-ndjson"}),
+        *both(422, "invalid_request", {"event": ""}),
+        *both(422, "invalid_request", headers={"Idempotency-Key": "k" * 256}),
         emit(422, "not_expressible", {**EMIT, "except": ["a"]}),
+        emit(422, "idempotency_key_reused", first={"event": "another"}),
+        batch(422, "idempotency_key_reused", first=MIXED),
         emit(501, "not_implemented", {**EMIT, "ack": {}}),
-        emit(501, "not_implemented", headers={"Idempotency-Key": "k"}),
     ],
     "amqp0": [
         emit(200, routed=True),
         emit(200, body={"event": "e", "rooms": ["nobody"]}, routed=False),
         emit(413, "payload_too_large", {"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}),
+        batch(207, body={"items": [{"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}]}),
         emit(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
     ],
     "no exchange": [emit(200, routed=False)],
     "a key": [
         emit(200, headers={"X-API-Key": KEY}),
         emit(200, headers={"Authorization": f"Bearer {KEY}"}),
-        emit(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
-        emit(401, "unauthorized"),
-        emit(401, "unauthorized", headers={"X-API-Key": "another"}),
+        *both(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
+        *both(401, "unauthorized"),
+        *both(401, "unauthorized", headers={"X-API-Key": "another"}),
     ],
-    "no broker": [emit(503, "broker_unavailable"), *service(503, "broker_unavailable", paths=["/readyz"])],
-    "an internal exchange": [emit(503, "broker_refused")],
-    "a full queue": [emit(503, "broker_nack")],
-    "an alarm": [emit(503, "broker_blocked"), *service(503, "broker_blocked", paths=["/readyz"])],
-    "a paused broker": [emit(504, "confirm_timeout")],
-    "too many requests": [emit(503, "overloaded"), *service(200)],
+    "no broker": [
+        emit(503, "broker_unavailable"),
+        batch(207),
+        *service(503, "broker_unavailable", paths=["/readyz"]),
+    ],
+    "an internal exchange": [emit(503, "broker_refused"), batch(207)],
+    "a full queue": [emit(503, "broker_nack"), emit(503, "broker_nack", first=EMIT), batch(207)],
+    "an alarm": [emit(503, "broker_blocked"), batch(207), *service(503, "broker_blocked", paths=["/readyz"])],
+    "a paused broker": [emit(504, "confirm_timeout"), emit(504, "confirm_timeout", first=EMIT), batch(207)],
+    "requests in flight": [
+        emit(409, "idempotency_key_in_flight", headers=in_flight("/v1/emit")),
+        batch(409, "idempotency_key_in_flight", headers=in_flight("/v1/batch")),
+    ],
+    "too many requests": [*both(503, "overloaded"), *service(200)],
     "shutting down": [emit(200), *service(503, "shutting_down", paths=["/readyz"])],
 }
 
@@ -292,6 +343,18 @@ def with_paused_broker(broker, confirm_timeout="300ms", **settings):
 
 
 @contextmanager
+def with_requests_in_flight(broker):
+    with with_paused_broker(broker, confirm_timeout="60s") as gateway, ExitStack() as waiting:
+        for path, body in (("/v1/emit", EMIT), ("/v1/batch", BATCH)):
+            headers = {"Content-Type": "application/json", **in_flight(path)}
+            connection = waiting.enter_context(closing(http.client.HTTPConnection(*gateway.address)))
+            connection.request("POST", path, json.dumps(body), headers)
+        deadline = time.monotonic() + 5
+        gateway.wait_until(lambda: gateway.metric("gateway_http_requests_in_flight") == 3, deadline, "have both")
+        yield gateway
+
+
+@contextmanager
 def with_too_many_requests(broker):
     with with_paused_broker(broker, confirm_timeout="60s", max_in_flight=1) as gateway:
         with closing(http.client.HTTPConnection(*gateway.address)) as waiting:
@@ -324,6 +387,7 @@ SITUATIONS = {
     "a full queue": with_full_queue,
     "an alarm": with_alarm,
     "a paused broker": with_paused_broker,
+    "requests in flight": with_requests_in_flight,
     "too many requests": with_too_many_requests,
     "shutting down": while_shutting_down,
 }
@@ -363,6 +427,7 @@ def test_an_answer_is_as_documented(gateway, case):
     response = case.send(gateway)
     body = check(case.method, case.path, response)
     assert response.status == case.status, body
+    assert ("Idempotent-Replayed" in response.headers) == case.is_replayed
     if case.method != "HEAD" and case.code:
         assert body["code"] == case.code
     if case.routed != "any":
@@ -382,6 +447,17 @@ def test_every_documented_answer_is_among_the_cases():
         for cases in CASES.values()
         for case in cases
     }
+    assert cases == documented
+
+
+def test_every_answer_that_may_be_given_again_is_among_the_cases():
+    documented = {
+        (method, path, int(status))
+        for method, path, operation in operations()
+        for status, response in operation["responses"].items()
+        if "Idempotent-Replayed" in resolved(response).get("headers", {})
+    }
+    cases = {(c.method, c.path, c.status) for cases in CASES.values() for c in cases if c.is_replayed}
     assert cases == documented
 
 
@@ -519,9 +595,26 @@ EMIT_CONTENT = PATHS["/v1/emit"]["post"]["requestBody"]["content"]
 EMIT_FIELDS = CONTRACT["components"]["schemas"]["Emit"]["properties"]
 
 
+BATCH_CONTENT = PATHS["/v1/batch"]["post"]["requestBody"]["content"]
+ITEM_FIELDS = CONTRACT["components"]["schemas"]["BatchItem"]["properties"]
+
+
 def test_the_fields_of_an_emit_are_those_of_the_source():
-    cases = re.findall(r'case ("\w+"(?:, "\w+")*):', source("Routes/EmitDecoder.swift"))
-    assert sorted(re.findall(r"\w+", " ".join(cases))) == sorted(EMIT_FIELDS)
+    cases = re.findall(r'case ("\w+"(?:, "\w+")*)( where isBatchItem)?:(?: (fail))?', source("Routes/EmitDecoder.swift"))
+    found = [(name, where, fails) for names, where, fails in cases for name in re.findall(r"\w+", names)]
+    emit = [name for name, where, _ in found if not where]
+    refused = {name for name, where, fails in found if where and fails}
+    assert sorted(emit) == sorted(EMIT_FIELDS)
+    assert refused == {"ack"}
+    assert {name for name, _, _ in found} - refused == set(ITEM_FIELDS)
+
+
+def test_an_item_of_a_batch_says_what_an_emit_says():
+    emit, item = (CONTRACT["components"]["schemas"][name] for name in ("Emit", "BatchItem"))
+    for name in ("type", "required", "not", "additionalProperties"):
+        assert item[name] == emit[name]
+    own = {name for name, schema in ITEM_FIELDS.items() if schema != {"$ref": f"#/components/schemas/Emit/properties/{name}"}}
+    assert own == {"op", "confirm"}
 
 
 @in_situation("python-socketio", "amqp0")
@@ -532,6 +625,19 @@ def test_example_emits_are_accepted(gateway):
         response = gateway.post(body)
         check("POST", "/v1/emit", response)
         assert response.status == (202 if body.get("confirm") == "none" else 200), body
+
+
+@in_situation("python-socketio", "amqp0")
+def test_example_batches_are_accepted(gateway):
+    for media, content in BATCH_CONTENT.items():
+        assert examples(content)
+        for body in examples(content):
+            response = gateway.post(body, {"Content-Type": media}, "/v1/batch")
+            check("POST", "/v1/batch", response)
+            assert response.status == 200
+            lines = [json.loads(line) for line in body.splitlines()] if media == "application/x-ndjson" else body["items"]
+            assert [faults({"$ref": "#/components/schemas/BatchItem"}, item) for item in lines] == [[]] * len(lines)
+            assert len(response.json["results"]) == len(lines)
 
 
 # Of every kind, and on both sides of every limit.
@@ -559,6 +665,29 @@ def test_the_schema_and_the_gateway_agree_on_every_value(gateway, name):
         is_refused = answer.get("code") == "invalid_request"
         assert is_refused == bool(faults(schema, body)), (body, answer, faults(schema, body))
         assert is_refused or response.status in (200, 202) or answer["code"] in ("not_expressible", "not_implemented")
+
+
+@in_situation("python-socketio")
+def test_the_schema_and_the_gateway_agree_on_every_value_in_a_batch(gateway):
+    names = [*ITEM_FIELDS, "args and data", "ack", "room", "Rooms", "id", ""]
+    items = [{"event": "e", **dict.fromkeys(name.split(" and "), value)} for name in names for value in [*VALUES, "emit"]]
+    items += [{name: "a"} for name in names] + VALUES
+    response = gateway.post({"items": items}, path="/v1/batch")
+    results = check("POST", "/v1/batch", response)["results"]
+    assert len(results) == len(items)
+    for item, result in zip(items, results):
+        code = result.get("problem", {}).get("code")
+        expected = faults({"$ref": "#/components/schemas/BatchItem"}, item)
+        assert (code == "invalid_request") == bool(expected), (item, result, expected)
+        assert code in (None, "invalid_request", "not_expressible")
+        assert code is None or (result["status"], result["problem"]["title"]) == PROBLEMS[code][:2]
+
+
+def test_the_statuses_of_items_are_those_of_emits_that_are_read():
+    documented = CONTRACT["components"]["schemas"]["BatchItemFailed"]["properties"]["status"]["enum"]
+    responses = PATHS["/v1/emit"]["post"]["responses"]
+    # Not what concerns the request as a whole, or is not taken in a batch.
+    assert set(documented) == {int(status) for status in responses} - {200, 202, 401, 403, 409, 415, 501}
 
 
 @in_situation("python-socketio")

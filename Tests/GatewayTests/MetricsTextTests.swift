@@ -79,6 +79,7 @@ struct MetricsTextTests {
         let sockets = try ListeningSockets(ListenAddress(host: "127.0.0.1", port: 0), count: 1, sharesPort: false)
         return try LoopServer(
             index: 0, socket: sockets.descriptors[0], configuration: configuration, access: .anonymous, load: load,
+            idempotency: IdempotencyStore(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { RouteServices(emitter: $0, readiness: { .ready }, metrics: { [] }, openAPI: []) }
     }

@@ -85,6 +85,28 @@ struct JSONDocumentTests {
         #expect(kindOfError("{\"\(brackets)\\\\\":\"\(brackets)\"}") == nil)
     }
 
+    @Test(
+        "may be a part of a text, and counts its spans from the start of that",
+        arguments: [("[1, {\"a\": 0.10} ,2]", 4..<15, "{\"a\": 0.10}"), ("x  7\n]", 1..<5, "7"), ("[[]", 1..<3, "[]")])
+    func parts(text: String, range: Range<Int>, value: String) throws {
+        let root = try JSONDocument(parsing: Array(text.utf8), in: range).root
+        #expect(root.text.string == value)
+        #expect(root.span.lowerBound >= range.lowerBound && root.span.upperBound <= range.upperBound)
+        for member in root.members { #expect(member.value.text.string == "0.10") }
+    }
+
+    @Test("is only its part of a text", arguments: [0..<0, 0..<1, 0..<4, 1..<1, 1..<5, 2..<3])
+    func otherParts(range: Range<Int>) {
+        #expect(throws: JSONError.self) { try JSONDocument(parsing: Array("[{} ]".utf8), in: range) }
+    }
+
+    @Test("is as deep as its part")
+    func depthOfParts() throws {
+        let bytes = Array("[\(nested(64))]".utf8)
+        #expect(throws: JSONError.self) { try JSONDocument(parsing: bytes) }
+        #expect(try JSONDocument(parsing: bytes, in: 1..<129).root.count == 1)
+    }
+
     @Test("takes another limit of depth")
     func takesAnotherLimit() throws {
         #expect(throws: JSONError.self) { try JSONDocument(parsing: Array("[[]]".utf8), maximumDepth: 1) }

@@ -20,7 +20,7 @@ struct JSONScannerTests {
         "finds the text without the white space around it",
         arguments: [(" \n\t[1, \"]\"] \r", 3..<11), ("{}", 0..<2), ("", 0..<0), (" ", 1..<1)])
     func trims(text: String, span: Range<Int>) {
-        #expect(JSONScanner.trimmed(Array(text.utf8)) == span)
+        #expect(JSONScanner.trimmed(Array(text.utf8)[...]) == span)
     }
 
     @Test("moves from element to element")
@@ -45,7 +45,7 @@ struct JSONScannerTests {
         for _ in 0..<500 {
             var bytes = Array(random.document().text.utf8)
             random.damage(&bytes)
-            _ = (JSONScanner.depth(of: bytes[...]), JSONScanner.trimmed(bytes))
+            _ = (JSONScanner.depth(of: bytes[...]), JSONScanner.trimmed(bytes[...]))
             var elements = JSONScanner(bytes, at: 0)
             var members = JSONScanner(bytes, at: min(1, bytes.count))
             for _ in 0..<8 {

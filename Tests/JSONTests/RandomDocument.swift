@@ -26,6 +26,13 @@ struct RandomDocument {
         chance(of: 2) ? object(depth: 0) : array(depth: 0)
     }
 
+    /// An object whose only member is a list.
+    mutating func list(member: String) -> String {
+        let name = "\"" + member.unicodeScalars.map { spelling(of: $0) }.joined() + "\""
+        let parts = [whiteSpace(), "{", whiteSpace(), name, whiteSpace(), ":", whiteSpace(), array(depth: 1).text]
+        return parts.joined() + whiteSpace() + "}" + whiteSpace()
+    }
+
     mutating func whiteSpace() -> String {
         guard chance(of: 3) else { return "" }
         return (0..<number(1...3)).map { _ in pick([" ", "\t", "\n", "\r"]) }.joined()

@@ -44,15 +44,6 @@ struct EmitRouteTests {
         #expect(emitter.calls.isEmpty)
     }
 
-    @Test("does not ignore an Idempotency-Key")
-    func idempotencyKey() async {
-        let emitter = RecordingEmitter()
-        let response = await router(emitter).post("{\"event\":\"e\"}", [.idempotencyKey: "k"])
-        #expect(response.status == 501)
-        #expect(response.code == "not_implemented")
-        #expect(emitter.calls.isEmpty)
-    }
-
     @Test("does not ignore a wish for acknowledgements")
     func acknowledgements() async {
         let emitter = RecordingEmitter()

@@ -17,13 +17,21 @@ struct MediaTypeTests {
     }
 
     @Test(
+        "is NDJSON in UTF-8",
+        arguments: ["application/x-ndjson", "Application/X-NDJSON", "application/x-ndjson ; charset=\"UTF-8\""])
+    func ndjson(type: String) {
+        #expect(MediaType(type) == .ndjson)
+    }
+
+    @Test(
         "is something else",
         arguments: [
             "", ";", "json", "application", "application/json5", "xapplication/json", "text/json", "application/json/x",
             "application/json charset=utf-8", "application/json; charset=", "application/json; charset=utf8",
-            "application/json; charset=utf-8; charset=latin1", "application/json; charset=utf-8x",
+            "application/json; charset=utf-8; charset=latin1", "application/json; charset=utf-8x", "application/ndjson",
+            "application/x-ndjson; charset=utf-16", "application/x-ndjsonx",
         ])
     func other(type: String) {
-        #expect(MediaType(type) != .json)
+        #expect(MediaType(type) == nil)
     }
 }

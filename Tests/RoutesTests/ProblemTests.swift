@@ -13,14 +13,15 @@ struct ProblemTests {
         .unauthorized: 401, .hostNotAllowed: 403, .originNotAllowed: 403, .notFound: 404, .methodNotAllowed: 405,
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .notImplemented: 501, .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
-        .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504,
+        .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
+        .idempotencyKeyReused: 422,
     ]
 
     /// Those after which the event may have been delivered.
     static let unknown: Set<Problem.Code> = [.confirmTimeout, .brokerNack]
 
     static let retryable: Set<Problem.Code> = [
-        .brokerUnavailable, .brokerBlocked, .overloaded, .shuttingDown,
+        .brokerUnavailable, .brokerBlocked, .overloaded, .shuttingDown, .idempotencyKeyInFlight,
     ]
 
     @Test("says the same in its status and its document", arguments: Problem.Code.allCases)
@@ -49,7 +50,7 @@ struct ProblemTests {
         let response = problem.response(requestID: "")
         #expect((response.field("WWW-Authenticate") != nil) == (code.status == 401))
         #expect(response.field("Allow") == (code.status == 405 ? "GET" : nil))
-        #expect(response.field("Retry-After") == (code.status == 503 ? "1" : nil))
+        #expect(response.field("Retry-After") == ([409, 503].contains(code.status) ? "1" : nil))
     }
 
     @Test("lists the places it is about")
@@ -81,6 +82,7 @@ struct EmitProblemTests {
         (.notPublished(.brokerBlocked(reason: "low")), .brokerBlocked),
         (.notPublished(.brokerRefused(exchange: "x", reason: "no")), .brokerRefused),
         (.notPublished(.brokerNack), .brokerNack),
+        (.notPublished(.brokerSilent), .brokerUnavailable),
         (.notPublished(.overloaded), .overloaded),
         (.notPublished(.tooLarge(bytes: 2, limit: 1)), .payloadTooLarge),
         (.notPublished(.unknown(.confirmTimedOut)), .confirmTimeout),

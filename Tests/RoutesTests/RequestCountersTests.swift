@@ -10,7 +10,7 @@ struct RequestCountersTests {
     @Test("have a place for every path, method and status of an answer")
     func places() {
         var expected: Set<[String]> = []
-        let statuses = Set([200, 202, 204] + Problem.Code.allCases.map(\.status))
+        let statuses = Set([200, 202, 204, 207] + Problem.Code.allCases.map(\.status))
         for path in ["/a", "/b", "elsewhere"] {
             for method in HTTPMethod.allCases {
                 for status in statuses {

@@ -20,7 +20,8 @@ struct RouterTests {
     @Test(
         "says which methods a path takes",
         arguments: [
-            ("/v1/emit", [.post], "OPTIONS, POST"), ("/livez", [.get, .head], "GET, HEAD, OPTIONS"),
+            ("/v1/emit", [.post], "OPTIONS, POST"), ("/v1/batch", [.post], "OPTIONS, POST"),
+            ("/livez", [.get, .head], "GET, HEAD, OPTIONS"),
             ("/readyz", [.get, .head], "GET, HEAD, OPTIONS"), ("/metrics", [.get, .head], "GET, HEAD, OPTIONS"),
             ("/openapi.yaml", [.get, .head], "GET, HEAD, OPTIONS"),
         ] as [(String, [HTTPMethod], String)])
@@ -33,7 +34,8 @@ struct RouterTests {
             #expect(response.body.isEmpty == (method == .options))
         }
         for method in taken {
-            let response = await router().request(method, path, body: method == .post ? Self.emit : nil)
+            let body = path == "/v1/batch" ? "{\"items\":[\(Self.emit)]}" : Self.emit
+            let response = await router().request(method, path, body: method == .post ? body : nil)
             #expect(response.status == 200)
         }
     }

@@ -97,8 +97,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         publisher.publish(publications, ticket: ticket, now: .now())
     }
 
-    /// Why these could not be published now; `nil` if they can.
-    func refusal(of publications: [Publication]) -> PublishError? { publisher.refusal(of: publications) }
+    /// Whether these would take more than half of the room that all share.
+    func isCrowded(with publications: [Publication]) -> Bool { publisher.isCrowded(with: publications) }
 
     /// Publishes without waiting. What becomes of it shows in the counters only.
     ///

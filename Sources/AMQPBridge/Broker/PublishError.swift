@@ -8,7 +8,7 @@ public enum PublishError: Error, Sendable, Equatable {
     case brokerRefused(exchange: String, reason: String)
     /// The broker did not take responsibility (`basic.nack`). Of several queues some may have the message all the same.
     case brokerNack
-    /// The broker has stopped confirming, so this was not even tried.
+    /// The broker says nothing any more, so this was not published.
     case brokerSilent
     /// Too much is waiting for the broker already.
     case overloaded

@@ -91,6 +91,11 @@ final class Publisher {
         return nil
     }
 
+    /// Whether these would take more than half of the room that all share. Who can wait leaves the rest to others.
+    func isCrowded(with publications: [Publication]) -> Bool {
+        max(unsettledBytes, outbound.pending) + publications.encodedSize > limits.pendingBytes / 2
+    }
+
     /// Sends or settles a request as the directory says. Returns `false` if it has to wait.
     private func admit(_ parked: Parked, now: MonotonicTime) -> Bool {
         let exchange = parked.publications[0].exchange
@@ -212,7 +217,7 @@ final class Publisher {
             settle(published, .failed(.unknown(.confirmTimedOut)))
         }
         // Parked requests have not been published (any more): that is certain.
-        if let first = parked.first, first.deadline <= now { failParked(.brokerUnavailable) { $0.deadline <= now } }
+        if let first = parked.first, first.deadline <= now { failParked(.brokerSilent) { $0.deadline <= now } }
         if lostProbe { admitParked(now: now) }
     }
 

@@ -214,7 +214,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// otherwise the connection is suspended until it is.
     private func handle(_ request: AdmittedRequest, _ exchange: HTTPExchange) -> MHD_Result {
         exchange.state = .handling
-        // Its bytes count until the answer has left: the handler may need them as long as that.
+        // Its bytes count until the answer is there: the handler may need them as long as that.
         let body = exchange.body
         exchange.body = []
         Task.immediate(executorPreference: loop) { [router] in
@@ -238,6 +238,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     private func send(_ response: Response, _ exchange: HTTPExchange) -> MHD_Result {
         exchange.state = .sent
+        load.replaceBodyBytes(exchange.bodyBytes, with: response.body.count)
+        exchange.bodyBytes = response.body.count
         let created = response.body.withUnsafeBytes { body in
             // "MUST_COPY: buffer is copied" (manual): the Swift array need not outlive this call.
             MHD_create_response_from_buffer(
@@ -264,6 +266,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     }
 
     // MARK: Stopping
+
+    /// Whether a handler is at work.
+    var hasHandlers: Bool { suspended > 0 }
 
     /// Takes no new connections; answers end theirs.
     func drain() {

@@ -21,7 +21,7 @@ final class HTTPExchange: @unchecked Sendable {
     let connection: HTTPConnection
     var state: State
     var body: [UInt8] = []
-    /// What of the process's limit for bodies this one takes.
+    /// What of the process's limit for bodies and answers this one takes.
     var bodyBytes = 0
     var discardedBytes = 0
     /// Whether libmicrohttpd waits for the handler.

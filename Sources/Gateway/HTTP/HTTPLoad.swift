@@ -8,7 +8,7 @@ final class HTTPLoad: Sendable {
         var connectionsPerAddress = 0
         /// Requests that have begun and whose answer has not left.
         var requests = 10_000
-        /// Bytes of request bodies that have come and are not answered.
+        /// Bytes of request bodies that have come and are not answered, and of answers that have not left.
         var bodyBytes = 256 << 20
     }
 
@@ -65,6 +65,11 @@ final class HTTPLoad: Sendable {
         guard bodyBytes.add(count, ordering: .relaxed).newValue > limits.bodyBytes else { return true }
         giveBackBodyBytes(count)
         return false
+    }
+
+    /// Counts an answer in place of the body it is for. It is there already, so nothing is refused here.
+    func replaceBodyBytes(_ count: Int, with answer: Int) {
+        bodyBytes.add(answer - count, ordering: .relaxed)
     }
 
     func giveBackBodyBytes(_ count: Int) {

@@ -40,6 +40,21 @@ struct EventLoopTests {
         #expect(counters.failed.value == 1_600)
     }
 
+    @Test("gives others their turn when a task asks for the next one")
+    func nextTurn() async {
+        let running = RunningLoop()
+        let order = Order()
+        await Task(executorPreference: running.loop) {
+            let other = Task(executorPreference: running.loop) {
+                for _ in 0..<3 { await order.take("b", turnOf: running.loop) }
+            }
+            for _ in 0..<3 { await order.take("a", turnOf: running.loop) }
+            await other.value
+        }.value
+        running.stop()
+        #expect(order.names == ["a", "b", "a", "b", "a", "b"])
+    }
+
     @Test("runs closures in order, and what is left of them when it stops")
     func runsClosuresInOrder() {
         let loop = EventLoop()
@@ -81,6 +96,18 @@ struct EventLoopTests {
         #expect(source.turns.first?.events == Int16(POLLIN))
         #expect(idle.turns.allSatisfy { $0.events == 0 })
         #expect(idle.turns.count == source.turns.count)
+    }
+}
+
+/// Who had a turn.
+private final class Order: Sendable {
+    private let taken = Mutex<[String]>([])
+
+    var names: [String] { taken.withLock { $0 } }
+
+    nonisolated(nonsending) func take(_ name: String, turnOf loop: EventLoop) async {
+        taken.withLock { $0.append(name) }
+        await loop.nextTurn()
     }
 }
 

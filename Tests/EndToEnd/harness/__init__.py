@@ -2,6 +2,7 @@
 
 from .amqp0 import Amqp0Servers
 from .browser import BrowserPage
+from .cutting_proxy import CuttingProxy
 from .gateway import Gateway, assert_problem, binary
 from .raw_http import RawConversation, converse, stream_chunks
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
@@ -12,6 +13,7 @@ from .witness import Witness
 __all__ = [
     "Amqp0Servers",
     "BrowserPage",
+    "CuttingProxy",
     "Gateway",
     "REPOSITORY",
     "PrivateRabbitMQ",

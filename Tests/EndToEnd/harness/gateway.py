@@ -127,6 +127,19 @@ class Gateway:
             body = body.encode()
         return self.request("POST", path, body, {"Content-Type": JSON, **(headers or {})})
 
+    def batch(self, items, headers=None, timeout=60):
+        """A batch of these items, as JSON."""
+        body = json.dumps({"items": items}).encode()
+        return self.request("POST", "/v1/batch", body, {"Content-Type": JSON, **(headers or {})}, timeout)
+
+    def metric(self, sample):
+        """The value of a sample, which is named with its labels as in the text."""
+        for line in self.get("/metrics").body.decode().splitlines():
+            name, _, value = line.rpartition(" ")
+            if name == sample:
+                return int(value)
+        raise AssertionError(f"no metric {sample}")
+
     def emit(self, **fields):
         """An emit that must succeed; what the gateway answered. `except_=` stands for `except`."""
         if "except_" in fields:

@@ -2,6 +2,7 @@
 
 import queue
 
+import engineio
 import socketio
 from engineio.payload import Payload
 
@@ -10,13 +11,25 @@ from engineio.payload import Payload
 Payload.max_decode_packets = 10_000
 
 
+class _InOrder(engineio.Client):
+    """This library starts a thread for each message: whoever comes first writes first. Here its reader does it."""
+
+    def _trigger_event(self, event, *args, run_async=False, **options):
+        return super()._trigger_event(event, *args, run_async=False, **options)
+
+
+class _Client(socketio.Client):
+    def _engineio_client_class(self):
+        return _InOrder
+
+
 class SocketIOClient:
     """Connects at once, in these rooms."""
 
     def __init__(self, url, rooms=(), namespace="/"):
         self._namespace = namespace
         self._received = queue.Queue()
-        self._client = socketio.Client(reconnection=False, handle_sigint=False)
+        self._client = _Client(reconnection=False, handle_sigint=False)
         self._client.on("*", lambda event, *args: self._received.put((event, *args)), namespace=namespace)
         self._client.connect(url, auth={"rooms": list(rooms)}, namespaces=[namespace], wait_timeout=10)
 

@@ -31,13 +31,14 @@ class Message:
 class Witness:
     """Declares the exchange and binds an exclusive queue to it, with all of `keys`."""
 
-    def __init__(self, url, exchange, kind, keys=("",)):
+    def __init__(self, url, exchange, kind, keys=("",), arguments=None):
         parameters = pika.URLParameters(url)
         parameters.heartbeat = 0  # it reads only when it is asked
         self._connection = pika.BlockingConnection(parameters)
         self._channel = self._connection.channel()
         self._channel.exchange_declare(exchange, **TYPES[kind])
-        self._queue = self._channel.queue_declare("", exclusive=True).method.queue
+        self._exchange = exchange
+        self._queue = self._channel.queue_declare("", exclusive=True, arguments=arguments).method.queue
         for key in keys:
             self._channel.queue_bind(self._queue, exchange, key)
 
@@ -50,6 +51,17 @@ class Witness:
                 return messages
             messages.append(Message(method.routing_key, properties, body))
 
+    def all(self):
+        """All that has arrived, as `waiting`, but quicker if that is thousands."""
+        count = self._channel.queue_declare(self._queue, passive=True).method.message_count
+        messages = []
+        while len(messages) < count:
+            method, properties, body = next(self._channel.consume(self._queue, auto_ack=True, inactivity_timeout=10))
+            assert method is not None, f"{len(messages)} of {count} messages came"
+            messages.append(Message(method.routing_key, properties, body))
+        self._channel.cancel()
+        return messages
+
     def take(self, count=1, timeout=5):
         """Exactly `count` messages, waiting for them if necessary."""
         deadline = time.monotonic() + timeout
@@ -59,6 +71,10 @@ class Witness:
             messages += self.waiting()
         assert len(messages) == count, [m.body for m in messages]
         return messages
+
+    def delete_exchange(self):
+        """As when the last server leaves; the queue stays."""
+        self._channel.exchange_delete(self._exchange)
 
     def close(self):
         self._connection.close()

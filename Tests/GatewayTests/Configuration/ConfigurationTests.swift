@@ -37,11 +37,15 @@ struct ConfigurationTests {
         Sample(.confirmTimeout, "250ms", "0.25 seconds"),
         Sample(.amqpHeartbeat, "0", "0.0 seconds"),
         Sample(.maxBodyBytes, "2048", "2048"),
+        Sample(.maxBatchBytes, "268435456", "268435456"),
+        Sample(.maxBatchItems, "9", "9"),
         Sample(.maxNames, "7", "7"),
         Sample(.maxConnections, "11", "11"),
         Sample(.maxConnectionsPerAddress, "12", "12"),
         Sample(.maxInFlight, "13", "13"),
         Sample(.maxBufferedBytes, "2000000", "2000000"),
+        Sample(.idempotencyLifetime, "90s", "90.0 seconds"),
+        Sample(.idempotencyBytes, "65536", "65536"),
         Sample(.headTimeout, "250ms", "0.25 seconds"),
         Sample(.bodyTimeout, "7", "7.0 seconds"),
         Sample(.idleTimeout, "600s", "600.0 seconds"),
@@ -64,7 +68,8 @@ struct ConfigurationTests {
             .shutdownTimeout: "10.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
             .reusePort: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
             .maxConnectionsPerAddress: "0", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
-            .headTimeout: "10.0 seconds",
+            .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
+            .idempotencyBytes: "67108864", .headTimeout: "10.0 seconds",
             .bodyTimeout: "30.0 seconds", .idleTimeout: "60.0 seconds", .shutdownDelay: "0.0 seconds",
         ]
         #expect(shown == expected)
@@ -76,6 +81,7 @@ struct ConfigurationTests {
         #expect(try configuration().commandLimits == CommandLimits())
         #expect(try configuration().httpLimits == HTTPDaemon.Limits())
         #expect(try configuration().loadLimits == HTTPLoad.Limits())
+        #expect(try configuration().idempotencyLimits == IdempotencyStore.Limits())
     }
 
     @Test("has a sample of every setting here")
@@ -145,11 +151,15 @@ struct ConfigurationTests {
             (.confirmTimeout, ["0", "0.1ms", "-5s", "5m", "nan", "inf"], "at least 1ms"),
             (.amqpHeartbeat, ["0.5s", "500ms", "601s", "-1"], "whole seconds"),
             (.maxBodyBytes, ["1023", "16777217", "1M"], "1024 to 16777216"),
+            (.maxBatchBytes, ["1023", "268435457", "16M"], "1024 to 268435456"),
+            (.maxBatchItems, ["0", "1000001", "-1"], "1 to 1000000"),
             (.maxNames, ["0", "10001"], "1 to 10000"),
             (.maxConnections, ["0", "1000001"], "1 to 1000000"),
             (.maxConnectionsPerAddress, ["-1", "1000001"], "0 (no limit)"),
             (.maxInFlight, ["0", "1000001"], "1 to 1000000"),
             (.maxBufferedBytes, ["0", "1048575"], "1048576"),
+            (.idempotencyLifetime, ["0", "10m", "-1s"], "at least 1ms"),
+            (.idempotencyBytes, ["65535", "1099511627777", "64M"], "65536 to 1099511627776"),
             (.headTimeout, ["0", "-1s"], "at least 1ms"),
             (.bodyTimeout, ["0.5ms", "x"], "at least 1ms"),
             (.idleTimeout, ["0", "0.5s", "601s"], "1s to 600s"),
@@ -237,6 +247,10 @@ struct ConfigurationTests {
             .maxConnectionsPerAddress: "\(configuration.loadLimits.connectionsPerAddress)",
             .maxInFlight: "\(configuration.loadLimits.requests)",
             .maxBufferedBytes: "\(configuration.loadLimits.bodyBytes)",
+            .maxBatchBytes: "\(configuration.requestLimits.batchBytes)",
+            .maxBatchItems: "\(configuration.requestLimits.batchItems)",
+            .idempotencyLifetime: "\(configuration.idempotencyLimits.lifetime)",
+            .idempotencyBytes: "\(configuration.idempotencyLimits.bytes)",
             .headTimeout: "\(configuration.httpLimits.headTime)",
             .bodyTimeout: "\(configuration.httpLimits.bodyTime)", .idleTimeout: "\(configuration.httpLimits.idleTime)",
             .shutdownDelay: "\(configuration.shutdownDelay)",

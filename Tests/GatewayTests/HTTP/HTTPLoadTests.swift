@@ -36,6 +36,19 @@ struct HTTPLoadTests {
         #expect(!load.hasRoom(for: first))
     }
 
+    @Test("takes as many bytes of bodies as it may, and counts an answer in place of its body")
+    func bodies() {
+        let load = HTTPLoad(limits: .init(bodyBytes: 100))
+        #expect(load.hasRoom(forBody: 100) && !load.hasRoom(forBody: 101))
+        #expect(load.takeBodyBytes(60) && !load.takeBodyBytes(41))
+        #expect(load.hasRoom(forBody: 40))
+        // An answer is there already: it takes what it takes.
+        load.replaceBodyBytes(60, with: 150)
+        #expect(!load.hasRoom(forBody: 0) && !load.takeBodyBytes(1))
+        load.giveBackBodyBytes(150)
+        #expect(load.hasRoom(forBody: 100))
+    }
+
     @Test("takes as many requests at a time as it may, and counts those that are too many")
     func requests() {
         let load = HTTPLoad(limits: .init(requests: 2))

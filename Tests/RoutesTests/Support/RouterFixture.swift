@@ -7,20 +7,22 @@ import Testing
 /// A router with every route, whose emits are recorded.
 func router(
     _ emitter: RecordingEmitter = RecordingEmitter(), access: AccessPolicy = .anonymous, readiness: Readiness = .ready,
-    bodyBytes: Int = Router.Limits().bodyBytes
+    bodyBytes: Int = Router.Limits().bodyBytes, idempotency: IdempotencyStore = IdempotencyStore(),
+    limits change: (inout Router.Limits) -> Void = { _ in }
 ) -> Router {
     var limits = Router.Limits()
     limits.bodyBytes = bodyBytes
+    change(&limits)
     return Router(
         services: RouteServices(
             emitter: emitter, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
             openAPI: Array("openapi: 3.1.0\n".utf8)),
-        access: access, limits: limits)
+        access: access, limits: limits, idempotency: idempotency)
 }
 
 extension Router {
-    /// A request as a usual client sends it. A header given as `nil` is left out.
-    func request(
+    /// A request as a usual client sends it. A header given as `nil` is left out. Stays where its caller is, as on a loop.
+    nonisolated(nonsending) func request(
         _ method: HTTPMethod, _ path: String, _ headers: KeyValuePairs<HeaderName, String> = [:], body: String? = nil,
         without missing: Set<HeaderName> = []
     ) async -> Response {
@@ -41,8 +43,14 @@ extension Router {
         }
     }
 
-    func post(_ body: String, _ headers: KeyValuePairs<HeaderName, String> = [:]) async -> Response {
+    nonisolated(nonsending) func post(_ body: String, _ headers: KeyValuePairs<HeaderName, String> = [:]) async
+        -> Response
+    {
         await request(.post, "/v1/emit", headers, body: body)
+    }
+
+    nonisolated(nonsending) func batch(_ body: String, _ type: MediaType = .json) async -> Response {
+        await request(.post, "/v1/batch", [.contentType: type.rawValue], body: body)
     }
 }
 

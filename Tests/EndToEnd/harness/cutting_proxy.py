@@ -1,0 +1,79 @@
+"""Between the gateway and its broker: a way to lose the connection at a chosen moment."""
+
+import socket
+import threading
+from urllib.parse import urlsplit
+
+
+class CuttingProxy:
+    """Passes bytes on. `cut` ends every connection, and new ones at once, until `mend`; `cut_after(n)` does it when the
+    gateway has sent n more bytes. What was passed on before that the broker still takes.
+    """
+
+    def __init__(self, url):
+        parts = urlsplit(url)
+        self._target = parts.hostname, parts.port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections = []
+        self._left = None
+        self._is_cut = False
+        port = self._listener.getsockname()[1]
+        self.url = url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{port}")
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self):
+        self._is_cut, self._left = True, None
+        connections, self._connections = self._connections, []
+        for connection in connections:
+            _shut(connection)
+
+    def cut_after(self, count):
+        self._left = count
+
+    def mend(self):
+        self._is_cut = False
+
+    def close(self):
+        self._listener.close()
+        self.cut()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client = self._listener.accept()[0]
+            except OSError:
+                return
+            if self._is_cut:
+                client.close()
+                continue
+            broker = socket.create_connection(self._target)
+            self._connections += [client, broker]
+            threading.Thread(target=self._pass_on, args=(client, broker, True), daemon=True).start()
+            threading.Thread(target=self._pass_on, args=(broker, client, False), daemon=True).start()
+
+    def _pass_on(self, source, target, counts):
+        try:
+            while data := source.recv(16384):
+                if counts and self._left is not None:
+                    data = data[: self._left]
+                    self._left -= len(data)
+                target.sendall(data)
+                if counts and self._left == 0:
+                    self.cut()
+        except OSError:
+            pass
+        for end in (source, target):
+            _shut(end)
+
+
+def _shut(connection):
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
