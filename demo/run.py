@@ -80,9 +80,25 @@ class Child:
             self._process.wait()
 
 
+class Interruption:
+    """Ctrl-C, or SIGTERM. Raised where it is asked for: anywhere else it could meet a destructor, and be lost."""
+
+    has_come = False
+
+    @classmethod
+    def handle(cls, *_):
+        cls.has_come = True
+
+    @classmethod
+    def check(cls):
+        if cls.has_come:
+            raise KeyboardInterrupt
+
+
 def wait_until(what, is_true, children):
     deadline = time.monotonic() + PATIENCE
     while not is_true():
+        Interruption.check()
         for child in children:
             child.check()
         if time.monotonic() > deadline:
@@ -144,6 +160,7 @@ def run(binary, once, stack):
     broker = PrivateRabbitMQ()
     stack.callback(broker.stop)
     broker.start()
+    Interruption.check()
 
     def start(name, command, env=None):
         child = Child(name, command, logs / f"{name}.log", env)
@@ -194,6 +211,7 @@ def run(binary, once, stack):
     print(f"  {shlex.join(curl_line(gateway, {**BODY, 'data': {'id': 43}}))}\n")
     print("Ctrl-C ends everything.", flush=True)
     while True:
+        Interruption.check()
         for child in children:
             child.check()
         if not broker.is_running():
@@ -202,29 +220,16 @@ def run(binary, once, stack):
             show(*received.get(timeout=0.5))
 
 
-def ignore_further_signals():
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-
-
-def interrupt(*_):
-    ignore_further_signals()  # one is enough, and the end takes a moment
-    raise KeyboardInterrupt
-
-
 def main():
     parser = argparse.ArgumentParser(description="Run the gateway with all it needs, and send one event through it.")
     parser.add_argument("gateway", help="path of the socketio-gateway program")
     parser.add_argument("--once", action="store_true", help="end after the first event")
     options = parser.parse_args()
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, Interruption.handle)
+    signal.signal(signal.SIGTERM, Interruption.handle)
     try:
         with contextlib.ExitStack() as stack:
-            try:
-                run(options.gateway, options.once, stack)
-            finally:
-                ignore_further_signals()
+            run(options.gateway, options.once, stack)
     except KeyboardInterrupt:
         print()
     except (DemoError, BrokerError) as error:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import pytest
@@ -41,10 +42,13 @@ class Demo:
         return re.search(pattern, "".join(self.lines), re.MULTILINE)[1]
 
     def end(self, how):
-        """The exit code."""
+        """The exit code; that of SIGKILL if it does not end by itself."""
         self._process.send_signal(how)
+        patience = threading.Timer(60, self._process.kill)
+        patience.start()
         self.lines += self._process.stdout
-        return self._process.wait(timeout=30)
+        patience.cancel()
+        return self._process.wait()
 
     def close(self):
         self._process.kill()
