@@ -114,7 +114,7 @@ def test_amqp0_servers_receive_it_and_say_whether_they_were_there(broker, exchan
 
 
 def test_without_servers_it_says_that_nobody_was_there(broker):
-    Shell(broker.url, python_socketio_exchange="test.of.nobody").must_emit("hello", status=UNROUTED, routed=False)
+    Shell(broker.url, python_socketio_exchange="test.of.nobody.shell").must_emit("hello", status=UNROUTED, routed=False)
 
 
 def test_options_win_over_the_environment_and_secrets_come_from_files(broker, exchange, server, tmp_path):

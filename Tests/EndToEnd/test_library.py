@@ -42,7 +42,7 @@ def test_the_example_emits_to_a_room(examples, broker, exchange):
 
 
 def test_the_example_says_that_nobody_is_there(examples, broker):
-    result = run(examples / "emit-example", broker.url, "test.of.nobody", "room42", "hello")
+    result = run(examples / "emit-example", broker.url, "test.of.nobody.library", "room42", "hello")
     assert result.returncode == 0
     assert re.fullmatch(f"{ULID} nobody is there\n", result.stdout)
 
