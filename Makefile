@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test unit e2e lint bench clean
+.PHONY: help setup build demo test unit responder e2e lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
@@ -17,16 +17,20 @@ demo: build ## Run everything on this machine and send an event through it
 	@scripts/setup.sh run
 	@exec .venv/bin/python demo/run.py $(binary)
 
-test: unit e2e ## Run all tests
+test: unit responder e2e ## Run all tests
 
 unit: ## Run the unit tests
 	@scripts/setup.sh build
 	@swift build --quiet --build-tests
-	@swift test --quiet --skip-build
+	@timeout 600 swift test --quiet --skip-build
+
+responder: ## Test the companion for Python servers
+	@scripts/setup.sh run
+	@.venv/bin/python -m pytest adapters/python/tests -q
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
 	@scripts/setup.sh run browser container
-	@.venv/bin/python -m pytest Tests/EndToEnd -q
+	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q
 
 lint: ## Check the format of the sources
 	@swift format lint --strict --recursive Sources Tests Package.swift examples

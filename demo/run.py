@@ -29,6 +29,7 @@ from rabbitmq import BrokerError, PrivateRabbitMQ, die_with_parent  # noqa: E402
 PATIENCE = 30  # seconds, for each part to come up
 ROOM = "orders"
 BODY = {"event": "order.paid", "data": {"id": 42}, "rooms": [ROOM]}
+VISITORS = "visitors"
 
 
 class DemoError(Exception):
@@ -149,6 +150,37 @@ def curl_line(gateway, body):
     ]
 
 
+def curl(command):
+    """Shows the command and what it answers; its answer, parsed."""
+    print(f"$ {shlex.join(command)}", flush=True)
+    answer = subprocess.run([*command, "--fail-with-body"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    print(answer.stdout.strip() or answer.stderr.strip(), flush=True)
+    Interruption.check()  # Ctrl-C has met curl, too
+    if answer.returncode != 0:
+        raise DemoError(f"curl ended with status {answer.returncode}")
+    return json.loads(answer.stdout)
+
+
+def ask_the_servers(gateway, server, stack):
+    """Rooms, a socket, and its end."""
+    visitor = socketio.Client(reconnection=False, handle_sigint=False)
+    stack.callback(visitor.disconnect)
+    gone = queue.Queue()
+    visitor.on("disconnect", lambda *_: gone.put(True))
+    visitor.connect(server, auth={"rooms": [VISITORS]})
+    print(f"\nA visitor connects, in room {VISITORS}.")
+    rooms = curl(["curl", "-sS", f"{gateway}/v1/rooms"])["rooms"]
+    if {"room": VISITORS, "sockets": 1} not in rooms:
+        raise DemoError(f"the room {VISITORS} is not among {rooms}")
+    found = curl(["curl", "-sS", f"{gateway}/v1/sockets?room={VISITORS}&limit=1"])["sockets"]
+    curl(["curl", "-sS", "-X", "DELETE", f"{gateway}/v1/sockets/{found[0]['id']}"])
+    try:
+        gone.get(timeout=10)
+    except queue.Empty:
+        raise DemoError("the visitor was not disconnected") from None
+    print("visitor  disconnected", flush=True)
+
+
 def run(binary, once, stack):
     logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="socketio-gateway-demo-")))
     gateway_port = free_port_from(8080)
@@ -194,16 +226,14 @@ def run(binary, once, stack):
     stack.callback(client.disconnect)
     print(f"client   connected, in room {ROOM}\n")
 
-    command = curl_line(gateway, BODY)
-    print(f"$ {shlex.join(command)}", flush=True)
-    answer = subprocess.run([*command, "--fail-with-body"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    print(answer.stdout.strip() or answer.stderr.strip(), flush=True)
-    if answer.returncode != 0:
-        raise DemoError(f"curl ended with status {answer.returncode}")
+    curl(curl_line(gateway, BODY))
     try:
         show(*received.get(timeout=10))
     except queue.Empty:
         raise DemoError("the client received nothing") from None
+    # The responder says who it is as soon as it is connected.
+    wait_until("the server's answers", lambda: answers_200(f"{gateway}/v1/counts"), children)
+    ask_the_servers(gateway, server, stack)
     if once:
         return
 

@@ -16,6 +16,10 @@ public struct Emit: Sendable, Equatable {
     public var isBinary = false
     /// The bytes for the placeholders `{"_placeholder":true,"num":n}` in ``arguments``, in base64.
     public var attachments: [String] = []
+    /// May be dropped for clients that cannot take it at once.
+    public var isVolatile = false
+    /// Whether the message to clients may be compressed.
+    public var isCompressed = true
 
     public init(
         namespace: String = "/", event: String, arguments: JSONText = .empty,
@@ -77,10 +81,10 @@ extension Emit {
         } else if Self.reservedEvents.contains(event) {
             faults.append(CommandFault(CommandField("event"), "'\(event)' is reserved by Socket.IO"))
         }
-        if let fault = namespaceFault { faults.append(fault) }
-        faults += Self.nameFaults("rooms", rooms)
-        faults += Self.nameFaults("except", except)
-        faults += Self.nameFaults("exceptSockets", exceptSockets)
+        if let fault = CommandFault(namespace: namespace) { faults.append(fault) }
+        faults += CommandFault.names(rooms, "rooms")
+        faults += CommandFault.names(except, "except")
+        faults += CommandFault.names(exceptSockets, "exceptSockets")
         // Counted as a set only when there can be too many of them.
         let listed = rooms.count + except.count + exceptSockets.count
         let unique = listed <= limits.names ? listed : (rooms + except + exceptSockets).withoutDuplicates.count
@@ -91,21 +95,25 @@ extension Emit {
         }
         return faults
     }
+}
 
-    /// Namespaces match `^/[^#]*$`: the `#` separates parts of routing keys, so nobody can forge one.
-    private var namespaceFault: CommandFault? {
+extension CommandFault {
+    /// What is wrong with a namespace; `nil`: nothing. They match `^/[^#]*$`: the `#` separates parts of routing keys, so
+    /// nobody can forge one.
+    public init?(namespace: String) {
         let utf8 = namespace.utf8
         if utf8.first != UInt8(ascii: "/") || utf8.contains(UInt8(ascii: "#")) {
-            return CommandFault(CommandField("namespace"), "a namespace begins with '/' and contains no '#'")
+            self.init(CommandField("namespace"), "a namespace begins with '/' and contains no '#'")
+        } else if utf8.count > Publication.maximumNameBytes {
+            self.init(CommandField("namespace"), "longer than \(Publication.maximumNameBytes) bytes")
+        } else {
+            return nil
         }
-        if utf8.count > Publication.maximumNameBytes {
-            return CommandFault(CommandField("namespace"), "longer than \(Publication.maximumNameBytes) bytes")
-        }
-        return nil
     }
 
-    /// At most ``mostFaults``: a caller fixes them one by one anyway, and a million would be costly to tell.
-    private static func nameFaults(_ list: String, _ names: [String]) -> [CommandFault] {
+    /// What is wrong with the names of rooms and sockets in a list. At most ``mostFaults``: a caller fixes them one by one
+    /// anyway, and a million would be costly to tell.
+    public static func names(_ names: [String], _ list: String) -> [CommandFault] {
         let bad = names.indices.lazy.filter { !(1...Publication.maximumNameBytes).contains(names[$0].utf8.count) }
         return bad.prefix(mostFaults).map { index in
             let detail = names[index].isEmpty ? "an empty name" : "longer than \(Publication.maximumNameBytes) bytes"
@@ -114,6 +122,25 @@ extension Emit {
     }
 
     private static let mostFaults = 20
+}
+
+extension ServerSideEmit {
+    /// Event names that break a server (observed, socket.io 4.8.3: they threw inside the consumer and closed its connection).
+    public static let reservedEvents: Set<String> = [
+        "connect", "connection", "new_namespace", "newListener", "removeListener", "error",
+    ]
+
+    /// What is wrong with the event's name; `nil`: nothing.
+    public var eventFault: CommandFault? {
+        if event.isEmpty { return CommandFault(CommandField("event"), "an event needs a name") }
+        return Self.reservedEvents.contains(event)
+            ? CommandFault(CommandField("event"), "'\(event)' would break a Socket.IO server") : nil
+    }
+}
+
+extension String {
+    /// Whether the two are the same name. (`==` calls "é" in one scalar and in two equal, which servers do not.)
+    public func hasBytes(of other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
 extension [String] {

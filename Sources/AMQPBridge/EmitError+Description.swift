@@ -5,6 +5,26 @@ extension EmitError: CustomStringConvertible {
         case .invalid(let faults): faults.map(\.description).joined(separator: "; ")
         case .notExpressible(let fault): fault.description
         case .notPublished(let error): error.description
+        case .notAsked(let error): error.description
+        case .exceptionsUnknown(let servers):
+            "\(servers.missing.count) of \(servers.expected) servers have not said whom to leave out; nothing was published"
+        }
+    }
+}
+
+extension ClusterError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .noServers(let exchange):
+            "no server answers on the exchange '\(exchange)': use the Node adapter, or add attachGateway (Node) or "
+                + "GatewayResponder (Python) to your servers"
+        case .brokerUnavailable: "there is no connection to RabbitMQ for questions; nothing was asked"
+        case .brokerBlocked(let reason): "RabbitMQ has raised an alarm: \(reason)"
+        case .brokerRefused(let exchange): "RabbitMQ refuses the exchange '\(exchange)'; the gateway's log says why"
+        case .overloaded: "too many requests wait for servers"
+        case .tooLarge: "the question is too large for a message"
+        case .unknown: "nobody waited until a server answered, or the connection to RabbitMQ was lost"
+        case .abandoned: "nobody waits any more"
         }
     }
 }

@@ -18,6 +18,18 @@ public enum EmitError: Error, Sendable, Equatable {
     /// The configured servers cannot do it.
     case notExpressible(CommandFault)
     case notPublished(PublishError)
+    /// The servers had to be asked, and could not be.
+    case notAsked(ClusterError)
+    /// Not all servers have said whom to leave out; nothing was published.
+    case exceptionsUnknown(ServerTally)
+}
+
+/// What became of something that was to be done to sockets.
+public enum ChangeReceipt: Sendable, Equatable {
+    /// The servers have done it, to so many sockets; `nil`: not all of them count.
+    case done(ClusterAnswer<Int?>)
+    /// It was published, and nobody says what became of it.
+    case published
 }
 
 /// When an emit is answered.
@@ -32,6 +44,19 @@ public enum Confirmation: String, Sendable, CaseIterable {
 public protocol EmitService: AnyObject, Sendable {
     func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt
 
+    /// Emits, and waits for the clients' acknowledgements.
+    ///
+    /// - Parameter timeout: how long; what has come by then is returned.
+    func emit(
+        _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
+    ) async throws(EmitError) -> AcknowledgedReceipt
+
+    /// Emits to the servers themselves, and waits for no answers.
+    func emit(toServers command: ServerSideEmit) async throws(EmitError) -> Receipt
+
+    /// Does something to sockets.
+    func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt
+
     /// Publishes the emits in their order, and waits for all of them. What becomes of one is nothing to the others.
     ///
     /// - Returns: what became of each, in the same order.
@@ -45,19 +70,29 @@ public protocol EmitService: AnyObject, Sendable {
 ///
 /// `@unchecked Sendable`: used on its loop's thread only, by tasks that prefer the loop as their executor.
 public final class LoopEmitter: EmitService, @unchecked Sendable {
-    private let wireFormat: any WireFormat
-    private let link: BrokerLink
-    private let limits: CommandLimits
+    let wireFormat: any WireFormat
+    let link: BrokerLink
+    let limits: CommandLimits
+    let cluster: ClusterClient?
+    /// How long servers have to say whom to leave out.
+    let questionTimeout: Duration
     private var identifiers = ULIDGenerator()
 
-    public init(wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits()) {
+    /// - Parameter cluster: asks the servers; without it nothing can be done that needs their answers.
+    public init(
+        wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits(),
+        cluster: ClusterClient? = nil, questionTimeout: Duration = .seconds(5)
+    ) {
         self.wireFormat = wireFormat
         self.link = link
         self.limits = limits
+        self.cluster = cluster
+        self.questionTimeout = questionTimeout
     }
 
     public func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
-        let publications = try publications(for: emit)
+        try check(emit)
+        let publications = try encoded(emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit))
         let id = identifiers.next()
         do throws(PublishError) {
             switch confirmation {
@@ -92,6 +127,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         return batch.results
     }
 
+    func nextIdentifier() -> String { identifiers.next() }
+
     public func pause() async { await link.loop.nextTurn() }
 
     /// About a millisecond's work.
@@ -117,8 +154,18 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     }
 
     private func publications(for emit: Emit) throws(EmitError) -> [Publication] {
+        try check(emit)
+        return try encoded(emit)
+    }
+
+    /// Whether the emit is what a caller may ask for.
+    func check(_ emit: Emit) throws(EmitError) {
         let faults = emit.faults(limits: limits)
         guard faults.isEmpty else { throw .invalid(faults) }
+    }
+
+    /// The messages of a checked emit, in which more names may stand by now than a caller may list.
+    private func encoded(_ emit: Emit) throws(EmitError) -> [Publication] {
         // Before they are made: a large emit to many rooms would take all of that memory only to be refused.
         let bytes = emit.arguments.bytes.count * wireFormat.messageCount(for: emit)
         guard bytes <= link.largestEmit else {

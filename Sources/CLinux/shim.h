@@ -12,6 +12,14 @@ static inline int gateway_eventfd(void) {
     return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
+#include <stddef.h>
+
+// memmem hides behind _GNU_SOURCE, too (see below).
+extern void *memmem(const void *text, size_t text_size, const void *part, size_t part_size);
+static inline const void *gateway_memmem(const void *text, size_t text_size, const void *part, size_t part_size) {
+    return memmem(text, text_size, part, part_size);
+}
+
 #include <sys/syscall.h>
 #include <unistd.h>
 

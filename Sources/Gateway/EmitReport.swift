@@ -41,7 +41,7 @@ extension EmitReport {
         case .notExpressible(let fault): self = .invalid(fault.text(arguments: arguments))
         case .notPublished(.unknown), .notPublished(.brokerNack):
             self.init(status: .unknown, text: error.description)
-        case .notPublished: self = .notPublished(error.description)
+        case .notPublished, .notAsked, .exceptionsUnknown: self = .notPublished(error.description)
         }
     }
 }

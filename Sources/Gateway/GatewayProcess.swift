@@ -38,14 +38,19 @@ struct GatewayProcess {
             configuration.listenAddress, count: configuration.loops, sharesPort: configuration.sharesPort)
         let access = try accessPolicy(isLoopback: sockets.isLoopback)
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
-        let group = LoopGroup(load: HTTPLoad(limits: configuration.loadLimits))
+        let cluster = ClusterClient(
+            configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
+        let group = LoopGroup(
+            load: HTTPLoad(limits: configuration.loadLimits), cluster: cluster, configuration: configuration)
         for (index, socket) in sockets.descriptors.enumerated() {
             group.servers.append(
                 try LoopServer(
                     index: index, socket: socket, configuration: configuration, access: access, load: group.load,
-                    idempotency: idempotency, logger: logger
-                ) { group.services(emitter: $0, wireFormat: configuration.wireFormatName) })
+                    idempotency: idempotency, logger: logger,
+                    cluster: cluster
+                ) { group.services(emitter: $0) })
         }
+        cluster.start()
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
         logger.info(
             "listening",
@@ -80,6 +85,8 @@ struct GatewayProcess {
             for server in group.servers where server.isIdle && !server.isStopped { server.stopIfIdle() }
             if signals.wait(atMost: .milliseconds(10)) != nil { break }
         }
+        // Ends what waits for servers.
+        group.cluster.stop()
         for server in group.servers where !server.isStopped { server.stop() }
         let isClean = group.servers.map { $0.join() }.allSatisfy { $0 }
         logger.info(isClean ? "stopped" : "stopped with requests unanswered")
@@ -100,16 +107,25 @@ struct GatewayProcess {
 private final class LoopGroup: @unchecked Sendable {
     var servers: [LoopServer] = []
     let load: HTTPLoad
+    let cluster: ClusterClient
+    private let configuration: Configuration
     let isDraining = Atomic<Bool>(false)
 
-    init(load: HTTPLoad) {
+    init(load: HTTPLoad, cluster: ClusterClient, configuration: Configuration) {
         self.load = load
+        self.cluster = cluster
+        self.configuration = configuration
     }
 
-    func services(emitter: any EmitService, wireFormat: String) -> RouteServices {
+    func services(emitter: any EmitService) -> RouteServices {
         RouteServices(
-            emitter: emitter, readiness: { self.readiness },
-            metrics: { MetricsText.render(self.servers, load: self.load, wireFormat: wireFormat) },
+            emitter: emitter, cluster: cluster, questionTimeout: configuration.requestsTimeout,
+            readiness: { self.readiness },
+            metrics: {
+                MetricsText.render(
+                    self.servers, load: self.load, cluster: self.cluster.counters,
+                    wireFormat: self.configuration.wireFormatName)
+            },
             openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))
     }
 

@@ -18,7 +18,7 @@ final class LoopServer: Sendable {
 
     init(
         index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
-        idempotency: IdempotencyStore, logger: Logger,
+        idempotency: IdempotencyStore, logger: Logger, cluster: ClusterClient,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
         loop = EventLoop()
@@ -27,7 +27,9 @@ final class LoopServer: Sendable {
         var broker = configuration.broker
         broker.connectionName = "socketio-gateway loop \(index)"
         link = BrokerLink(broker, loop: loop, logger: logger)
-        let emitter = LoopEmitter(wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits)
+        let emitter = LoopEmitter(
+            wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits, cluster: cluster,
+            questionTimeout: configuration.requestsTimeout)
         router = Router(
             services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency)
         guard

@@ -7,13 +7,15 @@ internal import Synchronization
 struct MetricsText {
     private var text = ""
 
-    static func render(_ servers: [LoopServer], load: HTTPLoad, wireFormat: String) -> [UInt8] {
+    static func render(_ servers: [LoopServer], load: HTTPLoad, cluster: ClusterCounters, wireFormat: String) -> [UInt8]
+    {
         var metrics = MetricsText()
         metrics.family("gateway_info", "gauge", "The gateway's version and wire format.")
         metrics.sample("gateway_info", ["version": GatewayCommand.version, "wire_format": wireFormat], 1)
         metrics.requests(servers)
         metrics.publications(servers.map(\.link.counters))
         metrics.broker(servers.map(\.link))
+        metrics.questions(cluster)
         metrics.family("gateway_http_requests_in_flight", "gauge", "Requests that have begun and are not answered.")
         metrics.sample("gateway_http_requests_in_flight", [:], UInt64(max(0, load.requestsInFlight)))
         metrics.family("gateway_http_connections", "gauge", "Open client connections.")
@@ -58,6 +60,17 @@ struct MetricsText {
         for (name, status) in states {
             sample("gateway_broker_connections", ["state": name], UInt64(statuses.count { $0 == status }))
         }
+    }
+
+    private mutating func questions(_ counters: ClusterCounters) {
+        family(
+            "gateway_cluster_questions_total", "counter",
+            "Questions to servers that were answered, by all of them or some.")
+        for (outcome, counter) in [("complete", counters.complete.value), ("partial", counters.partial.value)] {
+            sample("gateway_cluster_questions_total", ["outcome": outcome], counter)
+        }
+        family("gateway_cluster_connects_total", "counter", "Connections for questions that were opened.")
+        sample("gateway_cluster_connects_total", [:], counters.connects.value)
     }
 
     private mutating func family(_ name: String, _ type: String, _ help: String) {

@@ -8,7 +8,7 @@ struct EmitDecoder {
     private var confirmation = Confirmation.broker
     private var hasArgs = false
     private var hasData = false
-    private var wantsAcknowledgement = false
+    private var acknowledgement: AcknowledgementRequest?
     /// `args` or `data`, for when it contains bytes.
     private var arguments: JSONValue?
     private var places: [Problem.Place] = []
@@ -17,22 +17,29 @@ struct EmitDecoder {
     /// More than these are not listed: a caller fixes them one by one anyway.
     private static let mostPlaces = 20
 
+    /// An emit, and what its caller waits for.
+    struct Decoded {
+        let emit: Emit
+        let confirmation: Confirmation
+        let acknowledgement: AcknowledgementRequest?
+    }
+
     private init(isBatchItem: Bool) {
         self.isBatchItem = isBatchItem
     }
 
-    static func decode(_ body: [UInt8]) throws(Problem) -> (Emit, Confirmation) {
+    static func decode(_ body: [UInt8]) throws(Problem) -> Decoded {
         try decode(body, in: nil, isBatchItem: false)
     }
 
     /// - Parameter range: where in `body` the item stands.
     static func decode(item range: Range<Int>, of body: [UInt8]) throws(Problem) -> Emit {
-        try decode(body, in: range, isBatchItem: true).0
+        try decode(body, in: range, isBatchItem: true).emit
     }
 
     private static func decode(
         _ body: [UInt8], in range: Range<Int>?, isBatchItem: Bool
-    ) throws(Problem) -> (Emit, Confirmation) {
+    ) throws(Problem) -> Decoded {
         let document: JSONDocument
         do throws(JSONError) {
             document = try JSONDocument(parsing: body, in: range)
@@ -67,8 +74,8 @@ struct EmitDecoder {
             }
         case "except": emit.except = names(value, key)
         case "exceptSockets": emit.exceptSockets = names(value, key)
-        // Flags are on neither of the wires there are; they are checked all the same.
-        case "volatile", "compress": read(value, key, \.boolean, "a boolean") { _, _ in }
+        case "volatile": read(value, key, \.boolean, "a boolean") { $0.emit.isVolatile = $1 }
+        case "compress": read(value, key, \.boolean, "a boolean") { $0.emit.isCompressed = $1 }
         case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
         case "confirm":
             read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.confirmation = $1 }
@@ -76,13 +83,14 @@ struct EmitDecoder {
             if value.string != "emit" { fail("/op", "must be \"emit\"") }
         case "ack" where isBatchItem: fail("/ack", "not in a batch: post the emit by itself")
         case "ack":
-            if value.kind != .object { fail("/ack", "must be an object") }
-            wantsAcknowledgement = true
+            var faults: [(String, String)] = []
+            acknowledgement = AcknowledgementRequest(value, hasMode: true) { faults.append(($0, $1)) }
+            for (pointer, detail) in faults { fail(pointer, detail) }
         default: fail("/" + Problem.Place.token(key), "no such field")
         }
     }
 
-    private mutating func finish() throws(Problem) -> (Emit, Confirmation) {
+    private mutating func finish() throws(Problem) -> Decoded {
         if hasArgs, hasData { fail("/data", "is short for one argument: not together with args") }
         if let event {
             emit.event = event
@@ -92,13 +100,12 @@ struct EmitDecoder {
         if isBatchItem, confirmation == .none {
             fail("/confirm", "a batch is answered when the broker has confirmed it")
         }
+        if acknowledgement != nil, confirmation == .none {
+            fail("/confirm", "not together with ack, which waits for more")
+        }
         if emit.isBinary, let arguments, places.isEmpty { takeAttachments(arguments) }
         guard places.isEmpty else { throw Problem(.invalidRequest, "the emit is not valid", places: places) }
-        if wantsAcknowledgement {
-            throw Problem(
-                .notImplemented, "acknowledgements are not supported yet", places: [.init("/ack", "not supported yet")])
-        }
-        return (emit, confirmation)
+        return Decoded(emit: emit, confirmation: confirmation, acknowledgement: acknowledgement)
     }
 
     private mutating func takeAttachments(_ value: JSONValue) {

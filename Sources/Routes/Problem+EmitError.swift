@@ -8,9 +8,27 @@ extension Problem {
             self.init(.invalidRequest, "the emit is not valid", places: faults.map(Place.init))
         case .notExpressible(let fault):
             self.init(.notExpressible, fault.detail, places: [Place(fault)])
-        case .notPublished(let error):
-            self.init(error)
+        case .notPublished(let error): self.init(error)
+        case .notAsked(let error): self.init(error)
+        case .exceptionsUnknown: self.init(.incomplete, error.description)
         }
+    }
+
+    /// What the caller of a question learns of its failure.
+    init(_ error: ClusterError) {
+        let code: Code =
+            switch error {
+            case .noServers: .noServers
+            case .brokerUnavailable: .brokerUnavailable
+            case .brokerBlocked: .brokerBlocked
+            case .brokerRefused: .brokerRefused
+            case .overloaded: .overloaded
+            case .tooLarge: .payloadTooLarge
+            case .unknown: .confirmTimeout
+            // Its connection is gone, or the process is about to be.
+            case .abandoned: .shuttingDown
+            }
+        self.init(code, error.description)
     }
 
     private init(_ error: PublishError) {

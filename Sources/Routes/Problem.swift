@@ -44,13 +44,14 @@ public struct Problem: Error, Sendable, Equatable {
         case unsupportedMediaType = "unsupported_media_type"
         case invalidRequest = "invalid_request"
         case notExpressible = "not_expressible"
-        case notImplemented = "not_implemented"
         case brokerUnavailable = "broker_unavailable"
         case brokerBlocked = "broker_blocked"
         case brokerRefused = "broker_refused"
         case brokerNack = "broker_nack"
         case overloaded = "overloaded"
         case shuttingDown = "shutting_down"
+        case noServers = "no_servers"
+        case incomplete = "incomplete"
         case confirmTimeout = "confirm_timeout"
         case idempotencyKeyInFlight = "idempotency_key_in_flight"
         case idempotencyKeyReused = "idempotency_key_reused"
@@ -76,7 +77,6 @@ extension Problem.Code {
         case .unsupportedMediaType: (415, "Unsupported media type", false)
         case .invalidRequest: (422, "Invalid request", false)
         case .notExpressible: (422, "The configured servers cannot do this", false)
-        case .notImplemented: (501, "Not implemented", false)
         case .brokerUnavailable: (503, "No connection to the broker", true)
         case .brokerBlocked: (503, "The broker takes no messages", true)
         case .brokerRefused: (503, "The broker refused", false)
@@ -84,6 +84,8 @@ extension Problem.Code {
         case .brokerNack: (503, "The broker did not accept the message", false)
         case .overloaded: (503, "Too much is waiting already", true)
         case .shuttingDown: (503, "Shutting down", true)
+        case .noServers: (503, "No server answers", true)
+        case .incomplete: (503, "Not all servers have answered", true)
         // Trying again may deliver twice.
         case .confirmTimeout: (504, "The outcome is unknown", false)
         case .idempotencyKeyInFlight: (409, "The first request with this key is not answered yet", true)

@@ -16,11 +16,17 @@ public struct RequestHead: Sendable {
     public var method: HTTPMethod
     /// The path as it was sent: percent escapes are not decoded.
     public var path: String
+    /// What stands behind the `?`, as it was sent; empty if there is none.
+    public var query = ""
     /// HTTP/1.0 knows no `Host` and no chunked bodies.
     public var isHTTP10: Bool
     public var fields: HeaderFields
 
-    public init(method: HTTPMethod, path: String, isHTTP10: Bool = false, fields: HeaderFields = HeaderFields()) {
+    public init(
+        method: HTTPMethod, path: String, query: String = "", isHTTP10: Bool = false,
+        fields: HeaderFields = HeaderFields()
+    ) {
+        self.query = query
         self.method = method
         self.path = path
         self.isHTTP10 = isHTTP10

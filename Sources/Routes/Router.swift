@@ -23,11 +23,13 @@ private final class Subject: Sendable {
     let id: String
     /// The path's number with the counters.
     let path: Int
+    let parameter: String
 
-    init(head: RequestHead, id: String, path: Int) {
+    init(head: RequestHead, id: String, path: Int, parameter: String = "") {
         self.head = head
         self.id = id
         self.path = path
+        self.parameter = parameter
     }
 }
 
@@ -36,6 +38,8 @@ public struct Request: Sendable {
     public let head: RequestHead
     public let body: [UInt8]
     let id: String
+    /// What stands for `{id}` in the path, as it was sent.
+    let parameter: String
 
     /// What the body is. The router lets nothing else pass.
     var mediaType: MediaType? { head.fields[.contentType].flatMap { MediaType($0) } }
@@ -90,6 +94,37 @@ final class Route: Sendable {
     }
 }
 
+/// A path's routes.
+private struct Path {
+    /// With the counters.
+    let number: Int
+    let routes: [Route]
+}
+
+/// A path with one segment that may be anything: `/v1/sockets/{id}/join`.
+private struct PathTemplate {
+    let path: Path
+    private let prefix: String
+    private let suffix: String
+
+    init?(_ text: String, _ path: Path) {
+        guard let start = text.firstIndex(of: "{"), let end = text.firstIndex(of: "}") else { return nil }
+        prefix = String(text[..<start])
+        suffix = String(text[text.index(after: end)...])
+        self.path = path
+    }
+
+    /// What stands for the segment; `nil` for another path.
+    func match(_ text: String) -> String? {
+        let utf8 = text.utf8
+        guard utf8.count > prefix.utf8.count + suffix.utf8.count, utf8.starts(with: prefix.utf8),
+            utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+        else { return nil }
+        let segment = utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count)
+        return segment.contains(UInt8(ascii: "/")) ? nil : String(segment)
+    }
+}
+
 /// Finds the route of a request, checks all that can be checked before the body, and answers.
 ///
 /// One per event loop. `@unchecked Sendable`: used on its loop's thread only; the counters may be read from anywhere.
@@ -112,17 +147,21 @@ public final class Router: @unchecked Sendable {
     public let counters: RequestCounters
     private let access: AccessPolicy
     private let idempotency: IdempotencyStore
-    private let paths: [String: (number: Int, routes: [Route])]
+    private let paths: [String: Path]
+    /// Those with a `{id}` in them.
+    private let templates: [PathTemplate]
     private let unknownPath: Int
     private var identifiers = ULIDGenerator()
 
     init(routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore) {
         let counters = RequestCounters(routes: routes)
-        paths = Dictionary(grouping: routes, by: \.path).reduce(into: [:]) { paths, group in
+        let all = Dictionary(grouping: routes, by: \.path).reduce(into: [String: Path]()) { paths, group in
             precondition(
                 Set(group.value.map(\.method)).count == group.value.count, "two routes for a method of \(group.key)")
-            paths[group.key] = (counters.index(of: group.key), group.value)
+            paths[group.key] = Path(number: counters.index(of: group.key), routes: group.value)
         }
+        templates = all.compactMap { PathTemplate($0, $1) }
+        paths = all.filter { !$0.key.contains("{") }
         unknownPath = counters.index(of: RequestCounters.unknownRoute)
         self.counters = counters
         self.access = access
@@ -140,8 +179,9 @@ public final class Router: @unchecked Sendable {
     /// - Parameter isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics
     ///   are served all the same.
     public func admit(_ head: RequestHead, isOverloaded: Bool = false) -> Admission {
-        let path = paths[head.path]
-        let subject = Subject(head: head, id: requestID(of: head), path: path?.number ?? unknownPath)
+        let (path, parameter) = find(head.path)
+        let subject = Subject(
+            head: head, id: requestID(of: head), path: path?.number ?? unknownPath, parameter: parameter)
         if let ambiguity = head.ambiguity {
             return .answered(refuse(Problem(.malformedHTTP, ambiguity), subject))
         }
@@ -156,16 +196,24 @@ public final class Router: @unchecked Sendable {
         }
         let bodyLimit = route.body.limit(limits)
         if let problem = access.refusal(of: head, route: route) ?? mediaTypeProblem(head, route)
-            ?? lengthProblem(head, bodyLimit)
+            ?? queryProblem(head, route) ?? lengthProblem(head, bodyLimit)
         {
             return .answered(refuse(problem, subject))
         }
         return .admitted(AdmittedRequest(subject: subject, route: route, bodyLimit: bodyLimit))
     }
 
+    private func find(_ path: String) -> (Path?, parameter: String) {
+        if let path = paths[path] { return (path, "") }
+        for template in templates {
+            if let parameter = template.match(path) { return (template.path, parameter) }
+        }
+        return (nil, "")
+    }
+
     /// Runs the route's handler.
     public func handle(_ request: AdmittedRequest, body: [UInt8]) async -> Response {
-        let handled = Request(head: request.head, body: body, id: request.id)
+        let handled = Request(head: request.head, body: body, id: request.id, parameter: request.subject.parameter)
         do throws(Problem) {
             guard let key = request.head.fields[.idempotencyKey], request.route.takesIdempotencyKey else {
                 return finish(try await request.route.handler(handled), request.subject)
@@ -258,6 +306,13 @@ public final class Router: @unchecked Sendable {
             return Problem(.unsupportedMediaType, "the body must be \(names) in UTF-8")
         }
         return nil
+    }
+
+    /// Fields that nobody reads must not be ignored: the namespace could be among them.
+    private func queryProblem(_ head: RequestHead, _ route: Route) -> Problem? {
+        if case .none = route.body { return nil }
+        return head.query.isEmpty
+            ? nil : Problem(.invalidRequest, "fields are read from the body here; a query is not")
     }
 
     private func lengthProblem(_ head: RequestHead, _ bodyLimit: Int?) -> Problem? {

@@ -130,8 +130,126 @@ def test_all_faults_are_named_at_once(gateway):
     assert {"/room", "/rooms"} <= {error["pointer"] for error in problem["errors"]}
 
 
-def test_what_is_not_served_yet_is_501(gateway):
-    assert_problem(gateway.post({**EVENT, "ack": {"mode": "all"}}, KEY), 501, "not_implemented", "/ack")
+ACKNOWLEDGED = {**EVENT, "rooms": ["a"]}
+ACKS = {
+    "null": (None, "/ack"),
+    "true": (True, "/ack"),
+    "a list": (["all"], "/ack"),
+    "a mode": ("all", "/ack"),
+    "an unknown mode": ({"mode": "some"}, "/ack/mode"),
+    "a mode that is null": ({"mode": None}, "/ack/mode"),
+    "no time": ({"timeoutMs": 0}, "/ack/timeoutMs"),
+    "more than a minute": ({"timeoutMs": 60_001}, "/ack/timeoutMs"),
+    "a part of a millisecond": ({"timeoutMs": 0.5}, "/ack/timeoutMs"),
+    "a time that is a string": ({"timeoutMs": "5000"}, "/ack/timeoutMs"),
+    "a misspelt field": ({"timeout": 5000}, "/ack/timeout"),
+    "a field whose name must be escaped": ({"a/b": 1}, "/ack/a~1b"),
+}
+
+
+@pytest.mark.parametrize("ack, pointer", ACKS.values(), ids=ACKS)
+def test_an_invalid_ack_is_422_and_says_where(gateway, ack, pointer):
+    assert_problem(gateway.post({**ACKNOWLEDGED, "ack": ack}, KEY), 422, "invalid_request", pointer)
+
+
+def test_what_waits_for_more_than_the_broker_cannot_be_unconfirmed(gateway):
+    body = {**ACKNOWLEDGED, "ack": {}, "confirm": "none"}
+    assert_problem(gateway.post(body, KEY), 422, "invalid_request", "/confirm")
+
+
+def test_without_a_responder_acknowledgements_need_a_room(gateway):
+    assert_problem(gateway.post({**EVENT, "ack": {"mode": "all"}}, KEY), 422, "not_expressible", "/rooms")
+
+
+LONG = "x" * 256
+MANY = [f"room{number}" for number in range(1_001)]
+OF_ONE, OF_MANY = "/v1/sockets/id/join", "/v1/sockets/join"
+
+# Bodies of questions: the path, the body, and where the fault is.
+QUESTIONS = {
+    "a query that is a list": ("/v1/sockets/query", [], ""),
+    "a parameter's name": ("/v1/sockets/query", {"room": "a"}, "/room"),
+    "no rooms to list": ("/v1/sockets/query", {"rooms": []}, "/rooms"),
+    "rooms that are a string": ("/v1/sockets/query", {"rooms": "a"}, "/rooms"),
+    "a room that is a number": ("/v1/sockets/query", {"rooms": ["a", 1]}, "/rooms/1"),
+    "an excepted room of 256 bytes": ("/v1/sockets/query", {"except": ["a", LONG]}, "/except/1"),
+    "more than 1,000 rooms": ("/v1/sockets/query", {"rooms": MANY}, "/rooms"),
+    "an unknown field": ("/v1/sockets/query", {"fields": ["rooms", "auth"]}, "/fields/1"),
+    "fields that are a string": ("/v1/sockets/query", {"fields": "rooms"}, "/fields"),
+    "a page without sockets": ("/v1/sockets/query", {"limit": 0}, "/limit"),
+    "a page that is too long": ("/v1/sockets/query", {"limit": 1_001}, "/limit"),
+    "a limit that is a string": ("/v1/sockets/query", {"limit": "10"}, "/limit"),
+    "a cursor that is null": ("/v1/sockets/query", {"cursor": None}, "/cursor"),
+    "a cursor that is a number": ("/v1/sockets/query", {"cursor": 5}, "/cursor"),
+    "more than a minute": ("/v1/sockets/query", {"timeoutMs": 60_001}, "/timeoutMs"),
+    "a namespace with a hash": ("/v1/sockets/query", {"namespace": "/a#b"}, "/namespace"),
+    "a room to count without a name": ("/v1/counts", {"rooms": [""]}, "/rooms/0"),
+    "a limit to counts": ("/v1/counts", {"limit": 5}, "/limit"),
+    "no rooms to join": (OF_ONE, {}, "/rooms"),
+    "an empty list of rooms to join": (OF_ONE, {"rooms": []}, "/rooms"),
+    "a room to join of 256 bytes": (OF_ONE, {"rooms": [LONG]}, "/rooms/0"),
+    "others who are to join": (OF_ONE, {"rooms": ["a"], "in": ["b"]}, "/in"),
+    "an id of 256 bytes": (f"/v1/sockets/{LONG}/join", {"rooms": ["a"]}, None),
+    "a misspelt field for one": ("/v1/sockets/id/leave", {"rooms": ["a"], "room": "b"}, "/room"),
+    "nobody named": (OF_MANY, {"rooms": ["a"]}, "/in"),
+    "nobody at all": (OF_MANY, {"rooms": ["a"], "in": []}, "/in"),
+    "not all": (OF_MANY, {"rooms": ["a"], "all": False}, "/all"),
+    "all and some": (OF_MANY, {"rooms": ["a"], "all": True, "in": ["b"]}, "/all"),
+    "all that is a string": (OF_MANY, {"rooms": ["a"], "all": "true"}, "/all"),
+    "no rooms for many": ("/v1/sockets/leave", {"in": ["a"]}, "/rooms"),
+    "exceptions that are null": ("/v1/sockets/leave", {"in": ["a"], "rooms": ["a"], "except": None}, "/except"),
+    "everybody, by mistake": ("/v1/sockets/disconnect", {}, "/in"),
+    "rooms to disconnect": ("/v1/sockets/disconnect", {"rooms": ["a"]}, "/rooms"),
+    "close that is a number": ("/v1/sockets/disconnect", {"in": ["a"], "close": 1}, "/close"),
+    "no event for servers": ("/v1/servers/emit", {}, "/event"),
+    "an event that would break servers": ("/v1/servers/emit", {"event": "connection"}, "/event"),
+    "data for servers": ("/v1/servers/emit", {"event": "e", "data": 1}, "/data"),
+    "rooms of servers": ("/v1/servers/emit", {"event": "e", "rooms": ["a"]}, "/rooms"),
+    "args that are an object": ("/v1/servers/emit", {"event": "e", "args": {}}, "/args"),
+    "a mode for servers": ("/v1/servers/emit", {"event": "e", "ack": {"mode": "all"}}, "/ack/mode"),
+    "an ack of servers that is true": ("/v1/servers/emit", {"event": "e", "ack": True}, "/ack"),
+}
+
+
+@pytest.mark.parametrize("path, body, pointer", QUESTIONS.values(), ids=QUESTIONS)
+def test_an_invalid_question_is_422_and_says_where(gateway, path, body, pointer):
+    assert_problem(gateway.post(body, KEY, path), 422, "invalid_request", pointer)
+
+
+QUERIES = {
+    "a field's name": ("GET", "/v1/sockets?rooms=a", "/rooms"),
+    "an empty room": ("GET", "/v1/sockets?room=", "/rooms/0"),
+    "a room without a value": ("GET", "/v1/sockets?room=a&room", "/rooms/1"),
+    "a room of 256 bytes": ("GET", f"/v1/sockets?room={'%C3%BC' * 128}", "/rooms/0"),
+    "an unknown field": ("GET", "/v1/sockets?fields=rooms,data", "/fields/0"),
+    "two limits": ("GET", "/v1/sockets?limit=1&limit=1", "/limit"),
+    "a limit in words": ("GET", "/v1/sockets?limit=ten", "/limit"),
+    "a limit beyond all numbers": ("GET", f"/v1/sockets?limit={10**30}", "/limit"),
+    "two cursors": ("GET", "/v1/rooms?cursor=a&cursor=b", "/cursor"),
+    "private that is 1": ("GET", "/v1/rooms?private=1", "/private"),
+    "a room of rooms": ("GET", "/v1/rooms?room=a", "/room"),
+    "a namespace without a slash": ("GET", "/v1/counts?namespace=chat", "/namespace"),
+    "a limit to counts": ("GET", "/v1/counts?limit=5", "/limit"),
+    "a limit to servers": ("GET", "/v1/servers?limit=5", "/limit"),
+    "rooms of one socket": ("GET", "/v1/sockets/id?room=a", "/room"),
+    "close in capitals": ("DELETE", "/v1/sockets/id?close=TRUE", "/close"),
+    "close without a value": ("DELETE", "/v1/sockets/id?close", "/close"),
+    "no time": ("DELETE", "/v1/sockets/id?timeoutMs=0", "/timeoutMs"),
+}
+
+
+@pytest.mark.parametrize("method, target, pointer", QUERIES.values(), ids=QUERIES)
+def test_an_invalid_query_is_422_and_says_where(gateway, method, target, pointer):
+    assert_problem(gateway.request(method, target, headers=KEY), 422, "invalid_request", pointer)
+
+
+@pytest.mark.parametrize("text", ["%", "%4", "%zz", "%ff", "%C3", "%ED%A0%80"])
+def test_broken_escapes_are_400(gateway, text):
+    targets = [f"/v1/sockets?room={text}", f"/v1/counts?{text}=a", f"/v1/rooms?prefix={text}", f"/v1/sockets/{text}"]
+    for target in targets:
+        assert_problem(gateway.request("GET", target, headers=KEY), 400, "malformed_http")
+    assert_problem(gateway.request("DELETE", f"/v1/sockets/{text}", headers=KEY), 400, "malformed_http")
+    assert_problem(gateway.post({"rooms": ["a"]}, KEY, f"/v1/sockets/{text}/join"), 400, "malformed_http")
 
 
 BINARY = {
@@ -169,7 +287,11 @@ def test_what_is_not_said_to_be_plain_json_is_415(gateway, headers):
     assert_problem(response, 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/emit/", "//v1/emit", "/V1/emit", "/v1/emits", "/v1/../v1/emit"])
+PATHS = ["/", "/v1", "/v1/emit/", "//v1/emit", "/V1/emit", "/v1/emits", "/v1/../v1/emit"]
+PATHS += ["/v1/sockets/", "/v1/sockets//join", "/v1/sockets/a/b", "/v1/sockets/a/join/", "/v1/rooms/lobby"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_an_unknown_path_is_404(gateway, path):
     assert_problem(gateway.post(EVENT, KEY, path=path), 404, "not_found")
 
@@ -179,6 +301,10 @@ def test_an_unknown_path_is_404(gateway, path):
     [
         ("/v1/emit", ["GET", "PUT", "PATCH", "DELETE", "BREW"], {"POST", "OPTIONS"}),
         ("/v1/batch", ["GET", "PUT", "PATCH", "DELETE", "BREW"], {"POST", "OPTIONS"}),
+        ("/v1/sockets", ["POST", "PUT", "DELETE"], {"GET", "HEAD", "OPTIONS"}),
+        ("/v1/sockets/id", ["POST", "PUT"], {"GET", "HEAD", "DELETE", "OPTIONS"}),
+        ("/v1/sockets/query", ["GET", "HEAD", "DELETE"], {"POST", "OPTIONS"}),
+        ("/v1/counts", ["PUT", "DELETE"], {"GET", "HEAD", "POST", "OPTIONS"}),
         ("/livez", ["POST", "PUT", "DELETE"], {"GET", "HEAD", "OPTIONS"}),
         ("/metrics", ["POST"], {"GET", "HEAD", "OPTIONS"}),
     ],
@@ -186,7 +312,9 @@ def test_an_unknown_path_is_404(gateway, path):
 def test_a_wrong_method_is_405_and_says_which_are_right(gateway, path, methods, allowed):
     for method in methods:
         response = gateway.request(method, path, headers=KEY)
-        assert_problem(response, 405, "method_not_allowed")
+        if method != "HEAD":
+            assert_problem(response, 405, "method_not_allowed")
+        assert response.status == 405
         assert allowed_methods(response) == allowed
     options = gateway.request("OPTIONS", path, headers=KEY)
     assert options.status == 204

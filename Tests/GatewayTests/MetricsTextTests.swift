@@ -1,13 +1,14 @@
-import AMQPBridge
 import ArgumentParser
 import Logging
 import Routes
 import Testing
 
+@testable import AMQPBridge
 @testable import Gateway
 
 @Suite("The metrics")
 struct MetricsTextTests {
+    private let questions = ClusterCounters()
     private let load = HTTPLoad(limits: HTTPLoad.Limits())
 
     @Test("are Prometheus' text format, each sample under its family")
@@ -43,6 +44,9 @@ struct MetricsTextTests {
             server.link.counters.unknown.add(1)
             server.link.counters.timedOut.add(2)
         }
+        questions.complete.add(4)
+        questions.partial.add(5)
+        questions.connects.add(6)
         load.opened(ClientAddress(SocketAddress()))
         for _ in 0..<2 { _ = load.began() }
         let lines = lines(servers)
@@ -52,6 +56,8 @@ struct MetricsTextTests {
             "gateway_http_requests_total{route=\"/livez\",method=\"PUT\",status=\"405\"} 2",
             "gateway_publications_total{outcome=\"routed\"} 6", "gateway_publications_total{outcome=\"unknown\"} 2",
             "gateway_publications_total{outcome=\"failed\"} 0", "gateway_publications_total{outcome=\"unrouted\"} 0",
+            "gateway_cluster_questions_total{outcome=\"complete\"} 4",
+            "gateway_cluster_questions_total{outcome=\"partial\"} 5", "gateway_cluster_connects_total 6",
             "gateway_confirm_timeouts_total 4", "gateway_broker_connects_total 0",
             "gateway_broker_connections{state=\"disconnected\"} 2", "gateway_broker_connections{state=\"ready\"} 0",
             "gateway_http_requests_in_flight 2", "gateway_http_connections 1",
@@ -67,7 +73,8 @@ struct MetricsTextTests {
     }
 
     private func lines(_ servers: [LoopServer]) -> [String] {
-        let text = String(decoding: MetricsText.render(servers, load: load, wireFormat: "amqp0"), as: UTF8.self)
+        let text = String(
+            decoding: MetricsText.render(servers, load: load, cluster: questions, wireFormat: "amqp0"), as: UTF8.self)
         #expect(text.hasSuffix("\n"))
         return text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
     }
@@ -76,12 +83,15 @@ struct MetricsTextTests {
     private func server() throws -> LoopServer {
         let variables = ["GATEWAY_AMQP_URL": "amqp://127.0.0.1:1"]
         let configuration = try Configuration(ServeOptions.parse([]), environment: Environment(variables: variables))
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let cluster = ClusterClient(
+            configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
         let sockets = try ListeningSockets(ListenAddress(host: "127.0.0.1", port: 0), count: 1, sharesPort: false)
         return try LoopServer(
             index: 0, socket: sockets.descriptors[0], configuration: configuration, access: .anonymous, load: load,
             idempotency: IdempotencyStore(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        ) { RouteServices(emitter: $0, readiness: { .ready }, metrics: { [] }, openAPI: []) }
+            logger: logger, cluster: cluster
+        ) { RouteServices(emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, openAPI: []) }
     }
 
     /// A loop ends on its own thread only.

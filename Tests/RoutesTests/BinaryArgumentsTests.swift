@@ -8,7 +8,7 @@ struct BinaryArgumentsTests {
     @Test("are data without the flag")
     func withoutFlag() throws {
         let body = Array("{\"event\":\"e\",\"data\":{\"$binary\":\"AQI=\"}}".utf8)
-        let (emit, _) = try EmitDecoder.decode(body)
+        let emit = try EmitDecoder.decode(body).emit
         #expect(emit.attachments.isEmpty)
         #expect(String(decoding: emit.arguments.bytes, as: UTF8.self) == "{\"$binary\":\"AQI=\"}")
     }
@@ -16,7 +16,7 @@ struct BinaryArgumentsTests {
     @Test("may be the one argument of data")
     func data() throws {
         let body = Array("{\"binary\":true,\"data\":{\"$binary\":\"AQI=\"},\"event\":\"e\"}".utf8)
-        let (emit, _) = try EmitDecoder.decode(body)
+        let emit = try EmitDecoder.decode(body).emit
         #expect(emit.attachments == ["AQI="])
         #expect(String(decoding: emit.arguments.bytes, as: UTF8.self) == "{\"_placeholder\":true,\"num\":0}")
     }

@@ -152,19 +152,53 @@ struct EmitDecoderTests {
         #expect(problem(body)?.code.status == 400)
     }
 
-    @Test("cannot ask for acknowledgements yet")
-    func acknowledgements() {
-        let body = "{\"event\":\"e\",\"ack\":{\"mode\":\"all\"}}"
-        #expect(problem(body)?.code == .notImplemented)
-        #expect(pointers(body) == ["/ack"])
-        // What is wrong is said before what is missing.
-        #expect(problem("{\"ack\":{}}")?.code == .invalidRequest)
+    @Test(
+        "may ask for acknowledgements",
+        arguments: [
+            ("{}", .all, nil), ("{\"mode\":\"all\"}", .all, nil), ("{\"mode\":\"first\"}", .first, nil),
+            ("{\"timeoutMs\":1}", .all, .milliseconds(1)),
+            ("{\"timeoutMs\":60000,\"mode\":\"first\"}", .first, .seconds(60)),
+            ("{\"timeoutMs\":250.0}", .all, .milliseconds(250)),
+        ] as [(String, AcknowledgementMode, Duration?)])
+    func acknowledgements(ack: String, mode: AcknowledgementMode, timeout: Duration?) throws {
+        let body = "{\"event\":\"e\",\"ack\":\(ack)}"
+        let decoded = try EmitDecoder.decode(Array(body.utf8))
+        #expect(decoded.acknowledgement?.mode == mode)
+        #expect(decoded.acknowledgement?.timeout == timeout)
+        #expect(try EmitDecoder.decode(Array("{\"event\":\"e\"}".utf8)).acknowledgement == nil)
+    }
+
+    @Test(
+        "is refused for a wish for acknowledgements that is none",
+        arguments: [
+            ("{\"mode\":\"some\"}", ["/ack/mode"]), ("{\"mode\":1}", ["/ack/mode"]),
+            ("{\"timeoutMs\":0}", ["/ack/timeoutMs"]), ("{\"timeoutMs\":60001}", ["/ack/timeoutMs"]),
+            ("{\"timeoutMs\":1.5}", ["/ack/timeoutMs"]), ("{\"timeoutMs\":\"1\"}", ["/ack/timeoutMs"]),
+            ("{\"timeoutMs\":null}", ["/ack/timeoutMs"]), ("{\"a/b\":1}", ["/ack/a~1b"]),
+            ("{\"mode\":2,\"timeout\":1,\"timeoutMs\":-1}", ["/ack/mode", "/ack/timeout", "/ack/timeoutMs"]),
+        ])
+    func badAcknowledgements(ack: String, expected: [String]) {
+        #expect(pointers("{\"event\":\"e\",\"ack\":\(ack)}") == expected)
+    }
+
+    @Test("cannot wait for acknowledgements and for nothing")
+    func acknowledgementsWithoutConfirm() {
+        #expect(pointers("{\"event\":\"e\",\"ack\":{},\"confirm\":\"none\"}") == ["/confirm"])
+        #expect(pointers("{\"event\":\"e\",\"confirm\":\"none\",\"ack\":{}}") == ["/confirm"])
+        #expect(pointers("{\"event\":\"e\",\"confirm\":\"broker\",\"ack\":{}}") == [])
+    }
+
+    @Test("cannot ask for acknowledgements in a batch")
+    func acknowledgementsOfItems() {
+        let item = Array("{\"event\":\"e\",\"ack\":{}}".utf8)
+        #expect(throws: Problem.self) { try EmitDecoder.decode(item: item.indices, of: item) }
     }
 
     private func text(_ text: String) -> JSONText { JSONText(verbatim: Array(text.utf8)[...]) }
 
     private func decode(_ body: String) throws -> (Emit, AMQPBridge.Confirmation) {
-        try EmitDecoder.decode(Array(body.utf8))
+        let decoded = try EmitDecoder.decode(Array(body.utf8))
+        return (decoded.emit, decoded.confirmation)
     }
 
     private func pointers(_ body: String) -> [String] {

@@ -1,7 +1,7 @@
-import AMQPBridge
 import JSON
 import Testing
 
+@testable import AMQPBridge
 @testable import Routes
 
 @Suite("POST /v1/emit")
@@ -44,12 +44,50 @@ struct EmitRouteTests {
         #expect(emitter.calls.isEmpty)
     }
 
-    @Test("does not ignore a wish for acknowledgements")
+    @Test("tells the acknowledgements, and what is not known of them")
     func acknowledgements() async {
         let emitter = RecordingEmitter()
-        let response = await router(emitter).post("{\"event\":\"e\",\"ack\":{\"mode\":\"all\",\"timeoutMs\":5000}}")
-        #expect(response.status == 501)
-        #expect(response.pointers == ["/ack"])
+        emitter.answers.withLock {
+            $0.acknowledged = .success(
+                AcknowledgedReceipt(
+                    id: "01JD", routed: true, recipients: 3, responses: [JSONText("[\"ok\",1]"), JSONText("[]")],
+                    isComplete: false, servers: ServerTally(expected: 2, responded: 1, missing: ["b"])))
+        }
+        let response = await router(emitter).post(
+            "{\"event\":\"e\",\"rooms\":[\"r\"],\"ack\":{\"mode\":\"first\",\"timeoutMs\":70}}")
+        #expect(response.status == 200)
+        #expect(
+            response.text == "{\"id\":\"01JD\",\"status\":\"confirmed\",\"routed\":true,\"recipients\":3,\"acks\":{"
+                + "\"expected\":3,\"received\":2,\"complete\":false,\"responses\":[[\"ok\",1],[]]},"
+                + "\"servers\":{\"expected\":2,\"responded\":1,\"missing\":[\"b\"]}}\n")
+        #expect(
+            emitter.questions
+                == [.acknowledged(Emit(event: "e", rooms: ["r"]), mode: .first, timeout: .milliseconds(70))])
         #expect(emitter.calls.isEmpty)
+    }
+
+    @Test("invents nothing of servers that say nothing but the answers", arguments: [true, nil] as [Bool?])
+    func unknownAcknowledgements(isComplete: Bool?) async {
+        let emitter = RecordingEmitter()
+        emitter.answers.withLock {
+            $0.acknowledged = .success(
+                AcknowledgedReceipt(
+                    id: "01JD", routed: nil, recipients: nil, responses: [], isComplete: isComplete, servers: nil))
+        }
+        let response = await router(emitter).post("{\"event\":\"e\",\"ack\":{}}")
+        let complete = isComplete.map { "\($0)" } ?? "null"
+        #expect(
+            response.text == "{\"id\":\"01JD\",\"status\":\"confirmed\",\"routed\":null,\"recipients\":null,\"acks\":{"
+                + "\"expected\":null,\"received\":0,\"complete\":\(complete),\"responses\":[]},\"servers\":null}\n")
+        // As long as usual.
+        #expect(emitter.questions == [.acknowledged(Emit(event: "e"), mode: .all, timeout: .seconds(5))])
+    }
+
+    @Test("says why nobody could be asked")
+    func notAsked() async {
+        let response = await router().post("{\"event\":\"e\",\"ack\":{}}")
+        #expect(response.status == 503)
+        #expect(response.code == "no_servers")
+        #expect(response.field("Retry-After") == "1")
     }
 }

@@ -12,16 +12,17 @@ struct ProblemTests {
         .ambiguousCredentials: 400,
         .unauthorized: 401, .hostNotAllowed: 403, .originNotAllowed: 403, .notFound: 404, .methodNotAllowed: 405,
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
-        .notImplemented: 501, .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
+        .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
         .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
-        .idempotencyKeyReused: 422,
+        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503,
     ]
 
     /// Those after which the event may have been delivered.
     static let unknown: Set<Problem.Code> = [.confirmTimeout, .brokerNack]
 
     static let retryable: Set<Problem.Code> = [
-        .brokerUnavailable, .brokerBlocked, .overloaded, .shuttingDown, .idempotencyKeyInFlight,
+        .brokerUnavailable, .brokerBlocked, .overloaded, .shuttingDown, .idempotencyKeyInFlight, .noServers,
+        .incomplete,
     ]
 
     @Test("says the same in its status and its document", arguments: Problem.Code.allCases)
@@ -89,6 +90,15 @@ struct EmitProblemTests {
         (.notPublished(.unknown(.connectionLost)), .confirmTimeout),
         (.notPublished(.unknown(.channelClosed)), .confirmTimeout),
         (.notPublished(.unknown(.partial)), .confirmTimeout),
+        (.notAsked(.noServers(exchange: "x")), .noServers),
+        (.notAsked(.brokerUnavailable), .brokerUnavailable),
+        (.notAsked(.brokerBlocked(reason: "low")), .brokerBlocked),
+        (.notAsked(.brokerRefused(exchange: "x")), .brokerRefused),
+        (.notAsked(.overloaded), .overloaded),
+        (.notAsked(.tooLarge), .payloadTooLarge),
+        (.notAsked(.unknown), .confirmTimeout),
+        (.notAsked(.abandoned), .shuttingDown),
+        (.exceptionsUnknown(ServerTally(expected: 2, responded: 1, missing: ["a"])), .incomplete),
     ]
 
     @Test("is the problem that it is", arguments: errors)
@@ -109,6 +119,10 @@ struct EmitProblemTests {
         #expect(large.contains("222") && large.contains("111"))
         let unknown: [UnknownOutcome] = [.confirmTimedOut, .connectionLost, .channelClosed, .partial]
         #expect(Set(unknown.map { Problem(.notPublished(.unknown($0))).detail }).count == 4)
+        #expect(Problem(.notAsked(.noServers(exchange: "x"))).detail.contains("'x'"))
+        #expect(Problem(.notAsked(.brokerBlocked(reason: "low on memory"))).detail.contains("low on memory"))
+        let incomplete = Problem(.exceptionsUnknown(ServerTally(expected: 3, responded: 1, missing: ["a", "b"])))
+        #expect(incomplete.detail.contains("2 of 3") && incomplete.detail.contains("nothing was published"))
     }
 
     @Test("points at the fields that are at fault")

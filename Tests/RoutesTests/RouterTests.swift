@@ -41,6 +41,43 @@ struct RouterTests {
     }
 
     @Test(
+        "knows the paths with a socket's id in them",
+        arguments: [
+            ("/v1/sockets/abc", "DELETE, GET, HEAD, OPTIONS"), ("/v1/sockets/%2F", "DELETE, GET, HEAD, OPTIONS"),
+            ("/v1/sockets/x/join", "OPTIONS, POST"), ("/v1/sockets/join/leave", "OPTIONS, POST"),
+            ("/v1/sockets/{id}", "DELETE, GET, HEAD, OPTIONS"), ("/v1/sockets/{id}/join", "OPTIONS, POST"),
+            // Those that are there as they are come first.
+            ("/v1/sockets/query", "OPTIONS, POST"), ("/v1/sockets/join", "OPTIONS, POST"),
+            ("/v1/sockets", "GET, HEAD, OPTIONS"), ("/v1/counts", "GET, HEAD, OPTIONS, POST"),
+            ("/v1/rooms", "GET, HEAD, OPTIONS"), ("/v1/servers", "GET, HEAD, OPTIONS"),
+            ("/v1/servers/emit", "OPTIONS, POST"),
+        ])
+    func templates(path: String, allow: String) async {
+        let response = await router().request(.options, path)
+        #expect(response.status == 204)
+        #expect(response.field("Allow") == allow)
+    }
+
+    @Test(
+        "knows no other paths around them",
+        arguments: [
+            "/v1/sockets/", "/v1/sockets//join", "/v1/sockets/a/", "/v1/sockets/a/b", "/v1/sockets/a/b/join",
+            "/v1/sockets/a/join/", "/v1/sockets/a/disconnect", "/v1/socketsjoin", "/v1/sockets/a/JOIN",
+        ])
+    func aroundTemplates(path: String) async {
+        #expect(await router().request(.get, path).status == 404)
+    }
+
+    @Test("counts all ids of a path as one route")
+    func countsTemplates() async {
+        let router = router()
+        for id in ["a", "b", "{id}"] { _ = await router.request(.get, "/v1/sockets/\(id)") }
+        #expect(
+            router.counters.samples.map { "\($0.route) \($0.method) \($0.status) \($0.count)" }
+                == ["/v1/sockets/{id} GET 503 3"])
+    }
+
+    @Test(
         "takes JSON in UTF-8 only",
         arguments: [
             ("application/json", true), ("Application/JSON", true), ("application/json; charset=utf-8", true),

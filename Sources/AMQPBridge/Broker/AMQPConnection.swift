@@ -11,6 +11,7 @@ final class AMQPConnection: @unchecked Sendable {
     let heartbeat: Duration?
     let descriptor: Int32
 
+    private let keepsContent: Bool
     private let state: amqp_connection_state_t
     private let input: UnsafeMutableRawBufferPointer
 
@@ -19,7 +20,11 @@ final class AMQPConnection: @unchecked Sendable {
     private static let wantedFrameMax: Int32 = 131_072
 
     /// Connects and logs in. Blocks, name resolution included, so call it on a thread that may wait.
-    init(to endpoint: BrokerEndpoint, name: String, heartbeat: Duration, timeout: Duration) throws(BrokerError) {
+    ///
+    /// - Parameter keepsContent: whether ``receive(_:)`` hands over the bytes of messages, or only their number.
+    init(
+        to endpoint: BrokerEndpoint, name: String, keepsContent: Bool, heartbeat: Duration, timeout: Duration
+    ) throws(BrokerError) {
         guard let state = amqp_new_connection() else { throw BrokerError("no memory for a connection") }
         do throws(BrokerError) {
             try Self.open(state, endpoint, timeout)
@@ -29,6 +34,7 @@ final class AMQPConnection: @unchecked Sendable {
             throw error
         }
         self.state = state
+        self.keepsContent = keepsContent
         descriptor = amqp_get_sockfd(state)
         frameMax = Int(amqp_get_frame_max(state))
         let agreed = amqp_get_heartbeat(state)
@@ -85,7 +91,7 @@ final class AMQPConnection: @unchecked Sendable {
     /// Reads what has arrived and hands over each frame.
     ///
     /// - Throws: when the connection has ended or the bytes are not AMQP; the frames before have been handed over.
-    func receive(_ handle: (InboundFrame) throws(BrokerError) -> Void) throws(BrokerError) {
+    func receive(_ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void) throws(BrokerError) {
         var count = 0
         repeat {
             count = recv(descriptor, input.baseAddress, input.count, Int32(MSG_DONTWAIT))
@@ -96,7 +102,9 @@ final class AMQPConnection: @unchecked Sendable {
         } while count == input.count  // a short read has emptied the socket
     }
 
-    private func decode(_ count: Int, _ handle: (InboundFrame) throws(BrokerError) -> Void) throws(BrokerError) {
+    private func decode(
+        _ count: Int, _ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void
+    ) throws(BrokerError) {
         var offset = 0
         while offset < count {
             var frame = amqp_frame_t()
@@ -107,7 +115,7 @@ final class AMQPConnection: @unchecked Sendable {
             }
             offset += Int(consumed)
             // Type 0: not a whole frame yet.
-            if frame.frame_type != 0 { try handle(InboundFrame(&frame)) }
+            if frame.frame_type != 0 { try handle(InboundFrame(&frame, keepsContent: keepsContent), frame.channel) }
         }
         // "Frames' memory" lives in the connection's pools until here; InboundFrame has copied what it needs.
         amqp_maybe_release_buffers(state)
@@ -130,6 +138,13 @@ extension timeval {
     init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         self.init(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    }
+}
+
+extension [UInt8] {
+    /// A copy: frames' memory does not last.
+    init(_ bytes: amqp_bytes_t) {
+        self.init(UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len))
     }
 }
 

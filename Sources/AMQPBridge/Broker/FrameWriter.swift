@@ -13,22 +13,23 @@ enum FrameWriter {
     ///
     /// Returns `false`, having written nothing, when the content header does not fit into one frame.
     static func publish(
-        _ publication: Publication, messageID: String, frameMax: Int, into buffer: inout [UInt8]
+        _ publication: Publication, messageID: String, replyTo: String? = nil, channel: UInt16 = publishChannel,
+        frameMax: Int, into buffer: inout [UInt8]
     ) -> Bool {
         let start = buffer.count
-        method(channel: publishChannel, classID: 60, methodID: 40, into: &buffer) { buffer in
+        method(channel: channel, classID: 60, methodID: 40, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: publication.exchange)
             buffer.append(shortString: publication.routingKey)
             buffer.append(0b01)  // mandatory, not immediate
         }
         let headerStart = buffer.count
-        header(publication, messageID: messageID, into: &buffer)
+        header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &buffer)
         guard buffer.count - headerStart <= frameMax else {
             buffer.removeLast(buffer.count - start)
             return false
         }
-        body(publication.body, frameMax: frameMax, into: &buffer)
+        body(publication.body, channel: channel, frameMax: frameMax, into: &buffer)
         return true
     }
 
@@ -64,6 +65,66 @@ enum FrameWriter {
         }
     }
 
+    /// Declares an exchange that goes with the broker, not with its last queue.
+    static func exchangeDeclare(_ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]) {
+        method(channel: channel, classID: 40, methodID: 10, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: exchange)
+            buffer.append(shortString: type)
+            buffer.append(0)
+            buffer.append(bigEndian: UInt32(0))
+        }
+    }
+
+    /// Declares an exclusive queue which the broker names; `maximumBytes`: of what waits in it, the oldest is dropped;
+    /// `isTransient`: it goes with its last consumer.
+    static func queueDeclare(
+        maximumBytes: Int32, isTransient: Bool = false, channel: UInt16, into buffer: inout [UInt8]
+    ) {
+        method(channel: channel, classID: 50, methodID: 10, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: "")
+            buffer.append(isTransient ? 0b0000_1100 : 0b0000_0100)
+            sized(into: &buffer) { buffer in
+                buffer.append(shortString: "x-max-length-bytes")
+                buffer.append(UInt8(ascii: "I"))
+                buffer.append(bigEndian: UInt32(bitPattern: maximumBytes))
+            }
+        }
+    }
+
+    /// Binds the queue that was declared last on the channel (AMQP 0-9-1, queue.bind: an empty name).
+    static func queueBind(exchange: String, routingKey: String, channel: UInt16, into buffer: inout [UInt8]) {
+        method(channel: channel, classID: 50, methodID: 20, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: "")
+            buffer.append(shortString: exchange)
+            buffer.append(shortString: routingKey)
+            buffer.append(0)
+            buffer.append(bigEndian: UInt32(0))
+        }
+    }
+
+    /// Consumes without acknowledgements; an empty `queue` is the one that was declared last on the channel.
+    static func consume(_ queue: String, consumerTag: String, channel: UInt16, into buffer: inout [UInt8]) {
+        method(channel: channel, classID: 60, methodID: 20, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: queue)
+            buffer.append(shortString: consumerTag)
+            buffer.append(0b0000_0010)
+            buffer.append(bigEndian: UInt32(0))
+        }
+    }
+
+    /// Closes a channel, and with it everything that is consumed on it.
+    static func channelClose(_ channel: UInt16, into buffer: inout [UInt8]) {
+        method(channel: channel, classID: 20, methodID: 40, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(200))
+            buffer.append(shortString: "")
+            buffer.append(bigEndian: UInt32(0))
+        }
+    }
+
     static func heartbeat(into buffer: inout [UInt8]) {
         frame(type: 8, channel: 0, into: &buffer) { _ in }
     }
@@ -85,16 +146,24 @@ enum FrameWriter {
         }
     }
 
-    private static func header(_ publication: Publication, messageID: String, into buffer: inout [UInt8]) {
-        frame(type: 2, channel: publishChannel, into: &buffer) { buffer in
+    private static func header(
+        _ publication: Publication, messageID: String, replyTo: String?, channel: UInt16, into buffer: inout [UInt8]
+    ) {
+        frame(type: 2, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(60))
             buffer.append(bigEndian: UInt16(0))
             buffer.append(bigEndian: UInt64(publication.body.count))
             var flags: UInt16 = 1 << 7  // message-id
             if !publication.carbonCopies.isEmpty { flags |= 1 << 13 }  // headers
             if publication.expiration != nil { flags |= 1 << 8 }
+            // A question's id is its correlation id, too.
+            if replyTo != nil { flags |= 1 << 10 | 1 << 9 }
             buffer.append(bigEndian: flags)
             if !publication.carbonCopies.isEmpty { headersTable(publication.carbonCopies, into: &buffer) }
+            if let replyTo {
+                buffer.append(shortString: messageID)
+                buffer.append(shortString: replyTo)
+            }
             if let expiration = publication.expiration { buffer.append(shortString: String(expiration)) }
             buffer.append(shortString: messageID)
         }
@@ -113,12 +182,12 @@ enum FrameWriter {
         }
     }
 
-    private static func body(_ body: [UInt8], frameMax: Int, into buffer: inout [UInt8]) {
+    private static func body(_ body: [UInt8], channel: UInt16, frameMax: Int, into buffer: inout [UInt8]) {
         let most = frameMax - frameOverhead
         var start = 0
         while start < body.count {
             let end = min(start + most, body.count)
-            frame(type: 3, channel: publishChannel, into: &buffer) { $0.append(contentsOf: body[start..<end]) }
+            frame(type: 3, channel: channel, into: &buffer) { $0.append(contentsOf: body[start..<end]) }
             start = end
         }
     }

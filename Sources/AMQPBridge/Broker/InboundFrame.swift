@@ -5,12 +5,21 @@ enum InboundFrame: Equatable {
     case acknowledged(tag: UInt64, multiple: Bool)
     case refused(tag: UInt64, multiple: Bool)
     case returned
-    case header(messageID: String, bodySize: UInt64)
+    case header(messageID: String, correlationID: String = "", bodySize: UInt64)
     case body(count: Int)
+    /// As ``body(count:)``, for connections that keep content.
+    case content([UInt8])
+    case delivered(consumerTag: String)
+    case queueDeclared(name: String)
+    case queueBound
+    case consuming(consumerTag: String)
+    /// The broker ended a consumer: its queue is gone.
+    case consumerCancelled(consumerTag: String)
     case channelOpened(UInt16)
     case confirmSelected
     case exchangeFound
     case channelClosed(UInt16, code: Int, text: String)
+    case channelCloseConfirmed(UInt16)
     case connectionClosed(code: Int, text: String)
     case connectionCloseConfirmed
     case blocked(reason: String)
@@ -18,12 +27,15 @@ enum InboundFrame: Equatable {
     case other
 
     /// Copies what is needed out of librabbitmq's frame, whose memory is recycled.
-    init(_ frame: inout amqp_frame_t) {
+    init(_ frame: inout amqp_frame_t, keepsContent: Bool = false) {
         switch Int32(frame.frame_type) {
         case 1: self = Self.method(&frame)
         case 2:
             self = .header(
-                messageID: String(gateway_frame_message_id(&frame)), bodySize: gateway_frame_body_size(&frame))
+                messageID: String(gateway_frame_message_id(&frame)),
+                correlationID: String(gateway_frame_correlation_id(&frame)),
+                bodySize: gateway_frame_body_size(&frame))
+        case 3 where keepsContent: self = .content([UInt8](gateway_frame_fragment(&frame)))
         case 3: self = .body(count: gateway_frame_fragment_length(&frame))
         default: self = .other  // a heartbeat: that something came is all it says
         }
@@ -41,12 +53,21 @@ enum InboundFrame: Equatable {
             let nack = decoded.load(as: amqp_basic_nack_t.self)
             return .refused(tag: nack.delivery_tag, multiple: nack.multiple != 0)
         case 0x003C_0032: return .returned
+        case 0x003C_003C:
+            return .delivered(consumerTag: String(decoded.load(as: amqp_basic_deliver_t.self).consumer_tag))
+        case 0x0032_000B: return .queueDeclared(name: String(decoded.load(as: amqp_queue_declare_ok_t.self).queue))
+        case 0x0032_0015: return .queueBound
+        case 0x003C_0015:
+            return .consuming(consumerTag: String(decoded.load(as: amqp_basic_consume_ok_t.self).consumer_tag))
+        case 0x003C_001E:
+            return .consumerCancelled(consumerTag: String(decoded.load(as: amqp_basic_cancel_t.self).consumer_tag))
         case 0x0014_000B: return .channelOpened(channel)
         case 0x0055_000B: return .confirmSelected
         case 0x0028_000B: return .exchangeFound
         case 0x0014_0028:
             let close = decoded.load(as: amqp_channel_close_t.self)
             return .channelClosed(channel, code: Int(close.reply_code), text: String(close.reply_text))
+        case 0x0014_0029: return .channelCloseConfirmed(channel)
         case 0x000A_0032:
             let close = decoded.load(as: amqp_connection_close_t.self)
             return .connectionClosed(code: Int(close.reply_code), text: String(close.reply_text))

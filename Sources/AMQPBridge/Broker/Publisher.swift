@@ -2,7 +2,7 @@
 /// frames and settled tickets come out. ``BrokerLink`` moves the bytes.
 ///
 /// Lives on one event loop.
-final class Publisher {
+final class Publisher: BrokerSession {
     struct Limits: Sendable, Equatable {
         /// How long a publication may wait for its confirm.
         var confirmTimeout: Duration = .seconds(5)
@@ -176,6 +176,11 @@ final class Publisher {
         outbound = OutboundBuffer()
     }
 
+    /// Nothing here can fail for good without the connection.
+    var failure: BrokerError? { nil }
+
+    func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) { handle(frame, now: now) }
+
     func handle(_ frame: InboundFrame, now: MonotonicTime) {
         switch frame {
         case .acknowledged(let tag, let multiple):
@@ -183,7 +188,7 @@ final class Publisher {
         case .refused(let tag, let multiple):
             settle(tag: tag, multiple: multiple, now: now) { _ in .failed(.brokerNack) }
         case .returned: returns.receivedReturn()
-        case .header(let messageID, let bodySize):
+        case .header(let messageID, _, let bodySize):
             markReturned(returns.receivedHeader(messageID: messageID, bodySize: bodySize))
         case .body(let count): markReturned(returns.receivedBody(count: count))
         case .channelOpened(FrameWriter.controlChannel):
@@ -201,7 +206,10 @@ final class Publisher {
             // What has not been published will not be soon: better to say so than to wait.
             failParked(.brokerBlocked(reason: reason)) { _ in true }
         case .unblocked: blockedReason = nil
-        case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .other: break
+        case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .content, .delivered,
+            .queueDeclared, .queueBound,
+            .consuming, .consumerCancelled, .other:
+            break
         }
     }
 

@@ -13,10 +13,15 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         case closure(@Sendable () -> Void)
     }
 
+    private struct Inbox {
+        var messages: [Message] = []
+        var hasEnded = false
+    }
+
     private var jobs: [UnownedJob] = []
     private var spareJobs: [UnownedJob] = []
     private var sources: [any EventSource] = []
-    private let inbox = Mutex<[Message]>([])
+    private let inbox = Mutex(Inbox())
     private let wakeUp: Int32
     private let threadID = Atomic<UInt>(0)
     private let isStopped = Atomic<Bool>(false)
@@ -42,7 +47,10 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// Runs `body` on the loop's thread, in its next turn.
-    public func execute(_ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Returns: `false` if the loop has ended: then nothing will run it.
+    @discardableResult
+    public func execute(_ body: @escaping @Sendable () -> Void) -> Bool {
         send(.closure(body))
     }
 
@@ -72,8 +80,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             }
             for source in sources { source.flush() }
         }
-        drainInbox()
-        runJobs()
+        repeat { drainInbox() } while !end()
         // They hold on to their loop: neither would ever go.
         sources = []
         threadID.store(0, ordering: .relaxed)
@@ -106,21 +113,33 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         return left <= 0 ? 0 : Int32(clamping: (left + 999_999) / 1_000_000)
     }
 
-    private func send(_ message: Message) {
-        let wasEmpty = inbox.withLock { inbox in
-            inbox.append(message)
-            return inbox.count == 1
+    @discardableResult
+    private func send(_ message: Message) -> Bool {
+        let (isFirst, hasEnded) = inbox.withLock { inbox in
+            guard !inbox.hasEnded else { return (false, true) }
+            inbox.messages.append(message)
+            return (inbox.messages.count == 1, false)
         }
-        guard wasEmpty else { return }
-        var one: UInt64 = 1
-        _ = write(wakeUp, &one, 8)
+        if isFirst {
+            var one: UInt64 = 1
+            _ = write(wakeUp, &one, 8)
+        }
+        return !hasEnded
+    }
+
+    /// Takes no more messages from now on, unless there are some.
+    private func end() -> Bool {
+        inbox.withLock { inbox in
+            inbox.hasEnded = inbox.messages.isEmpty
+            return inbox.hasEnded
+        }
     }
 
     private func drainInbox() {
         let messages = inbox.withLock { inbox in
-            guard !inbox.isEmpty else { return [Message]() }
-            let messages = inbox
-            inbox = []
+            guard !inbox.messages.isEmpty else { return [Message]() }
+            let messages = inbox.messages
+            inbox.messages = []
             return messages
         }
         for message in messages {

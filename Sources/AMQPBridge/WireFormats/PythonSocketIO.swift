@@ -28,17 +28,77 @@ public struct PythonSocketIO: WireFormat {
         return String((0..<32).map { _ in digits[Int.random(in: 0..<16)] })
     }
 
+    public var callbackAddress: CallbackAddress? { CallbackAddress(exchange: exchange, hostID: hostID) }
+    public let exceptsRooms = false
+
+    /// The library's own messages for one socket, and for emptying a room.
+    public func publications(for command: ChangeSockets) -> [Publication]? {
+        let selection = command.selection
+        switch command.change {
+        case .join(let rooms):
+            return selection.id.map { id in
+                rooms.withoutDuplicates.map { native("enter_room", selection, sid: id, room: $0) }
+            }
+        case .leave(let rooms):
+            if let id = selection.id {
+                return rooms.withoutDuplicates.map { native("leave_room", selection, sid: id, room: $0) }
+            }
+            // Everybody in a room leaves it.
+            guard selection.except.isEmpty, rooms.count == 1, selection.rooms.count == 1,
+                rooms[0].hasBytes(of: selection.rooms[0])
+            else { return nil }
+            return [native("close_room", selection, room: rooms[0])]
+        case .disconnect: return selection.id.map { [native("disconnect", selection, sid: $0)] }
+        }
+    }
+
+    private func native(
+        _ method: StaticString, _ selection: SocketSelection, sid: String? = nil, room: String? = nil
+    ) -> Publication {
+        var json: [UInt8] = []
+        json.append(json: "{\"method\":\"")
+        json.append(json: method)
+        json.append(json: "\"")
+        json.append(member: "sid", sid)
+        json.append(member: "room", room)
+        json.append(member: "namespace", selection.namespace)
+        json.append(member: "host_id", hostID)
+        json.append(json: "}")
+        return Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: json)
+    }
+
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
+        [Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: try body(of: emit))]
+    }
+
+    /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so there
+    /// has to be one.
+    public func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication? {
+        guard let room = emit.rooms.first else {
+            throw NotExpressible(
+                CommandField("rooms"),
+                "python-socketio servers return acknowledgements only for rooms; name them, or install the responder")
+        }
+        let body = try body(of: emit) { json in
+            json.append(json: "[")
+            json.append(jsonString: room)
+            json.append(json: ",")
+            json.append(jsonString: emit.namespace)
+            json.append(json: ",")
+            json.append(contentsOf: String(number).utf8)
+            json.append(json: "]")
+        }
+        return Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: body)
+    }
+
+    private func body(
+        of emit: Emit, callback: (inout [UInt8]) -> Void = { $0.append(json: "null") }
+    ) throws(NotExpressible) -> [UInt8] {
         if !emit.except.isEmpty {
             throw NotExpressible(
                 CommandField("except"),
                 "python-socketio servers can leave out sockets but not rooms; name socket ids in exceptSockets")
         }
-        // The routing key means nothing to a fanout; the library sends this one.
-        return [Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: body(emit))]
-    }
-
-    private func body(_ emit: Emit) -> [UInt8] {
         let rooms = emit.rooms.withoutDuplicates
         let skipped = emit.exceptSockets.withoutDuplicates
         var json: [UInt8] = []
@@ -69,7 +129,9 @@ public struct PythonSocketIO: WireFormat {
         }
         json.append(json: ",\"skip_sid\":")
         if skipped.isEmpty { json.append(json: "null") } else { json.append(jsonStrings: skipped) }
-        json.append(json: ",\"callback\":null,\"host_id\":")
+        json.append(json: ",\"callback\":")
+        callback(&json)
+        json.append(json: ",\"host_id\":")
         json.append(jsonString: hostID)
         json.append(json: "}")
         return json

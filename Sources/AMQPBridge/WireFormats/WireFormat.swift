@@ -11,6 +11,18 @@ public protocol WireFormat: Sendable {
     /// How many messages ``publications(for:)`` would make of the emit, each with all of its arguments.
     func messageCount(for emit: Emit) -> Int
 
+    /// Where servers of this format send the acknowledgements of clients by themselves; `nil`: they do not.
+    var callbackAddress: CallbackAddress? { get }
+
+    /// An emit whose clients' acknowledgements come to ``callbackAddress`` with this number; `nil`: there is none.
+    func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication?
+
+    /// The messages that do something to sockets on servers that nobody can ask, in order; `nil`: the format has none.
+    func publications(for command: ChangeSockets) -> [Publication]?
+
+    /// Whether ``Emit/except`` may name rooms.
+    var exceptsRooms: Bool { get }
+
     /// The messages that carry out an emit, in order. Either all of them are published or none.
     ///
     /// - Parameter emit: an emit without ``Emit/faults(limits:)``.
@@ -18,7 +30,18 @@ public protocol WireFormat: Sendable {
     func publications(for emit: Emit) throws(NotExpressible) -> [Publication]
 }
 
+/// Where the acknowledgements for an emitter arrive.
+public struct CallbackAddress: Sendable, Equatable {
+    public let exchange: String
+    /// What tells an emitter's messages from those of others.
+    public let hostID: String
+}
+
 extension WireFormat {
+    public var callbackAddress: CallbackAddress? { nil }
+    public var exceptsRooms: Bool { true }
+    public func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication? { nil }
+    public func publications(for command: ChangeSockets) -> [Publication]? { nil }
     public func messageCount(for emit: Emit) -> Int { 1 }
 }
 

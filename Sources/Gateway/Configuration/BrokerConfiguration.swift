@@ -36,18 +36,25 @@ extension BrokerConfiguration {
     }
 }
 
+extension String {
+    /// The name of an exchange, if it is one.
+    static func amqpName(_ text: String) -> String? {
+        (1...255).contains(text.utf8.count) ? text : nil
+    }
+}
+
 extension WireFormatOptions {
     fileprivate init(_ options: BrokerOptions, _ source: SettingSource) throws(ConfigurationError) {
         self.init()
         let name = "a name of 1 to 255 bytes"
-        amqp0Exchange = try source.read(.amqp0Exchange, flag: options.amqp0Exchange, expected: name, Self.name)
+        amqp0Exchange = try source.read(.amqp0Exchange, flag: options.amqp0Exchange, expected: name, String.amqpName)
         amqp0Namespaces = try source.read(
             .amqp0Namespaces, flag: options.amqp0Namespaces, expected: "namespaces such as /,/chat", Self.namespaces)
         amqp0Union = try source.read(.amqp0Union, flag: options.amqp0Union, expected: "exclude or cc") {
             AMQP0.Union(rawValue: $0)
         }
         pythonSocketIOExchange = try source.read(
-            .pythonSocketIOExchange, flag: options.pythonSocketioExchange, expected: name, Self.name)
+            .pythonSocketIOExchange, flag: options.pythonSocketioExchange, expected: name, String.amqpName)
         let expiration = try source.read(
             .pythonSocketIOExpiration, flag: options.pythonSocketioExpiration,
             expected: "0, or a duration of at most 4294967295ms"
@@ -59,10 +66,6 @@ extension WireFormatOptions {
                     + "\(Setting.amqp0Exchange.rawValue) must contain {namespace}: on one exchange an emit reaches any of them"
             )
         }
-    }
-
-    private static func name(_ text: String) -> String? {
-        (1...255).contains(text.utf8.count) ? text : nil
     }
 
     private static func namespaces(_ text: String) -> [String]? {

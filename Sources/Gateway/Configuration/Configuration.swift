@@ -12,6 +12,9 @@ struct Configuration: Sendable {
     var broker: BrokerLink.Configuration
     var wireFormatName: String
     var wireFormat: any WireFormat
+    var cluster = ClusterClient.Configuration()
+    /// How long servers and clients have to answer, unless a request says so.
+    var requestsTimeout: Duration
     var loops: Int
     var requestLimits = Router.Limits()
     var commandLimits: CommandLimits
@@ -47,6 +50,15 @@ extension Configuration {
         let emitting = try BrokerConfiguration(options.broker, source)
         (broker, commandLimits) = (emitting.link, emitting.limits)
         (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
+
+        cluster.exchange = try read(
+            .clusterExchange, options.clusterExchange, "a name of 1 to 255 bytes", String.amqpName)
+        cluster.waiting = try read(.maxWaiting, options.maxWaiting, "a number from 1 to 1000000") {
+            Int($0, in: 1...1_000_000)
+        }
+        requestsTimeout = try read(
+            .requestsTimeout, options.requestsTimeout, "a duration from 1ms to 60s",
+            { Duration.positive($0).flatMap { $0 <= .seconds(60) ? $0 : nil } })
 
         loops = try read(.loops, options.loops, "a number from 1 to 256") { Int($0, in: 1...256) }
         requestLimits.bodyBytes = try read(

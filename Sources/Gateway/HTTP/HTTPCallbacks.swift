@@ -53,7 +53,9 @@ private func accessCallback(
     guard let pointer = exchange.pointee else {
         guard let socketContext = gateway_mhd_socket_context(handle) else { return .NO }
         let connection = Unmanaged<HTTPConnection>.fromOpaque(socketContext).takeUnretainedValue()
-        let head = ParsedHead(handle, target: connection.target ?? -1, url: url, method: method, version: version)
+        let head = ParsedHead(
+            handle, target: connection.target ?? -1, query: connection.query, url: url, method: method,
+            version: version)
         return daemon.begin(handle, connection, head, exchange)
     }
     let current = Unmanaged<HTTPExchange>.fromOpaque(pointer).takeUnretainedValue()
@@ -72,7 +74,11 @@ private func targetCallback(
     let connection = Unmanaged<HTTPConnection>.fromOpaque(socketContext).takeUnretainedValue()
     let length = strlen(target)
     let bytes = UnsafeRawBufferPointer(start: target, count: length)
-    connection.target = bytes.allSatisfy { $0 > 0x20 && $0 != 0x7F } ? length : nil
+    // libmicrohttpd is about to take it to pieces in place.
+    let start = bytes.firstIndex(of: UInt8(ascii: "?")).map { $0 + 1 } ?? bytes.endIndex
+    let query = String(validating: bytes[start...], as: UTF8.self)
+    connection.query = query ?? ""
+    connection.target = query != nil && bytes.allSatisfy { $0 > 0x20 && $0 != 0x7F } ? length : nil
     return nil
 }
 

@@ -10,8 +10,14 @@ final class HTTPConnection {
     /// When the connection is cut; `nil` while the next step is ours.
     var deadline: MonotonicTime?
 
-    /// The length of the current request's target, query included; `nil` if it has a space or a control character in it.
+    /// The request whose handler is at work, while libmicrohttpd does not look at the connection.
+    var waiting: HTTPExchange?
+
+    /// The length of the current request's target, query included; `nil` if it has a space or a control character in
+    /// it, or a query that is not UTF-8.
     var target: Int?
+    /// What stands behind the `?` of it.
+    var query = ""
 
     init(descriptor: Int32, address: ClientAddress) {
         self.descriptor = descriptor

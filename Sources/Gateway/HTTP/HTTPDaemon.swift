@@ -119,10 +119,26 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// Cuts every connection that has not got on in time.
     private func sweep() {
         nextSweep = turn + Self.sweepInterval
+        var waiting: [HTTPConnection] = []
         for connection in connections.values {
             if let deadline = connection.deadline, deadline <= turn { connection.cut() }
+            if connection.waiting != nil { waiting.append(connection) }
+        }
+        if !waiting.isEmpty { cancelThoseWhoLeft(waiting) }
+    }
+
+    /// libmicrohttpd does not look at suspended connections, so their clients' departure is for us to see. Whoever has closed
+    /// its side, or only its sending half, waits for nothing any more.
+    private func cancelThoseWhoLeft(_ waiting: [HTTPConnection]) {
+        var descriptors = waiting.map { pollfd(fd: $0.descriptor, events: Int16(Self.hasLeft), revents: 0) }
+        guard poll(&descriptors, nfds_t(descriptors.count), 0) > 0 else { return }
+        for (connection, descriptor) in zip(waiting, descriptors) where descriptor.revents != 0 {
+            connection.waiting?.task?.cancel()
         }
     }
+
+    /// POLLRDHUP, which poll.h hides behind _GNU_SOURCE.
+    private static let hasLeft: Int32 = 0x2000
 
     // MARK: Requests
 
@@ -217,13 +233,15 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         // Its bytes count until the answer is there: the handler may need them as long as that.
         let body = exchange.body
         exchange.body = []
-        Task.immediate(executorPreference: loop) { [router] in
+        let task = Task.immediate(executorPreference: loop) { [router] in
             let response = await router.handle(request, body: body)
             exchange.state = .answered(response)
             if exchange.isSuspended { self.resume(exchange) }
         }
         if case .answered(let response) = exchange.state { return send(response, exchange) }
         exchange.isSuspended = true
+        exchange.task = task
+        exchange.connection.waiting = exchange
         suspended += 1
         MHD_suspend_connection(exchange.handle)
         return .YES
@@ -231,6 +249,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     private func resume(_ exchange: HTTPExchange) {
         exchange.isSuspended = false
+        exchange.task = nil
+        exchange.connection.waiting = nil
         suspended -= 1
         hasResumed = true
         MHD_resume_connection(exchange.handle)

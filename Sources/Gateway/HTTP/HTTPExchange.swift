@@ -26,6 +26,8 @@ final class HTTPExchange: @unchecked Sendable {
     var discardedBytes = 0
     /// Whether libmicrohttpd waits for the handler.
     var isSuspended = false
+    /// The handler, while it is at work.
+    var task: Task<Void, Never>?
 
     init(handle: OpaquePointer, connection: HTTPConnection, state: State) {
         self.handle = handle

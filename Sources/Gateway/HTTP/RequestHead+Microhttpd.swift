@@ -23,7 +23,8 @@ struct ParsedHead {
     /// - Parameters:
     ///   - target: the length of the request target as it was received, query included.
     init(
-        _ connection: OpaquePointer, target: Int, url: UnsafePointer<CChar>, method: UnsafePointer<CChar>,
+        _ connection: OpaquePointer, target: Int, query: String, url: UnsafePointer<CChar>,
+        method: UnsafePointer<CChar>,
         version: UnsafePointer<CChar>
     ) {
         var layout = HeadLayout(method: method, url: url, target: target, version: version)
@@ -40,7 +41,7 @@ struct ParsedHead {
         memory = size + Int(gateway_mhd_field_count(connection)) * Self.fieldMemory
         head = RequestHead(
             method: HTTPMethod(rawValue: String(cString: method)) ?? .other,
-            path: String(cString: url),
+            path: String(cString: url), query: query,
             isHTTP10: strcmp(version, "HTTP/1.0") == 0,
             fields: layout.fields)
     }

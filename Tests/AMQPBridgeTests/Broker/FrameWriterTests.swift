@@ -109,6 +109,74 @@ struct FrameWriterTests {
         #expect(buffer.count > size)
     }
 
+    @Test("writes questions as librabbitmq does: their id says twice whose the answer is", arguments: publications)
+    func questions(publication: Publication) {
+        let id = "0123456789abcdef0123456789abcdef"
+        var expected = LibraryFrames.publish(publication, channel: 9)
+        expected += LibraryFrames.header(publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: 9)
+        if !publication.body.isEmpty {
+            expected += LibraryFrames.frame(type: 3, channel: 9, payload: publication.body)
+        }
+        var written: [UInt8] = []
+        #expect(
+            FrameWriter.publish(
+                publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: 9, frameMax: 131_072,
+                into: &written))
+        #expect(written == expected)
+    }
+
+    @Test("declares exchanges that stay", arguments: [("x", "direct"), (longKey, "fanout")])
+    func exchangeDeclare(exchange: String, type: String) {
+        var declare = amqp_exchange_declare_t()
+        declare.exchange = amqp_bytes_t(copying: exchange)
+        declare.type = amqp_bytes_t(copying: type)
+        #expect(
+            bytes { FrameWriter.exchangeDeclare(exchange, type: type, channel: 3, into: &$0) }
+                == LibraryFrames.method(channel: 3, 0x0028_000A, declare))
+    }
+
+    @Test("declares queues of its own, with an end to what waits in them", arguments: [false, true])
+    func queueDeclare(isTransient: Bool) {
+        var declare = amqp_queue_declare_t()
+        declare.exclusive = 1
+        declare.auto_delete = isTransient ? 1 : 0
+        for bytes in [1, 16 << 20, Int32.max] {
+            declare.arguments = LibraryFrames.table(key: "x-max-length-bytes", number: bytes)
+            #expect(
+                self.bytes {
+                    FrameWriter.queueDeclare(maximumBytes: bytes, isTransient: isTransient, channel: 2, into: &$0)
+                } == LibraryFrames.method(channel: 2, 0x0032_000A, declare))
+        }
+    }
+
+    @Test("binds, consumes and closes as librabbitmq does")
+    func consuming() {
+        var bind = amqp_queue_bind_t()
+        bind.exchange = amqp_bytes_t(copying: "x")
+        bind.routing_key = amqp_bytes_t(copying: "#presence")
+        #expect(
+            bytes { FrameWriter.queueBind(exchange: "x", routingKey: "#presence", channel: 2, into: &$0) }
+                == LibraryFrames.method(channel: 2, 0x0032_0014, bind))
+        for queue in ["", "amq.rabbitmq.reply-to"] {
+            var consume = amqp_basic_consume_t()
+            consume.queue = amqp_bytes_t(copying: queue)
+            consume.consumer_tag = amqp_bytes_t(copying: "replies")
+            consume.no_ack = 1
+            #expect(
+                bytes { FrameWriter.consume(queue, consumerTag: "replies", channel: 1, into: &$0) }
+                    == LibraryFrames.method(channel: 1, 0x003C_0014, consume))
+        }
+        var close = amqp_channel_close_t()
+        close.reply_code = 200
+        #expect(
+            bytes { FrameWriter.channelClose(3, into: &$0) } == LibraryFrames.method(channel: 3, 0x0014_0028, close))
+        var connectionClose = amqp_connection_close_t()
+        connectionClose.reply_code = 200
+        #expect(
+            bytes { FrameWriter.connectionClose(into: &$0) }
+                == LibraryFrames.method(channel: 0, 0x000A_0032, connectionClose))
+    }
+
     @Test("appends to what is there")
     func appends() {
         var buffer: [UInt8] = [9]

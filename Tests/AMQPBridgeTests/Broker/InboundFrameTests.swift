@@ -78,14 +78,53 @@ struct InboundFrameTests {
             decoded(LibraryFrames.method(channel: 0, 0x000A_003D, amqp_connection_unblocked_t())) == .unblocked)
     }
 
+    @Test("is a message for a consumer, whose bytes are kept where they are wanted")
+    func deliveries() {
+        var method = amqp_basic_deliver_t()
+        method.consumer_tag = amqp_bytes_t(copying: "replies")
+        method.routing_key = amqp_bytes_t(copying: "k")
+        #expect(decoded(LibraryFrames.method(channel: 1, 0x003C_003C, method)) == .delivered(consumerTag: "replies"))
+        let publication = Publication(exchange: "x", routingKey: "k", carbonCopies: ["a"], expiration: 1, body: [1])
+        #expect(
+            decoded(LibraryFrames.header(publication, messageID: "id", replyTo: "r"))
+                == .header(messageID: "id", correlationID: "id", bodySize: 1))
+        let body = LibraryFrames.frame(type: 3, channel: 1, payload: [3, 0, 0xCE])
+        #expect(decoded(body, keepsContent: true) == .content([3, 0, 0xCE]))
+        #expect(decoded(body, keepsContent: false) == .body(count: 3))
+        #expect(decoded(LibraryFrames.frame(type: 3, channel: 1, payload: []), keepsContent: true) == .content([]))
+    }
+
+    @Test("tells of queues and consumers")
+    func consumers() {
+        var declared = amqp_queue_declare_ok_t()
+        declared.queue = amqp_bytes_t(copying: "amq.gen-é")
+        #expect(decoded(LibraryFrames.method(channel: 2, 0x0032_000B, declared)) == .queueDeclared(name: "amq.gen-é"))
+        var consuming = amqp_basic_consume_ok_t()
+        consuming.consumer_tag = amqp_bytes_t(copying: "presence")
+        #expect(
+            decoded(LibraryFrames.method(channel: 2, 0x003C_0015, consuming)) == .consuming(consumerTag: "presence"))
+        var cancel = amqp_basic_cancel_t()
+        cancel.consumer_tag = amqp_bytes_t(copying: "presence")
+        cancel.nowait = 1
+        #expect(
+            decoded(LibraryFrames.method(channel: 2, 0x003C_001E, cancel))
+                == .consumerCancelled(consumerTag: "presence"))
+        #expect(
+            decoded(LibraryFrames.method(channel: 3, 0x0014_0029, amqp_channel_close_ok_t()))
+                == .channelCloseConfirmed(3))
+        #expect(
+            decoded(LibraryFrames.method(channel: 0, 0x000A_0033, amqp_connection_close_ok_t()))
+                == .connectionCloseConfirmed)
+    }
+
     @Test("may be one that does not concern us")
     func others() {
         #expect(decoded(LibraryFrames.frame(type: 8, channel: 0, payload: [])) == .other)
-        #expect(decoded(LibraryFrames.method(channel: 1, 0x0014_0029, amqp_channel_close_ok_t())) == .other)
+        #expect(decoded(LibraryFrames.method(channel: 1, 0x003C_000B, amqp_basic_qos_ok_t())) == .other)
     }
 
     /// The frame as librabbitmq hands it over, from a connection that is not connected.
-    private func decoded(_ bytes: [UInt8]) -> InboundFrame? {
+    private func decoded(_ bytes: [UInt8], keepsContent: Bool = false) -> InboundFrame? {
         // The very first frame is compared with a protocol header; a heartbeat is too short for that.
         var bytes = LibraryFrames.method(channel: 0, 0x000A_003D, amqp_connection_unblocked_t()) + bytes
         let state = amqp_new_connection()
@@ -99,7 +138,7 @@ struct InboundFrameTests {
                 guard consumed > 0 else { return nil }
                 offset += Int(consumed)
             }
-            return frame.frame_type == 0 ? nil : InboundFrame(&frame)
+            return frame.frame_type == 0 ? nil : InboundFrame(&frame, keepsContent: keepsContent)
         }
     }
 }

@@ -67,6 +67,21 @@ struct EventLoopTests {
         #expect(!loop.isCurrent)
     }
 
+    @Test("says that it has ended, rather than take what it will never run")
+    func takesNothingAfterItsEnd() {
+        let loop = EventLoop()
+        let order = Mutex<[Int]>([])
+        loop.execute {
+            loop.stop()
+            // What comes with the end is run, and what that leaves, too.
+            loop.execute { #expect(loop.execute { order.withLock { $0.append(1) } }) }
+        }
+        loop.run()
+        #expect(order.withLock { $0 } == [1])
+        #expect(!loop.execute { order.withLock { $0.append(2) } })
+        #expect(order.withLock { $0 } == [1])
+    }
+
     @Test("wakes at a deadline, neither before it nor again and again until it")
     func wakesAtDeadlines() {
         let loop = EventLoop()

@@ -12,18 +12,25 @@ enum LibraryFrames {
         return frame(type: 1, channel: channel, payload: bigEndian(id) + arguments)
     }
 
-    static func publish(_ publication: Publication) -> [UInt8] {
+    static func publish(_ publication: Publication, channel: UInt16 = 1) -> [UInt8] {
         var publish = amqp_basic_publish_t()
         publish.exchange = amqp_bytes_t(copying: publication.exchange)
         publish.routing_key = amqp_bytes_t(copying: publication.routingKey)
         publish.mandatory = 1
-        return method(channel: 1, 0x003C_0028, publish)
+        return method(channel: channel, 0x003C_0028, publish)
     }
 
-    static func header(_ publication: Publication, messageID: String) -> [UInt8] {
+    static func header(
+        _ publication: Publication, messageID: String, replyTo: String? = nil, channel: UInt16 = 1
+    ) -> [UInt8] {
         var properties = amqp_basic_properties_t()
         properties._flags = UInt32(AMQP_BASIC_MESSAGE_ID_FLAG)
         properties.message_id = amqp_bytes_t(copying: messageID)
+        if let replyTo {
+            properties._flags |= UInt32(AMQP_BASIC_CORRELATION_ID_FLAG | AMQP_BASIC_REPLY_TO_FLAG)
+            properties.correlation_id = amqp_bytes_t(copying: messageID)
+            properties.reply_to = amqp_bytes_t(copying: replyTo)
+        }
         if let expiration = publication.expiration {
             properties._flags |= UInt32(AMQP_BASIC_EXPIRATION_FLAG)
             properties.expiration = amqp_bytes_t(copying: String(expiration))
@@ -34,7 +41,7 @@ enum LibraryFrames {
         }
         let encodedProperties = encoded { amqp_encode_properties(60, &properties, $0) }
         let prefix = bigEndian(UInt16(60)) + bigEndian(UInt16(0)) + bigEndian(UInt64(publication.body.count))
-        return frame(type: 2, channel: 1, payload: prefix + encodedProperties)
+        return frame(type: 2, channel: channel, payload: prefix + encodedProperties)
     }
 
     static func frame(type: UInt8, channel: UInt16, payload: [UInt8]) -> [UInt8] {
@@ -51,6 +58,15 @@ enum LibraryFrames {
         let count = encode(amqp_bytes_t(len: room.count, bytes: room.baseAddress))
         precondition(count >= 0, "librabbitmq cannot encode this")
         return Array(room.prefix(Int(count)))
+    }
+
+    /// A table with one number.
+    static func table(key: String, number: Int32) -> amqp_table_t {
+        let entry = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: 1)
+        entry.pointee.key = amqp_bytes_t(copying: key)
+        entry.pointee.value.kind = UInt8(ascii: "I")
+        entry.pointee.value.value.i32 = number
+        return amqp_table_t(num_entries: 1, entries: entry)
     }
 
     private static func table(carbonCopies: [String]) -> amqp_table_t {

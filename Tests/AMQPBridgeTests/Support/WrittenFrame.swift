@@ -6,6 +6,13 @@ enum WrittenFrame: Equatable {
     case confirmSelect
     case lookUp(String)
     case publish(exchange: String, key: String, messageID: String, body: String)
+    /// A message that wants an answer. Its correlation id is its message id.
+    case question(exchange: String, key: String, id: String, replyTo: String, expiration: String?, body: String)
+    case exchangeDeclare(String, channel: UInt16)
+    case queueDeclare(channel: UInt16)
+    case queueBind(exchange: String, key: String, channel: UInt16)
+    case consume(queue: String, tag: String, channel: UInt16)
+    case channelClose(UInt16)
     case channelCloseOK(UInt16)
     case heartbeat
     /// A message to nobody on the control channel.
@@ -31,7 +38,18 @@ enum WrittenFrame: Equatable {
             case 0x0055_000A: return .confirmSelect
             case 0x0028_000A:
                 _ = payload.integer(bytes: 2)
-                return .lookUp(payload.shortString())
+                let (exchange, _) = (payload.shortString(), payload.shortString())
+                return payload.integer(bytes: 1) & 1 != 0
+                    ? .lookUp(exchange) : .exchangeDeclare(exchange, channel: channel)
+            case 0x0014_0028: return .channelClose(channel)
+            case 0x0032_000A: return .queueDeclare(channel: channel)
+            case 0x0032_0014:
+                _ = payload.integer(bytes: 2)
+                let (_, exchange, key) = (payload.shortString(), payload.shortString(), payload.shortString())
+                return .queueBind(exchange: exchange, key: key, channel: channel)
+            case 0x003C_0014:
+                _ = payload.integer(bytes: 2)
+                return .consume(queue: payload.shortString(), tag: payload.shortString(), channel: channel)
             case 0x003C_0028:
                 _ = payload.integer(bytes: 2)
                 let message = message(exchange: payload.shortString(), key: payload.shortString())
@@ -49,12 +67,18 @@ enum WrittenFrame: Equatable {
                 let table = header.integer(bytes: 4)
                 header.bytes = header.bytes.dropFirst(table)
             }
-            if flags & 1 << 8 != 0 { _ = header.shortString() }
+            let isQuestion = flags & 1 << 10 != 0
+            let id = isQuestion ? header.shortString() : ""
+            let replyTo = flags & 1 << 9 != 0 ? header.shortString() : ""
+            let expiration = flags & 1 << 8 != 0 ? header.shortString() : nil
             let messageID = header.shortString()
             var body: [UInt8] = []
             while body.count < size { body += frame().payload.bytes }
             let text = String(decoding: body, as: UTF8.self)
-            return .publish(exchange: exchange, key: key, messageID: messageID, body: text)
+            guard isQuestion else { return .publish(exchange: exchange, key: key, messageID: messageID, body: text) }
+            precondition(id == messageID, "a question with two ids")
+            return .question(
+                exchange: exchange, key: key, id: id, replyTo: replyTo, expiration: expiration, body: text)
         }
 
         private mutating func frame() -> (type: UInt8, channel: UInt16, payload: Reader) {

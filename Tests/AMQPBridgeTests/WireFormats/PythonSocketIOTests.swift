@@ -48,7 +48,100 @@ struct PythonSocketIOTests {
 
     @Test("has an emit for every recorded call")
     func coversTheFixture() throws {
-        #expect(try Set(Fixture(named: "python-socketio").cases.map(\.name)) == Set(Self.recorded.keys))
+        #expect(
+            try Set(Fixture(named: "python-socketio").cases.map(\.name))
+                == Set(Self.recorded.keys).union(Self.changes.keys).union(["callback", "callback-reply"]))
+    }
+
+    // MARK: Sockets
+
+    /// The commands that correspond to the recorded calls.
+    static let changes: [String: ChangeSockets] = [
+        "enter_room": ChangeSockets(SocketSelection(id: "sidA"), .join(["room1"])),
+        "leave_room": ChangeSockets(SocketSelection(id: "sidA"), .leave(["room1"])),
+        "close_room": ChangeSockets(SocketSelection(rooms: ["room1"]), .leave(["room1"])),
+        "disconnect": ChangeSockets(SocketSelection(id: "sidA"), .disconnect(close: false)),
+    ]
+
+    @Test("does to sockets what the library was seen to do", arguments: changes.keys.sorted())
+    func changesAsRecorded(name: String) throws {
+        let publications = try #require(PythonSocketIO(hostID: Self.hostID).publications(for: Self.changes[name]!))
+        let messages = try Fixture(named: "python-socketio").messages(of: name)
+        try #require(publications.count == 1 && messages.count == 1)
+        #expect(publications[0].exchange == "socketio")
+        #expect(publications[0].routingKey == messages[0].routingKey)
+        #expect(publications[0].expiration == 60_000)
+        #expect(try Meaning(of: publications[0].body) == Meaning(of: messages[0].body.utf8))
+    }
+
+    @Test("needs a message for each room, once")
+    func rooms() throws {
+        let join = ChangeSockets(SocketSelection(namespace: "/c", id: "s\""), .join(["a", "b", "a"]))
+        let bodies = PythonSocketIO(hostID: "h").publications(for: join)?.map(\.text)
+        #expect(
+            bodies
+                == ["a", "b"].map {
+                    "{\"method\":\"enter_room\",\"sid\":\"s\\\"\",\"room\":\"\($0)\",\"namespace\":\"/c\",\"host_id\":\"h\"}"
+                })
+        let leave = ChangeSockets(SocketSelection(id: "s"), .leave(["a", "b", "a"]))
+        #expect(PythonSocketIO().publications(for: leave)?.count == 2)
+    }
+
+    @Test("can do nothing to many sockets, except empty a room")
+    func manySockets() {
+        for command in [
+            ChangeSockets(SocketSelection(rooms: ["r"]), .join(["a"])), ChangeSockets(SocketSelection(), .leave(["r"])),
+            ChangeSockets(SocketSelection(rooms: ["r"], except: ["s"]), .leave(["r"])),
+            ChangeSockets(SocketSelection(rooms: ["r"]), .leave(["other"])),
+            ChangeSockets(SocketSelection(rooms: ["r", "s"]), .leave(["r"])),
+            ChangeSockets(SocketSelection(rooms: ["r"]), .leave(["r", "s"])),
+            ChangeSockets(SocketSelection(rooms: ["\u{E9}"]), .leave(["e\u{301}"])),
+            ChangeSockets(SocketSelection(rooms: ["r"]), .disconnect(close: true)),
+            ChangeSockets(SocketSelection(), .disconnect(close: false)),
+        ] { #expect(PythonSocketIO().publications(for: command) == nil) }
+    }
+
+    // MARK: Acknowledgements
+
+    @Test("asks for acknowledgements as the library was seen to")
+    func callback() throws {
+        let emit = Emit(event: "ask", arguments: JSONText("1"), rooms: ["sidA"])
+        let publication = try #require(
+            try PythonSocketIO(hostID: Self.hostID).publication(for: emit, callback: 1))
+        let message = try Fixture(named: "python-socketio").messages(of: "callback")[0]
+        #expect(publication.exchange == "socketio" && publication.routingKey == "*" && publication.expiration == 60_000)
+        #expect(try Meaning(of: publication.body) == Meaning(of: message.body.utf8))
+        #expect(
+            PythonSocketIO(exchange: "x", hostID: "h").callbackAddress == CallbackAddress(exchange: "x", hostID: "h"))
+    }
+
+    @Test("has the answers of several rooms come back under the first of them")
+    func callbackOfRooms() throws {
+        let emit = Emit(namespace: "/c", event: "e", rooms: ["a\"", "b"], exceptSockets: ["s"])
+        let text = try #require(try PythonSocketIO().publication(for: emit, callback: 1 << 40)).text
+        #expect(
+            text.contains(
+                "\"room\":[\"a\\\"\",\"b\"],\"skip_sid\":[\"s\"],\"callback\":[\"a\\\"\",\"/c\",1099511627776]"))
+    }
+
+    @Test("cannot ask everyone for acknowledgements, nor leave out rooms")
+    func callbackRefusals() {
+        for (emit, field) in [
+            (Emit(event: "e"), "rooms"), (Emit(event: "e", rooms: ["r"], except: ["s"]), "except"),
+        ] {
+            let error = #expect(throws: NotExpressible.self) {
+                try PythonSocketIO().publication(for: emit, callback: 1)
+            }
+            #expect(error?.fault.field == CommandField(field))
+        }
+    }
+
+    @Test("is the only one whose servers answer an emitter by themselves")
+    func otherFormats() throws {
+        #expect(AMQP0().callbackAddress == nil)
+        #expect(try AMQP0().publication(for: Emit(event: "e"), callback: 1) == nil)
+        #expect(AMQP0().publications(for: ChangeSockets(SocketSelection(id: "s"), .join(["a"]))) == nil)
+        #expect(AMQP0().exceptsRooms && !PythonSocketIO().exceptsRooms)
     }
 
     @Test("is another host in every process")

@@ -2,22 +2,29 @@
 
 from .amqp0 import Amqp0Servers
 from .browser import BrowserPage
+from .cluster import ClusterServer
 from .cutting_proxy import CuttingProxy
 from .gateway import Gateway, assert_problem, binary
 from .raw_http import RawConversation, converse, stream_chunks
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
+from .responding_server import AnsweringClient, RespondingServer
+from .simulated_server import SimulatedServer
 from .socketio_client import SocketIOClient
 from .socketio_server import SocketIOServer
 from .witness import Witness
 
 __all__ = [
     "Amqp0Servers",
+    "AnsweringClient",
     "BrowserPage",
+    "ClusterServer",
     "CuttingProxy",
     "Gateway",
     "REPOSITORY",
     "PrivateRabbitMQ",
     "RawConversation",
+    "RespondingServer",
+    "SimulatedServer",
     "SocketIOClient",
     "SocketIOServer",
     "Witness",

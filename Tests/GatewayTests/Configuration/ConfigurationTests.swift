@@ -34,6 +34,9 @@ struct ConfigurationTests {
         Sample(.amqp0Union, "cc", "cc"),
         Sample(.pythonSocketIOExchange, "x", "x"),
         Sample(.pythonSocketIOExpiration, "0", "none"),
+        Sample(.clusterExchange, "x", "x"),
+        Sample(.requestsTimeout, "60s", "60.0 seconds"),
+        Sample(.maxWaiting, "14", "14"),
         Sample(.confirmTimeout, "250ms", "0.25 seconds"),
         Sample(.amqpHeartbeat, "0", "0.0 seconds"),
         Sample(.maxBodyBytes, "2048", "2048"),
@@ -69,6 +72,7 @@ struct ConfigurationTests {
             .reusePort: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
             .maxConnectionsPerAddress: "0", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
             .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
+            .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds", .maxWaiting: "10000",
             .idempotencyBytes: "67108864", .headTimeout: "10.0 seconds",
             .bodyTimeout: "30.0 seconds", .idleTimeout: "60.0 seconds", .shutdownDelay: "0.0 seconds",
         ]
@@ -81,6 +85,8 @@ struct ConfigurationTests {
         #expect(try configuration().commandLimits == CommandLimits())
         #expect(try configuration().httpLimits == HTTPDaemon.Limits())
         #expect(try configuration().loadLimits == HTTPLoad.Limits())
+        #expect(try configuration().cluster.exchange == ClusterClient.Configuration().exchange)
+        #expect(try configuration().cluster.waiting == ClusterClient.Configuration().waiting)
         #expect(try configuration().idempotencyLimits == IdempotencyStore.Limits())
     }
 
@@ -148,6 +154,9 @@ struct ConfigurationTests {
             (.amqp0Union, ["both", "CC"], "exclude or cc"),
             (.pythonSocketIOExchange, [String(repeating: "é", count: 128)], "1 to 255 bytes"),
             (.pythonSocketIOExpiration, ["-1s", "x", "1h"], "duration"),
+            (.clusterExchange, [String(repeating: "x", count: 256)], "1 to 255 bytes"),
+            (.requestsTimeout, ["0", "0.5ms", "60.001s", "61s", "-1s"], "1ms to 60s"),
+            (.maxWaiting, ["0", "1000001", "-1"], "1 to 1000000"),
             (.confirmTimeout, ["0", "0.1ms", "-5s", "5m", "nan", "inf"], "at least 1ms"),
             (.amqpHeartbeat, ["0.5s", "500ms", "601s", "-1"], "whole seconds"),
             (.maxBodyBytes, ["1023", "16777217", "1M"], "1024 to 16777216"),
@@ -247,6 +256,9 @@ struct ConfigurationTests {
             .maxConnectionsPerAddress: "\(configuration.loadLimits.connectionsPerAddress)",
             .maxInFlight: "\(configuration.loadLimits.requests)",
             .maxBufferedBytes: "\(configuration.loadLimits.bodyBytes)",
+            .clusterExchange: configuration.cluster.exchange,
+            .requestsTimeout: "\(configuration.requestsTimeout)",
+            .maxWaiting: "\(configuration.cluster.waiting)",
             .maxBatchBytes: "\(configuration.requestLimits.batchBytes)",
             .maxBatchItems: "\(configuration.requestLimits.batchItems)",
             .idempotencyLifetime: "\(configuration.idempotencyLimits.lifetime)",

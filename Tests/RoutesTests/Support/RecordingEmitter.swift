@@ -10,8 +10,23 @@ final class RecordingEmitter: EmitService {
 
     private let result: @Sendable (Emit) -> Result<Receipt, EmitError>
     let pauses = Counter()
+    /// What is answered to everything but emits, unless it is told otherwise: that no server is there.
+    let answers = Mutex(Answers())
+    private let asked = Mutex<[Question]>([])
     private let recorded = Mutex<[Call]>([])
     private let gate: Gate?
+
+    enum Question: Equatable {
+        case acknowledged(Emit, mode: AcknowledgementMode, timeout: Duration)
+        case toServers(ServerSideEmit)
+        case change(ChangeSockets, timeout: Duration)
+    }
+
+    struct Answers {
+        var acknowledged = Result<AcknowledgedReceipt, EmitError>.failure(.notAsked(.noServers(exchange: "x")))
+        var toServers = Result<Receipt, EmitError>.success(Receipt(id: "01J", routed: true))
+        var change = Result<ChangeReceipt, EmitError>.failure(.notAsked(.noServers(exchange: "x")))
+    }
 
     /// - Parameter gate: keeps every emit waiting until it is opened.
     init(
@@ -28,6 +43,7 @@ final class RecordingEmitter: EmitService {
     }
 
     var calls: [Call] { recorded.withLock { $0 } }
+    var questions: [Question] { asked.withLock { $0 } }
 
     func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
         recorded.withLock { $0.append(Call(emit: emit, confirmation: confirmation)) }
@@ -39,6 +55,23 @@ final class RecordingEmitter: EmitService {
         recorded.withLock { $0 += batch.map { Call(emit: $0, confirmation: .broker) } }
         await gate?.wait()
         return batch.map(result)
+    }
+
+    func emit(
+        _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
+    ) async throws(EmitError) -> AcknowledgedReceipt {
+        asked.withLock { $0.append(.acknowledged(emit, mode: mode, timeout: timeout)) }
+        return try answers.withLock { $0.acknowledged }.get()
+    }
+
+    func emit(toServers command: ServerSideEmit) async throws(EmitError) -> Receipt {
+        asked.withLock { $0.append(.toServers(command)) }
+        return try answers.withLock { $0.toServers }.get()
+    }
+
+    func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
+        asked.withLock { $0.append(.change(command, timeout: timeout)) }
+        return try answers.withLock { $0.change }.get()
     }
 
     func pause() async { pauses.add(1) }

@@ -6,7 +6,8 @@ import Testing
 
 /// A router with every route, whose emits are recorded.
 func router(
-    _ emitter: RecordingEmitter = RecordingEmitter(), access: AccessPolicy = .anonymous, readiness: Readiness = .ready,
+    _ emitter: RecordingEmitter = RecordingEmitter(), cluster: RecordingCluster = RecordingCluster(),
+    access: AccessPolicy = .anonymous, readiness: Readiness = .ready,
     bodyBytes: Int = Router.Limits().bodyBytes, idempotency: IdempotencyStore = IdempotencyStore(),
     limits change: (inout Router.Limits) -> Void = { _ in }
 ) -> Router {
@@ -15,7 +16,7 @@ func router(
     change(&limits)
     return Router(
         services: RouteServices(
-            emitter: emitter, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
+            emitter: emitter, cluster: cluster, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
             openAPI: Array("openapi: 3.1.0\n".utf8)),
         access: access, limits: limits, idempotency: idempotency)
 }
@@ -23,7 +24,8 @@ func router(
 extension Router {
     /// A request as a usual client sends it. A header given as `nil` is left out. Stays where its caller is, as on a loop.
     nonisolated(nonsending) func request(
-        _ method: HTTPMethod, _ path: String, _ headers: KeyValuePairs<HeaderName, String> = [:], body: String? = nil,
+        _ method: HTTPMethod, _ path: String, query: String = "", _ headers: KeyValuePairs<HeaderName, String> = [:],
+        body: String? = nil,
         without missing: Set<HeaderName> = []
     ) async -> Response {
         var fields = HeaderFields()
@@ -37,7 +39,7 @@ extension Router {
             fields.add(name, value)
         }
         for (name, value) in defaults where !missing.contains(name) { fields.add(name, value) }
-        switch admit(RequestHead(method: method, path: path, fields: fields)) {
+        switch admit(RequestHead(method: method, path: path, query: query, fields: fields)) {
         case .answered(let response): return response
         case .admitted(let admitted): return await handle(admitted, body: Array((body ?? "").utf8))
         }
@@ -51,6 +53,12 @@ extension Router {
 
     nonisolated(nonsending) func batch(_ body: String, _ type: MediaType = .json) async -> Response {
         await request(.post, "/v1/batch", [.contentType: type.rawValue], body: body)
+    }
+}
+
+extension JSONText {
+    init(_ text: String) {
+        self.init(verbatim: Array(text.utf8)[...])
     }
 }
 

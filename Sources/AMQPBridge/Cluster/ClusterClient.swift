@@ -1,0 +1,315 @@
+internal import JSON
+public import Logging
+internal import Synchronization
+
+/// What can be asked of a cluster of servers. Every answer comes by `timeout` at the latest, and says who has not given one.
+public protocol ClusterService: AnyObject, Sendable {
+    func fetchSockets(
+        _ command: FetchSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<SocketPage>
+
+    func listRooms(_ command: ListRooms, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<RoomPage>
+
+    func countSockets(
+        _ command: CountSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<SocketCounts>
+
+    /// Emits to the servers themselves, and gathers their answers.
+    func askServers(
+        _ command: ServerSideEmit, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<[ServerResponse]>
+
+    /// The servers known.
+    func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription]
+}
+
+/// Asks the servers of a cluster. One per process, with a connection and a thread of its own: event loops hand it questions
+/// and get answers, each on its own thread.
+///
+/// `@unchecked Sendable`: session and connector are touched on the client's own thread only.
+public final class ClusterClient: ClusterService, @unchecked Sendable {
+    public struct Configuration: Sendable {
+        /// The exchange of the cluster protocol, which gateways and servers declare alike.
+        public var exchange = "socket.io.cluster"
+        /// How many callers may wait for answers at once.
+        public var waiting = 10_000
+
+        public init() {}
+    }
+
+    /// What its connection has to do with the broker.
+    public var status: BrokerLink.Status { connector.status }
+    public let counters = ClusterCounters()
+
+    let exchange: String
+    private let loop = EventLoop()
+    private let session: ClusterSession
+    private let connector: BrokerConnector
+    private let thread = Mutex<SystemThread?>(nil)
+    private let waiters = Atomic<Int>(0)
+    private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
+
+    /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has any.
+    public init(
+        _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
+        wireFormat: any WireFormat, logger: Logger
+    ) {
+        let callbacks = wireFormat.callbackAddress.map { CallbackQueue(exchange: $0.exchange, hostID: $0.hostID) }
+        exchange = configuration.exchange
+        var limits = ClusterSession.Limits()
+        limits.waiting = configuration.waiting
+        session = ClusterSession(exchange: configuration.exchange, limits: limits, callbacks: callbacks)
+        var broker = broker
+        broker.connectionName = "socketio-gateway cluster"
+        connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: logger)
+        session.ignored = { size in
+            logger.warning("ignored a message of the cluster", metadata: ["bytes": "\(size)"])
+        }
+        connector.opened = { [counters] in counters.connects.add(1) }
+        loop.add(connector)
+    }
+
+    public func start() {
+        thread.withLock { thread in
+            guard thread == nil else { return }
+            thread = SystemThread(name: "cluster") { [loop] in loop.run() }
+        }
+    }
+
+    /// Ends the connection, and every question with it, and waits for the thread.
+    public func stop() {
+        loop.execute {
+            self.connector.close()
+            self.loop.stop()
+        }
+        thread.withLock { $0 }?.join()
+    }
+
+    // MARK: Questions
+
+    public func fetchSockets(
+        _ command: FetchSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<SocketPage> {
+        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? SocketGathering)!.page }
+    }
+
+    /// As ``fetchSockets(_:timeout:)``, and complete only if servers that have fallen silent have answered, too: one that was
+    /// stopped for a while may yet do what others have taken it for gone for.
+    func fetchSocketsOfAll(
+        _ command: FetchSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<SocketPage> {
+        try await ask(Question(command, includesLost: true, timeout: timeout)) {
+            ($0.gathering as? SocketGathering)!.page
+        }
+    }
+
+    public func listRooms(
+        _ command: ListRooms, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<RoomPage> {
+        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? RoomGathering)!.page }
+    }
+
+    public func countSockets(
+        _ command: CountSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> {
+        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? CountGathering)!.result }
+    }
+
+    /// - Returns: how many sockets it was done to; `nil` if a server did not say.
+    public func change(
+        _ command: ChangeSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<Int?> {
+        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? MatchGathering)!.matched }
+    }
+
+    /// - Returns: what the servers answered.
+    public func askServers(
+        _ command: ServerSideEmit, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<[ServerResponse]> {
+        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? ServerResponseGathering)!.responses }
+    }
+
+    /// What clients answered to an event.
+    struct Acknowledgements: Sendable {
+        let isRouted: Bool
+        let recipients: Int?
+        let responses: [JSONText]
+    }
+
+    func emit(
+        _ emit: Emit, mode: AcknowledgementMode, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<Acknowledgements> {
+        try await ask(Question(emit, mode: mode, timeout: timeout)) { outcome in
+            let gathering = (outcome.gathering as? AcknowledgementGathering)!
+            return Acknowledgements(
+                isRouted: outcome.isRouted, recipients: gathering.recipients, responses: gathering.responses)
+        }
+    }
+
+    /// The servers known, once they have had the time to say who they are.
+    public func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {
+        let now = MonotonicTime.now()
+        let result: Result<[ServerDescription], ClusterError> = await waiting(orEnded: .failure(.brokerUnavailable)) {
+            waiter, done in
+            self.session.whenReady(waiter: waiter, deadline: now + timeout, now: now) { error, now in
+                if let error { return done(.failure(error)) }
+                done(.success(self.session.servers.map { ServerDescription($0, now: now) }))
+            }
+        } abandon: { waiter in
+            self.session.abandon(waiter: waiter)
+        }
+        return try result.get()
+    }
+
+    /// Asks, and waits without a thread. A task that is cancelled stops waiting.
+    private func ask<Value: Sendable>(
+        _ question: @autoclosure @escaping @Sendable () -> Question,
+        _ value: @escaping @Sendable (QuestionTable.Outcome) -> Value
+    ) async throws(ClusterError) -> ClusterAnswer<Value> {
+        let result: Result<ClusterAnswer<Value>, ClusterError> = await waiting(orEnded: .failure(.brokerUnavailable)) {
+            waiter, done in
+            self.session.ask(question(), id: RequestID.next(), waiter: waiter, now: .now()) { result in
+                done(result.map { ClusterAnswer(value($0), servers: $0.servers) })
+            }
+        } abandon: { waiter in
+            self.session.abandon(waiter: waiter)
+        }
+        if case .success(let answer) = result { counters.count(answer.servers) }
+        return try result.get()
+    }
+
+    /// Runs `begin` on the client's thread, and waits until it calls back, or for the task to be cancelled: then `abandon`
+    /// must make it call back.
+    ///
+    /// - Parameter ended: what to return when the client has been stopped.
+    private func waiting<Value: Sendable>(
+        orEnded ended: Value, _ begin: @escaping @Sendable (_ waiter: Int, _ done: @escaping (Value) -> Void) -> Void,
+        abandon: @escaping @Sendable (_ waiter: Int) -> Void
+    ) async -> Value {
+        let waiter = waiters.wrappingAdd(1, ordering: .relaxed).newValue
+        let cancellation = Cancellation()
+        return await withTaskCancellationHandler {
+            // Unsafe only in that nothing checks for the one resume: every question ends exactly once (see the tests of the
+            // table).
+            await withUnsafeContinuation { continuation in
+                let isTaken = loop.execute {
+                    begin(waiter) { continuation.resume(returning: $0) }
+                    // The other one came too early, then.
+                    if cancellation.hasCome.load(ordering: .relaxed) { abandon(waiter) }
+                }
+                if !isTaken { continuation.resume(returning: ended) }
+            }
+        } onCancel: {
+            cancellation.hasCome.store(true, ordering: .relaxed)
+            loop.execute { abandon(waiter) }
+        }
+    }
+
+    // MARK: Callbacks of python-socketio
+
+    /// The acknowledgements that clients send through their servers to the emitter.
+    ///
+    /// - Parameter publish: publishes the event with this number, once answers can come. What it returns says whether to
+    ///   wait for any.
+    /// - Returns: what `publish` returned and the arguments of each client's answer; `nil` if the servers' exchange does not
+    ///   exist, so that there is nobody to publish to.
+    func callbacks<Published: Sendable>(
+        mode: AcknowledgementMode, timeout: Duration, _ publish: (_ number: Int) async -> (Published, waits: Bool)
+    ) async throws(ClusterError) -> (Published, responses: [JSONText])? {
+        let number = callbackNumbers.wrappingAdd(1, ordering: .relaxed).newValue
+        let pending = PendingCallbacks()
+        let opening: CallbackQueue.Opening = await waiting(orEnded: .failed(.brokerUnavailable)) { _, done in
+            self.session.awaitCallbacks(
+                number, mode: mode, deadline: .now() + timeout, opened: done, finished: { pending.finish($0) })
+        } abandon: { _ in
+            self.session.abandonCallbacks(number)
+        }
+        switch opening {
+        case .open: break
+        case .noExchange: return nil
+        case .failed(let error): throw error
+        }
+        let (published, waits) = await publish(number)
+        if !waits { abandonCallbacks(number) }
+        let responses = await withTaskCancellationHandler {
+            await pending.responses()
+        } onCancel: {
+            abandonCallbacks(number)
+        }
+        return (published, responses)
+    }
+
+    private func abandonCallbacks(_ number: Int) {
+        loop.execute { self.session.abandonCallbacks(number) }
+    }
+}
+
+/// Whether a task was cancelled, perhaps before it began to wait.
+private final class Cancellation: Sendable {
+    let hasCome = Atomic<Bool>(false)
+}
+
+/// Where a caller and the client's thread meet: the answers may be there before anybody waits for them.
+private final class PendingCallbacks: Sendable {
+    private enum State {
+        case pending
+        case waiting(UnsafeContinuation<[JSONText], Never>)
+        case finished([JSONText])
+    }
+
+    private let state = Mutex(State.pending)
+
+    func finish(_ responses: [JSONText]) {
+        let waiting: UnsafeContinuation<[JSONText], Never>? = state.withLock { state in
+            defer { state = .finished(responses) }
+            if case .waiting(let continuation) = state { return continuation }
+            return nil
+        }
+        waiting?.resume(returning: responses)
+    }
+
+    func responses() async -> [JSONText] {
+        await withUnsafeContinuation { continuation in
+            let finished: [JSONText]? = state.withLock { state in
+                if case .finished(let responses) = state { return responses }
+                state = .waiting(continuation)
+                return nil
+            }
+            if let finished { continuation.resume(returning: finished) }
+        }
+    }
+}
+
+/// What the cluster client has done so far.
+public final class ClusterCounters: Sendable {
+    public let connects = Counter()
+    /// Questions that all servers have answered.
+    public let complete = Counter()
+    /// Questions that some have not answered in time.
+    public let partial = Counter()
+
+    func count(_ servers: ServerTally) {
+        if servers.isComplete { complete.add(1) } else { partial.add(1) }
+    }
+}
+
+/// A question's id: 128 random bits, so that no answer is mistaken for another's.
+enum RequestID {
+    static func next() -> String {
+        hexadecimal(.random(in: .min ... .max)) + hexadecimal(.random(in: .min ... .max))
+    }
+
+    private static func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+extension ServerDescription {
+    fileprivate init(_ server: Presence.Server, now: MonotonicTime) {
+        uid = server.uid
+        namespaces = server.namespaces
+        lastSeen = max(now - server.lastSeen, .zero)
+        subscriptionMode = server.subscriptionMode
+    }
+}

@@ -1,0 +1,228 @@
+public import JSON
+
+// What can be asked of a cluster of Socket.IO servers, free of any wire format.
+
+/// Sockets of a namespace: the union of some rooms, minus others.
+public struct SocketSelection: Sendable, Hashable {
+    public var namespace: String
+    /// Rooms and socket ids; empty means every socket.
+    public var rooms: [String]
+    /// Rooms and socket ids that are left out.
+    public var except: [String]
+    /// Only the socket with this id, which ``rooms`` then holds, too: a socket's id is a room.
+    public let id: String?
+
+    public init(namespace: String = "/", rooms: [String] = [], except: [String] = []) {
+        self.namespace = namespace
+        self.rooms = rooms
+        self.except = except
+        id = nil
+    }
+
+    public init(namespace: String = "/", id: String) {
+        self.namespace = namespace
+        self.id = id
+        rooms = [id]
+        except = []
+    }
+}
+
+/// What a socket's description can hold beside its id.
+public enum SocketField: String, Sendable, CaseIterable {
+    case rooms, data, handshake
+}
+
+/// Sockets in the order of their ids (by code point), a page at a time.
+public struct FetchSockets: Sendable, Hashable {
+    public var selection: SocketSelection
+    public var fields: [SocketField]
+    /// Only sockets behind this id.
+    public var after: String?
+    public var limit: Int
+
+    public init(
+        _ selection: SocketSelection, fields: [SocketField] = [.rooms, .data], after: String? = nil, limit: Int = 100
+    ) {
+        self.selection = selection
+        self.fields = fields
+        self.after = after
+        self.limit = limit
+    }
+}
+
+/// Rooms and how many sockets each has, in the order of their names (by code point), a page at a time.
+public struct ListRooms: Sendable, Hashable {
+    public var namespace: String
+    public var prefix: String
+    /// Only rooms behind this one.
+    public var after: String?
+    public var limit: Int
+    /// Whether rooms that are a socket's id are listed, too.
+    public var includesPrivate: Bool
+
+    public init(
+        namespace: String = "/", prefix: String = "", after: String? = nil, limit: Int = 100,
+        includesPrivate: Bool = false
+    ) {
+        self.namespace = namespace
+        self.prefix = prefix
+        self.after = after
+        self.limit = limit
+        self.includesPrivate = includesPrivate
+    }
+}
+
+/// How many sockets a namespace has, and each of these rooms.
+public struct CountSockets: Sendable, Hashable {
+    public var namespace: String
+    public var rooms: [String]
+
+    public init(namespace: String = "/", rooms: [String] = []) {
+        self.namespace = namespace
+        self.rooms = rooms
+    }
+}
+
+/// Something done to every selected socket.
+public struct ChangeSockets: Sendable, Equatable {
+    public enum Change: Sendable, Equatable {
+        case join([String])
+        case leave([String])
+        /// - Parameter close: whether the whole connection is closed, or only this namespace left.
+        case disconnect(close: Bool)
+    }
+
+    public var selection: SocketSelection
+    public var change: Change
+
+    public init(_ selection: SocketSelection, _ change: Change) {
+        self.selection = selection
+        self.change = change
+    }
+}
+
+/// An event for the servers themselves.
+public struct ServerSideEmit: Sendable, Equatable {
+    public var namespace: String
+    public var event: String
+    /// The elements of a JSON array as they were written, without its brackets.
+    public var arguments: JSONText
+
+    public init(namespace: String = "/", event: String, arguments: JSONText = .empty) {
+        self.namespace = namespace
+        self.event = event
+        self.arguments = arguments
+    }
+}
+
+/// How many of the clients' acknowledgements are waited for.
+public enum AcknowledgementMode: String, Sendable, CaseIterable {
+    case first, all
+}
+
+// What comes back.
+
+/// Something gathered from servers, and from which of them.
+public struct ClusterAnswer<Value: Sendable>: Sendable {
+    public let value: Value
+    public let servers: ServerTally
+
+    public init(_ value: Value, servers: ServerTally) {
+        self.value = value
+        self.servers = servers
+    }
+}
+
+extension ClusterAnswer: Equatable where Value: Equatable {}
+
+/// Which servers have answered.
+public struct ServerTally: Sendable, Equatable {
+    public let expected: Int
+    public let responded: Int
+    /// The uids of those that have not.
+    public let missing: [String]
+
+    public init(expected: Int, responded: Int, missing: [String]) {
+        self.expected = expected
+        self.responded = responded
+        self.missing = missing
+    }
+
+    public var isComplete: Bool { missing.isEmpty }
+}
+
+public struct ClusterSocket: Sendable, Equatable {
+    public let id: String
+    /// An array of strings, as JSON; `nil` when it was not asked for or not told, and so for the others.
+    public let rooms: JSONText?
+    public let data: JSONText?
+    /// Without credentials: no `auth`, no `cookie`, no `authorization`.
+    public let handshake: JSONText?
+    /// The uid of the socket's server.
+    public let server: String
+}
+
+public struct SocketPage: Sendable, Equatable {
+    public let sockets: [ClusterSocket]
+    public let hasMore: Bool
+}
+
+public struct RoomPage: Sendable, Equatable {
+    public struct Room: Sendable, Equatable {
+        public let name: String
+        public let sockets: Int
+    }
+
+    public let rooms: [Room]
+    public let hasMore: Bool
+}
+
+public struct SocketCounts: Sendable, Equatable {
+    public let sockets: Int
+    /// In the order of the question.
+    public let rooms: [RoomPage.Room]
+}
+
+public struct ServerResponse: Sendable, Equatable {
+    public let server: String
+    /// A JSON value; `null` if the server gave none.
+    public let value: JSONText
+}
+
+/// What became of an emit that clients were asked to acknowledge. What is unknown is `nil`.
+public struct AcknowledgedReceipt: Sendable, Equatable {
+    public let id: String
+    public let routed: Bool?
+    /// How many clients the event was sent to.
+    public let recipients: Int?
+    /// The arguments of each answer: a JSON array.
+    public let responses: [JSONText]
+    /// Whether all recipients have answered.
+    public let isComplete: Bool?
+    public let servers: ServerTally?
+}
+
+public struct ServerDescription: Sendable, Equatable {
+    public let uid: String
+    public let namespaces: [String]
+    public let lastSeen: Duration
+    public let subscriptionMode: String
+}
+
+/// Why a question has no answer at all.
+public enum ClusterError: Error, Sendable, Equatable {
+    /// No server answers questions on this exchange.
+    case noServers(exchange: String)
+    case brokerUnavailable
+    case brokerBlocked(reason: String)
+    /// The broker does not let us use the exchange.
+    case brokerRefused(exchange: String)
+    /// Too many questions are under way.
+    case overloaded
+    /// The question does not fit into a message.
+    case tooLarge
+    /// The connection broke behind something that may have been done.
+    case unknown
+    /// Nobody waits any more.
+    case abandoned
+}

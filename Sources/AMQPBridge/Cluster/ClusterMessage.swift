@@ -1,0 +1,120 @@
+internal import JSON
+
+/// The messages of Socket.IO's cluster protocol (recorded: socket.io-adapter 2.5.8) with what docs/cluster-protocol.md
+/// adds to it.
+enum ClusterMessage {
+    enum Kind: Int {
+        case initialHeartbeat = 1
+        case heartbeat = 2
+        case broadcast = 3
+        case socketsJoin = 4
+        case socketsLeave = 5
+        case disconnectSockets = 6
+        case fetchSockets = 7
+        case fetchSocketsResponse = 8
+        case serverSideEmit = 9
+        case serverSideEmitResponse = 10
+        case broadcastClientCount = 11
+        case broadcastAck = 12
+        case adapterClose = 13
+    }
+
+    /// Any other uid is taken for a server: the others would count it, and wait for it.
+    static let gateway = "emitter"
+
+    /// Deeper ones are refused: data of applications may be deeper than what the gateway takes from its callers.
+    static let maximumDepth = 256
+
+    /// Writes a message. `data` writes the members of its `data`, each followed by nothing and preceded by nothing.
+    static func write(_ kind: Kind, namespace: String?, data: ((inout [UInt8]) -> Void)? = nil) -> [UInt8] {
+        var json: [UInt8] = []
+        json.append(json: "{\"uid\":\"emitter\"")
+        if let namespace {
+            json.append(json: ",\"nsp\":")
+            json.append(jsonString: namespace)
+        }
+        json.append(json: ",\"type\":")
+        json.append(contentsOf: String(kind.rawValue).utf8)
+        if let data {
+            json.append(json: ",\"data\":{")
+            data(&json)
+            json.append(json: "}")
+        }
+        json.append(json: "}")
+        return json
+    }
+}
+
+/// A message of a server, read as far as every kind of it is alike.
+struct ServerMessage {
+    let uid: String
+    let kind: ClusterMessage.Kind
+    /// `data`, an object; `nil` if there is none.
+    let data: JSONValue?
+    let members: [String: JSONValue]
+
+    /// `nil` for anything that is not a message of a server.
+    init?(_ bytes: [UInt8]) {
+        guard let document = try? JSONDocument(parsing: bytes, maximumDepth: ClusterMessage.maximumDepth) else {
+            return nil
+        }
+        let members = document.root.members
+        guard let uid = members["uid"]?.string, !uid.isEmpty, uid != ClusterMessage.gateway,
+            let kind = members["type"]?.integer.flatMap({ ClusterMessage.Kind(rawValue: $0) })
+        else { return nil }
+        self.uid = uid
+        self.kind = kind
+        self.members = members
+        data = members["data"]
+    }
+}
+
+extension JSONValue {
+    /// The members of an object; none of anything else.
+    var members: [String: JSONValue] {
+        var members: [String: JSONValue] = [:]
+        forEachMember { members[$0] = $1 }
+        return members
+    }
+
+    /// The strings of an array of strings; `nil` for anything else.
+    var strings: [String]? {
+        guard kind == .array else { return nil }
+        let strings = elements().compactMap(\.string)
+        return strings.count == count ? strings : nil
+    }
+}
+
+extension [UInt8] {
+    /// Appends a socket selection as `"opts":{…}`, with flags as an object.
+    mutating func append(options selection: SocketSelection, flags: (inout [UInt8]) -> Void = { _ in }) {
+        append(json: "\"opts\":{\"rooms\":")
+        append(jsonStrings: selection.rooms.withoutDuplicates)
+        append(json: ",\"except\":")
+        append(jsonStrings: selection.except.withoutDuplicates)
+        append(json: ",\"flags\":{")
+        flags(&self)
+        append(json: "}}")
+        if let id = selection.id {
+            append(json: ",\"id\":")
+            append(jsonString: id)
+        }
+    }
+
+    /// Appends `,"key":number`.
+    mutating func append(member key: StaticString, _ number: Int) {
+        append(json: ",\"")
+        append(json: key)
+        append(json: "\":")
+        append(contentsOf: String(number).utf8)
+    }
+
+    /// Appends `,"key":"text"`, or nothing for `nil`.
+    mutating func append(member key: StaticString, _ text: String?) {
+        guard let text else { return }
+        append(json: ",\"")
+        append(json: key)
+        append(json: "\":")
+        append(jsonString: text)
+    }
+}

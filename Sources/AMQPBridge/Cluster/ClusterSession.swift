@@ -1,0 +1,354 @@
+internal import JSON
+
+/// The gateway's part in the cluster protocol on one connection, without I/O: who is there, what is asked, and what comes back.
+///
+/// One channel asks and is answered (direct reply-to belongs to the channel that asks), one hears who is there, one is for
+/// the acknowledgements of python-socketio's clients. Lives on the cluster client's thread.
+final class ClusterSession: BrokerSession {
+    struct Limits: Sendable, Equatable {
+        /// How many callers may wait.
+        var waiting = 10_000
+        /// The longest answer of a server, in bytes.
+        var answerBytes = 32 << 20
+        /// How many bytes may wait to be sent.
+        var pendingBytes = 32 << 20
+        var table = QuestionTable.Limits()
+    }
+
+    private enum Channel {
+        static let questions: UInt16 = 1
+        static let presence = FrameWriter.controlChannel
+    }
+
+    private enum Tag {
+        static let replies = "replies"
+        static let presence = "presence"
+    }
+
+    private enum State: Equatable {
+        /// There was no connection yet: questions wait for it.
+        case starting
+        case disconnected
+        case opening
+        /// The servers have been asked who they are, and have until then to say so.
+        case discovering(until: MonotonicTime)
+        case ready
+        /// The broker does not let us use the exchange.
+        case refused
+    }
+
+    /// Something that has to wait until it is known who is there.
+    private struct Parked {
+        let waiter: Int
+        let deadline: MonotonicTime
+        let proceed: (_ now: MonotonicTime) -> Void
+        let fail: (ClusterError) -> Void
+    }
+
+    var outbound = OutboundBuffer()
+    private(set) var blockedReason: String?
+    private(set) var failure: BrokerError?
+    /// Called with what came and could not be understood.
+    var ignored: ((_ size: Int) -> Void)?
+
+    private let exchange: String
+    let limits: Limits
+    private let callbacks: CallbackQueue?
+    private var state = State.starting
+    private var openConsumers: Set<String> = []
+    private var frameMax = 4_096
+    private var presence = Presence()
+    private var table: QuestionTable
+    private var parked: [Parked] = []
+    private var content: ContentAssembler
+    private var mayProbe = true
+    private var nextCheck = MonotonicTime(nanoseconds: 0)
+
+    /// How long servers have to answer who they are. Whoever is slower is known from their next heartbeat on.
+    private static let discoveryTime: Duration = .milliseconds(500)
+    /// How often servers that have fallen silent are looked for.
+    private static let checkInterval: Duration = .milliseconds(250)
+
+    init(exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?) {
+        self.exchange = exchange
+        self.limits = limits
+        self.callbacks = callbacks
+        table = QuestionTable(limits: limits.table)
+        content = ContentAssembler(maximumBytes: limits.answerBytes)
+    }
+
+    // MARK: Asking
+
+    /// All servers that have been heard of.
+    var servers: [Presence.Server] { presence.all }
+
+    /// How many callers wait for answers.
+    var waiting: Int { table.waiting + parked.count + (callbacks?.waiting ?? 0) }
+
+    /// Asks all servers of the question's namespace.
+    ///
+    /// - Parameters:
+    ///   - id: of the question: 32 hexadecimal digits, never the same twice.
+    ///   - waiter: a number to ``abandon(waiter:)`` it by.
+    func ask(
+        _ question: Question, id: String, waiter: Int, now: MonotonicTime,
+        _ completion: @escaping QuestionTable.Completion
+    ) {
+        guard waiting < limits.waiting, outbound.pending < limits.pendingBytes else {
+            completion(.failure(.overloaded))
+            return
+        }
+        let deadline = now + question.timeout
+        whenReady(waiter: waiter, deadline: deadline, now: now) { [unowned self] error, now in
+            if let error { return completion(.failure(error)) }
+            let deadline = max(deadline, now + .milliseconds(1))
+            askNow(question, id: id, waiter: waiter, deadline: deadline, now: now, completion)
+        }
+    }
+
+    /// Calls back when it is known which servers there are, or why not.
+    func whenReady(
+        waiter: Int, deadline: MonotonicTime, now: MonotonicTime,
+        _ completion: @escaping (ClusterError?, _ now: MonotonicTime) -> Void
+    ) {
+        switch state {
+        case .ready: completion(nil, now)
+        case .disconnected: completion(.brokerUnavailable, now)
+        case .refused: completion(.brokerRefused(exchange: exchange), now)
+        case .starting, .opening, .discovering:
+            guard waiting < limits.waiting else { return completion(.overloaded, now) }
+            parked.append(
+                Parked(waiter: waiter, deadline: deadline) {
+                    completion(nil, $0)
+                } fail: {
+                    completion($0, now)
+                })
+        }
+    }
+
+    /// Whoever waited under this number does not any more.
+    func abandon(waiter: Int) {
+        table.abandon(waiter: waiter)
+        if let index = parked.firstIndex(where: { $0.waiter == waiter }) {
+            parked.remove(at: index).fail(.abandoned)
+        }
+    }
+
+    /// Waits for the acknowledgements with this number; see ``CallbackQueue/wait(for:mode:deadline:into:opened:finished:)``.
+    func awaitCallbacks(
+        _ number: Int, mode: AcknowledgementMode, deadline: MonotonicTime,
+        opened: @escaping (CallbackQueue.Opening) -> Void, finished: @escaping ([JSONText]) -> Void
+    ) {
+        guard let callbacks, isOpen else { return opened(.failed(.brokerUnavailable)) }
+        if let blockedReason { return opened(.failed(.brokerBlocked(reason: blockedReason))) }
+        guard waiting < limits.waiting else { return opened(.failed(.overloaded)) }
+        callbacks.wait(
+            for: number, mode: mode, deadline: deadline, into: &outbound.bytes, opened: opened, finished: finished)
+    }
+
+    func abandonCallbacks(_ number: Int) {
+        callbacks?.abandon(number, into: &outbound.bytes)
+    }
+
+    private func askNow(
+        _ question: Question, id: String, waiter: Int, deadline: MonotonicTime, now: MonotonicTime,
+        _ completion: @escaping QuestionTable.Completion
+    ) {
+        if let blockedReason {
+            completion(.failure(.brokerBlocked(reason: blockedReason)))
+            return
+        }
+        guard question.namespace.utf8.count <= Publication.maximumNameBytes else {
+            completion(.failure(.tooLarge))
+            return
+        }
+        guard !presence.isEmpty else {
+            completion(.failure(.noServers(exchange: exchange)))
+            return
+        }
+        if table.join(question, waiter: waiter, completion) { return }
+        let expected = presence.servers(of: question.namespace, includingLost: question.includesLost)
+        guard !expected.isEmpty else {
+            let nobody = ServerTally(expected: 0, responded: 0, missing: [])
+            completion(.success(.init(gathering: question.gathering, servers: nobody, isRouted: false)))
+            return
+        }
+        let publication = Publication(
+            exchange: exchange, routingKey: question.namespace,
+            expiration: question.expires ? (deadline - now).wholeMilliseconds : nil, body: question.body(id: id))
+        guard
+            FrameWriter.publish(
+                publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,
+                frameMax: frameMax, into: &outbound.bytes)
+        else {
+            completion(.failure(.tooLarge))
+            return
+        }
+        table.begin(question, id: id, expected: expected, waiter: waiter, deadline: deadline, completion)
+    }
+
+    // MARK: BrokerSession
+
+    var isOpen: Bool {
+        switch state {
+        case .starting, .disconnected, .opening, .refused: false
+        case .discovering, .ready: true
+        }
+    }
+
+    var deadline: MonotonicTime? {
+        var earliest: MonotonicTime? = nextCheck
+        for other in [table.deadline, callbacks?.deadline, discoveryEnd] {
+            if let other { earliest = min(earliest ?? other, other) }
+        }
+        return earliest
+    }
+
+    private var discoveryEnd: MonotonicTime? {
+        if case .discovering(let until) = state { until } else { nil }
+    }
+
+    func connected(frameMax: Int) {
+        self.frameMax = frameMax
+        outbound = OutboundBuffer()
+        failure = nil
+        open()
+    }
+
+    func disconnected() {
+        if state != .refused { state = .disconnected }
+        blockedReason = nil
+        outbound = OutboundBuffer()
+        content = ContentAssembler(maximumBytes: limits.answerBytes)
+        table.disconnected()
+        callbacks?.disconnected()
+        failParked(.brokerUnavailable)
+    }
+
+    func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
+        // What else had come on the connection that is given up says nothing any more.
+        guard failure == nil else { return }
+        switch frame {
+        case .delivered, .returned, .header, .content:
+            if let message = content.take(frame, on: channel) { receive(message, now: now) }
+        case _ where channel == CallbackQueue.channel: callbacks?.handle(frame, into: &outbound.bytes)
+        case .consuming(let tag):
+            openConsumers.insert(tag)
+            if openConsumers == [Tag.replies, Tag.presence] { discover(now: now) }
+        case .consumerCancelled: failure = BrokerError("the broker has deleted a queue of the cluster client")
+        case .channelClosed(_, let code, let text): channelClosed(code: code, text: text)
+        case .blocked(let reason): blockedReason = reason
+        case .unblocked:
+            blockedReason = nil
+            // Servers have been held up, too: what was not heard of them says nothing.
+            if state == .ready { discover(now: now) }
+        default: break
+        }
+    }
+
+    func expire(now: MonotonicTime) {
+        table.expire(now: now)
+        callbacks?.expire(now: now, into: &outbound.bytes)
+        if let discoveryEnd, discoveryEnd <= now { becomeReady(now: now) }
+        guard nextCheck <= now else { return }
+        nextCheck = now + Self.checkInterval
+        // While nothing can be heard, silence says nothing.
+        if state == .ready, blockedReason == nil { for uid in presence.expire(now: now) { table.left(uid) } }
+        failParked(.brokerUnavailable) { $0.deadline <= now }
+    }
+
+    func probe() {
+        guard mayProbe, isOpen, blockedReason == nil else { return }
+        FrameWriter.probe(into: &outbound.bytes)
+    }
+
+    // MARK: Opening
+
+    /// Asks for everything in one go. Channels are served independently, so both declare the exchange.
+    private func open() {
+        state = .opening
+        openConsumers = []
+        for channel in [Channel.questions, Channel.presence] {
+            FrameWriter.channelOpen(channel, into: &outbound.bytes)
+            FrameWriter.exchangeDeclare(exchange, type: "direct", channel: channel, into: &outbound.bytes)
+        }
+        FrameWriter.consume(
+            "amq.rabbitmq.reply-to", consumerTag: Tag.replies, channel: Channel.questions, into: &outbound.bytes)
+        FrameWriter.queueDeclare(maximumBytes: 16 << 20, channel: Channel.presence, into: &outbound.bytes)
+        FrameWriter.queueBind(
+            exchange: exchange, routingKey: "#presence", channel: Channel.presence, into: &outbound.bytes)
+        FrameWriter.consume("", consumerTag: Tag.presence, channel: Channel.presence, into: &outbound.bytes)
+    }
+
+    /// Whichever it is, everything begins anew, on a new connection.
+    private func channelClosed(code: Int, text: String) {
+        failure = BrokerError("the broker closed a channel of the cluster client: \(code) \(text)")
+        if text.contains("'amq.default'") {
+            // This user may not publish to the default exchange: no probes, then.
+            mayProbe = false
+            return
+        }
+        // Anything else, such as an exchange that somebody has deleted, is mended by beginning anew.
+        guard code == 403 || code == 406 else { return }
+        state = .refused
+        failParked(.brokerRefused(exchange: exchange))
+    }
+
+    /// Asks who is there. `mandatory`: if nobody is, the broker says so.
+    private func discover(now: MonotonicTime) {
+        state = .discovering(until: now + Self.discoveryTime)
+        let body = ClusterMessage.write(.initialHeartbeat, namespace: nil)
+        _ = FrameWriter.publish(
+            Publication(exchange: exchange, routingKey: "#discover", expiration: 5_000, body: body),
+            messageID: Self.discovery, channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+    }
+
+    private static let discovery = "discover"
+
+    private func becomeReady(now: MonotonicTime) {
+        guard discoveryEnd != nil else { return }
+        state = .ready
+        // While the connection was away nothing could be heard of anybody: their time begins anew.
+        presence.forgive(now: now)
+        let waiting = parked
+        parked = []
+        for parked in waiting { parked.proceed(now) }
+    }
+
+    private func failParked(_ error: ClusterError, where isFailed: (Parked) -> Bool = { _ in true }) {
+        guard !parked.isEmpty else { return }
+        let failed = parked.filter(isFailed)
+        parked.removeAll(where: isFailed)
+        for parked in failed { parked.fail(error) }
+    }
+
+    // MARK: Receiving
+
+    private func receive(_ message: ContentAssembler.Message, now: MonotonicTime) {
+        switch message.source {
+        case .returned where message.messageID == Self.discovery: becomeReady(now: now)
+        case .returned: table.returned(message.messageID)
+        case .delivery(Tag.replies): receiveAnswer(message)
+        case .delivery(Tag.presence): receivePresence(message, now: now)
+        case .delivery: callbacks?.receive(message.body, into: &outbound.bytes)
+        }
+    }
+
+    private func receiveAnswer(_ message: ContentAssembler.Message) {
+        // Late ones are dropped unread.
+        guard table.isUnderWay(message.correlationID) else { return }
+        guard let answer = ServerMessage(message.body) else {
+            ignored?(message.body.count)
+            return
+        }
+        table.receive(answer, for: message.correlationID, size: message.body.count)
+    }
+
+    private func receivePresence(_ message: ContentAssembler.Message, now: MonotonicTime) {
+        guard let heard = ServerMessage(message.body) else {
+            ignored?(message.body.count)
+            return
+        }
+        if let gone = presence.hear(heard, now: now) { table.left(gone) }
+    }
+}

@@ -1,0 +1,264 @@
+internal import JSON
+
+/// Gathers the answers of servers to one question. Lives on the cluster client's thread.
+protocol Gathering: AnyObject {
+    /// Takes a server's answer.
+    func take(_ answer: ServerMessage) -> GatheringProgress
+}
+
+enum GatheringProgress {
+    /// It says nothing that was asked for.
+    case ignored
+    /// More will come from this server.
+    case partial
+    /// The server has given all of its answer.
+    case done
+    /// Nobody else needs to answer any more.
+    case finished
+}
+
+extension String {
+    /// By code point, as servers sort. (`<` compares canonically equivalent strings as equal.)
+    func precedes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
+}
+
+extension JSONValue {
+    /// A number of sockets or clients. Whatever servers say, the sum of it is an `Int`.
+    fileprivate var amount: Int? { integer.map { min(max($0, 0), 1 << 40) } }
+}
+
+/// Sockets of all servers, each once, in order, as many as were asked for.
+final class SocketGathering: Gathering {
+    private let command: FetchSockets
+    private var sockets: [[UInt8]: ClusterSocket] = [:]
+
+    init(_ command: FetchSockets) {
+        self.command = command
+    }
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard answer.kind == .fetchSocketsResponse, let list = answer.data?.members["sockets"], list.kind == .array
+        else { return .ignored }
+        list.forEachElement { _, value in
+            guard let socket = socket(value, of: answer.uid) else { return }
+            sockets[Array(socket.id.utf8)] = socket
+        }
+        return .done
+    }
+
+    /// Made once, when everything has come: many may wait for it.
+    private(set) lazy var page: SocketPage = {
+        let ordered = sockets.values.sorted { $0.id.precedes($1.id) }
+        return SocketPage(sockets: Array(ordered.prefix(command.limit)), hasMore: ordered.count > command.limit)
+    }()
+
+    private func socket(_ value: JSONValue, of server: String) -> ClusterSocket? {
+        let members = value.members
+        // Unmodified members know neither `id` nor `after`, nor which fields are wanted.
+        guard let id = members["id"]?.string, command.selection.id?.hasBytes(of: id) ?? true,
+            command.after.map({ $0.precedes(id) }) ?? true
+        else { return nil }
+        func text(_ field: SocketField) -> JSONText? {
+            command.fields.contains(field) ? members[field.rawValue]?.text : nil
+        }
+        return ClusterSocket(
+            id: id, rooms: text(.rooms), data: text(.data),
+            handshake: command.fields.contains(.handshake) ? members["handshake"]?.withoutCredentials : nil,
+            server: server)
+    }
+}
+
+extension JSONValue {
+    /// A handshake without what its client has shown to get in.
+    fileprivate var withoutCredentials: JSONText {
+        filtered { key, value in
+            switch key {
+            case "auth": nil
+            case "headers":
+                value.filtered { name, value in
+                    Self.credentialHeaders.contains(name.lowercased()) ? nil : value.text
+                }
+            default: value.text
+            }
+        }
+    }
+
+    private static let credentialHeaders: Set<String> = ["cookie", "authorization", "proxy-authorization"]
+
+    /// An object whose members are as `keep` says; anything else as it is.
+    private func filtered(_ keep: (_ key: String, _ value: JSONValue) -> JSONText?) -> JSONText {
+        guard kind == .object else { return text }
+        var json: [UInt8] = []
+        json.append(json: "{")
+        forEachMember { key, value in
+            guard let text = keep(key, value) else { return }
+            if json.count > 1 { json.append(json: ",") }
+            json.append(jsonString: key)
+            json.append(json: ":")
+            json.append(json: text)
+        }
+        json.append(json: "}")
+        return JSONText(verbatim: json[...])
+    }
+}
+
+/// The members that a server counted, or, of one that sends its sockets instead, those that are to be counted here.
+private struct RoomCounts {
+    /// The sockets of the namespace.
+    var sockets = 0
+    /// By the bytes of their names: strings that Unicode calls equal are different rooms.
+    var rooms: [[UInt8]: Int] = [:]
+    /// The ids of those sockets that were counted here.
+    var ids: Set<[UInt8]> = []
+
+    /// `nil` for an answer that is none.
+    init?(_ answer: ServerMessage) {
+        guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
+        if let count = data["count"]?.amount {
+            sockets = count
+            data["rooms"]?.forEachMember { room, count in rooms[Array(room.utf8)] = count.amount ?? 0 }
+            return
+        }
+        guard let list = data["sockets"], list.kind == .array else { return nil }
+        list.forEachElement { _, value in
+            let socket = value.members
+            guard let id = socket["id"]?.string else { return }
+            sockets += 1
+            ids.insert(Array(id.utf8))
+            for room in Set((socket["rooms"]?.strings ?? []).map { Array($0.utf8) }) { rooms[room, default: 0] += 1 }
+        }
+    }
+}
+
+final class RoomGathering: Gathering {
+    private let command: ListRooms
+    private var rooms: [[UInt8]: Int] = [:]
+
+    init(_ command: ListRooms) {
+        self.command = command
+    }
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard let counts = RoomCounts(answer) else { return .ignored }
+        for (room, count) in counts.rooms where count > 0 && isWanted(room, counts.ids) {
+            rooms[room, default: 0] += count
+        }
+        return .done
+    }
+
+    /// Made once, when everything has come: many may wait for it.
+    private(set) lazy var page: RoomPage = {
+        let ordered = rooms.sorted { $0.key.lexicographicallyPrecedes($1.key) }.prefix(command.limit).map {
+            RoomPage.Room(name: String(decoding: $0.key, as: UTF8.self), sockets: $0.value)
+        }
+        return RoomPage(rooms: ordered, hasMore: rooms.count > command.limit)
+    }()
+
+    /// What unmodified members send has not been filtered.
+    private func isWanted(_ room: [UInt8], _ ids: Set<[UInt8]>) -> Bool {
+        room.starts(with: command.prefix.utf8)
+            && (command.after.map { $0.utf8.lexicographicallyPrecedes(room) } ?? true)
+            && (command.includesPrivate || !ids.contains(room))
+    }
+}
+
+final class CountGathering: Gathering {
+    private let rooms: [String]
+    private var sockets = 0
+    private var counts: [[UInt8]: Int] = [:]
+
+    init(_ command: CountSockets) {
+        rooms = command.rooms.withoutDuplicates
+    }
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard let counts = RoomCounts(answer) else { return .ignored }
+        sockets += counts.sockets
+        self.counts.merge(counts.rooms, uniquingKeysWith: +)
+        return .done
+    }
+
+    var result: SocketCounts {
+        SocketCounts(
+            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: counts[Array($0.utf8)] ?? 0) })
+    }
+}
+
+/// How many sockets something was done to.
+final class MatchGathering: Gathering {
+    /// `nil` if a server did not say.
+    private(set) var matched: Int? = 0
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard answer.kind == .fetchSocketsResponse else { return .ignored }
+        let count = answer.data?.members["matched"]?.amount
+        matched = matched.flatMap { sum in count.map { sum + $0 } }
+        return .done
+    }
+}
+
+/// What servers answer to an event of their own.
+final class ServerResponseGathering: Gathering {
+    private(set) var responses: [ServerResponse] = []
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard answer.kind == .serverSideEmitResponse, let data = answer.data?.members else { return .ignored }
+        // A server where nobody listens has answered, and has no value.
+        guard data["handled"]?.boolean != false else { return .done }
+        let attachments = data["attachments"]?.strings ?? []
+        let value =
+            data["packet"]?.replacingPlaceholders(by: attachments) ?? JSONText(verbatim: Array("null".utf8)[...])
+        responses.append(ServerResponse(server: answer.uid, value: value))
+        return .done
+    }
+}
+
+/// Clients' acknowledgements: how many there will be, and each of them.
+final class AcknowledgementGathering: Gathering {
+    private let mode: AcknowledgementMode
+    /// By server: how many clients it has sent it to, and how many of them have answered.
+    private var servers: [String: (clients: Int?, received: Int)] = [:]
+    private(set) var responses: [JSONText] = []
+
+    init(_ mode: AcknowledgementMode) {
+        self.mode = mode
+    }
+
+    /// How many clients the servers have sent it to, as far as they have said; `nil` if none has.
+    var recipients: Int? {
+        let told = servers.values.compactMap(\.clients)
+        return told.isEmpty ? nil : told.reduce(0, +)
+    }
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard let data = answer.data?.members else { return .ignored }
+        var server = servers[answer.uid] ?? (nil, 0)
+        switch answer.kind {
+        case .broadcastClientCount:
+            guard let count = data["clientCount"]?.amount, server.clients == nil else { return .ignored }
+            server.clients = count
+        case .broadcastAck:
+            // One value for each client, at most.
+            if let clients = server.clients, server.received >= clients { return .ignored }
+            server.received += 1
+            responses.append(Self.arguments(data))
+        default: return .ignored
+        }
+        servers[answer.uid] = server
+        if mode == .first, !responses.isEmpty { return .finished }
+        return server.clients.map { server.received >= $0 } ?? false ? .done : .partial
+    }
+
+    /// All arguments of an answer; members that know only the first send `packet`. No `packet` is no argument.
+    private static func arguments(_ data: [String: JSONValue]) -> JSONText {
+        let attachments = data["attachments"]?.strings ?? []
+        if let arguments = data["args"], arguments.kind == .array {
+            return arguments.replacingPlaceholders(by: attachments)
+        }
+        var json: [UInt8] = []
+        json.append(json: "[")
+        if let packet = data["packet"] { json.append(json: packet.replacingPlaceholders(by: attachments)) }
+        json.append(json: "]")
+        return JSONText(verbatim: json[...])
+    }
+}

@@ -1,0 +1,74 @@
+internal import JSON
+
+/// Which servers there are, by what they say of themselves: heartbeats, and a goodbye.
+struct Presence {
+    struct Server: Equatable {
+        let uid: String
+        let namespaces: [String]
+        let interval: Duration
+        let subscriptionMode: String
+        var lastSeen: MonotonicTime
+    }
+
+    /// After so many intervals of silence a server is gone.
+    private static let missedIntervals = 3
+    private static let intervals: ClosedRange<Int> = 100...600_000
+    /// A broker with more of them is not ours.
+    private static let mostServers = 10_000
+
+    /// How long a server that has fallen silent is remembered: it may only have been stopped, and come back.
+    private static let memory: Duration = .seconds(60)
+
+    private var servers: [String: Server] = [:]
+    private var lost: [String: (server: Server, until: MonotonicTime)] = [:]
+
+    var isEmpty: Bool { servers.isEmpty }
+
+    /// All of them, by their uid.
+    var all: [Server] { servers.values.sorted { $0.uid < $1.uid } }
+
+    /// The uids of the servers that have the namespace.
+    ///
+    /// - Parameter includingLost: those, too, that have fallen silent without a goodbye, and may come back.
+    func servers(of namespace: String, includingLost: Bool = false) -> Set<String> {
+        let known = Array(servers.values) + (includingLost ? lost.values.map(\.server) : [])
+        return Set(known.lazy.filter { $0.namespaces.contains { $0.hasBytes(of: namespace) } }.map(\.uid))
+    }
+
+    /// Nothing could be heard of anybody for a while: what was not heard says nothing.
+    mutating func forgive(now: MonotonicTime) {
+        for uid in servers.keys { servers[uid]?.lastSeen = now }
+    }
+
+    /// Takes a message from `#presence`.
+    ///
+    /// - Returns: the uid of a server that has just gone.
+    mutating func hear(_ message: ServerMessage, now: MonotonicTime) -> String? {
+        switch message.kind {
+        case .adapterClose:
+            lost[message.uid] = nil
+            return servers.removeValue(forKey: message.uid)?.uid
+        case .heartbeat, .initialHeartbeat:
+            guard servers.count < Self.mostServers || servers[message.uid] != nil else { return nil }
+            lost[message.uid] = nil
+            let interval = message.members["intervalMs"]?.integer ?? 5_000
+            servers[message.uid] = Server(
+                uid: message.uid, namespaces: message.members["namespaces"]?.strings ?? ["/"],
+                interval: .milliseconds(min(max(interval, Self.intervals.lowerBound), Self.intervals.upperBound)),
+                subscriptionMode: message.members["mode"]?.string ?? "static", lastSeen: now)
+            return nil
+        default: return nil
+        }
+    }
+
+    /// Forgets the servers that have fallen silent.
+    mutating func expire(now: MonotonicTime) -> [String] {
+        lost = lost.filter { $0.value.until > now }
+        let gone = servers.values.filter { $0.lastSeen + $0.interval * Self.missedIntervals <= now }
+        for server in gone {
+            servers[server.uid] = nil
+            lost[server.uid] = (server, now + Self.memory)
+        }
+        return gone.map(\.uid)
+    }
+}

@@ -1,0 +1,159 @@
+internal import JSON
+
+/// What needs the servers' answers.
+extension LoopEmitter {
+    public func emit(
+        _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
+    ) async throws(EmitError) -> AcknowledgedReceipt {
+        try check(emit)
+        let start = MonotonicTime.now()
+        let cluster = try knownCluster()
+        let hasServers = try await !servers(timeout: timeout).isEmpty
+        let left = max(timeout - (MonotonicTime.now() - start), .milliseconds(1))
+        if hasServers { return try await ask(cluster, emit, mode, left) }
+        guard wireFormat.callbackAddress != nil else { throw .notAsked(.noServers(exchange: cluster.exchange)) }
+        return try await awaitCallbacks(cluster, emit, mode, left)
+    }
+
+    public func emit(toServers command: ServerSideEmit) async throws(EmitError) -> Receipt {
+        let cluster = try knownCluster()
+        if let fault = CommandFault(namespace: command.namespace) ?? command.eventFault { throw .invalid([fault]) }
+        let body = ClusterMessage.write(.serverSideEmit, namespace: command.namespace) { $0.append(packetOf: command) }
+        let publication = Publication(exchange: cluster.exchange, routingKey: command.namespace, body: body)
+        return Receipt(id: nextIdentifier(), routed: try await publish([publication]))
+    }
+
+    public func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
+        let cluster = try knownCluster()
+        let noServers: ClusterError
+        do throws(ClusterError) {
+            return .done(try await cluster.change(command, timeout: timeout))
+        } catch .noServers(let exchange) {
+            noServers = .noServers(exchange: exchange)
+        } catch {
+            throw .notAsked(error)
+        }
+        guard let publications = wireFormat.publications(for: command), !publications.isEmpty else {
+            throw .notAsked(noServers)
+        }
+        // Without a queue there is no server of any kind.
+        guard try await publish(publications) else { throw .notAsked(noServers) }
+        return .published
+    }
+
+    /// The emit with the ids of the sockets in place of the rooms that are to be left out, where servers can leave out
+    /// nothing else. Nobody who was to be left out may receive it: all servers must have said who that is.
+    func resolvingExceptions(of emit: Emit) async throws(EmitError) -> Emit {
+        guard !wireFormat.exceptsRooms, cluster != nil else { return emit }
+        // Without any server that answers, the wire format says that it cannot.
+        guard try await !servers(timeout: questionTimeout).isEmpty else { return emit }
+        let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)
+        let cluster = try knownCluster()
+        let answer = try await asking { () async throws(ClusterError) in
+            try await cluster.fetchSocketsOfAll(
+                FetchSockets(selection, fields: [], limit: Self.mostExceptions), timeout: questionTimeout)
+        }
+        guard answer.servers.isComplete else { throw .exceptionsUnknown(answer.servers) }
+        guard !answer.value.hasMore else {
+            throw .notExpressible(
+                CommandFault(
+                    CommandField("except"), "more than \(Self.mostExceptions) sockets would have to be left out"))
+        }
+        var resolved = emit
+        // The names, too: one may be the id of a socket on a server that nobody can ask.
+        resolved.exceptSockets += emit.except + answer.value.sockets.map(\.id)
+        resolved.except = []
+        return resolved
+    }
+
+    /// The most sockets that are named in one message.
+    private static let mostExceptions = 10_000
+
+    private func knownCluster() throws(EmitError) -> ClusterClient {
+        guard let cluster else { throw .notAsked(.brokerUnavailable) }
+        return cluster
+    }
+
+    private func servers(timeout: Duration) async throws(EmitError) -> [ServerDescription] {
+        let cluster = try knownCluster()
+        return try await asking { () async throws(ClusterError) in try await cluster.servers(timeout: timeout) }
+    }
+
+    private func asking<Value>(
+        _ ask: () async throws(ClusterError) -> Value
+    ) async throws(EmitError) -> Value {
+        do throws(ClusterError) {
+            return try await ask()
+        } catch {
+            throw .notAsked(error)
+        }
+    }
+
+    private func publish(_ publications: [Publication]) async throws(EmitError) -> Bool {
+        do throws(PublishError) {
+            return try await link.publish(publications)
+        } catch {
+            throw .notPublished(error)
+        }
+    }
+
+    /// The servers send the event to their own sockets, and their clients' answers to us.
+    private func ask(
+        _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode, _ timeout: Duration
+    ) async throws(EmitError) -> AcknowledgedReceipt {
+        let id = nextIdentifier()
+        let answer = try await asking { () async throws(ClusterError) in
+            try await cluster.emit(emit, mode: mode, timeout: timeout)
+        }
+        let responses = answer.value.responses
+        let recipients = answer.value.recipients ?? (answer.servers.isComplete ? 0 : nil)
+        // Servers that have not said how many there are may have more.
+        let isComplete = answer.servers.isComplete && responses.count == recipients
+        return AcknowledgedReceipt(
+            id: id, routed: answer.value.isRouted, recipients: recipients, responses: responses,
+            isComplete: isComplete, servers: answer.servers)
+    }
+
+    /// python-socketio's servers return each answer by themselves, without saying how many there will be.
+    private func awaitCallbacks(
+        _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode, _ timeout: Duration
+    ) async throws(EmitError) -> AcknowledgedReceipt {
+        let id = nextIdentifier()
+        // Checked before anything is opened.
+        _ = try callbackPublication(emit, 0)
+        let answered = try await asking { () async throws(ClusterError) in
+            try await cluster.callbacks(mode: mode, timeout: timeout) { number in
+                let result = await publish(emit, callback: number)
+                return (result, waits: (try? result.get()) == true)
+            }
+        }
+        guard let (published, responses) = answered else { return .init(id: id, routed: false, responses: []) }
+        let isRouted = try published.get()
+        return .init(id: id, routed: isRouted ? nil : false, responses: responses)
+    }
+
+    private func publish(_ emit: Emit, callback number: Int) async -> Result<Bool, EmitError> {
+        do throws(EmitError) {
+            return .success(try await publish([try callbackPublication(emit, number)]))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func callbackPublication(_ emit: Emit, _ number: Int) throws(EmitError) -> Publication {
+        do throws(NotExpressible) {
+            if let publication = try wireFormat.publication(for: emit, callback: number) { return publication }
+        } catch {
+            throw .notExpressible(error.fault)
+        }
+        preconditionFailure("a wire format with a callback address has publications for it")
+    }
+}
+
+extension AcknowledgedReceipt {
+    /// Of servers that say nothing but the answers: how many recipients there are is unknown, so nothing is ever complete.
+    fileprivate init(id: String, routed: Bool?, responses: [JSONText]) {
+        self.init(
+            id: id, routed: routed, recipients: nil, responses: responses, isComplete: nil, servers: nil)
+    }
+}

@@ -1,0 +1,32 @@
+internal import AMQPBridge
+internal import JSON
+
+/// `"ack": {"mode": "all", "timeoutMs": 5000}`: that answers are waited for, and for how long.
+struct AcknowledgementRequest: Equatable {
+    var mode = AcknowledgementMode.all
+    /// `nil`: as long as usual.
+    var timeout: Duration?
+
+    /// - Parameters:
+    ///   - hasMode: whether there is a choice of how many are waited for.
+    ///   - fail: gets a JSON Pointer and what is wrong there.
+    init(_ value: JSONValue, hasMode: Bool, fail: (_ pointer: String, _ detail: String) -> Void) {
+        if value.kind != .object { fail("/ack", "must be an object") }
+        value.forEachMember { key, value in
+            switch key {
+            case "mode" where hasMode:
+                guard let mode = value.string.flatMap({ AcknowledgementMode(rawValue: $0) }) else {
+                    return fail("/ack/mode", "must be \"all\" or \"first\"")
+                }
+                self.mode = mode
+            case "timeoutMs":
+                guard let milliseconds = value.integer, Fields.timeouts.contains(milliseconds) else {
+                    let (least, most) = (Fields.timeouts.lowerBound, Fields.timeouts.upperBound)
+                    return fail("/ack/timeoutMs", "must be a whole number from \(least) to \(most)")
+                }
+                timeout = .milliseconds(milliseconds)
+            default: fail("/ack/" + Problem.Place.token(key), "no such field")
+            }
+        }
+    }
+}

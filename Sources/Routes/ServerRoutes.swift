@@ -1,0 +1,81 @@
+internal import AMQPBridge
+internal import JSON
+
+/// `/v1/servers…`: the servers themselves.
+struct ServerRoutes: Sendable {
+    let cluster: any ClusterService
+    let emitter: any EmitService
+    let timeout: Duration
+
+    @Sendable func list(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        // Any namespace, unless one is asked for.
+        let namespace = fields.has("namespace") ? fields.namespace() : nil
+        let timeout = fields.timeout(default: timeout)
+        try fields.finish()
+        let servers = try await asking { () async throws(ClusterError) in
+            try await cluster.servers(timeout: timeout)
+        }
+        let wanted = servers.filter { server in
+            namespace.map { namespace in server.namespaces.contains { $0.hasBytes(of: namespace) } } ?? true
+        }
+        return .json { json in
+            json.append(json: "{\"servers\":")
+            json.append(list: wanted) { $0.append($1) }
+            json.append(json: "}")
+        }
+    }
+
+    @Sendable func emit(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        let event = fields.string("event")
+        if !fields.has("event") { fields.fail("event", "is required") }
+        var command = ServerSideEmit(namespace: fields.namespace(), event: event ?? "")
+        if event != nil, let fault = command.eventFault { fields.fail([fault]) }
+        command.arguments = fields.arguments("args")
+        let acknowledgement = fields.acknowledgement(hasMode: false)
+        try fields.finish()
+        guard let acknowledgement else { return try await tell(command) }
+        let question = command
+        let answer = try await asking { () async throws(ClusterError) in
+            try await cluster.askServers(question, timeout: acknowledgement.timeout ?? timeout)
+        }
+        return .json { json in
+            json.append(json: "{\"responses\":")
+            json.append(list: answer.value) { json, response in
+                json.append(json: "{\"server\":")
+                json.append(jsonString: response.server)
+                json.append(json: ",\"value\":")
+                json.append(json: response.value)
+                json.append(json: "}")
+            }
+            json.append(answer.servers)
+            json.append(json: "}")
+        }
+    }
+}
+
+extension ServerRoutes {
+    /// Without answers it is an emit like any other.
+    private func tell(_ command: ServerSideEmit) async throws(Problem) -> Response {
+        do throws(EmitError) {
+            return .emitted(try await emitter.emit(toServers: command), .broker)
+        } catch {
+            throw Problem(error)
+        }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ server: ServerDescription) {
+        append(json: "{\"uid\":")
+        append(jsonString: server.uid)
+        append(json: ",\"namespaces\":")
+        append(jsonStrings: server.namespaces)
+        append(json: ",\"lastSeenMs\":")
+        append(number: Int(server.lastSeen.nanoseconds / 1_000_000))
+        append(json: ",\"subscriptionMode\":")
+        append(jsonString: server.subscriptionMode)
+        append(json: "}")
+    }
+}

@@ -1,0 +1,181 @@
+internal import AMQPBridge
+internal import JSON
+
+/// `/v1/sockets…`: who is there, and what is to be done with them.
+struct SocketRoutes: Sendable {
+    let cluster: any ClusterService
+    let emitter: any EmitService
+    /// How long servers have to answer, unless the request says so.
+    let timeout: Duration
+
+    private static let pageSizes = 1...1_000
+    private static let usualPageSize = 100
+
+    // MARK: Reading
+
+    @Sendable func list(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        let selection = SocketSelection(
+            namespace: fields.namespace(), rooms: fields.roomNames("rooms", parameter: "room") ?? [],
+            except: fields.roomNames("except", parameter: "except", allowsNone: true) ?? [])
+        let command = FetchSockets(
+            selection, fields: wantedFields(&fields), after: fields.string("cursor"),
+            limit: fields.integer("limit", in: Self.pageSizes) ?? Self.usualPageSize)
+        let timeout = fields.timeout(default: timeout)
+        try fields.finish()
+        let answer = try await asking { () async throws(ClusterError) in
+            try await cluster.fetchSockets(command, timeout: timeout)
+        }
+        let page = answer.value
+        return .json { json in
+            json.append(json: "{\"sockets\":")
+            json.append(list: page.sockets) { json, socket in
+                json.append(json: "{")
+                json.append(membersOf: socket)
+                json.append(json: "}")
+            }
+            json.append(nextCursor: page.hasMore ? page.sockets.last?.id : nil)
+            json.append(answer.servers)
+            json.append(json: "}")
+        }
+    }
+
+    @Sendable func get(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
+        let command = FetchSockets(selection, fields: wantedFields(&fields), limit: 1)
+        let timeout = fields.timeout(default: timeout)
+        try fields.finish()
+        let answer = try await asking { () async throws(ClusterError) in
+            try await cluster.fetchSockets(command, timeout: timeout)
+        }
+        guard let socket = answer.value.sockets.first else { throw Self.missing(answer.servers) }
+        return .json { json in
+            json.append(json: "{")
+            json.append(membersOf: socket)
+            json.append(answer.servers)
+            json.append(json: "}")
+        }
+    }
+
+    private func wantedFields(_ fields: inout Fields) -> [SocketField] {
+        guard let names = fields.strings("fields", parameter: "fields") else { return [.rooms, .data] }
+        for (index, name) in names.enumerated() where SocketField(rawValue: name) == nil {
+            fields.fail("fields", "must be rooms, data or handshake", index: index)
+        }
+        return SocketField.allCases.filter { names.contains($0.rawValue) }
+    }
+
+    // MARK: Changing one
+
+    @Sendable func disconnectOne(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
+        let close = fields.boolean("close") ?? false
+        return try await change(selection, .disconnect(close: close), &fields)
+    }
+
+    @Sendable func joinOne(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
+        return try await change(selection, .join(rooms(&fields)), &fields)
+    }
+
+    @Sendable func leaveOne(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
+        return try await change(selection, .leave(rooms(&fields)), &fields)
+    }
+
+    // MARK: Changing many
+
+    @Sendable func disconnect(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        let close = fields.boolean("close") ?? false
+        return try await change(selection(&fields), .disconnect(close: close), &fields)
+    }
+
+    @Sendable func join(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        return try await change(selection(&fields), .join(rooms(&fields)), &fields)
+    }
+
+    @Sendable func leave(_ request: Request) async throws(Problem) -> Response {
+        var fields = try Fields(request)
+        return try await change(selection(&fields), .leave(rooms(&fields)), &fields)
+    }
+
+    /// Everybody only when the request says so.
+    private func selection(_ fields: inout Fields) -> SocketSelection {
+        let namespace = fields.namespace()
+        let names = fields.roomNames("in", parameter: "in")
+        switch (names, fields.boolean("all")) {
+        case (nil, nil) where !fields.has("in"): fields.fail("in", "name rooms or sockets, or say \"all\": true")
+        case (nil, false?): fields.fail("all", "is false, and no rooms or sockets are named in 'in'")
+        case (.some, .some): fields.fail("all", "not together with 'in'")
+        default: break
+        }
+        let except = fields.roomNames("except", parameter: "except", allowsNone: true) ?? []
+        return SocketSelection(namespace: namespace, rooms: names ?? [], except: except)
+    }
+
+    private func rooms(_ fields: inout Fields) -> [String] {
+        let rooms = fields.roomNames("rooms", parameter: "rooms")
+        if rooms == nil, !fields.has("rooms") { fields.fail("rooms", "is required") }
+        return rooms ?? []
+    }
+
+    private func change(
+        _ selection: SocketSelection, _ change: ChangeSockets.Change, _ fields: inout Fields
+    ) async throws(Problem) -> Response {
+        let timeout = fields.timeout(default: timeout)
+        try fields.finish()
+        let receipt: ChangeReceipt
+        do throws(EmitError) {
+            receipt = try await emitter.change(ChangeSockets(selection, change), timeout: timeout)
+        } catch {
+            throw Problem(error)
+        }
+        switch receipt {
+        case .published:
+            return .json(202) { json in
+                json.append(json: "{\"status\":\"accepted\",\"matched\":null,\"verified\":false}")
+            }
+        case .done(let answer):
+            if selection.id != nil, answer.value == 0 { throw Self.missing(answer.servers) }
+            return .json { json in
+                json.append(json: answer.servers.isComplete ? "{\"status\":\"confirmed\"" : "{\"status\":\"partial\"")
+                json.append(json: ",\"matched\":")
+                json.append(numberOrNull: answer.value)
+                json.append(answer.servers)
+                json.append(json: "}")
+            }
+        }
+    }
+
+    private func id(_ request: Request) throws(Problem) -> String {
+        let id = try Query.decoded(request.parameter.utf8, plusIsSpace: false)
+        let faults = CommandFault.names([id], "id")
+        guard faults.isEmpty else { throw Problem(.invalidRequest, "the socket id is \(faults[0].detail)") }
+        return id
+    }
+
+    /// Only when every server has answered it is certain that none has the socket.
+    private static func missing(_ servers: ServerTally) -> Problem {
+        servers.isComplete
+            ? Problem(.notFound, "no server has this socket")
+            : Problem(
+                .incomplete,
+                "\(servers.missing.count) of \(servers.expected) servers have not answered, and the others do not have it"
+            )
+    }
+}
+
+/// Tells why servers could not be asked as a problem.
+func asking<Value>(_ ask: () async throws(ClusterError) -> Value) async throws(Problem) -> Value {
+    do throws(ClusterError) {
+        return try await ask()
+    } catch {
+        throw Problem(error)
+    }
+}

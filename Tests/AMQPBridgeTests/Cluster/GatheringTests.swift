@@ -1,0 +1,332 @@
+import JSON
+import Testing
+
+@testable import AMQPBridge
+
+@Suite("Gathered sockets")
+struct SocketGatheringTests {
+    @Test("are of all servers, in the order of code points, each with its server")
+    func merges() throws {
+        let gathering = SocketGathering(FetchSockets(SocketSelection()))
+        #expect(gathering.take(try serverMessage("a", .fetchSocketsResponse, socketsText("c", "😀"))) == .done)
+        #expect(gathering.take(try serverMessage("b", .fetchSocketsResponse, socketsText("B", "ﬀ", "a"))) == .done)
+        // By UTF-16 unit, as in JavaScript, the emoji would come before the ligature.
+        #expect(gathering.page.sockets.map(\.id) == ["B", "a", "c", "ﬀ", "😀"])
+        #expect(gathering.page.sockets.map(\.server) == ["b", "b", "a", "b", "a"])
+        #expect(!gathering.page.hasMore)
+    }
+
+    @Test("are there once, by the bytes of their ids")
+    func deduplicates() throws {
+        let gathering = SocketGathering(FetchSockets(SocketSelection()))
+        _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, socketsText("s", "s", "e\u{301}")))
+        _ = gathering.take(try serverMessage("b", .fetchSocketsResponse, socketsText("s", "\u{E9}")))
+        #expect(gathering.page.sockets.map { Array($0.id.utf8) } == ["e\u{301}", "s", "\u{E9}"].map { Array($0.utf8) })
+    }
+
+    @Test("come a page at a time", arguments: [(1, ["a"], true), (2, ["a", "b"], true), (3, ["a", "b", "c"], false)])
+    func pages(limit: Int, ids: [String], hasMore: Bool) throws {
+        let gathering = SocketGathering(FetchSockets(SocketSelection(), limit: limit))
+        _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, socketsText("c", "a")))
+        _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, socketsText("b")))
+        #expect(gathering.page.sockets.map(\.id) == ids)
+        #expect(gathering.page.hasMore == hasMore)
+    }
+
+    @Test("are only those that were asked for, whatever a server sends")
+    func filters() throws {
+        let behind = SocketGathering(FetchSockets(SocketSelection(), after: "b"))
+        _ = behind.take(try serverMessage("x", .fetchSocketsResponse, socketsText("a", "b", "b0", "c")))
+        #expect(behind.page.sockets.map(\.id) == ["b0", "c"])
+        let one = SocketGathering(FetchSockets(SocketSelection(id: "\u{E9}"), limit: 1))
+        _ = one.take(try serverMessage("x", .fetchSocketsResponse, socketsText("e\u{301}", "a")))
+        #expect(one.page.sockets == [])
+        let other = SocketGathering(FetchSockets(SocketSelection(id: "a"), limit: 1))
+        _ = other.take(try serverMessage("x", .fetchSocketsResponse, socketsText("b", "a", "c")))
+        #expect(other.page.sockets.map(\.id) == ["a"])
+        #expect(!other.page.hasMore)
+    }
+
+    @Test("carry what was asked for, as their servers wrote it, and nothing else")
+    func fields() throws {
+        let text =
+            "{\"sockets\":[{\"data\":{\"n\": 0.10},\"rooms\":[ \"r\" ],\"id\":\"s\",\"handshake\":{\"url\":\"/\"},\"x\":1},{\"id\":\"t\"}]}"
+        for fields in [[], [.rooms], [.data], [.handshake], [.rooms, .data, .handshake]] as [[SocketField]] {
+            let gathering = SocketGathering(FetchSockets(SocketSelection(), fields: fields))
+            _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, text))
+            let (full, bare) = (gathering.page.sockets[0], gathering.page.sockets[1])
+            #expect(full.rooms?.string == (fields.contains(.rooms) ? "[ \"r\" ]" : nil))
+            #expect(full.data?.string == (fields.contains(.data) ? "{\"n\": 0.10}" : nil))
+            #expect(full.handshake?.string == (fields.contains(.handshake) ? "{\"url\":\"/\"}" : nil))
+            #expect(bare.rooms == nil && bare.data == nil && bare.handshake == nil)
+        }
+    }
+
+    @Test("have no credentials in their handshakes, in whatever letters")
+    func credentials() throws {
+        let handshake =
+            "{\"auth\":{\"token\":\"secret\"},\"headers\":{\"Cookie\":\"secret\",\"host\":\"h\",\"authorization\":\"secret\","
+            + "\"Proxy-Authorization\":\"secret\",\"a\\\"b\":\"c\"},\"query\":{\"EIO\":\"4\"}}"
+        let gathering = SocketGathering(FetchSockets(SocketSelection(), fields: [.handshake]))
+        _ = gathering.take(
+            try serverMessage("x", .fetchSocketsResponse, "{\"sockets\":[{\"id\":\"s\",\"handshake\":\(handshake)}]}"))
+        #expect(
+            gathering.page.sockets[0].handshake?.string
+                == "{\"headers\":{\"host\":\"h\",\"a\\\"b\":\"c\"},\"query\":{\"EIO\":\"4\"}}")
+    }
+
+    @Test(
+        "are not made of what is no answer", arguments: ["{}", "{\"sockets\":{}}", "{\"sockets\":null}", "1", "null"])
+    func noAnswers(data: String) throws {
+        let gathering = SocketGathering(FetchSockets(SocketSelection()))
+        #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, data)) == .ignored)
+        #expect(gathering.take(try serverMessage("x", .broadcastAck, socketsText("s"))) == .ignored)
+        #expect(gathering.page.sockets == [])
+    }
+
+    @Test("are those of their server's answer that have an id")
+    func withoutID() throws {
+        let gathering = SocketGathering(FetchSockets(SocketSelection()))
+        let data = "{\"sockets\":[{},1,{\"id\":2},null,{\"id\":\"s\"}]}"
+        #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, data)) == .done)
+        #expect(gathering.page.sockets.map(\.id) == ["s"])
+    }
+}
+
+@Suite("Gathered counts")
+struct CountGatheringTests {
+    @Test("are sums of what servers counted, and of what is counted here for those that cannot")
+    func sums() throws {
+        let gathering = CountGathering(CountSockets(rooms: ["a", "b", "a", "nobody", "e\u{301}"]))
+        let counted = "{\"sockets\":[],\"count\":5,\"rooms\":{\"a\":2,\"b\":0,\"\u{E9}\":9}}"
+        #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, counted)) == .done)
+        let whole =
+            "{\"sockets\":[{\"id\":\"s\",\"rooms\":[\"a\",\"b\",\"a\"]},{\"id\":\"t\",\"rooms\":[\"a\"]},{\"rooms\":[\"a\"]},{\"id\":\"u\"}]}"
+        #expect(gathering.take(try serverMessage("y", .fetchSocketsResponse, whole)) == .done)
+        #expect(gathering.result.sockets == 8)
+        #expect(gathering.result.rooms.map(\.name) == ["a", "b", "nobody", "e\u{301}"])
+        #expect(gathering.result.rooms.map(\.sockets) == [4, 1, 0, 0])
+    }
+
+    @Test("stay numbers whatever servers say")
+    func absurd() throws {
+        let gathering = CountGathering(CountSockets(rooms: ["a", "b"]))
+        let most = "{\"count\":9223372036854775807,\"rooms\":{\"a\":9223372036854775807,\"b\":-9}}"
+        for uid in ["x", "y", "z"] {
+            #expect(gathering.take(try serverMessage(uid, .fetchSocketsResponse, most)) == .done)
+        }
+        #expect(gathering.result.sockets > 1 << 40)
+        #expect(gathering.result.rooms[0].sockets > 1 << 40)
+        #expect(gathering.result.rooms[1].sockets == 0)
+        let negative = "{\"count\":-7,\"rooms\":{\"b\":\"many\"}}"
+        #expect(gathering.take(try serverMessage("w", .fetchSocketsResponse, negative)) == .done)
+        #expect(gathering.result.rooms[1].sockets == 0)
+    }
+
+    @Test("are not made of what is no answer", arguments: ["{}", "{\"count\":\"5\"}", "{\"sockets\":1}", "[]"])
+    func noAnswers(data: String) throws {
+        for gathering in [CountGathering(CountSockets()), RoomGathering(ListRooms())] as [any Gathering] {
+            #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, data)) == .ignored)
+            #expect(gathering.take(try serverMessage("x", .serverSideEmitResponse, "{\"count\":1}")) == .ignored)
+        }
+    }
+}
+
+@Suite("Gathered rooms")
+struct RoomGatheringTests {
+    private static let whole =
+        "{\"sockets\":[{\"id\":\"s1\",\"rooms\":[\"s1\",\"b\",\"é\"]},{\"id\":\"s2\",\"rooms\":[\"s2\",\"b\",\"a\"]}]}"
+
+    @Test("have the sockets of all servers, in the order of code points")
+    func merges() throws {
+        let gathering = RoomGathering(ListRooms())
+        #expect(
+            gathering.take(
+                try serverMessage(
+                    "x", .fetchSocketsResponse, "{\"count\":9,\"rooms\":{\"b\":2,\"ﬀ\":1,\"😀\":3,\"none\":0}}"))
+                == .done)
+        #expect(gathering.take(try serverMessage("y", .fetchSocketsResponse, Self.whole)) == .done)
+        #expect(gathering.page.rooms.map(\.name) == ["a", "b", "é", "ﬀ", "😀"])
+        #expect(gathering.page.rooms.map(\.sockets) == [1, 4, 1, 1, 3])
+        #expect(!gathering.page.hasMore)
+    }
+
+    @Test("are only those that were asked for, of servers that send everything")
+    func filters() throws {
+        func names(_ command: ListRooms) throws -> [String] {
+            let gathering = RoomGathering(command)
+            _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, Self.whole))
+            return gathering.page.rooms.map(\.name)
+        }
+        #expect(try names(ListRooms(prefix: "s", includesPrivate: true)) == ["s1", "s2"])
+        #expect(try names(ListRooms(prefix: "s")) == [])
+        #expect(try names(ListRooms(after: "a")) == ["b", "é"])
+        #expect(try names(ListRooms(after: "b", includesPrivate: true)) == ["s1", "s2", "é"])
+        #expect(try names(ListRooms(prefix: "e")) == [])
+    }
+
+    @Test("come a page at a time")
+    func pages() throws {
+        let gathering = RoomGathering(ListRooms(limit: 2))
+        _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, "{\"count\":1,\"rooms\":{\"c\":1,\"a\":1}}"))
+        _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, "{\"count\":1,\"rooms\":{\"b\":1}}"))
+        #expect(gathering.page.rooms.map(\.name) == ["a", "b"])
+        #expect(gathering.page.hasMore)
+    }
+}
+
+@Suite("Gathered matches")
+struct MatchGatheringTests {
+    @Test(
+        "are a sum, or unknown as soon as one server does not say",
+        arguments: [
+            ([], 0), (["{\"matched\":2}", "{\"matched\":0}", "{\"matched\":3}"], 5), (["{\"matched\":-4}"], 0),
+            (["{\"matched\":2}", "{\"sockets\":[]}", "{\"matched\":3}"], nil), (["{\"matched\":\"2\"}"], nil),
+            (["[]"], nil),
+        ] as [([String], Int?)])
+    func sums(answers: [String], matched: Int?) throws {
+        let gathering = MatchGathering()
+        for (index, data) in answers.enumerated() {
+            #expect(gathering.take(try serverMessage("\(index)", .fetchSocketsResponse, data)) == .done)
+        }
+        #expect(gathering.matched == matched)
+        #expect(gathering.take(try serverMessage("x", .broadcastAck, "{\"matched\":1}")) == .ignored)
+        #expect(gathering.matched == matched)
+    }
+}
+
+@Suite("Gathered answers of servers")
+struct ServerResponseGatheringTests {
+    @Test("are values as they were written, and none of servers where nobody listens")
+    func values() throws {
+        let gathering = ServerResponseGathering()
+        for (uid, data) in [
+            ("a", "{\"packet\":{\"port\": 1.0}}"), ("b", "{\"handled\":false}"), ("c", "{}"),
+            ("d", "{\"packet\":[{\"_placeholder\":true,\"num\":0}],\"attachments\":[\"AQI=\"]}"),
+            ("e", "{\"packet\":null,\"handled\":true}"),
+        ] {
+            #expect(gathering.take(try serverMessage(uid, .serverSideEmitResponse, data)) == .done)
+        }
+        #expect(gathering.responses.map(\.server) == ["a", "c", "d", "e"])
+        #expect(
+            gathering.responses.map(\.value.string) == ["{\"port\": 1.0}", "null", "[{\"$binary\":\"AQI=\"}]", "null"])
+        #expect(gathering.take(try serverMessage("f", .serverSideEmitResponse, "1")) == .done)
+        #expect(gathering.take(try serverMessage("g", .fetchSocketsResponse, "{\"packet\":1}")) == .ignored)
+    }
+}
+
+@Suite("Gathered acknowledgements")
+struct AcknowledgementGatheringTests {
+    @Test("are complete when every client that was counted has answered")
+    func counts() throws {
+        let gathering = AcknowledgementGathering(.all)
+        #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":2}") == .partial)
+        #expect(try take(gathering, "b", .broadcastClientCount, "{\"clientCount\":0}") == .done)
+        #expect(try take(gathering, "a", .broadcastAck, "{\"packet\":1}") == .partial)
+        #expect(try take(gathering, "a", .broadcastAck, "{\"packet\":2}") == .done)
+        #expect(gathering.recipients == 2)
+        #expect(gathering.responses.map(\.string) == ["[1]", "[2]"])
+    }
+
+    @Test("are one for each client at most, and a server counts its clients once")
+    func bounds() throws {
+        let gathering = AcknowledgementGathering(.all)
+        _ = try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":1}")
+        #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":9}") == .ignored)
+        #expect(try take(gathering, "a", .broadcastAck, "{}") == .done)
+        #expect(try take(gathering, "a", .broadcastAck, "{}") == .ignored)
+        #expect(gathering.recipients == 1)
+        #expect(gathering.responses.count == 1)
+    }
+
+    @Test("may come before their number")
+    func early() throws {
+        let gathering = AcknowledgementGathering(.all)
+        #expect(try take(gathering, "a", .broadcastAck, "{\"packet\":1}") == .partial)
+        #expect(gathering.recipients == nil)
+        #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":1}") == .done)
+        #expect(gathering.recipients == 1)
+    }
+
+    @Test("end with the first, if that is enough")
+    func first() throws {
+        let gathering = AcknowledgementGathering(.first)
+        #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":2}") == .partial)
+        #expect(try take(gathering, "b", .broadcastClientCount, "{\"clientCount\":0}") == .done)
+        #expect(try take(gathering, "a", .broadcastAck, "{\"packet\":1}") == .finished)
+    }
+
+    @Test(
+        "are all arguments of a client, or the first of servers that know no more",
+        arguments: [
+            ("{\"packet\":\"x\"}", "[\"x\"]"), ("{}", "[]"), ("{\"packet\":null}", "[null]"),
+            ("{\"packet\":1,\"args\":[1, 2.0]}", "[1, 2.0]"), ("{\"args\":[]}", "[]"),
+            ("{\"packet\":[1],\"args\":\"no\"}", "[[1]]"),
+            ("{\"args\":[{\"_placeholder\":true,\"num\":0}],\"attachments\":[\"AQ==\"]}", "[{\"$binary\":\"AQ==\"}]"),
+            ("{\"packet\":{\"_placeholder\":true,\"num\":0},\"attachments\":[\"AQ==\"]}", "[{\"$binary\":\"AQ==\"}]"),
+            ("{\"packet\":{\"_placeholder\":true,\"num\":0}}", "[{\"_placeholder\":true,\"num\":0}]"),
+        ])
+    func arguments(data: String, expected: String) throws {
+        let gathering = AcknowledgementGathering(.all)
+        _ = try take(gathering, "a", .broadcastAck, data)
+        #expect(gathering.responses.map(\.string) == [expected])
+    }
+
+    @Test("are not made of what is none")
+    func noAnswers() throws {
+        let gathering = AcknowledgementGathering(.first)
+        #expect(try take(gathering, "a", .broadcastClientCount, "{}") == .ignored)
+        #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":\"1\"}") == .ignored)
+        #expect(try take(gathering, "a", .fetchSocketsResponse, "{\"clientCount\":1}") == .ignored)
+        #expect(gathering.take(try heartbeat("a")) == .ignored)
+        #expect(gathering.responses.isEmpty)
+    }
+
+    @Test("stay numbers whatever servers say")
+    func absurd() throws {
+        let gathering = AcknowledgementGathering(.all)
+        for uid in ["a", "b", "c"] {
+            #expect(
+                try take(gathering, uid, .broadcastClientCount, "{\"clientCount\":9223372036854775807}") == .partial)
+        }
+        #expect(try #require(gathering.recipients) > 1 << 40)
+        #expect(try take(gathering, "d", .broadcastClientCount, "{\"clientCount\":-1}") == .done)
+    }
+
+    private func take(
+        _ gathering: AcknowledgementGathering, _ uid: String, _ kind: ClusterMessage.Kind, _ data: String
+    ) throws -> GatheringProgress {
+        gathering.take(try serverMessage(uid, kind, data))
+    }
+}
+
+@Suite("A message of a server")
+struct ServerMessageTests {
+    @Test(
+        "is an object with a uid that is not a gateway's, and a type that is known",
+        arguments: [
+            "", "x", "1", "[]", "null", "{}", "{\"uid\":\"a\"}", "{\"type\":2}", "{\"uid\":\"\",\"type\":2}",
+            "{\"uid\":\"emitter\",\"type\":2}", "{\"uid\":1,\"type\":2}", "{\"uid\":\"a\",\"type\":0}",
+            "{\"uid\":\"a\",\"type\":14}", "{\"uid\":\"a\",\"type\":\"2\"}", "{\"uid\":\"a\",\"type\":2,\"type\":2}",
+            "{\"uid\":\"a\",\"type\":2}}", "{\"uid\":\"a\",\"type\":99999999999999999999}",
+        ])
+    func none(text: String) {
+        #expect(ServerMessage(Array(text.utf8))?.uid == nil)
+    }
+
+    @Test("may be deep, but not too deep", arguments: [(254, true), (256, false)])
+    func depth(levels: Int, isTaken: Bool) {
+        let data = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+        #expect((ServerMessage(Array(serverText("a", .broadcastAck, data).utf8)) != nil) == isTaken)
+    }
+
+    @Test("has all its members")
+    func members() throws {
+        let message = try serverMessage("a", .broadcastAck, "{\"packet\":1}")
+        #expect(message.uid == "a")
+        #expect(message.kind == .broadcastAck)
+        #expect(message.data?.members["packet"]?.integer == 1)
+        #expect(Set(message.members.keys) == ["uid", "nsp", "type", "data"])
+        #expect(try heartbeat("a").data == nil)
+    }
+}

@@ -1,0 +1,143 @@
+import Testing
+
+@testable import AMQPBridge
+
+@Suite("Presence")
+struct PresenceTests {
+    private let now = MonotonicTime.seconds(100)
+
+    @Test("knows a server from its heartbeat, with what it says of itself")
+    func hears() throws {
+        var presence = Presence()
+        #expect(presence.isEmpty)
+        let text = "\"namespaces\":[\"/\",\"/chat\"],\"intervalMs\":2000,\"mode\":\"dynamic\",\"pid\":1,\"agent\":\"x\""
+        #expect(presence.hear(try heartbeat("a", text), now: now) == nil)
+        #expect(
+            presence.all == [
+                Presence.Server(
+                    uid: "a", namespaces: ["/", "/chat"], interval: .seconds(2), subscriptionMode: "dynamic",
+                    lastSeen: now)
+            ])
+        #expect(!presence.isEmpty)
+    }
+
+    @Test("takes what a server does not say, or says wrongly, for the usual")
+    func defaults() throws {
+        for members in ["\"pid\":1", "\"namespaces\":[\"/\",1],\"intervalMs\":\"5\",\"mode\":7"] {
+            var presence = Presence()
+            _ = presence.hear(try heartbeat("a", members), now: now)
+            #expect(
+                presence.all == [
+                    Presence.Server(
+                        uid: "a", namespaces: ["/"], interval: .seconds(5), subscriptionMode: "static", lastSeen: now)
+                ])
+        }
+    }
+
+    @Test(
+        "believes no absurd interval",
+        arguments: [(0, 100), (-5, 100), (99, 100), (100, 100), (600_000, 600_000), (.max, 600_000), (.min, 100)])
+    func intervals(said: Int, taken: Int) throws {
+        var presence = Presence()
+        _ = presence.hear(try heartbeat("a", "\"intervalMs\":\(said)"), now: now)
+        #expect(presence.all.map(\.interval) == [.milliseconds(taken)])
+    }
+
+    @Test("knows which servers have a namespace, byte by byte")
+    func namespaces() throws {
+        var presence = Presence()
+        _ = presence.hear(try heartbeat("a", "\"namespaces\":[\"/\",\"/é\"]"), now: now)
+        _ = presence.hear(try heartbeat("b", "\"namespaces\":[\"/e\u{301}\"]"), now: now)
+        _ = presence.hear(try heartbeat("c"), now: now)
+        #expect(presence.servers(of: "/") == ["a", "c"])
+        #expect(presence.servers(of: "/\u{E9}") == ["a"])
+        #expect(presence.servers(of: "/e\u{301}") == ["b"])
+        #expect(presence.servers(of: "/chat") == [])
+    }
+
+    @Test("follows a server's namespaces")
+    func changes() throws {
+        var presence = Presence()
+        _ = presence.hear(try heartbeat("a"), now: now)
+        _ = presence.hear(try heartbeat("a", "\"namespaces\":[\"/chat\"]"), now: now + .seconds(1))
+        #expect(presence.servers(of: "/").isEmpty)
+        #expect(presence.servers(of: "/chat") == ["a"])
+        #expect(presence.all.map(\.lastSeen) == [now + .seconds(1)])
+    }
+
+    @Test("forgets a server that says goodbye, once")
+    func goodbyes() throws {
+        var presence = Presence()
+        _ = presence.hear(try heartbeat("a"), now: now)
+        #expect(presence.hear(try serverMessage("b", .adapterClose, "{}"), now: now) == nil)
+        #expect(presence.hear(try serverMessage("a", .adapterClose, "{}"), now: now) == "a")
+        #expect(presence.isEmpty)
+        #expect(presence.hear(try serverMessage("a", .adapterClose, "{}"), now: now) == nil)
+    }
+
+    @Test("forgets a server after three of its own intervals without a word")
+    func expires() throws {
+        var presence = Presence()
+        _ = presence.hear(try heartbeat("slow"), now: now)
+        _ = presence.hear(try heartbeat("fast", "\"intervalMs\":1000"), now: now)
+        #expect(presence.expire(now: now + .milliseconds(2_999)) == [])
+        #expect(presence.expire(now: now + .seconds(3)) == ["fast"])
+        _ = presence.hear(try heartbeat("slow"), now: now + .seconds(14))
+        #expect(presence.expire(now: now + .milliseconds(28_999)) == [])
+        #expect(presence.all.map(\.uid) == ["slow"])
+        #expect(presence.expire(now: now + .seconds(29)) == ["slow"])
+        #expect(presence.expire(now: now + .seconds(60)) == [])
+    }
+
+    @Test("takes no other message for a sign of life")
+    func otherMessages() throws {
+        var presence = Presence()
+        for kind in [ClusterMessage.Kind.broadcast, .fetchSocketsResponse, .serverSideEmit, .broadcastAck] {
+            #expect(presence.hear(try serverMessage("a", kind, "{}"), now: now) == nil)
+        }
+        #expect(presence.isEmpty)
+        _ = presence.hear(try serverMessage("a", .initialHeartbeat, "{}"), now: now)
+        #expect(presence.all.map(\.uid) == ["a"])
+    }
+
+    @Test("has its servers in order, and a limit of them")
+    func limit() throws {
+        var presence = Presence()
+        for number in (0..<10_001).reversed() { _ = presence.hear(try heartbeat("\(100_000 + number)"), now: now) }
+        let uids = presence.all.map(\.uid)
+        #expect(uids.count == 10_000)
+        #expect(uids == uids.sorted())
+        #expect(uids.first == "100001")
+        // Those that are known are heard all the same.
+        _ = presence.hear(try heartbeat("100001"), now: now + .seconds(1))
+        #expect(presence.all.first?.lastSeen == now + .seconds(1))
+    }
+
+    @Test("remembers for a while who has fallen silent, and forgets who has said goodbye")
+    func lost() throws {
+        var presence = Presence()
+        let start = MonotonicTime.seconds(100)
+        for uid in ["a", "b"] { _ = presence.hear(try heartbeat(uid), now: start) }
+        #expect(presence.expire(now: start + .seconds(15)).sorted() == ["a", "b"])
+        #expect(presence.servers(of: "/").isEmpty)
+        #expect(presence.servers(of: "/", includingLost: true) == ["a", "b"])
+        #expect(presence.servers(of: "/chat", includingLost: true).isEmpty)
+        _ = presence.hear(try heartbeat("a"), now: start + .seconds(20))
+        #expect(presence.servers(of: "/") == ["a"])
+        #expect(presence.servers(of: "/", includingLost: true) == ["a", "b"])
+        _ = presence.expire(now: start + .seconds(75))
+        #expect(presence.servers(of: "/", includingLost: true) == ["a"])
+        _ = presence.hear(try #require(ServerMessage(Array("{\"uid\":\"a\",\"type\":13}".utf8))), now: start)
+        #expect(presence.servers(of: "/", includingLost: true).isEmpty)
+    }
+
+    @Test("begins everybody's time anew when nothing could be heard")
+    func forgives() throws {
+        var presence = Presence()
+        let start = MonotonicTime.seconds(100)
+        _ = presence.hear(try heartbeat("a"), now: start)
+        presence.forgive(now: start + .seconds(60))
+        #expect(presence.expire(now: start + .seconds(74)).isEmpty)
+        #expect(presence.expire(now: start + .seconds(75)) == ["a"])
+    }
+}

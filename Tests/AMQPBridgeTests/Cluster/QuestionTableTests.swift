@@ -1,0 +1,402 @@
+import JSON
+import Testing
+
+@testable import AMQPBridge
+
+@Suite("The table of questions")
+struct QuestionTableTests {
+    @Test("answers when every server has, and not before")
+    func complete() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a", "b"])
+        fixture.receive("a", "q", count: 2)
+        #expect(fixture.results[1] == nil)
+        fixture.receive("b", "q", count: 3)
+        let outcome = try #require(try fixture.outcome(1))
+        #expect(outcome.sockets == 5)
+        #expect(outcome.servers == .all(2))
+        #expect(outcome.isRouted)
+        fixture.expectNothingLeft()
+    }
+
+    @Test("counts a server once, and one that nobody knew as one more")
+    func servers() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a", "b"])
+        for _ in 0..<3 { fixture.receive("a", "q", count: 1) }
+        fixture.receive("new", "q", count: 10)
+        #expect(fixture.results[1] == nil)
+        fixture.receive("b", "q", count: 100)
+        let outcome = try #require(try fixture.outcome(1))
+        #expect(outcome.sockets == 111)
+        #expect(outcome.servers == .all(3))
+    }
+
+    @Test("drops late answers, and those to nothing")
+    func late() {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"])
+        #expect(fixture.table.isUnderWay("q"))
+        fixture.receive("a", "other", count: 1)
+        fixture.receive("a", "q", count: 1)
+        #expect(!fixture.table.isUnderWay("q"))
+        fixture.receive("a", "q", count: 1)
+        #expect(fixture.results[1]?.count == 1)
+    }
+
+    @Test("takes what says nothing for no answer")
+    func ignored() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"])
+        fixture.table.receive(try serverMessage("a", .broadcastAck, "{}"), for: "q", size: 10)
+        fixture.table.receive(try serverMessage("stranger", .fetchSocketsResponse, "{}"), for: "q", size: 10)
+        #expect(fixture.results[1] == nil)
+        fixture.expire(after: .seconds(6))
+        #expect(try fixture.outcome(1)?.servers == ServerTally(expected: 1, responded: 0, missing: ["a"]))
+    }
+
+    @Test("answers at the deadline with what has come, and names the missing")
+    func deadline() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["c", "a", "b"])
+        fixture.receive("b", "q", count: 2)
+        let deadline = try #require(fixture.table.deadline)
+        #expect(deadline > fixture.now + .seconds(5) && deadline <= fixture.now + .milliseconds(5_020))
+        fixture.expire(after: .milliseconds(4_999))
+        #expect(fixture.results[1] == nil)
+        fixture.expire(after: .milliseconds(21))
+        let outcome = try #require(try fixture.outcome(1))
+        #expect(outcome.sockets == 2)
+        #expect(outcome.servers == ServerTally(expected: 3, responded: 1, missing: ["a", "c"]))
+        #expect(outcome.isRouted)
+        fixture.expectNothingLeft()
+    }
+
+    @Test("waits no more for a server that has gone")
+    func left() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a", "b"])
+        fixture.begin("other", expected: ["a"], waiter: 2)
+        fixture.table.left("nobody")
+        fixture.receive("a", "q", count: 2)
+        fixture.table.left("a")
+        #expect(fixture.results[1] == nil)
+        #expect(try fixture.outcome(2)?.servers == .all(0))
+        fixture.table.left("b")
+        let outcome = try #require(try fixture.outcome(1))
+        // What it had said before is true all the same.
+        #expect(outcome.sockets == 2)
+        #expect(outcome.servers == .all(1))
+        fixture.expectNothingLeft()
+    }
+
+    @Test("ends a question that the broker could give to nobody")
+    func returned() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a", "b"])
+        fixture.table.returned("other")
+        #expect(fixture.results[1] == nil)
+        fixture.table.returned("q")
+        let outcome = try #require(try fixture.outcome(1))
+        #expect(outcome.servers == ServerTally(expected: 2, responded: 0, missing: ["a", "b"]))
+        #expect(!outcome.isRouted)
+        fixture.expectNothingLeft()
+    }
+
+    // MARK: Reads that are the same
+
+    @Test("has one question for many who ask the same")
+    func coalesces() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"], waiter: 1)
+        #expect(fixture.join(2) && fixture.join(3))
+        #expect(fixture.table.count == 1)
+        #expect(fixture.table.waiting == 3)
+        fixture.receive("a", "q", count: 4)
+        for waiter in 1...3 { #expect(try fixture.outcome(waiter)?.sockets == 4) }
+        #expect(!fixture.join(4))
+        fixture.expectNothingLeft()
+    }
+
+    @Test("goes on for those who still wait when one of them has left")
+    func abandonedJoint() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"], waiter: 1)
+        #expect(fixture.join(2))
+        fixture.table.abandon(waiter: 1)
+        #expect(fixture.errors(1) == [.abandoned])
+        #expect(fixture.table.waiting == 1)
+        // It may even be joined again.
+        #expect(fixture.join(3))
+        fixture.receive("a", "q", count: 4)
+        #expect(try fixture.outcome(2)?.sockets == 4)
+        #expect(try fixture.outcome(3)?.sockets == 4)
+        #expect(fixture.results[1]?.count == 1)
+        fixture.expectNothingLeft()
+    }
+
+    @Test("forgets a question that nobody waits for, and asks the next one anew")
+    func abandoned() {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"], waiter: 1)
+        fixture.table.abandon(waiter: 1)
+        fixture.table.abandon(waiter: 1)
+        fixture.table.abandon(waiter: 99)
+        #expect(fixture.errors(1) == [.abandoned])
+        #expect(!fixture.join(2))
+        #expect(fixture.table.deadline == nil)
+        fixture.expectNothingLeft()
+    }
+
+    @Test("does not know what becomes of a change that nobody waits for any more")
+    func abandonedChange() {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"], waiter: 1, TableFixture.change)
+        fixture.table.abandon(waiter: 1)
+        #expect(fixture.errors(1) == [.unknown])
+        fixture.expectNothingLeft()
+    }
+
+    @Test("never has one change for two")
+    func changes() {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"], waiter: 1, TableFixture.change)
+        #expect(!fixture.join(2, TableFixture.change))
+    }
+
+    @Test("keeps the newest of the same question for others to join")
+    func newest() throws {
+        let fixture = TableFixture()
+        fixture.begin("old", expected: ["a", "b"], waiter: 1)
+        fixture.begin("new", expected: ["a", "b"], waiter: 2)
+        fixture.table.returned("old")
+        #expect(fixture.join(3))
+        fixture.table.returned("new")
+        #expect(fixture.results[3]?.count == 1)
+        #expect(!fixture.join(4))
+        fixture.expectNothingLeft()
+    }
+
+    // MARK: The connection
+
+    @Test("keeps what has come when the connection breaks")
+    func disconnected() throws {
+        let fixture = TableFixture()
+        fixture.begin("some", expected: ["a", "b"], waiter: 1)
+        fixture.receive("a", "some", count: 3)
+        fixture.begin("read", expected: ["a"], waiter: 2, TableFixture.count("/c"))
+        fixture.begin("change", expected: ["a"], waiter: 3, TableFixture.change)
+        fixture.table.disconnected()
+        #expect(try fixture.outcome(1)?.servers == ServerTally(expected: 2, responded: 1, missing: ["b"]))
+        #expect(fixture.errors(2) == [.brokerUnavailable])
+        #expect(fixture.errors(3) == [.unknown])
+        fixture.expectNothingLeft()
+    }
+
+    // MARK: Bounds
+
+    @Test("takes no more bytes for a question than it may: the server is missing")
+    func bytesPerQuestion() throws {
+        let fixture = TableFixture(limits: .init(bytesPerQuestion: 100, bytes: 1_000))
+        fixture.begin("q", expected: ["a", "b", "c"])
+        fixture.receive("a", "q", count: 1, size: 60)
+        fixture.receive("b", "q", count: 10, size: 41)
+        fixture.receive("c", "q", count: 100, size: 40)
+        fixture.expire(after: .seconds(6))
+        let outcome = try #require(try fixture.outcome(1))
+        #expect(outcome.sockets == 101)
+        #expect(outcome.servers.missing == ["b"])
+    }
+
+    @Test("takes no more bytes for all questions than it may, and gives them back")
+    func bytes() throws {
+        let fixture = TableFixture(limits: .init(bytesPerQuestion: 100, bytes: 150))
+        fixture.begin("one", expected: ["a", "b"], waiter: 1)
+        fixture.receive("a", "one", count: 1, size: 100)
+        fixture.begin("two", expected: ["a"], waiter: 2, TableFixture.count("/c"))
+        fixture.receive("a", "two", count: 1, size: 51)
+        #expect(fixture.results[2] == nil)
+        fixture.table.abandon(waiter: 1)
+        fixture.receive("a", "two", count: 1, size: 51)
+        #expect(try fixture.outcome(2)?.servers == .all(1))
+        // Whatever ended a question, its bytes are free again.
+        for end in 0..<4 {
+            fixture.begin("q\(end)", expected: ["a", "b"], waiter: 10 + end, TableFixture.count("/\(end)"))
+            fixture.receive("a", "q\(end)", count: 1, size: 100)
+            #expect(fixture.table.waiting == 1)
+            switch end {
+            case 0: fixture.receive("b", "q\(end)", count: 1, size: 0)
+            case 1: fixture.table.left("b")
+            case 2: fixture.expire(after: .seconds(6))
+            default: fixture.table.disconnected()
+            }
+            #expect(try fixture.outcome(10 + end)?.sockets == (end == 0 ? 2 : 1))
+        }
+        fixture.expectNothingLeft()
+    }
+
+    @Test("ends a question early when its answer is enough")
+    func finished() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a", "b"], Question(Emit(event: "e"), mode: .first, timeout: .seconds(5)))
+        fixture.table.receive(try serverMessage("a", .broadcastClientCount, "{\"clientCount\":2}"), for: "q", size: 1)
+        #expect(fixture.results[1] == nil)
+        fixture.table.receive(try serverMessage("a", .broadcastAck, "{\"packet\":1}"), for: "q", size: 1)
+        #expect(try fixture.outcome(1)?.servers == ServerTally(expected: 2, responded: 0, missing: ["a", "b"]))
+        fixture.expectNothingLeft()
+    }
+
+    @Test("keeps waiting for a server that has begun to answer, unless it goes")
+    func partial() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a"], Question(Emit(event: "e"), mode: .all, timeout: .seconds(5)))
+        fixture.table.receive(try serverMessage("a", .broadcastClientCount, "{\"clientCount\":2}"), for: "q", size: 1)
+        fixture.table.receive(try serverMessage("a", .broadcastAck, "{\"packet\":1}"), for: "q", size: 1)
+        #expect(fixture.results[1] == nil)
+        fixture.table.left("a")
+        let gathering = try #require(try fixture.outcome(1)?.gathering as? AcknowledgementGathering)
+        #expect(gathering.recipients == 2)
+        #expect(gathering.responses.count == 1)
+    }
+}
+
+/// A table, a clock, and everybody who waits.
+private final class TableFixture {
+    static func count(_ namespace: String = "/") -> Question {
+        Question(CountSockets(namespace: namespace), timeout: .seconds(5))
+    }
+    static var change: Question { Question(ChangeSockets(SocketSelection(), .join(["r"])), timeout: .seconds(5)) }
+
+    var table: QuestionTable
+    var now = MonotonicTime.seconds(1_000)
+    private(set) var results: [Int: [Result<QuestionTable.Outcome, ClusterError>]] = [:]
+
+    init(limits: QuestionTable.Limits = .init()) {
+        table = QuestionTable(limits: limits)
+    }
+
+    func begin(_ id: String, expected: Set<String>, waiter: Int = 1, _ question: Question = TableFixture.count()) {
+        table.begin(question, id: id, expected: expected, waiter: waiter, deadline: now + question.timeout) {
+            [unowned self] in results[waiter, default: []].append($0)
+        }
+    }
+
+    func join(_ waiter: Int, _ question: Question = TableFixture.count()) -> Bool {
+        table.join(question, waiter: waiter) { [unowned self] in results[waiter, default: []].append($0) }
+    }
+
+    func receive(_ uid: String, _ id: String, count: Int, size: Int = 1) {
+        let text = serverText(uid, .fetchSocketsResponse, "{\"count\":\(count)}")
+        table.receive(ServerMessage(Array(text.utf8))!, for: id, size: size)
+    }
+
+    func expire(after duration: Duration) {
+        now = now + duration
+        table.expire(now: now)
+    }
+
+    func outcome(_ waiter: Int) throws -> QuestionTable.Outcome? {
+        results[waiter]?.count == 1 ? try results[waiter]?[0].get() : nil
+    }
+
+    /// How the wait ended; `nil` for an answer.
+    func errors(_ waiter: Int) -> [ClusterError?] {
+        results[waiter, default: []].map { if case .failure(let error) = $0 { error } else { nil } }
+    }
+
+    func expectNothingLeft(sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(table.count == 0, sourceLocation: sourceLocation)
+        #expect(table.waiting == 0, sourceLocation: sourceLocation)
+        #expect(table.deadline == nil, sourceLocation: sourceLocation)
+    }
+}
+
+/// Whatever happens, and in whatever order, whoever waits is answered once, and in time.
+@Suite("The table of questions, whatever servers and callers do,")
+struct QuestionTableSimulationTests {
+    @Test("ends every wait once, in time, and is empty in the end", arguments: 0..<100)
+    func simulation(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let servers = ["a", "b", "c", "d"]
+        var table = QuestionTable(limits: .init(bytesPerQuestion: 50, bytes: 200))
+        var now = MonotonicTime.seconds(1_000)
+        let waits = Waits()
+        var ids: [String] = []
+        for step in 0..<600 {
+            switch Int.random(in: 0..<100, using: &random) {
+            case 0..<30:
+                let timeout = Duration.milliseconds(Int.random(in: 1...500, using: &random))
+                let question: Question
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: question = Question(ChangeSockets(SocketSelection(), .leave(["r"])), timeout: timeout)
+                case 1: question = Question(Emit(event: "e"), mode: .all, timeout: timeout)
+                default:
+                    question = Question(
+                        CountSockets(rooms: ["r\(Int.random(in: 0..<2, using: &random))"]), timeout: .milliseconds(300))
+                }
+                waits.begin(step, until: now + question.timeout)
+                let completion: QuestionTable.Completion = { waits.end(step, $0) }
+                if table.join(question, waiter: step, completion) { continue }
+                let expected = Set(servers.filter { _ in Bool.random(using: &random) })
+                // Without anybody to answer nothing is begun.
+                let asked = expected.isEmpty ? ["a"] : expected
+                table.begin(
+                    question, id: "q\(step)", expected: asked, waiter: step, deadline: now + question.timeout,
+                    completion)
+                ids.append("q\(step)")
+            case 30..<70:
+                guard let id = ids.suffix(12).randomElement(using: &random) else { continue }
+                let kinds: [(ClusterMessage.Kind, String)] = [
+                    (.fetchSocketsResponse, "{\"count\":1,\"matched\":1}"),
+                    (.broadcastClientCount, "{\"clientCount\":2}"),
+                    (.broadcastAck, "{\"packet\":1}"), (.fetchSocketsResponse, "{}"),
+                ]
+                let (kind, data) = kinds.randomElement(using: &random)!
+                let text = serverText(servers.randomElement(using: &random)!, kind, data)
+                table.receive(
+                    ServerMessage(Array(text.utf8))!, for: id, size: Int.random(in: 0...20, using: &random))
+            case 70..<76: table.left(servers.randomElement(using: &random)!)
+            case 76..<79: if let id = ids.suffix(8).randomElement(using: &random) { table.returned(id) }
+            case 79..<88: table.abandon(waiter: max(0, step - Int.random(in: 0..<20, using: &random)))
+            case 88: table.disconnected()
+            default:
+                now = now + .milliseconds(Int.random(in: 1...80, using: &random))
+                table.expire(now: now)
+                waits.expectNobodyWaits(since: now + .milliseconds(-20))
+            }
+            #expect(table.waiting == waits.underWay)
+        }
+        table.expire(now: now + .seconds(10))
+        #expect(waits.underWay == 0)
+        #expect(table.waiting == 0 && table.count == 0 && table.deadline == nil)
+        waits.expectEachEndedOnce()
+        // All of the bytes are free again.
+        table.begin(
+            Question(CountSockets(), timeout: .seconds(1)), id: "last", expected: ["a"], waiter: -1, deadline: now
+        ) { _ in }
+        table.receive(
+            ServerMessage(Array(serverText("a", .fetchSocketsResponse, "{\"count\":1}").utf8))!, for: "last", size: 50)
+        #expect(table.count == 0)
+    }
+}
+
+private final class Waits {
+    private var deadlines: [Int: MonotonicTime] = [:]
+    private var ends: [Int: Int] = [:]
+
+    var underWay: Int { deadlines.count }
+
+    func begin(_ waiter: Int, until deadline: MonotonicTime) {
+        deadlines[waiter] = deadline
+        ends[waiter] = 0
+    }
+
+    func end(_ waiter: Int, _ result: Result<QuestionTable.Outcome, ClusterError>) {
+        deadlines[waiter] = nil
+        ends[waiter]! += 1
+    }
+
+    func expectNobodyWaits(since time: MonotonicTime) { #expect(deadlines.values.allSatisfy { $0 >= time }) }
+
+    func expectEachEndedOnce() { #expect(ends.values.allSatisfy { $0 == 1 }) }
+}

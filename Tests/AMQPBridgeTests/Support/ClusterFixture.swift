@@ -1,0 +1,111 @@
+import JSON
+import Testing
+
+@testable import AMQPBridge
+
+/// A cluster session, a clock of its own, and a broker that says what the test says.
+final class ClusterFixture {
+    typealias Answer = Result<QuestionTable.Outcome, ClusterError>
+
+    let session: ClusterSession
+    let callbacks = CallbackQueue(exchange: "socketio", hostID: "our-host")
+    var now = MonotonicTime.seconds(1_000)
+    /// How each question ended, by its name. Two answers are a bug.
+    private(set) var answers: [String: [Answer]] = [:]
+    private(set) var waiters: [String: Int] = [:]
+    private(set) var ignored: [Int] = []
+
+    init(limits: ClusterSession.Limits = .init(), servers: [String]? = ["a", "b"]) {
+        session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks)
+        session.ignored = { [unowned self] in ignored.append($0) }
+        guard let servers else { return }
+        open()
+        for server in servers { hear(heartbeatText(server)) }
+        discovered()
+        _ = written()
+    }
+
+    // MARK: The broker
+
+    /// A connection whose channels the broker opens.
+    func open(frameMax: Int = 4_096) {
+        session.connected(frameMax: frameMax)
+        receive(.consuming(consumerTag: "replies"), .consuming(consumerTag: "presence"))
+    }
+
+    /// The time for servers to say who they are is over.
+    func discovered() { advance(.milliseconds(500)) }
+
+    func receive(_ frames: InboundFrame..., on channel: UInt16 = 1) {
+        for frame in frames { session.handle(frame, on: channel, now: now) }
+    }
+
+    func deliver(_ text: String, to tag: String, id: String = "", on channel: UInt16) {
+        let body = Array(text.utf8)
+        receive(
+            .delivered(consumerTag: tag),
+            .header(messageID: "", correlationID: id, bodySize: UInt64(body.count)), .content(body), on: channel)
+    }
+
+    func hear(_ text: String) { deliver(text, to: "presence", on: 2) }
+
+    func reply(_ text: String, to id: String) { deliver(text, to: "replies", id: id, on: 1) }
+
+    /// `basic.return`, header and body of a message.
+    func returned(_ id: String) {
+        receive(.returned, .header(messageID: id, bodySize: 2), .content([1, 2]))
+    }
+
+    func advance(_ duration: Duration) {
+        now = now + duration
+        session.expire(now: now)
+    }
+
+    /// Everything written since the last time; the socket takes it all.
+    func written() -> [WrittenFrame] {
+        var bytes: [UInt8] = []
+        session.outbound.drain { pending in
+            bytes += pending
+            return pending.count
+        }
+        return WrittenFrame.read(bytes)
+    }
+
+    /// The ids of the questions written since the last time.
+    func asked() -> [String] {
+        written().compactMap { if case .question(_, _, let id, _, _, _) = $0 { id } else { nil } }
+    }
+
+    // MARK: Callers
+
+    /// Asks, as `name`, which is the question's id, too.
+    func ask(_ name: String, _ question: Question = Question(CountSockets(), timeout: .seconds(5))) {
+        answers[name] = []
+        waiters[name] = waiters.count + 1
+        session.ask(question, id: name, waiter: waiters[name]!, now: now) { [unowned self] in
+            answers[name]!.append($0)
+        }
+    }
+
+    func abandon(_ name: String) { session.abandon(waiter: waiters[name]!) }
+
+    func answer(_ name: String) -> Answer? { answers[name]?.count == 1 ? answers[name]?[0] : nil }
+
+    func isWaiting(_ name: String) -> Bool { answers[name]?.isEmpty == true }
+
+    func error(_ name: String) -> ClusterError? {
+        if case .failure(let error)? = answer(name) { error } else { nil }
+    }
+
+    func tally(_ name: String) -> ServerTally? { try? answer(name)?.get().servers }
+
+    /// What the counting question of this name was told.
+    func sockets(_ name: String) -> Int? {
+        (try? answer(name)?.get().gathering as? CountGathering)?.result.sockets
+    }
+}
+
+extension QuestionTable.Outcome {
+    /// How many sockets were counted.
+    var sockets: Int? { (gathering as? CountGathering)?.result.sockets }
+}

@@ -1,0 +1,29 @@
+"""A real python-socketio server with the responder beside it, and clients that answer: those of the responder's own tests."""
+
+import importlib.util
+import os
+import signal
+import sys
+
+from .rabbitmq import REPOSITORY
+
+_directory = REPOSITORY / "adapters" / "python" / "tests" / "harness"
+_spec = importlib.util.spec_from_file_location(
+    "responder_harness", _directory / "__init__.py", submodule_search_locations=[str(_directory)]
+)
+_package = importlib.util.module_from_spec(_spec)
+sys.modules["responder_harness"] = _package
+_spec.loader.exec_module(_package)
+
+AnsweringClient = _package.Client
+
+
+class RespondingServer(_package.Server):
+    """In a process of its own, which can be paused and killed. See the base class, and the program that it runs."""
+
+    def pause(self):
+        """From here on it answers nobody; what comes waits in its queues."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.kill(self._process.pid, signal.SIGCONT)

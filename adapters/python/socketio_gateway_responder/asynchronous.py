@@ -1,0 +1,324 @@
+"""The responder for `socketio.AsyncServer`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from typing import Any, Coroutine, Iterator
+
+import socketio
+
+from .acknowledgements import AcknowledgedEmit
+from .async_link import AsyncLink, require
+from .backoff import Backoff
+from .fetching import AnswerTooLarge, fetch
+from .handlers import Handler
+from .local import CHUNK, Result, Steps
+from .messages import Broadcast, Disconnect, Discover, Fetch, Move, Question, ServerSideEmit
+from .moving import move
+from .responder import NAMESPACE_CHECK, Responder
+
+SEND_PATIENCE = 1.0  # seconds
+CLOSE_TIMEOUT = 2.0  # seconds
+OPEN_TIMEOUT = 30.0  # seconds
+
+
+class GatewayResponder(Responder):
+    """Answers the gateway beside a `socketio.AsyncServer`, in its event loop. For the options see `Responder`.
+
+        responder = GatewayResponder(sio, "amqp://…")
+        await responder.start()
+
+    Raises RuntimeError if aio-pika is missing, TypeError if `sio` is no AsyncServer.
+    """
+
+    def __init__(self, sio: socketio.AsyncServer, url: str, **options: Any) -> None:
+        require()
+        if not sio.is_asyncio_based():
+            raise TypeError("for a socketio.Server take ThreadedGatewayResponder")
+        self._make_events()
+        self._link: AsyncLink | None = None
+        self._running: list[asyncio.Task[None]] = []
+        self._background: set[asyncio.Task[Any]] = set()
+        super().__init__(sio, url, **options)
+
+    @property
+    def connected(self) -> bool:
+        """Whether questions arrive now."""
+        return self._up.is_set()
+
+    async def start(self, timeout: float | None = None) -> bool:
+        """Connects in the background, and again whenever the connection is lost, until `close`.
+
+        Returns at once; with `timeout` (seconds) when it is connected, or the time is over. The result says whether it
+        is connected. That the broker is away is no failure. Starting twice is harmless.
+        """
+        if not self._running:
+            self._make_events()
+            self._begin()
+            self._running = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._work())]
+        if timeout is not None:
+            try:
+                await asyncio.wait_for(self._up.wait(), timeout)
+            except asyncio.TimeoutError:
+                pass
+        return self.connected
+
+    async def close(self) -> None:
+        """Says goodbye to the gateway, and ends everything. Closing twice is harmless; `start` works again."""
+        running, self._running = self._running, []
+        background = self._background - {asyncio.current_task()}
+        if background:
+            await asyncio.wait(background, timeout=CLOSE_TIMEOUT)
+        if self._link is not None and self.connected:
+            error = await _outcome(asyncio.wait_for(self._link.publish(self._goodbye()), CLOSE_TIMEOUT))
+            if error is not None:
+                self._connection_failures.report("the goodbye could not be said", error)
+        for task in (*running, *background):
+            task.cancel()
+        await asyncio.gather(*running, *background, return_exceptions=True)
+        self._acknowledged.close_all()
+        await self._drop_link()
+
+    async def __aenter__(self) -> GatewayResponder:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _make_events(self) -> None:
+        # New with each start: an event belongs to the event loop in which it was first waited for.
+        self._has_inbox = asyncio.Event()
+        self._has_outbox = asyncio.Event()
+        self._announces = asyncio.Event()
+        self._up = asyncio.Event()
+
+    def _wake_worker(self) -> None:
+        self._has_inbox.set()
+
+    def _wake_publisher(self) -> None:
+        self._has_outbox.set()
+
+    # The connection
+
+    async def _stay_connected(self) -> None:
+        backoff = Backoff()
+        while True:
+            self._link = AsyncLink(self._exchange, self._receive)
+            error = await _outcome(self._live_with(self._link, backoff))
+            self._connection_failures.report("no connection to the broker", error)
+            await self._drop_link()
+            await asyncio.sleep(backoff.next())
+
+    async def _drop_link(self) -> None:
+        self._up.clear()
+        link, self._link = self._link, None
+        if link is not None:
+            await _outcome(asyncio.wait_for(link.close(), CLOSE_TIMEOUT))
+
+    async def _live_with(self, link: AsyncLink, backoff: Backoff) -> None:
+        """Never returns; raises when the connection is lost, or does not come about."""
+        self._look_at_namespaces()
+        await asyncio.wait_for(link.open(self._url, self._connection_options, self._keys()), OPEN_TIMEOUT)
+        await link.publish(self._heartbeat())
+        backoff.reset()
+        if self._connection_failures.clear():
+            self._logger.info("connected to the broker again")
+        self._up.set()
+        tasks = [asyncio.create_task(self._publish(link)), asyncio.create_task(self._keep_present(link))]
+        try:
+            await asyncio.wait({link.lost, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            reasons = await asyncio.gather(*tasks, return_exceptions=True)
+        raise next(
+            (reason for reason in (link.reason, *reasons) if isinstance(reason, Exception)),
+            ConnectionError("the connection was closed"),
+        )
+
+    async def _publish(self, link: AsyncLink) -> None:
+        while True:
+            self._has_outbox.clear()
+            while (publication := self._outbox.take()) is not None:
+                await link.publish(publication)
+            await self._has_outbox.wait()
+
+    async def _keep_present(self, link: AsyncLink) -> None:
+        """Heartbeats, and new namespaces."""
+        last = time.monotonic()
+        while True:
+            try:
+                await asyncio.wait_for(self._announces.wait(), min(NAMESPACE_CHECK, self._interval))
+            except asyncio.TimeoutError:
+                pass
+            bound, unbound = self._look_at_namespaces()
+            for key in bound:
+                await link.bind(key)
+            for key in unbound:
+                await link.unbind(key)
+            is_due = time.monotonic() - last >= self._interval
+            if is_due:
+                await link.probe()
+            if is_due or bound or unbound or self._announces.is_set():
+                self._announces.clear()
+                last = time.monotonic()
+                await link.publish(self._heartbeat())
+
+    # The questions
+
+    async def _work(self) -> None:
+        """One question after the other, in the order in which they came."""
+        while True:
+            self._has_inbox.clear()
+            while (delivery := self._inbox.take()) is not None:
+                question = self._understand(delivery)
+                if question is not None:
+                    await self._carry_out_safely(question)
+                await asyncio.sleep(0)
+            await self._has_inbox.wait()
+
+    async def _carry_out_safely(self, question: Question) -> None:
+        try:
+            await self._carry_out(question)
+        except AnswerTooLarge:
+            self._report_too_large()
+        except Exception:
+            self._logger.exception("a question could not be answered: %s", type(question).__name__)
+
+    async def _carry_out(self, question: Question) -> None:
+        if isinstance(question, Discover):
+            self._announces.set()
+        elif isinstance(question, Fetch):
+            steps = fetch(self._uid, question, self._local, self._describer, self._max_answer_bytes)
+            self._send(question.reply, await _run(steps))
+        elif isinstance(question, Move):
+            self._report_applied(question.reply, await _run(move(question, self._local, self._socket_failures)))
+        elif isinstance(question, Disconnect):
+            await self._disconnect(question)
+        elif isinstance(question, Broadcast):
+            await self._broadcast(question)
+        else:
+            self._handle(question)
+
+    async def _broadcast(self, question: Broadcast) -> None:
+        sids = sorted(self._local.select(question.target))
+        if question.reply is not None:
+            emit = self._ask_clients(question, question.reply, len(sids))
+            asyncio.get_running_loop().call_later(question.timeout, self._forget_silent_clients)
+            for chunk in _chunks(sids):
+                await self._patiently(self._ask(question, emit, chunk))
+        elif sids:
+            packets = self._encoded(question)
+            for chunk in _chunks(sids):
+                await self._patiently(self._send_packets(packets, question.target.namespace, chunk))
+
+    async def _send_packets(self, packets: list[str | bytes], namespace: str, sids: list[str]) -> None:
+        for sid in sids:
+            transport_id = self._local.transport_id(sid, namespace)
+            try:
+                for packet in packets if transport_id is not None else ():
+                    await self._sio.eio.send(transport_id, packet)
+            except Exception as error:
+                self._socket_failures.report("an event could not be sent to a socket", error)
+
+    async def _ask(self, question: Broadcast, emit: AcknowledgedEmit, sids: list[str]) -> None:
+        manager, namespace = self._sio.manager, question.target.namespace
+        for sid in sids:
+            callback = emit.callback_for(sid)
+            if callback is None:
+                return
+            try:
+                # Unbound, for the manager's own `emit` would send it to every server.
+                await socketio.AsyncManager.emit(
+                    manager, question.event, question.args, namespace, room=sid, callback=callback
+                )
+            except Exception as error:
+                self._socket_failures.report("an event could not be sent to a socket", error)
+            if emit.is_closed:
+                emit.drop(sid, callback)
+
+    async def _disconnect(self, question: Disconnect) -> None:
+        # All are marked as going before the next question is looked at; their disconnect handlers may take longer.
+        tasks = []
+        for chunk in _chunks(sorted(self._local.select(question.target))):
+            tasks += [self._in_background(self._disconnect_one(sid, question)) for sid in chunk]
+            await asyncio.sleep(0)
+        self._in_background(self._report_disconnected(question, tasks))
+
+    async def _disconnect_one(self, sid: str, question: Disconnect) -> None:
+        namespace = question.target.namespace
+        transport_id = self._local.transport_id(sid, namespace)
+        try:
+            await self._sio.disconnect(sid, namespace=namespace, ignore_queue=True)
+            connection = self._sio.eio.sockets.get(transport_id) if question.close else None
+            if connection is not None:
+                # Not `eio.disconnect`, which waits until the client has taken everything: some never do.
+                await connection.close(wait=False, reason=self._sio.reason.SERVER_DISCONNECT)
+        except Exception as error:
+            self._socket_failures.report("the disconnect handler of a socket failed", error)
+            self._local.forget(sid, namespace)
+
+    async def _report_disconnected(self, question: Disconnect, tasks: list[asyncio.Task[None]]) -> None:
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._report_applied(question.reply, len(tasks))
+
+    def _handle(self, question: ServerSideEmit) -> None:
+        handler = self._handlers.find(question.event, question.namespace)
+        if handler is None:
+            self._handled_by_nobody(question)
+        else:
+            self._in_background(self._call(handler, question))
+
+    async def _call(self, handler: Handler, question: ServerSideEmit) -> None:
+        try:
+            value = handler(*question.args)
+            if inspect.isawaitable(value):
+                value = await value
+        except Exception:
+            self._logger.exception("the handler for a server-side emit failed")
+            self._handled_by_nobody(question)
+        else:
+            self._answer_of_handler(question, value)
+
+    def _forget_silent_clients(self) -> None:
+        self._acknowledged.close_expired(time.monotonic())
+
+    async def _patiently(self, work: Coroutine[Any, Any, None]) -> None:
+        """Waits for `work`, but not for long: a send may find a client dead, and then runs its disconnect handler."""
+        await asyncio.wait({self._in_background(work)}, timeout=SEND_PATIENCE)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._background.add(task)  # the event loop keeps only a weak reference
+        task.add_done_callback(self._background.discard)
+        return task
+
+
+async def _run(steps: Steps[Result]) -> Result:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        await asyncio.sleep(0)
+
+
+async def _outcome(work: Coroutine[Any, Any, Any]) -> Exception | None:
+    """What `work` raised. In a task of its own, for AMQP libraries cancel those who wait for a connection that ends,
+    which is not to be taken for a cancellation of ours."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task})
+    finally:
+        task.cancel()
+    error = ConnectionError("the connection ended") if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return error
+
+
+def _chunks(sids: list[str]) -> Iterator[list[str]]:
+    return (sids[start : start + CHUNK] for start in range(0, len(sids), CHUNK))

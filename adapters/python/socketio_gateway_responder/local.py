@@ -1,0 +1,139 @@
+"""The sockets of this process, read from the server's manager and changed through it.
+
+Only the base manager's methods and state are used, never those that a manager with a message queue overrides, so
+nothing here reaches other servers. Other threads change the same state: what is iterated over is copied first, and what
+was there a moment ago may be gone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generator, Iterable, TypeVar
+
+from .messages import Target
+
+Result = TypeVar("Result")
+Steps = Generator[None, None, Result]
+"""Work that stops every now and then, so that an event loop can do something else, and returns its result."""
+
+CHUNK = 500
+"""How many sockets, or rooms, are looked at between two stops."""
+
+
+def run(steps: Steps[Result]) -> Result:
+    """Does the work in one go."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+
+def copied(values: Iterable[Any]) -> list[Any]:
+    """A list of `values`, though another thread may be changing them."""
+    while True:
+        try:
+            return list(values)
+        except RuntimeError:  # changed size during iteration
+            continue
+
+
+class LocalSockets:
+    """`sio` is a `socketio.Server` or `socketio.AsyncServer`.
+
+    A socket counts while it is connected: not before its connect handler has accepted it, and not any more when its
+    disconnect handler runs.
+    """
+
+    def __init__(self, sio: Any) -> None:
+        self._sio = sio
+
+    def namespaces(self) -> set[object]:
+        """What has handlers, what the server accepts by name, and what has sockets."""
+        accepted = self._sio.namespaces
+        return {
+            *copied(self._sio.handlers),
+            *copied(self._sio.namespace_handlers),
+            *copied(self._sio.manager.rooms),
+            *(() if isinstance(accepted, str) else accepted),
+        } - {"*"}
+
+    def rooms(self, namespace: str) -> dict[str | None, Any]:
+        """Every room with its members, which are live; None is the room of everyone."""
+        return dict(self._sio.manager.rooms.get(namespace) or {})
+
+    def connected(self, namespace: str) -> set[str]:
+        return set(copied(self.rooms(namespace).get(None, ()))) - self.pending(namespace)
+
+    def pending(self, namespace: str) -> set[str]:
+        """Sockets that are about to connect or to disconnect."""
+        manager = self._sio.manager
+        return {
+            *copied(manager.pending_connect.get(namespace, ())),
+            *copied(manager.pending_disconnect.get(namespace, ())),
+        }
+
+    def select(self, target: Target) -> set[str]:
+        """The ids of the sockets that are meant."""
+        rooms = self.rooms(target.namespace)
+        chosen = self.connected(target.namespace)
+        if target.rooms:
+            chosen &= _members(rooms, target.rooms)
+        if target.id is not None:
+            chosen &= {target.id}
+        return chosen - _members(rooms, target.excepted)
+
+    def transport_id(self, sid: str, namespace: str) -> str | None:
+        """The id of the Engine.IO connection of a socket, or None if it is gone."""
+        try:
+            transport_id: str | None = self._sio.manager.eio_sid_from_sid(sid, namespace)
+        except KeyError:
+            return None
+        return transport_id
+
+    def environ(self, transport_id: str) -> dict[str, Any]:
+        return self._sio.environ.get(transport_id) or {}
+
+    def session(self, transport_id: str, namespace: str) -> dict[str, Any]:
+        """What `save_session` stored; empty if nothing."""
+        connection = self._sio.eio.sockets.get(transport_id)
+        session = connection.session.get(namespace) if connection is not None else None
+        return session if session is not None else {}
+
+    def join(self, sid: str, namespace: str, room: str) -> bool:
+        """False if the socket has gone. Raises ValueError if the room is another socket's id."""
+        if sid not in self.rooms(namespace).get(None, ()):
+            return False
+        manager = self._sio.manager
+        try:
+            manager.basic_enter_room(sid, namespace, room)
+        except KeyError:
+            return False
+        if sid not in self.rooms(namespace).get(None, ()):
+            # It went while it was entering: its rooms had been looked up before, so nobody else would remove it.
+            manager.basic_leave_room(sid, namespace, room)
+            return False
+        return True
+
+    def leave(self, sid: str, namespace: str, room: str) -> bool:
+        """False if the socket has gone. Its own room, its id, it keeps."""
+        if room != sid:
+            self._sio.manager.basic_leave_room(sid, namespace, room)
+        return sid in self.rooms(namespace).get(None, ())
+
+    def forget(self, sid: str, namespace: str) -> None:
+        """Removes what is left of a socket whose disconnect handler raised."""
+        self._sio.manager.basic_disconnect(sid, namespace)
+
+    def forget_callback(self, sid: str, callback: object) -> None:
+        """Removes a callback for an acknowledgement, so that it is not kept for as long as the socket is connected."""
+        callbacks = self._sio.manager.callbacks.get(sid)
+        for number, known in copied(callbacks.items()) if callbacks else ():
+            if known is callback:
+                callbacks.pop(number, None)
+
+
+def _members(rooms: dict[str | None, Any], names: Iterable[str]) -> set[str]:
+    members: set[str] = set()
+    for name in names:
+        members.update(copied(rooms.get(name, ())))
+    return members

@@ -1,0 +1,74 @@
+"""A real Socket.IO client which writes down what it receives, and answers what is asked."""
+
+import queue
+import threading
+import time
+
+import socketio
+from engineio.payload import Payload
+
+# Over HTTP long-polling this client gives up on a response of more than 16 packets; browsers have no such limit.
+Payload.max_decode_packets = 10_000
+
+
+class Client:
+    """Connects at once, in these rooms and with this session, to one namespace (`also` to another). `answers` has a
+    value, or a function, for each event."""
+
+    def __init__(self, url, *rooms, namespace="/", also=None, session=None, answers=None, headers=None):
+        self._namespace = namespace
+        self._received = queue.Queue()
+        self._answers = answers or {}
+        self._closed = threading.Event()
+        self.disconnected = threading.Event()
+        self._client = socketio.Client(reconnection=False, handle_sigint=False)
+        self._client.on("*", self._on_event, namespace=namespace)
+        self._client.on("disconnect", lambda *_: self.disconnected.set(), namespace=namespace)
+        auth = {"rooms": list(rooms), "session": session}
+        namespaces = [namespace, also] if also else [namespace]
+        self._client.connect(url, auth=auth, namespaces=namespaces, headers=headers or {}, wait_timeout=10)
+
+    @property
+    def sid(self):
+        return self._client.get_sid(self._namespace)
+
+    @property
+    def is_open(self):
+        """Whether the connection, which may serve several namespaces, is there."""
+        return self._client.eio.state == "connected"
+
+    def silence(self, *_):
+        """An answer that never comes."""
+        self._closed.wait()
+
+    def leave(self, *_):
+        """Goes instead of answering."""
+        self._client.disconnect()
+        self._closed.wait()
+
+    def call(self, event, *args):
+        return self._client.call(event, args, namespace=self._namespace, timeout=10)
+
+    def next(self, timeout=5):
+        """The next event, as a tuple (event, arg, …)."""
+        try:
+            return self._received.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError(f"no event within {timeout} s") from None
+
+    def until(self, marker, timeout=5):
+        """All events before the one with this name, which is left out."""
+        events = []
+        deadline = time.monotonic() + timeout
+        while (event := self.next(deadline - time.monotonic()))[0] != marker:
+            events.append(event)
+        return events
+
+    def close(self):
+        self._closed.set()
+        self._client.disconnect()
+
+    def _on_event(self, event, *args):
+        self._received.put((event, *args))
+        answer = self._answers.get(event)
+        return answer(self, *args) if callable(answer) else answer

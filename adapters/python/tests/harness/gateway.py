@@ -1,0 +1,135 @@
+"""What a gateway does on the broker, with pika: asks through direct reply-to, and listens to presence."""
+
+import json
+import time
+import uuid
+
+import pika
+
+REPLY_TO = "amq.rabbitmq.reply-to"
+EVERYONE = {"rooms": [], "except": [], "flags": {}}
+
+
+def opts(*rooms, excepted=(), **flags):
+    return {"rooms": list(rooms), "except": list(excepted), "flags": flags}
+
+
+class FakeGateway:
+    def __init__(self, url, exchange):
+        parameters = pika.URLParameters(url)
+        parameters.heartbeat = 0  # it reads only when it is asked
+        self._exchange = exchange
+        self._connection = pika.BlockingConnection(parameters)
+        self._channel = self._connection.channel()
+        self._channel.exchange_declare(exchange, exchange_type="direct", durable=False, auto_delete=False)
+        self._answers = []
+        self._presence = []
+        queue = self._channel.queue_declare("", exclusive=True).method.queue
+        self._channel.queue_bind(queue, exchange, "#presence")
+        self._channel.basic_consume(queue, self._on_presence, auto_ack=True)
+        self._channel.basic_consume(REPLY_TO, self._on_answer, auto_ack=True)
+
+    def ask(self, kind, data, namespace="/", count=1, timeout=5):
+        """The answers to a question, as (type, data), when there are so many."""
+        request_id = self.question(kind, data, namespace)
+        return self.answers(request_id, count, timeout)
+
+    def ask_one(self, kind, data, namespace="/", timeout=5):
+        """The data of the only answer."""
+        (answer,) = self.ask(kind, data, namespace, timeout=timeout)
+        return answer[1]
+
+    def fetch(self, namespace="/", opts=EVERYONE, **options):
+        return self.ask_one(7, {"opts": opts, **options}, namespace)
+
+    def question(self, kind, data, namespace="/"):
+        """Asks; the id of the request."""
+        request_id = uuid.uuid4().hex
+        message = {"uid": "emitter", "nsp": namespace, "type": kind, "data": {"requestId": request_id, **data}}
+        properties = pika.BasicProperties(reply_to=REPLY_TO, correlation_id=request_id)
+        self.publish(namespace, json.dumps(message).encode(), properties)
+        return request_id
+
+    def tell(self, kind, data, namespace="/", key=None):
+        """A message to which there is no answer."""
+        message = {"uid": "emitter", "nsp": namespace, "type": kind, "data": data}
+        self.publish(key or namespace, json.dumps(message).encode())
+
+    def publish(self, key, body, properties=None):
+        self._channel.basic_publish(self._exchange, key, body, properties)
+
+    def discover(self):
+        self.publish("#discover", b'{"uid":"emitter","type":1}')
+
+    def answers(self, request_id, count, timeout=5):
+        mine = self._wait(lambda: self._of(request_id)[:count], count, timeout)
+        return [(message["type"], message["data"]) for message in mine]
+
+    def answers_within(self, request_id, seconds):
+        """All that come in this time."""
+        self._connection.process_data_events(0)
+        self._wait(lambda: [], 1, seconds, required=False)
+        return [(message["type"], message["data"]) for message in self._of(request_id)]
+
+    def presence(self, condition, timeout=5):
+        """The first message of presence which meets `condition`; those before it are forgotten."""
+
+        def found():
+            while self._presence:
+                message = self._presence.pop(0)
+                if condition(message):
+                    return [message]
+            return []
+
+        return self._wait(found, 1, timeout)[0]
+
+    def presence_within(self, seconds):
+        self._presence.clear()
+        self._wait(lambda: [], 1, seconds, required=False)
+        return list(self._presence)
+
+    def wait_for_servers(self, count, timeout=10):
+        """The heartbeats of so many different servers."""
+        seen = {}
+        deadline = time.monotonic() + timeout
+        while len(seen) < count:
+            self.discover()
+            try:
+                message = self.presence(lambda m: m["type"] == 2 and m["uid"] not in seen, timeout=0.3)
+                seen[message["uid"]] = message
+            except AssertionError:
+                assert time.monotonic() < deadline, "too few servers answer"
+        return list(seen.values())
+
+    def close(self):
+        if self._connection.is_open:
+            self._connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _of(self, request_id):
+        return [
+            message
+            for properties, message in self._answers
+            if properties.correlation_id == request_id and message["data"]["requestId"] == request_id
+        ]
+
+    def _wait(self, found, count, timeout, required=True):
+        deadline = time.monotonic() + timeout
+        while len(result := found()) < count:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                assert not required, f"{len(result)} of {count} within {timeout} s"
+                return result
+            self._connection.process_data_events(min(remaining, 0.05))
+        return result
+
+    def _on_answer(self, _channel, _method, properties, body):
+        self._answers.append((properties, json.loads(body)))
+
+    def _on_presence(self, _channel, _method, _properties, body):
+        self._presence.append(json.loads(body))

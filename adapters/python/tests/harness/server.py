@@ -1,0 +1,92 @@
+"""A real python-socketio server with its responder, in a process of its own."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from .client import Client
+from .rabbitmq import PACKAGE, die_with_parent
+
+PROGRAM = Path(__file__).with_name("server_program.py")
+
+
+class Server:
+    """`manager` is "aio-pika" (asyncio) or "kombu" (threads). `options` are those of the responder."""
+
+    def __init__(self, amqp_url, manager, exchange, channel="socketio", namespaces=("/",), **options):
+        self._clients = []
+        self._log = queue.Queue()
+        settings = {
+            "url": amqp_url,
+            "manager": manager,
+            "channel": channel,
+            "namespaces": namespaces if namespaces == "*" else list(namespaces),
+            "options": {"exchange": exchange, **options},
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+            preexec_fn=die_with_parent,
+        )
+        threading.Thread(target=self._read_log, daemon=True).start()
+        try:
+            line = self._process.stdout.readline()
+            assert line, f"the server did not start: {self.log()}"
+            self.url = f"http://127.0.0.1:{json.loads(line)['port']}"
+        except BaseException:
+            self.kill()
+            raise
+
+    def client(self, *rooms, **options):
+        client = Client(self.url, *rooms, **options)
+        self._clients.append(client)
+        return client
+
+    def log(self):
+        """What has been logged since last time."""
+        lines = []
+        while not self._log.empty():
+            lines.append(self._log.get())
+        return "".join(lines)
+
+    @property
+    def is_running(self):
+        return self._process.poll() is None
+
+    def disconnect_clients(self):
+        while self._clients:
+            self._clients.pop().close()
+
+    def stop(self, timeout=10):
+        """Ends it in order, with a goodbye; its exit status."""
+        self._process.stdin.close()
+        return self._process.wait(timeout)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            stream.close()
+
+    def close(self):
+        self.disconnect_clients()
+        self.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _read_log(self):
+        with self._process.stderr as stderr:
+            for line in stderr:
+                self._log.put(line)

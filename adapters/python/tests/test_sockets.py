@@ -1,0 +1,228 @@
+"""What is read from and done to the state of a server, without any network."""
+
+import json
+import logging
+import threading
+
+import pytest
+import socketio
+
+from socketio_gateway_responder.acknowledgements import AcknowledgedEmit, PendingAcknowledgements
+from socketio_gateway_responder.describing import Describer
+from socketio_gateway_responder.failures import FailureLog
+from socketio_gateway_responder.fetching import AnswerTooLarge, fetch
+from socketio_gateway_responder.handshake import ISSUED, handshake
+from socketio_gateway_responder.local import LocalSockets, run
+from socketio_gateway_responder.messages import Fetch, Move, Reply, RoomList, Target
+from socketio_gateway_responder.moving import move
+
+
+REPLY = Reply("queue", "c", "q", "/")
+LOG = FailureLog(logging.getLogger("test"))
+
+
+class Sockets:
+    """A server with sockets that exist only in its manager: `add("id", "room", …)`."""
+
+    def __init__(self, data=None):
+        self.sio = socketio.Server(async_mode="threading")
+        self.local = LocalSockets(self.sio)
+        self.describer = Describer(self.local, data, LOG)
+
+    def add(self, sid, *rooms, namespace="/"):
+        for room in (None, sid, *rooms):
+            self.sio.manager.basic_enter_room(sid, namespace, room, eio_sid=f"eio-{sid}-{namespace}")
+
+    def fetch(self, target=Target("/"), fields=(), limit_bytes=10**9, **options):
+        question = Fetch(target, REPLY, frozenset(fields), **options)
+        message = json.loads(run(fetch("me", question, self.local, self.describer, limit_bytes)))
+        assert (message["uid"], message["nsp"], message["type"]) == ("me", "/", 8)
+        return message["data"]
+
+    def ids(self, *args, **options):
+        return [socket["id"] for socket in self.fetch(*args, **options)["sockets"]]
+
+
+@pytest.fixture
+def sockets():
+    return Sockets()
+
+
+def test_order_is_by_code_point(sockets):
+    names = ["\U0001f600", "\uffff", "b", "a", "_", "Z", "-"]
+    for name in names:
+        sockets.add(name)
+    assert sockets.ids() == sorted(names, key=lambda name: name.encode())
+    assert sockets.ids(after="\uffff") == ["\U0001f600"]
+    assert sockets.ids(after="Z", limit=2) == ["_", "a"]
+    assert sockets.ids(limit=0) == []
+
+
+def test_selection(sockets):
+    sockets.add("1", "a", "b")
+    sockets.add("2", "b")
+    sockets.add("3", "c")
+    sockets.add("9", "a", namespace="/other")
+    assert sockets.ids(Target("/", ("a", "b"))) == ["1", "2"]
+    assert sockets.ids(Target("/", ("3", "b"), ("a",))) == ["2", "3"]
+    assert sockets.ids(Target("/", (), ("c", "2"))) == ["1"]
+    assert sockets.ids(Target("/", ("a",), id="2")) == []
+    assert sockets.ids(Target("/", ("2",), id="2")) == ["2"]
+    assert sockets.ids(Target("/none")) == []
+
+
+def test_sockets_that_come_or_go_are_not_there(sockets):
+    for sid in "123":
+        sockets.add(sid, "a")
+    sockets.sio.manager.pending_connect["/"] = ["1"]
+    sockets.sio.manager.pre_disconnect("2", "/")
+    assert sockets.ids() == ["3"]
+    answer = sockets.fetch(count=True, list=RoomList("", "", 9, True))
+    assert (answer["count"], answer["rooms"]) == (1, {"a": 1, "3": 1})
+
+
+def test_rooms_are_listed_in_order_behind_a_name(sockets):
+    sockets.add("s", "b", "aa", "ab", 7, "\U0001f600", "\uffff")
+    listed = sockets.fetch(count=True, list=RoomList("", "", 9, False))["rooms"]
+    assert list(listed) == ["aa", "ab", "b", "\uffff", "\U0001f600"]
+    assert sockets.fetch(count=True, list=RoomList("a", "aa", 9, True))["rooms"] == {"ab": 1}
+    assert sockets.fetch(count=True, list=RoomList("s", "", 9, False))["rooms"] == {}
+    assert sockets.fetch(fields=["rooms"])["sockets"][0]["rooms"] == ["s", "b", "aa", "ab", "\U0001f600", "\uffff"]
+
+
+def test_many_sockets_are_described_in_reasonable_steps(sockets):
+    for number in range(5000):
+        sockets.add(f"{number:05}", f"room {number % 10}", "all")
+    question = Fetch(Target("/"), REPLY, frozenset({"rooms"}))
+    assert sum(1 for _ in fetch("me", question, sockets.local, sockets.describer, 10**9)) >= 20
+    (last,) = sockets.fetch(after="04998", fields=["rooms"])["sockets"]
+    assert sorted(last["rooms"]) == ["04999", "all", "room 9"]
+
+
+def test_a_large_answer_is_refused(sockets):
+    for number in range(100):
+        sockets.add(f"{number:05}")
+    with pytest.raises(AnswerTooLarge):
+        sockets.fetch(limit_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (None, None),
+        (lambda sid, namespace, session, environ: [sid, namespace], ["1", "/"]),
+        (lambda *_: 1 / 0, None),
+        (lambda *_: {"x": float("nan")}, None),
+        (lambda *_: object(), None),
+        ("session", {}),
+    ],
+)
+def test_data(option, expected):
+    sockets = Sockets(option)
+    sockets.add("1")
+    assert sockets.fetch(fields=["data"])["sockets"] == [{"id": "1", "data": expected}]
+
+
+def test_moves(sockets):
+    sockets.add("1", "a")
+    sockets.add("2")
+    assert run(move(Move(Target("/"), ("x", "y"), True, REPLY), sockets.local, LOG)) == 2
+    assert sockets.ids(Target("/", ("x",))) == sockets.ids(Target("/", ("y",))) == ["1", "2"]
+    assert run(move(Move(Target("/", ("a",)), ("x", "1"), False, REPLY), sockets.local, LOG)) == 1
+    assert sockets.ids(Target("/", ("x",))) == ["2"]
+    assert sockets.ids(Target("/", ("1",))) == ["1"]
+    assert not sockets.local.join("gone", "/", "x")
+
+
+def test_a_socket_cannot_enter_the_room_of_another(sockets):
+    sockets.add("1")
+    sockets.add("2")
+    assert run(move(Move(Target("/", ("1",)), ("2",), True, REPLY), sockets.local, LOG)) == 0
+    assert sockets.ids(Target("/", ("2",))) == ["2"]
+
+
+def test_reading_survives_changes_by_other_threads(sockets):
+    stop = threading.Event()
+
+    def churn(start):
+        while not stop.is_set():
+            for number in range(start, start + 50):
+                sockets.add(f"{number}", "a", f"r{number}")
+            for number in range(start, start + 50):
+                sockets.sio.manager.basic_disconnect(f"{number}", "/")
+
+    threads = [threading.Thread(target=churn, args=(start,)) for start in (0, 1000)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(150):
+            sockets.fetch(fields=["rooms", "data", "handshake"])
+            sockets.fetch(Target("/", ("a",), ("r7",)), count=True, list=RoomList("", "", 9, False))
+            run(move(Move(Target("/"), ("moved",), True, REPLY), sockets.local, LOG))
+            sockets.local.namespaces()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_namespaces_are_those_with_handlers_or_sockets_or_names():
+    sio = socketio.Server(async_mode="threading", namespaces=["/named"])
+    sio.on("connect", lambda *_: None, namespace="/handled")
+    sio.on("connect", lambda *_: None, namespace="*")
+    sio.register_namespace(socketio.Namespace("/class"))
+    sio.manager.basic_enter_room("1", "/used", None, eio_sid="e")
+    assert LocalSockets(sio).namespaces() == {"/named", "/handled", "/class", "/used"}
+    assert LocalSockets(socketio.Server(async_mode="threading", namespaces="*")).namespaces() == set()
+
+
+def test_acknowledgements_leave_nothing_behind(sockets):
+    manager = sockets.sio.manager
+    answers = []
+    emit = AcknowledgedEmit(REPLY, 10, sockets.local, lambda reply, args: answers.append(args))
+    pending = PendingAcknowledgements()
+    pending.add(emit)
+    numbers = {sid: manager._generate_ack_id(sid, emit.callback_for(sid)) for sid in ("1", "2")}
+    own = manager._generate_ack_id("2", print)
+    manager.trigger_callback("1", numbers["1"], ["yes", 2])
+    assert pending.close_expired(9.9) == 10
+    assert pending.close_expired(10) is None and len(pending) == 0
+    manager.trigger_callback("2", numbers["2"], ["too late"])
+    assert answers == [("yes", 2)]
+    assert emit.callback_for("3") is None
+    assert [set(callbacks) - {0} for callbacks in manager.callbacks.values()] == [set(), {own}]
+
+
+def test_a_client_is_heard_once(sockets):
+    answers = []
+    emit = AcknowledgedEmit(REPLY, 10, sockets.local, lambda reply, args: answers.append(args))
+    callback = emit.callback_for("1")
+    callback("first")
+    callback("second")
+    assert answers == [("first",)]
+
+
+ENVIRON = {
+    "HTTP_COOKIE": "secret", "HTTP_AUTHORIZATION": "secret", "HTTP_X_THING": "1", "HTTP_ORIGIN": "o",
+    "CONTENT_TYPE": "text/plain", "CONTENT_LENGTH": "", "REMOTE_ADDR": "192.0.2.1", "wsgi.url_scheme": "https",
+    "SCRIPT_NAME": "/app", "PATH_INFO": "/socket.io/", "QUERY_STRING": "EIO=4&a=1&a=2&empty=", ISSUED: 1.5,
+}  # fmt: skip
+
+
+def test_handshake():
+    assert handshake(ENVIRON) == {
+        "headers": {"x-thing": "1", "origin": "o", "content-type": "text/plain"},
+        "time": "1970-01-01T00:00:01+00:00",
+        "address": "192.0.2.1",
+        "xdomain": True,
+        "secure": True,
+        "issued": 1500,
+        "url": "/app/socket.io/?EIO=4&a=1&a=2&empty=",
+        "query": {"EIO": "4", "a": ["1", "2"], "empty": ""},
+    }
+
+
+def test_handshake_of_little():
+    assert handshake({})["issued"] is handshake({})["time"] is None
+    assert handshake({"asgi.scope": {"client": ("192.0.2.7", 1)}, "REMOTE_ADDR": "127.0.0.1"})["address"] == "192.0.2.7"
+    assert handshake({"asgi.scope": {"client": None}})["address"] == ""
