@@ -38,6 +38,7 @@ lint: ## Check the format of the sources
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
 	@scripts/setup.sh run
 	@bench/run.py --gateway $(binary)
+	@bench/question.py --gateway $(binary)
 
 clean: ## Remove what was built (not what setup installed)
 	@rm -rf .build .build-example
