@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test unit responder e2e lint bench clean
+.PHONY: help setup build demo test unit companions e2e lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
@@ -17,16 +17,17 @@ demo: build ## Run everything on this machine and send an event through it
 	@scripts/setup.sh run
 	@exec .venv/bin/python demo/run.py $(binary)
 
-test: unit responder e2e ## Run all tests
+test: unit companions e2e ## Run all tests
 
 unit: ## Run the unit tests
 	@scripts/setup.sh build
 	@swift build --quiet --build-tests
 	@timeout 600 swift test --quiet --skip-build
 
-responder: ## Test the companion for Python servers
-	@scripts/setup.sh run
+companions: ## Test what runs on the Socket.IO servers: adapters/python and adapters/node
+	@scripts/setup.sh run node
 	@.venv/bin/python -m pytest adapters/python/tests -q
+	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
 	@scripts/setup.sh run browser container

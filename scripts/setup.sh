@@ -4,6 +4,7 @@
 #   scripts/setup.sh build      C libraries for the Swift build
 #   scripts/setup.sh run        RabbitMQ (as files only: no system broker), .venv, .cache/socket.io.min.js
 #   scripts/setup.sh browser    Chromium, for the test of the demo page
+#   scripts/setup.sh node       Node.js 18 or later, for the tests of the Node adapter
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -117,7 +118,7 @@ fetch_browser_client() {
         rm -rf "$wheels"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|container …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|container …"
 for group in "$@"; do
     case $group in
         build)
@@ -130,7 +131,11 @@ for group in "$@"; do
             install_venv
             ;;
         browser) apt_install chromium ;;
+        node)
+            command -v node >/dev/null || apt_install nodejs
+            [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
+            ;;
         container) apt_install debootstrap binutils ;;
-        *) fail "unknown group: $group (build, run, browser, container)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, container)" ;;
     esac
 done

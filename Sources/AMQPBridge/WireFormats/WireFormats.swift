@@ -6,6 +6,7 @@ public struct WireFormatOptions: Sendable, Equatable {
     public var pythonSocketIOExchange = "socketio"
     /// Milliseconds; `nil`: for ever.
     public var pythonSocketIOExpiration: Int? = 60_000
+    public var clusterExchange = "socket.io.cluster"
 
     public init() {}
 }
@@ -14,6 +15,7 @@ public struct WireFormatOptions: Sendable, Equatable {
 public enum WireFormats {
     public static let all: [String: @Sendable (WireFormatOptions) -> any WireFormat] = [
         AMQP0.name: { AMQP0(exchange: $0.amqp0Exchange, namespaces: $0.amqp0Namespaces, union: $0.amqp0Union) },
+        ClusterFormat.name: { ClusterFormat(exchange: $0.clusterExchange) },
         PythonSocketIO.name: {
             PythonSocketIO(exchange: $0.pythonSocketIOExchange, expiration: $0.pythonSocketIOExpiration)
         },

@@ -5,6 +5,7 @@ struct BrokerConfiguration: Sendable {
     var link: BrokerLink.Configuration
     var wireFormatName: String
     var wireFormat: any WireFormat
+    var clusterExchange: String
     var limits: CommandLimits
 }
 
@@ -29,6 +30,7 @@ extension BrokerConfiguration {
             WireFormats.all[$0] == nil ? nil : $0
         }
         wireFormat = WireFormats.all[wireFormatName]!(formats)
+        clusterExchange = formats.clusterExchange
         limits = CommandLimits(
             names: try source.read(.maxNames, flag: options.maxNames, expected: "a number from 1 to 10000") {
                 Int($0, in: 1...10_000)
@@ -55,6 +57,8 @@ extension WireFormatOptions {
         }
         pythonSocketIOExchange = try source.read(
             .pythonSocketIOExchange, flag: options.pythonSocketioExchange, expected: name, String.amqpName)
+        clusterExchange = try source.read(
+            .clusterExchange, flag: options.clusterExchange, expected: name, String.amqpName)
         let expiration = try source.read(
             .pythonSocketIOExpiration, flag: options.pythonSocketioExpiration,
             expected: "0, or a duration of at most 4294967295ms"

@@ -5,7 +5,7 @@ struct BrokerOptions: ParsableArguments {
     @Option(help: .setting("RabbitMQ; an empty path means the virtual host '/'.", .amqpURL, "amqp-uri"))
     var amqpURL: String?
 
-    @Option(help: .setting("The servers' wire format: amqp0 or python-socketio.", .wireFormat, "name"))
+    @Option(help: .setting("The servers' wire format: amqp0, cluster or python-socketio.", .wireFormat, "name"))
     var wireFormat: String?
 
     @Option(help: .setting("amqp0: the adapter's exchangeName; may contain {namespace}.", .amqp0Exchange, "name"))
@@ -25,6 +25,9 @@ struct BrokerOptions: ParsableArguments {
             "python-socketio: how long a message may wait for a server; 0: for ever.", .pythonSocketIOExpiration,
             "duration"))
     var pythonSocketioExpiration: String?
+
+    @Option(help: .setting("The exchange of the cluster protocol, for emits and questions.", .clusterExchange, "name"))
+    var clusterExchange: String?
 
     @Option(help: .setting("How long to wait for a publisher confirm.", .confirmTimeout, "duration"))
     var confirmTimeout: String?

@@ -51,8 +51,7 @@ extension Configuration {
         (broker, commandLimits) = (emitting.link, emitting.limits)
         (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
 
-        cluster.exchange = try read(
-            .clusterExchange, options.clusterExchange, "a name of 1 to 255 bytes", String.amqpName)
+        cluster.exchange = emitting.clusterExchange
         cluster.waiting = try read(.maxWaiting, options.maxWaiting, "a number from 1 to 1000000") {
             Int($0, in: 1...1_000_000)
         }

@@ -10,9 +10,6 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("Event loops: threads with an HTTP daemon and a broker connection each.", .loops, "count"))
     var loops: String?
 
-    @Option(help: .setting("The exchange on which servers answer questions.", .clusterExchange, "name"))
-    var clusterExchange: String?
-
     @Option(help: .setting("How long servers have to answer, unless a request says so.", .requestsTimeout, "duration"))
     var requestsTimeout: String?
 

@@ -6,7 +6,7 @@ import Testing
 struct WireFormatsTests {
     @Test("are found by their names")
     func names() {
-        #expect(WireFormats.all.keys.sorted() == ["amqp0", "python-socketio"])
+        #expect(WireFormats.all.keys.sorted() == ["amqp0", "cluster", "python-socketio"])
         for (name, make) in WireFormats.all {
             #expect(type(of: make(WireFormatOptions())).name == name)
         }
@@ -27,6 +27,8 @@ struct WireFormatsTests {
         let python = try #require(try WireFormats.all["python-socketio"]?(options).publications(for: emit))
         #expect(python.map(\.exchange) == ["p"])
         #expect(python.map(\.expiration) == [7])
+        options.clusterExchange = "c"
+        #expect(try WireFormats.all["cluster"]?(options).publications(for: emit).map(\.exchange) == ["c"])
     }
 
     @Test(

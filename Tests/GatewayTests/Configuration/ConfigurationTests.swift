@@ -147,7 +147,7 @@ struct ConfigurationTests {
         "names the setting that it cannot read, and what was expected",
         arguments: [
             (.httpAddress, ["8080", "host", "host:", "host:65536", "::1:80", "a:b:1"], "host:port"),
-            (.wireFormat, ["amqp", "AMQP0", "cluster"], "amqp0 or python-socketio"),
+            (.wireFormat, ["amqp", "AMQP0", "Cluster"], "amqp0 or cluster or python-socketio"),
             (.loops, ["0", "257", "-1", "x", "1.5"], "1 to 256"),
             (.amqp0Exchange, [String(repeating: "x", count: 256)], "1 to 255 bytes"),
             (.amqp0Namespaces, [",", "chat", "/,chat", "/#", "/, /chat"], "/,/chat"),

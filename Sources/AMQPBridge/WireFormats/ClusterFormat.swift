@@ -1,0 +1,52 @@
+/// Socket.IO's own cluster protocol over AMQP, for servers with our Node adapter, or any other with a responder
+/// (docs/cluster-protocol.md).
+///
+/// A direct exchange. Every server has a queue for each namespace, bound with the namespace, and either with `#static` behind
+/// it or with each of its rooms. RabbitMQ puts a message into a queue at most once: a union of rooms arrives once, and
+/// servers that subscribe either way may be mixed.
+public struct ClusterFormat: WireFormat {
+    public static let name = "cluster"
+
+    public let exchange: String
+    public let knowsRecipients = true
+
+    public init(exchange: String = "socket.io.cluster") {
+        self.exchange = exchange
+    }
+
+    public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
+        let keys = Self.routingKeys(for: emit)
+        let body = ClusterMessage.write(.broadcast, namespace: emit.namespace) { json in
+            json.append(packetOf: emit, timeout: nil)
+        }
+        return [Publication(exchange: exchange, routingKey: keys[0], carbonCopies: Array(keys[1...]), body: body)]
+    }
+
+    /// The most bytes of further keys: a content header has to fit into one frame, whose size the broker chooses.
+    private static let mostCopiedBytes = 32 << 10
+
+    /// The namespace's own key reaches all of its servers, which is always right; the rooms' keys reach fewer.
+    static func routingKeys(for emit: Emit) -> [String] {
+        let rooms = emit.rooms.withoutDuplicates
+        let everyone = [emit.namespace]
+        // A socket's id is a room that no server binds.
+        guard !rooms.isEmpty, !rooms.contains(where: isSocketID) else { return everyone }
+        let keys = rooms.map { "\(emit.namespace)#room#\($0)" } + ["\(emit.namespace)#static"]
+        let copied = keys.dropFirst().reduce(0) { $0 + $1.utf8.count }
+        let areShort = keys.allSatisfy { $0.utf8.count <= Publication.maximumNameBytes }
+        return areShort && copied <= mostCopiedBytes ? keys : everyone
+    }
+
+    /// `^[A-Za-z0-9_-]{20}$`
+    private static func isSocketID(_ room: String) -> Bool {
+        room.utf8.count == 20
+            && room.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}

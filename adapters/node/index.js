@@ -1,0 +1,2 @@
+export { createAdapter } from "./lib/adapter.js";
+export { attachGateway } from "./lib/attach-gateway.js";

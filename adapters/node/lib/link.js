@@ -1,0 +1,275 @@
+/**
+ * The way to the broker: a connection with a channel to publish on and one to consume on. What goes is made again, and
+ * with it everything that was added. Nothing is thrown but by `publish`.
+ */
+
+import { Backoff } from "./backoff.js";
+import { withDeadline } from "./deadline.js";
+
+/** Connecting and restoring must be done in this time, in milliseconds, or it is tried anew. */
+const ATTEMPT_TIMEOUT_MS = 15_000;
+/** A session that lasted this long was a good one: the next attempt comes soon. */
+const STABLE_MS = 10_000;
+/** How long a broker may take for an orderly goodbye. */
+const CLOSE_TIMEOUT_MS = 2_000;
+/** More than this in this process's memory, unsent, and publishing is refused. */
+const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
+
+/** There is no way to the broker at this moment. */
+export class NotConnectedError extends Error {
+  name = "NotConnectedError";
+  code = "ERR_NOT_CONNECTED";
+}
+
+/**
+ * @typedef {object} Resource what is set up on the consuming channel
+ * @property {(channel: any, lost: (error: Error) => void) => Promise<void>} start
+ * @property {() => void} lost the channel is gone; `start` comes again
+ * @property {() => void} started everything up to and with this resource is in place
+ * @property {() => Promise<void>} stop never rejects
+ */
+
+export class Link {
+  #connection;
+  #exchange;
+  #report;
+  #backoff;
+  #resources = new Set();
+  #session = null;
+  #retry = null;
+  #closed = false;
+  /** The given connection has ended, and nobody makes another. */
+  #isOver = false;
+
+  /**
+   * @param {object} settings
+   * @param {any} settings.connection an amqplib connection, which is used as long as it lives and never closed, or a
+   *   function that makes one, which is called whenever there is none
+   * @param {string} settings.exchange declared before anything else
+   * @param {import("./report.js").Report} settings.report
+   * @param {Backoff} [settings.backoff]
+   */
+  constructor({ connection, exchange, report, backoff = new Backoff() }) {
+    this.#connection = connection;
+    this.#exchange = exchange;
+    this.#report = report;
+    this.#backoff = backoff;
+  }
+
+  open() {
+    if (this.#session || this.#closed) return;
+    if (!this.#makesConnections) this.#connection.on?.("close", this.#onGivenClosed);
+    this.#attempt();
+  }
+
+  /** @param {Resource} resource started now or as soon as there is a connection, and again after each loss */
+  add(resource) {
+    this.#resources.add(resource);
+    if (this.#session?.isReady) this.#start(this.#session, resource);
+  }
+
+  /** @param {Resource} resource; resolves within seconds, whatever the broker does */
+  async remove(resource) {
+    if (!this.#resources.delete(resource)) return;
+    await withDeadline(resource.stop(), CLOSE_TIMEOUT_MS, (resolve) => resolve());
+  }
+
+  get isConnected() {
+    return Boolean(this.#session?.isReady && !this.#session.isBlocked);
+  }
+
+  /**
+   * @param {{ exchange: string, key: string, content: Buffer, options?: object }} publication
+   * @throws {NotConnectedError} at once, without keeping the message
+   */
+  publish({ exchange, key, content, options = {} }) {
+    const session = this.#session;
+    if (!session?.isReady) throw new NotConnectedError("not connected to RabbitMQ");
+    if (session.isBlocked) throw new NotConnectedError("RabbitMQ accepts no messages at the moment");
+    if (session.unsentBytes > MAX_UNSENT_BYTES) throw new NotConnectedError("RabbitMQ takes messages too slowly");
+    let hasRoom;
+    try {
+      hasRoom = session.publisher.publish(exchange, key, content, options);
+    } catch (error) {
+      if (error?.name !== "IllegalOperationError") throw error;
+      throw new NotConnectedError("the channel to RabbitMQ is closed");
+    }
+    if (hasRoom === false || session.unsentBytes > 0) session.unsentBytes += content.length;
+  }
+
+  get #makesConnections() {
+    return typeof this.#connection === "function";
+  }
+
+  #onGivenClosed = () => {
+    this.#isOver = true;
+  };
+
+  /** Ends what was opened here, in order. Resolves within seconds, whatever the broker does. */
+  async close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#connection.removeListener?.("close", this.#onGivenClosed);
+    const session = this.#session;
+    this.#session = null;
+    for (const resource of this.#resources) resource.stop(); // their queues go with the channel
+    this.#resources.clear();
+    if (session) await this.#end(session);
+  }
+
+  #attempt() {
+    const session = new Session();
+    this.#session = session;
+    const established = this.#establish(session);
+    const onTimeout = (_, reject) => reject(new Error("RabbitMQ did not answer in time"));
+    withDeadline(established, ATTEMPT_TIMEOUT_MS, onTimeout).catch((error) => this.#lose(session, error));
+  }
+
+  async #establish(session) {
+    const connection = await this.#connect(session);
+    session.publisher = await this.#openChannel(session, connection);
+    session.consumer = await this.#openChannel(session, connection);
+    session.publisher.on("drain", () => (session.unsentBytes = 0));
+    await session.consumer.assertExchange(this.#exchange, "direct", { durable: false, autoDelete: false });
+    this.#checkCurrent(session);
+    session.isReady = true;
+    session.since = Date.now();
+    await Promise.all([...this.#resources].map((resource) => this.#start(session, resource)));
+  }
+
+  async #connect(session) {
+    const isOwn = this.#makesConnections;
+    const connection = isOwn ? await this.#connection() : this.#connection;
+    if (typeof connection?.createChannel !== "function") throw new TypeError("connection() made no connection");
+    session.takeConnection(connection, {
+      isOwn,
+      onError: (error) => this.#tell(session, error),
+      onClose: (error) => this.#lose(session, error ?? new Error("the connection was closed")),
+    });
+    this.#checkCurrent(session);
+    return connection;
+  }
+
+  async #openChannel(session, connection) {
+    const channel = await connection.createChannel();
+    session.takeChannel(channel, (error) => this.#lose(session, error ?? new Error("a channel was closed")));
+    this.#checkCurrent(session);
+    return channel;
+  }
+
+  /** For what resolves when nobody waits any more. */
+  #checkCurrent(session) {
+    if (this.#session === session) return;
+    session.end();
+    throw new NotConnectedError("given up meanwhile");
+  }
+
+  async #start(session, resource) {
+    try {
+      await resource.start(session.consumer, (error) => this.#lose(session, error));
+      if (this.#session === session && this.#resources.has(resource)) resource.started();
+    } catch (error) {
+      this.#lose(session, error);
+    }
+  }
+
+  #lose(session, error) {
+    if (this.#session !== session) return;
+    const wasStable = session.since !== null && Date.now() - session.since > STABLE_MS;
+    this.#session = null;
+    for (const resource of this.#resources) resource.lost();
+    this.#tell(session, error);
+    this.#end(session);
+    if (this.#isOver) {
+      const reason = "the given connection is closed; give a function that connects for one that comes back";
+      this.#tell(session, new NotConnectedError(reason));
+      return;
+    }
+    if (wasStable) this.#backoff.reset();
+    this.#retry = setTimeout(() => this.#attempt(), this.#backoff.next());
+  }
+
+  /** A connection that fails says so twice: in `error` and in `close`. */
+  #tell(session, error) {
+    if (session.lastError === error) return;
+    session.lastError = error;
+    this.#report(error, { stage: "connection" });
+  }
+
+  async #end(session) {
+    await withDeadline(session.end(), CLOSE_TIMEOUT_MS, (resolve) => resolve());
+  }
+}
+
+/** One connection's life. */
+class Session {
+  publisher = null;
+  consumer = null;
+  /** Publishing is possible. */
+  isReady = false;
+  isBlocked = false;
+  isConnectionClosed = false;
+  unsentBytes = 0;
+  lastError = null;
+  /** When it became ready, in milliseconds of the clock. */
+  since = null;
+  #connection = null;
+  #isOwn = false;
+  #channels = [];
+  #listeners = [];
+
+  takeConnection(connection, { isOwn, onError, onClose }) {
+    this.#connection = connection;
+    this.#isOwn = isOwn;
+    const close = (error) => {
+      this.isConnectionClosed = true;
+      onClose(error);
+    };
+    this.#listen(connection, "error", onError);
+    this.#listen(connection, "close", close);
+    this.#listen(connection, "blocked", (reason) => {
+      this.isBlocked = true;
+      onError(new NotConnectedError(`RabbitMQ accepts no messages at the moment: ${reason}`));
+    });
+    this.#listen(connection, "unblocked", () => (this.isBlocked = false));
+  }
+
+  takeChannel(channel, onClose) {
+    let cause;
+    this.#channels.push(channel);
+    channel.on("error", (error) => (cause = error));
+    channel.on("close", () => {
+      this.#channels = this.#channels.filter((other) => other !== channel);
+      // A connection that closes takes its channels first, and knows better why.
+      setImmediate(() => onClose(cause));
+    });
+  }
+
+  /** Channels first: what was published before is then sent. Never rejects. */
+  async end() {
+    this.isReady = false;
+    await Promise.allSettled(this.#channels.map(async (channel) => channel.close()));
+    if (this.#isOwn && !this.isConnectionClosed) await quietly(() => this.#connection.close());
+    this.#forgetConnection();
+  }
+
+  #listen(emitter, event, listener) {
+    emitter.on?.(event, listener);
+    this.#listeners.push([event, listener]);
+  }
+
+  /** Listeners for errors of an own connection stay, for it could still fail. */
+  #forgetConnection() {
+    if (this.#isOwn) return;
+    for (const [event, listener] of this.#listeners) this.#connection?.removeListener?.(event, listener);
+  }
+}
+
+async function quietly(action) {
+  try {
+    await action();
+  } catch {
+    // It is gone already.
+  }
+}

@@ -1,0 +1,65 @@
+/** Tells gateways that this process is there, which namespaces it has, and that it goes. */
+
+import { MessageType } from "./protocol.js";
+
+/** Changes in this time, in milliseconds, are announced together. */
+const GATHERING_MS = 20;
+
+export class Presence {
+  #facts;
+  #namespaces;
+  #publish;
+  #timer = null;
+  #pending = null;
+
+  /**
+   * @param {object} settings
+   * @param {string} settings.uid
+   * @param {number} settings.intervalMs gateways take it for gone after three
+   * @param {"static" | "dynamic"} settings.mode
+   * @param {string} settings.agent name and version of the software
+   * @param {() => string[]} settings.namespaces those that answer at this moment
+   * @param {(message: object) => void} settings.publish must not throw
+   */
+  constructor({ uid, intervalMs, mode, agent, namespaces, publish }) {
+    this.#facts = { uid, type: MessageType.HEARTBEAT, pid: process.pid, intervalMs, mode, agent };
+    this.#namespaces = namespaces;
+    this.#publish = publish;
+  }
+
+  /** Speaks at once from now on, and again after each interval. */
+  start() {
+    if (this.#timer !== null) return;
+    this.#timer = setInterval(() => this.announce(), this.#facts.intervalMs);
+    this.#timer.unref();
+  }
+
+  announce() {
+    const { agent, ...facts } = this.#facts;
+    this.#publish({ ...facts, namespaces: this.#namespaces(), agent });
+  }
+
+  /**
+   * For what may happen many times in a row: one announcement for all of them.
+   *
+   * @returns {Promise<void>} resolves when it was made
+   */
+  announceSoon() {
+    this.#pending ??= new Promise((resolve) => {
+      setTimeout(() => {
+        this.#pending = null;
+        if (this.#timer !== null) this.announce();
+        resolve();
+      }, GATHERING_MS);
+    });
+    return this.#pending;
+  }
+
+  /** The last word. */
+  stop() {
+    if (this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+    this.#publish({ uid: this.#facts.uid, type: MessageType.ADAPTER_CLOSE });
+  }
+}
