@@ -7,7 +7,7 @@ help: ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser container
+	@scripts/setup.sh build run browser node container
 
 build: ## Build the gateway
 	@scripts/setup.sh build

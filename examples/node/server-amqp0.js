@@ -3,7 +3,7 @@
 import amqplib from "amqplib";
 import { Server } from "socket.io";
 import { createAdapter } from "socket.io-amqp0";
-import { attachGateway } from "socketio-gateway";
+import { attachGateway } from "socketio-gateway/attach-gateway";
 
 const { AMQP_URL = "amqp://localhost?heartbeat=10", PORT = "3000" } = process.env;
 const connection = () => amqplib.connect(AMQP_URL);

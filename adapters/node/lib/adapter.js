@@ -108,8 +108,11 @@ class AMQPAdapter extends Base {
 
   async #close() {
     super.close();
-    this.#emits.close();
-    await this.#shared.leave(this.nsp.name, { adapter: this, membership: this.#membership });
+    try {
+      this.#emits.close(); // the application's callbacks may throw
+    } finally {
+      await this.#shared.leave(this.nsp.name, { adapter: this, membership: this.#membership });
+    }
   }
 
   /** Publishing would start the base class's timer again. */

@@ -31,6 +31,7 @@ class Companion {
   #settings;
   #hub;
   #memberships = new Map();
+  #closing = null;
   #timer;
   #follow = () => this.#followNamespaces();
 
@@ -46,7 +47,12 @@ class Companion {
   }
 
   /** Says goodbye to the gateways. Resolves within seconds, whatever the broker does. */
-  async close() {
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close() {
     clearInterval(this.#timer);
     this.#io.of("/").removeListener("new_namespace", this.#follow);
     attached.delete(this.#io);

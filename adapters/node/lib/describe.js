@@ -1,6 +1,6 @@
 /** Sockets as messages have them. What cannot be serialised is left out, never the socket. */
 
-const SECRET_HEADERS = new Set(["cookie", "authorization"]);
+const SECRET_HEADERS = new Set(["cookie", "authorization", "proxy-authorization"]);
 
 /** Socket.IO's own, without `auth`. */
 const HANDSHAKE_FIELDS = ["headers", "time", "address", "xdomain", "secure", "issued", "url", "query"];

@@ -27,7 +27,7 @@ export class Presence {
     this.#publish = publish;
   }
 
-  /** Speaks at once from now on, and again after each interval. */
+  /** Speaks after each interval from now on. */
   start() {
     if (this.#timer !== null) return;
     this.#timer = setInterval(() => this.announce(), this.#facts.intervalMs);

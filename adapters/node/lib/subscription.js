@@ -45,13 +45,15 @@ export class Subscription {
     this.#channel = channel;
     // The queue goes with its consumer. So consuming comes before binding: no queue fills that nobody reads.
     const { queue } = await channel.assertQueue("", { exclusive: true, autoDelete: true, durable: false });
+    // Stopped meanwhile: without a consumer the queue would stay as long as the connection.
+    if (this.#channel !== channel) return void (await channel.deleteQueue(queue));
     const deliver = (message) => {
       if (this.#channel !== channel) return;
       if (message === null) lost(new Error("RabbitMQ has deleted the queue"));
       else this.#onMessage(message);
     };
     const { consumerTag } = await channel.consume(queue, deliver, { noAck: true, exclusive: true });
-    if (this.#channel !== channel) return;
+    if (this.#channel !== channel) return void (await channel.cancel(consumerTag));
     [this.#queue, this.#consumerTag] = [queue, consumerTag];
     await Promise.all([...this.#wanted.keys()].map((key) => this.#bind(key)));
   }
