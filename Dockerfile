@@ -2,7 +2,7 @@
 
 FROM swift:6.2-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends pkg-config libmicrohttpd-dev librabbitmq-dev libjansson-dev \
+    && apt-get install -y --no-install-recommends pkg-config libmicrohttpd-dev librabbitmq-dev libjansson-dev libyaml-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # Dependencies first: they change less often than the sources.
@@ -16,7 +16,7 @@ RUN swift build -c release --static-swift-stdlib --product socketio-gateway \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libmicrohttpd12 librabbitmq4 libjansson4 \
+    && apt-get install -y --no-install-recommends libmicrohttpd12 librabbitmq4 libjansson4 libyaml-0-2 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /socketio-gateway /usr/local/bin/socketio-gateway
 # Everyone outside may reach it: it starts only with GATEWAY_API_KEY (or GATEWAY_API_KEY_FILE), or --allow-anonymous.

@@ -25,6 +25,7 @@ let package = Package(
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         // librabbitmq needs OpenSSL, so it is there already.
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .target(name: "OpenAPIDocument"),
         .target(name: "CJSONArena"),
@@ -35,11 +36,12 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Hashing", dependencies: ["CCrypto"], swiftSettings: strict),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: strict),
         .target(name: "Routes", dependencies: ["AMQPBridge", "Hashing", "JSON"], swiftSettings: strict),
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CMicrohttpd", "OpenAPIDocument", "Routes",
+                "AMQPBridge", "CMicrohttpd", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -52,11 +54,12 @@ let package = Package(
             resources: [.copy("Fixtures")]
         ),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
-        .testTarget(name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "JSON"]),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON"]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "AMQPBridge", "Gateway", "Routes",
+                "AMQPBridge", "Gateway", "Hashing", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

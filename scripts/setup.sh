@@ -123,7 +123,7 @@ for group in "$@"; do
     case $group in
         build)
             command -v swift >/dev/null || fail "swift is not on PATH; install Swift 6.2 or later (https://www.swift.org/install/linux/) and try again"
-            apt_install pkg-config libmicrohttpd-dev librabbitmq-dev libjansson-dev
+            apt_install pkg-config libmicrohttpd-dev librabbitmq-dev libjansson-dev libyaml-dev
             ;;
         run)
             install_rabbitmq

@@ -60,7 +60,8 @@ struct EmitCommand: ParsableCommand {
     func report(environment: Environment, standardInput: () -> [UInt8]) -> EmitReport {
         let configuration: BrokerConfiguration
         do throws(ConfigurationError) {
-            configuration = try BrokerConfiguration(broker, SettingSource(environment: environment))
+            let source = try SettingSource(environment: environment, configFlag: broker.config)
+            configuration = try BrokerConfiguration(broker, source)
         } catch {
             return .invalid(error.description)
         }

@@ -8,5 +8,7 @@ struct GatewayCommand: ParsableCommand {
         commandName: "socketio-gateway",
         abstract: "Lets any program be a Socket.IO emitter, over HTTP or from a shell.",
         version: version,
-        subcommands: [ServeCommand.self, EmitCommand.self, HealthcheckCommand.self])
+        subcommands: [
+            ServeCommand.self, EmitCommand.self, ConfigCommand.self, KeysCommand.self, HealthcheckCommand.self,
+        ])
 }

@@ -13,17 +13,20 @@ struct GatewayProcess {
     }
 
     let configuration: Configuration
+    /// Reads the configuration again.
+    private let load: () throws(ConfigurationError) -> Configuration
     private let logger: Logger
 
-    init(_ configuration: Configuration) {
+    init(_ configuration: Configuration, load: @escaping () throws(ConfigurationError) -> Configuration) {
         self.configuration = configuration
+        self.load = load
         let (format, level) = (configuration.logFormat, configuration.logLevel)
         logger = Logger(label: "socketio-gateway") { _ in LogLines(format: format, level: level) }
     }
 
     func run() throws {
         // Blocked before the first thread is made, so that every thread leaves them to the one that waits below.
-        let signals = SignalSet([SIGTERM, SIGINT])
+        let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
         signals.block()
         signal(SIGPIPE, SIG_IGN)
         Self.raiseDescriptorLimit()
@@ -36,7 +39,8 @@ struct GatewayProcess {
 
         let sockets = try ListeningSockets(
             configuration.listenAddress, count: configuration.loops, sharesPort: configuration.sharesPort)
-        let access = try accessPolicy(isLoopback: sockets.isLoopback)
+        var live = LiveConfiguration(configuration, keys: KeyRing(configuration.keys))
+        let access = try AccessPolicy(configuration, live.keys, isLoopback: sockets.isLoopback)
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         let cluster = ClusterClient(
             configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
@@ -58,32 +62,47 @@ struct GatewayProcess {
                 "address": "\(sockets.address)", "loops": "\(configuration.loops)",
                 "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
             ])
-        let received = signals.wait()
+        let received = signals.wait(every: Self.watchInterval) { isHangup in
+            guard live.files.hasChanged() || isHangup else { return }
+            reload(&live, group, isLoopback: sockets.isLoopback)
+        }
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
         stop(group, signals)
     }
 
-    /// Without a key the gateway is for this machine only, unless it was told otherwise.
-    private func accessPolicy(isLoopback: Bool) throws(Failure) -> AccessPolicy {
-        if let key = configuration.apiKey { return .key(key) }
-        if configuration.allowsAnonymous { return .anonymous }
-        guard isLoopback else {
-            throw Failure(
-                description: "refusing to serve \(configuration.listenAddress) to everyone: set GATEWAY_API_KEY, "
-                    + "listen on a loopback address, or say --allow-anonymous")
+    /// How often the configuration's files are looked at.
+    private static let watchInterval: Duration = .milliseconds(500)
+
+    /// Takes over what can be changed while requests are under way. A configuration that is not valid changes nothing.
+    private func reload(_ live: inout LiveConfiguration, _ group: LoopGroup, isLoopback: Bool) {
+        live.files.accept()
+        do throws(ConfigurationError) {
+            let next = try load()
+            let keys = KeyRing(next.keys, previous: live.keys)
+            let access = try AccessPolicy(next, keys, isLoopback: isLoopback)
+            for server in group.servers { server.loop.execute { server.router.access = access } }
+            let waiting = live.settingsWaiting(for: next)
+            live = LiveConfiguration(next, keys: keys, previous: live)
+            logger.info("configuration reloaded", metadata: ["keys": "\(keys.keys.count)"])
+            if !waiting.isEmpty {
+                let names = waiting.map(\.path).joined(separator: ", ")
+                logger.warning("some settings wait for a restart", metadata: ["settings": "\(names)"])
+            }
+        } catch {
+            logger.error(
+                "configuration not reloaded; the one before stays", metadata: ["reason": "\(error.description)"])
         }
-        return .loopbackOnly
     }
 
     private func stop(_ group: LoopGroup, _ signals: SignalSet) {
         group.isDraining.store(true, ordering: .relaxed)
         // Load balancers need a while to see that /readyz fails; a second signal means: now.
-        if configuration.shutdownDelay > .zero { _ = signals.wait(atMost: configuration.shutdownDelay) }
+        if configuration.shutdownDelay > .zero { signals.waitToEnd(atMost: configuration.shutdownDelay) }
         for server in group.servers { server.drain() }
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
         while !group.servers.allSatisfy(\.isStopped), MonotonicTime.now() < deadline {
             for server in group.servers where server.isIdle && !server.isStopped { server.stopIfIdle() }
-            if signals.wait(atMost: .milliseconds(10)) != nil { break }
+            if signals.waitToEnd(atMost: .milliseconds(10)) { break }
         }
         // Ends what waits for servers.
         group.cluster.stop()
@@ -118,7 +137,7 @@ private final class LoopGroup: @unchecked Sendable {
     }
 
     func services(emitter: any EmitService) -> RouteServices {
-        RouteServices(
+        var services = RouteServices(
             emitter: emitter, cluster: cluster, questionTimeout: configuration.requestsTimeout,
             readiness: { self.readiness },
             metrics: {
@@ -127,6 +146,8 @@ private final class LoopGroup: @unchecked Sendable {
                     wireFormat: self.configuration.wireFormatName)
             },
             openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))
+        services.protectsMetrics = configuration.protectsMetrics
+        return services
     }
 
     private var readiness: Readiness {
@@ -151,13 +172,30 @@ private struct SignalSet {
         pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
-    func wait() -> Int32 {
-        var (set, signal) = (set, Int32(0))
-        while sigwait(&set, &signal) != 0 {}
-        return signal
+    /// Waits for a signal that ends the process. Meanwhile calls `work` again and again, and at once on SIGHUP.
+    func wait(every interval: Duration, _ work: (_ isHangup: Bool) -> Void) -> Int32 {
+        while true {
+            switch wait(atMost: interval) {
+            case SIGHUP?: work(true)
+            case let signal?: return signal
+            case nil: work(false)
+            }
+        }
     }
 
-    func wait(atMost duration: Duration) -> Int32? {
+    /// Returns whether a signal came that ends the process.
+    @discardableResult
+    func waitToEnd(atMost duration: Duration) -> Bool {
+        let deadline = MonotonicTime.now() + duration
+        while true {
+            let left = deadline - .now()
+            guard left > .zero else { return false }
+            // Nothing is read again when all is about to end.
+            if let signal = wait(atMost: left), signal != SIGHUP { return true }
+        }
+    }
+
+    private func wait(atMost duration: Duration) -> Int32? {
         var set = set
         var time = timespec(
             tv_sec: Int(duration.components.seconds), tv_nsec: Int(duration.nanoseconds % 1_000_000_000))

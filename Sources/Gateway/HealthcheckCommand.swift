@@ -10,6 +10,9 @@ struct HealthcheckCommand: ParsableCommand {
     @Option(help: "Where the gateway listens. (GATEWAY_HTTP_ADDRESS; default: 127.0.0.1:8080)")
     var httpAddress: String?
 
+    @Option(help: ArgumentHelp("The gateway's configuration file. (GATEWAY_CONFIG)", valueName: "file"))
+    var config: String?
+
     @Flag(help: "Ask for /readyz instead.")
     var ready = false
 
@@ -21,7 +24,7 @@ struct HealthcheckCommand: ParsableCommand {
     }
 
     func run() throws {
-        let source = SettingSource(environment: .process)
+        let source = try SettingSource(environment: .process, configFlag: config)
         let address = try source.read(.httpAddress, flag: httpAddress, expected: "host:port") { ListenAddress($0) }
         guard
             let status = HealthProbe(address.reachable, timeoutSeconds: timeout).status(

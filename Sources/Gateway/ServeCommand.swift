@@ -6,23 +6,21 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Serve HTTP and publish to RabbitMQ, until SIGTERM or SIGINT.",
         discussion: """
-            Every option can be given as an environment variable, too; an option on the command line wins. \
-            For secrets, NAME_FILE names a file that holds the value of NAME. \
-            The API key is taken from the environment only: GATEWAY_API_KEY, or GATEWAY_API_KEY_FILE. \
-            Without one, only a loopback address is served, unless --allow-anonymous.
+            Every option can be given as an environment variable or in a configuration file, too; an option wins \
+            over a variable, and a variable over the file. For secrets, NAME_FILE names a file that holds the value of \
+            NAME. Keys for callers are in the file, made by 'socketio-gateway keys create'; GATEWAY_API_KEY (or \
+            GATEWAY_API_KEY_FILE) is one that may do everything. Without any, only a loopback address is served, unless \
+            --allow-anonymous. On SIGHUP, and when the file has changed, it is read again.
             """)
 
     @OptionGroup var options: ServeOptions
 
     func run() throws {
-        let configuration: Configuration
+        let configuration = try Configuration.loaded(options)
         do {
-            configuration = try Configuration(options, environment: .process)
-        } catch {
-            throw ValidationError("\(error)")
-        }
-        do {
-            try GatewayProcess(configuration).run()
+            try GatewayProcess(configuration) { () throws(ConfigurationError) in
+                try Configuration(options, environment: .process)
+            }.run()
         } catch {
             StandardError.write("socketio-gateway: \(error)\n")
             throw ExitCode.failure

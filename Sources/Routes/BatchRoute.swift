@@ -26,6 +26,8 @@ struct BatchRoute: Sendable {
         var taken = 0
         defer { underWay.giveBack(taken) }
         let items = try await read(request, &taken)
+        // One was taken for the request.
+        if items.count > 1 { try request.caller.take(items.count - 1, now: .now()) }
         let emits = items.compactMap { try? $0.get() }
         return await respond(items, await emitter.emit(batch: emits), requestID: request.id)
     }
@@ -42,7 +44,7 @@ struct BatchRoute: Sendable {
         while let span = try source.next() {
             if !span.isEmpty {
                 try takePlace(&taken)
-                items.append(try item(span, of: request.body, isPartOfJSON: source.isJSON, number: items.count))
+                items.append(try item(span, of: request, isPartOfJSON: source.isJSON, number: items.count))
                 turn.items += 1
             }
             if turn.items >= Self.itemsPerTurn || span.upperBound - turn.start >= Self.bytesPerTurn {
@@ -65,13 +67,15 @@ struct BatchRoute: Sendable {
 
     /// - Throws: when the item is not JSON, and so the whole body is not.
     private func item(
-        _ span: Range<Int>, of body: [UInt8], isPartOfJSON: Bool, number: Int
+        _ span: Range<Int>, of request: Request, isPartOfJSON: Bool, number: Int
     ) throws(Problem) -> Item {
         guard span.count <= limits.bodyBytes else {
             return .failure(Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed in an item"))
         }
         do throws(Problem) {
-            return .success(try EmitDecoder.decode(item: span, of: body))
+            let emit = try EmitDecoder.decode(item: span, of: request.body)
+            try request.caller.check { $0.places(beyond: emit) }
+            return .success(emit)
         } catch {
             guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }
             throw Problem(error.code, "in item \(number): \(error.detail); nothing was published")

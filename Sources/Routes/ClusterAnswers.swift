@@ -53,12 +53,12 @@ extension [UInt8] {
         append(json: "}")
     }
 
-    /// Appends a socket's members, without the braces.
-    mutating func append(membersOf socket: ClusterSocket) {
+    /// Appends a socket's members, without the braces; of its rooms those that the caller could have asked for.
+    mutating func append(membersOf socket: ClusterSocket, for caller: Caller) {
         append(json: "\"id\":")
         append(jsonString: socket.id)
         for (name, value) in [
-            ("rooms", socket.rooms), ("data", socket.data), ("handshake", socket.handshake),
+            ("rooms", caller.visible(socket.rooms)), ("data", socket.data), ("handshake", socket.handshake),
         ] as [(StaticString, JSONText?)] {
             guard let value else { continue }
             append(json: ",\"")

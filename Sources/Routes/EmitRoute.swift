@@ -9,6 +9,7 @@ struct EmitRoute: Sendable {
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
         let decoded = try EmitDecoder.decode(request.body)
+        try request.caller.check { $0.places(beyond: decoded.emit) }
         do throws(EmitError) {
             guard let acknowledgement = decoded.acknowledgement else {
                 let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)

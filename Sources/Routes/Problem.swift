@@ -21,6 +21,8 @@ public struct Problem: Error, Sendable, Equatable {
     public var places: [Place] = []
     /// The methods of the path, for 405.
     public var allow: String?
+    /// After how long it may be tried again, for 429.
+    public var retryAfter: Duration?
 
     public init(_ code: Code, _ detail: String, places: [Place] = []) {
         self.code = code
@@ -36,6 +38,9 @@ public struct Problem: Error, Sendable, Equatable {
         case tooDeep = "too_deep"
         case ambiguousCredentials = "ambiguous_credentials"
         case unauthorized = "unauthorized"
+        case insufficientScope = "insufficient_scope"
+        case beyondReach = "beyond_reach"
+        case rateLimited = "rate_limited"
         case hostNotAllowed = "host_not_allowed"
         case originNotAllowed = "origin_not_allowed"
         case notFound = "not_found"
@@ -69,6 +74,9 @@ extension Problem.Code {
         case .tooDeep: (400, "JSON nested too deep", false)
         case .ambiguousCredentials: (400, "More than one credential", false)
         case .unauthorized: (401, "A valid API key is needed", false)
+        case .insufficientScope: (403, "The key lacks a scope", false)
+        case .beyondReach: (403, "Beyond what the key may reach", false)
+        case .rateLimited: (429, "Too many requests", true)
         case .hostNotAllowed: (403, "Host not allowed", false)
         case .originNotAllowed: (403, "Origin not allowed", false)
         case .notFound: (404, "No such resource", false)
@@ -150,7 +158,13 @@ extension Problem {
         case 401: [("WWW-Authenticate", "Bearer realm=\"socketio-gateway\"")]
         case 405: [("Allow", allow ?? "")]
         case 409, 503: [("Retry-After", "1")]
+        case 429: [("Retry-After", String((retryAfter ?? .seconds(1)).wholeSeconds))]
         default: []
         }
     }
+}
+
+extension Duration {
+    /// The seconds, rounded up.
+    var wholeSeconds: Int { Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0) }
 }

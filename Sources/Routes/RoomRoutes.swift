@@ -13,6 +13,7 @@ struct RoomRoutes: Sendable {
             limit: fields.integer("limit", in: 1...1_000) ?? 100, includesPrivate: fields.boolean("private") ?? false)
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
+        try request.caller.check { $0.places(beyond: command) }
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.listRooms(command, timeout: timeout)
         }
@@ -32,12 +33,14 @@ struct RoomRoutes: Sendable {
             rooms: fields.roomNames("rooms", parameter: "room", allowsNone: true) ?? [])
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
+        try request.caller.check { $0.places(beyond: command) }
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.countSockets(command, timeout: timeout)
         }
         return .json { json in
             json.append(json: "{\"sockets\":")
-            json.append(number: answer.value.sockets)
+            // How many there are in all is of everyone.
+            json.append(numberOrNull: request.caller.seesEveryRoom ? answer.value.sockets : nil)
             json.append(json: ",\"rooms\":{")
             for (index, room) in answer.value.rooms.enumerated() {
                 if index > 0 { json.append(json: ",") }

@@ -13,6 +13,8 @@ public struct RouteServices: Sendable {
     public var metrics: @Sendable () -> [UInt8]
     /// The API's description, YAML.
     public var openAPI: [UInt8]
+    /// Whether reading the metrics takes a key.
+    public var protectsMetrics = false
 
     public init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
@@ -48,26 +50,39 @@ extension Router {
         let service = ServiceRoutes(services: services)
         self.init(
             routes: [
-                Route(method: .post, path: "/v1/emit", body: .json, handler: emit.post),
-                Route(method: .post, path: "/v1/batch", body: .batch, handler: batch.post),
-                Route(method: .get, path: "/v1/sockets", handler: sockets.list),
-                Route(method: .post, path: "/v1/sockets/query", body: .json, handler: sockets.list),
-                Route(method: .get, path: "/v1/sockets/{id}", handler: sockets.get),
-                Route(method: .delete, path: "/v1/sockets/{id}", handler: sockets.disconnectOne),
-                Route(method: .post, path: "/v1/sockets/{id}/join", body: .json, handler: sockets.joinOne),
-                Route(method: .post, path: "/v1/sockets/{id}/leave", body: .json, handler: sockets.leaveOne),
-                Route(method: .post, path: "/v1/sockets/join", body: .json, handler: sockets.join),
-                Route(method: .post, path: "/v1/sockets/leave", body: .json, handler: sockets.leave),
-                Route(method: .post, path: "/v1/sockets/disconnect", body: .json, handler: sockets.disconnect),
-                Route(method: .get, path: "/v1/rooms", handler: rooms.list),
-                Route(method: .get, path: "/v1/counts", handler: rooms.counts),
-                Route(method: .post, path: "/v1/counts", body: .json, handler: rooms.counts),
-                Route(method: .get, path: "/v1/servers", handler: servers.list),
-                Route(method: .post, path: "/v1/servers/emit", body: .json, handler: servers.emit),
-                Route(method: .get, path: "/livez", isPublic: true, handler: service.alive),
-                Route(method: .get, path: "/readyz", isPublic: true, handler: service.ready),
-                Route(method: .get, path: "/metrics", isPublic: true, handler: service.metrics),
-                Route(method: .get, path: "/openapi.yaml", isPublic: true, handler: service.openAPI),
+                Route(method: .post, path: "/v1/emit", scope: .emit, body: .json, handler: emit.post),
+                Route(method: .post, path: "/v1/batch", scope: .emit, body: .batch, handler: batch.post),
+                Route(method: .get, path: "/v1/sockets", scope: .readSockets, handler: sockets.list),
+                Route(
+                    method: .post, path: "/v1/sockets/query", scope: .readSockets, body: .json, handler: sockets.list),
+                Route(method: .get, path: "/v1/sockets/{id}", scope: .readSockets, handler: sockets.get),
+                Route(
+                    method: .delete, path: "/v1/sockets/{id}", scope: .disconnectSockets, handler: sockets.disconnectOne
+                ),
+                Route(
+                    method: .post, path: "/v1/sockets/{id}/join", scope: .writeRooms, body: .json,
+                    handler: sockets.joinOne),
+                Route(
+                    method: .post, path: "/v1/sockets/{id}/leave", scope: .writeRooms, body: .json,
+                    handler: sockets.leaveOne),
+                Route(method: .post, path: "/v1/sockets/join", scope: .writeRooms, body: .json, handler: sockets.join),
+                Route(
+                    method: .post, path: "/v1/sockets/leave", scope: .writeRooms, body: .json, handler: sockets.leave),
+                Route(
+                    method: .post, path: "/v1/sockets/disconnect", scope: .disconnectSockets, body: .json,
+                    handler: sockets.disconnect),
+                Route(method: .get, path: "/v1/rooms", scope: .readRooms, handler: rooms.list),
+                Route(method: .get, path: "/v1/counts", scope: .readRooms, handler: rooms.counts),
+                Route(method: .post, path: "/v1/counts", scope: .readRooms, body: .json, handler: rooms.counts),
+                Route(method: .get, path: "/v1/servers", scope: .readServers, handler: servers.list),
+                Route(
+                    method: .post, path: "/v1/servers/emit", scope: .emitToServers, body: .json, handler: servers.emit),
+                Route(method: .get, path: "/livez", scope: nil, isVital: true, handler: service.alive),
+                Route(method: .get, path: "/readyz", scope: nil, isVital: true, handler: service.ready),
+                Route(
+                    method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
+                    handler: service.metrics),
+                Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
             ], access: access, limits: limits, idempotency: idempotency)
     }
 }

@@ -18,12 +18,16 @@ public final class AdmittedRequest: Sendable {
 }
 
 /// What is known of a request from its head: enough to answer and to count it.
-private final class Subject: Sendable {
+///
+/// `@unchecked Sendable`: complete before anybody but its router has it.
+private final class Subject: @unchecked Sendable {
     let head: RequestHead
     let id: String
     /// The path's number with the counters.
     let path: Int
     let parameter: String
+    /// Who sent it, as soon as that is known.
+    var caller: Caller?
 
     init(head: RequestHead, id: String, path: Int, parameter: String = "") {
         self.head = head
@@ -38,6 +42,7 @@ public struct Request: Sendable {
     public let head: RequestHead
     public let body: [UInt8]
     let id: String
+    let caller: Caller
     /// What stands for `{id}` in the path, as it was sent.
     let parameter: String
 
@@ -49,8 +54,10 @@ public struct Request: Sendable {
 final class Route: Sendable {
     let method: HTTPMethod
     let path: String
-    /// Served without a key.
-    let isPublic: Bool
+    /// What a key needs for it; `nil`: nothing, not even a key.
+    let scope: Scope?
+    /// Served also when there is too much to do.
+    let isVital: Bool
     let body: Body
     let handler: @Sendable (Request) async throws(Problem) -> Response
 
@@ -83,12 +90,13 @@ final class Route: Sendable {
     var takesIdempotencyKey: Bool { method == .post }
 
     init(
-        method: HTTPMethod, path: String, isPublic: Bool = false, body: Body = .none,
+        method: HTTPMethod, path: String, scope: Scope?, isVital: Bool = false, body: Body = .none,
         handler: @escaping @Sendable (Request) async throws(Problem) -> Response
     ) {
         self.method = method
         self.path = path
-        self.isPublic = isPublic
+        self.scope = scope
+        self.isVital = isVital
         self.body = body
         self.handler = handler
     }
@@ -145,7 +153,9 @@ public final class Router: @unchecked Sendable {
 
     public let limits: Limits
     public let counters: RequestCounters
-    private let access: AccessPolicy
+    /// Who may do what. Requests that are admitted already go on as they are.
+    public var access: AccessPolicy
+    let routes: [Route]
     private let idempotency: IdempotencyStore
     private let paths: [String: Path]
     /// Those with a `{id}` in them.
@@ -163,6 +173,7 @@ public final class Router: @unchecked Sendable {
         templates = all.compactMap { PathTemplate($0, $1) }
         paths = all.filter { !$0.key.contains("{") }
         unknownPath = counters.index(of: RequestCounters.unknownRoute)
+        self.routes = routes
         self.counters = counters
         self.access = access
         self.limits = limits
@@ -190,15 +201,22 @@ public final class Router: @unchecked Sendable {
         guard let route = path.routes.first(where: { $0.method == method }) else {
             return .answered(answerWithoutRoute(subject, path.routes))
         }
-        if isOverloaded, !route.isPublic {
+        if isOverloaded, !route.isVital {
             return .answered(
                 refuse(Problem(.overloaded, "too many requests, or too many bytes of them, are under way"), subject))
         }
         let bodyLimit = route.body.limit(limits)
-        if let problem = access.refusal(of: head, route: route) ?? mediaTypeProblem(head, route)
-            ?? queryProblem(head, route) ?? lengthProblem(head, bodyLimit)
-        {
-            return .answered(refuse(problem, subject))
+        do throws(Problem) {
+            subject.caller = try access.caller(of: head, isPublic: route.scope == nil)
+            try subject.caller?.take(now: .now())
+            if let scope = route.scope { try subject.caller?.check(scope) }
+            if let problem = mediaTypeProblem(head, route) ?? queryProblem(head, route)
+                ?? lengthProblem(head, bodyLimit)
+            {
+                throw problem
+            }
+        } catch {
+            return .answered(refuse(error, subject))
         }
         return .admitted(AdmittedRequest(subject: subject, route: route, bodyLimit: bodyLimit))
     }
@@ -213,7 +231,9 @@ public final class Router: @unchecked Sendable {
 
     /// Runs the route's handler.
     public func handle(_ request: AdmittedRequest, body: [UInt8]) async -> Response {
-        let handled = Request(head: request.head, body: body, id: request.id, parameter: request.subject.parameter)
+        let handled = Request(
+            head: request.head, body: body, id: request.id, caller: request.subject.caller ?? .anyone,
+            parameter: request.subject.parameter)
         do throws(Problem) {
             guard let key = request.head.fields[.idempotencyKey], request.route.takesIdempotencyKey else {
                 return finish(try await request.route.handler(handled), request.subject)
@@ -229,7 +249,8 @@ public final class Router: @unchecked Sendable {
         _ request: Request, _ admitted: AdmittedRequest, key: String
     ) async throws(Problem) -> Response {
         let place = try idempotency.begin(
-            IdempotencyKey(key, caller: access.caller), fingerprint: RequestFingerprint(request), now: .now())
+            IdempotencyKey(key, caller: request.caller.name ?? ""), fingerprint: RequestFingerprint(request),
+            now: .now())
         switch place {
         case .answered(let answer):
             var response = self.response(for: answer, admitted.subject)
@@ -287,8 +308,10 @@ public final class Router: @unchecked Sendable {
             return refuse(problem, subject)
         }
         // What a path takes is no secret; whose requests are served at all is the same as for any other.
-        if let problem = access.refusal(of: subject.head, route: candidates[0]), problem.code.status == 403 {
-            return refuse(problem, subject)
+        do throws(Problem) {
+            try access.checkIsLocal(subject.head)
+        } catch {
+            return refuse(error, subject)
         }
         var response = Response(status: 204)
         response.fields = [("Allow", allow)]
@@ -333,6 +356,7 @@ public final class Router: @unchecked Sendable {
         counters.count(path: subject.path, method: subject.head.method, status: response.status)
         var response = response
         response.fields.append(("X-Request-Id", subject.id))
+        if let limit = subject.caller?.limit { response.fields += limit.fields(now: .now()) }
         return response
     }
 

@@ -13,6 +13,7 @@ struct ServerRoutes: Sendable {
         let namespace = fields.has("namespace") ? fields.namespace() : nil
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
+        try request.caller.check { $0.places(beyondNamespace: namespace) }
         let servers = try await asking { () async throws(ClusterError) in
             try await cluster.servers(timeout: timeout)
         }
@@ -21,7 +22,7 @@ struct ServerRoutes: Sendable {
         }
         return .json { json in
             json.append(json: "{\"servers\":")
-            json.append(list: wanted) { $0.append($1) }
+            json.append(list: wanted) { $0.append($1, for: request.caller) }
             json.append(json: "}")
         }
     }
@@ -35,8 +36,9 @@ struct ServerRoutes: Sendable {
         command.arguments = fields.arguments("args")
         let acknowledgement = fields.acknowledgement(hasMode: false)
         try fields.finish()
-        guard let acknowledgement else { return try await tell(command) }
         let question = command
+        try request.caller.check { $0.places(beyond: question) }
+        guard let acknowledgement else { return try await tell(question) }
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.askServers(question, timeout: acknowledgement.timeout ?? timeout)
         }
@@ -67,11 +69,11 @@ extension ServerRoutes {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(_ server: ServerDescription) {
+    fileprivate mutating func append(_ server: ServerDescription, for caller: Caller) {
         append(json: "{\"uid\":")
         append(jsonString: server.uid)
         append(json: ",\"namespaces\":")
-        append(jsonStrings: server.namespaces)
+        append(jsonStrings: server.namespaces.filter(caller.reach.namespaces.matches))
         append(json: ",\"lastSeenMs\":")
         append(number: Int(server.lastSeen.nanoseconds / 1_000_000))
         append(json: ",\"subscriptionMode\":")

@@ -23,6 +23,7 @@ struct SocketRoutes: Sendable {
             limit: fields.integer("limit", in: Self.pageSizes) ?? Self.usualPageSize)
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
+        try check(command, request.caller)
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.fetchSockets(command, timeout: timeout)
         }
@@ -31,7 +32,7 @@ struct SocketRoutes: Sendable {
             json.append(json: "{\"sockets\":")
             json.append(list: page.sockets) { json, socket in
                 json.append(json: "{")
-                json.append(membersOf: socket)
+                json.append(membersOf: socket, for: request.caller)
                 json.append(json: "}")
             }
             json.append(nextCursor: page.hasMore ? page.sockets.last?.id : nil)
@@ -46,16 +47,22 @@ struct SocketRoutes: Sendable {
         let command = FetchSockets(selection, fields: wantedFields(&fields), limit: 1)
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
+        try check(command, request.caller)
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.fetchSockets(command, timeout: timeout)
         }
         guard let socket = answer.value.sockets.first else { throw Self.missing(answer.servers) }
         return .json { json in
             json.append(json: "{")
-            json.append(membersOf: socket)
+            json.append(membersOf: socket, for: request.caller)
             json.append(answer.servers)
             json.append(json: "}")
         }
+    }
+
+    private func check(_ command: FetchSockets, _ caller: Caller) throws(Problem) {
+        if command.fields.contains(.handshake) { try caller.check(.readHandshakes) }
+        try caller.check { $0.places(beyond: command.selection, list: "rooms") }
     }
 
     private func wantedFields(_ fields: inout Fields) -> [SocketField] {
@@ -72,19 +79,19 @@ struct SocketRoutes: Sendable {
         var fields = try Fields(request)
         let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
         let close = fields.boolean("close") ?? false
-        return try await change(selection, .disconnect(close: close), &fields)
+        return try await change(selection, .disconnect(close: close), &fields, request.caller)
     }
 
     @Sendable func joinOne(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
         let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
-        return try await change(selection, .join(rooms(&fields)), &fields)
+        return try await change(selection, .join(rooms(&fields)), &fields, request.caller)
     }
 
     @Sendable func leaveOne(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
         let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
-        return try await change(selection, .leave(rooms(&fields)), &fields)
+        return try await change(selection, .leave(rooms(&fields)), &fields, request.caller)
     }
 
     // MARK: Changing many
@@ -92,17 +99,17 @@ struct SocketRoutes: Sendable {
     @Sendable func disconnect(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
         let close = fields.boolean("close") ?? false
-        return try await change(selection(&fields), .disconnect(close: close), &fields)
+        return try await change(selection(&fields), .disconnect(close: close), &fields, request.caller)
     }
 
     @Sendable func join(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
-        return try await change(selection(&fields), .join(rooms(&fields)), &fields)
+        return try await change(selection(&fields), .join(rooms(&fields)), &fields, request.caller)
     }
 
     @Sendable func leave(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
-        return try await change(selection(&fields), .leave(rooms(&fields)), &fields)
+        return try await change(selection(&fields), .leave(rooms(&fields)), &fields, request.caller)
     }
 
     /// Everybody only when the request says so.
@@ -126,10 +133,11 @@ struct SocketRoutes: Sendable {
     }
 
     private func change(
-        _ selection: SocketSelection, _ change: ChangeSockets.Change, _ fields: inout Fields
+        _ selection: SocketSelection, _ change: ChangeSockets.Change, _ fields: inout Fields, _ caller: Caller
     ) async throws(Problem) -> Response {
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
+        try caller.check { $0.places(beyond: selection, list: "in") + $0.places(beyond: change.rooms) }
         let receipt: ChangeReceipt
         do throws(EmitError) {
             receipt = try await emitter.change(ChangeSockets(selection, change), timeout: timeout)
@@ -177,5 +185,15 @@ func asking<Value>(_ ask: () async throws(ClusterError) -> Value) async throws(P
         return try await ask()
     } catch {
         throw Problem(error)
+    }
+}
+
+extension ChangeSockets.Change {
+    /// Those that are joined or left.
+    fileprivate var rooms: [String] {
+        switch self {
+        case .join(let rooms), .leave(let rooms): rooms
+        case .disconnect: []
+        }
     }
 }

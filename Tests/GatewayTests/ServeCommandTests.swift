@@ -15,7 +15,7 @@ struct ServeCommandTests {
 
     @Test("says where the key comes from")
     func apiKey() {
-        #expect(Self.help.contains("GATEWAY_API_KEY,"))
+        #expect(Self.help.contains("GATEWAY_API_KEY (or"))
         #expect(Self.help.contains("GATEWAY_API_KEY_FILE"))
         #expect(!Self.help.contains("--api-key"))
     }

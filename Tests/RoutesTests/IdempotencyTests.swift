@@ -151,8 +151,15 @@ struct IdempotencyTests {
     }
 
     @Test("of one API key is not another's")
-    func callers() throws {
-        let key = try #require(APIKey("secret"))
-        #expect(AccessPolicy.key(key).caller != AccessPolicy.anonymous.caller)
+    func callers() async {
+        let emitter = RecordingEmitter()
+        let keys = ["a", "b"].map { APIKey("key-\($0)", name: $0) }
+        let router = router(emitter, access: AccessPolicy(keys: keys, keyless: .nobody) { 0 })
+        for _ in 0..<2 {
+            for key in ["key-a", "key-b"] {
+                #expect(await router.post(Self.emit, [.apiKey: key, .idempotencyKey: "same"]).status == 200)
+            }
+        }
+        #expect(emitter.calls.count == 2)
     }
 }

@@ -14,7 +14,8 @@ struct ProblemTests {
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
         .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
-        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503,
+        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .insufficientScope: 403, .beyondReach: 403,
+        .rateLimited: 429,
     ]
 
     /// Those after which the event may have been delivered.
@@ -22,7 +23,7 @@ struct ProblemTests {
 
     static let retryable: Set<Problem.Code> = [
         .brokerUnavailable, .brokerBlocked, .overloaded, .shuttingDown, .idempotencyKeyInFlight, .noServers,
-        .incomplete,
+        .incomplete, .rateLimited,
     ]
 
     @Test("says the same in its status and its document", arguments: Problem.Code.allCases)
@@ -51,7 +52,19 @@ struct ProblemTests {
         let response = problem.response(requestID: "")
         #expect((response.field("WWW-Authenticate") != nil) == (code.status == 401))
         #expect(response.field("Allow") == (code.status == 405 ? "GET" : nil))
-        #expect(response.field("Retry-After") == ([409, 503].contains(code.status) ? "1" : nil))
+        #expect(response.field("Retry-After") == ([409, 429, 503].contains(code.status) ? "1" : nil))
+    }
+
+    @Test(
+        "says after how many whole seconds a rate lets the next one pass",
+        arguments: [
+            (Duration.zero, "0"), (.nanoseconds(1), "1"), (.seconds(1), "1"), (.milliseconds(1_001), "2"),
+            (.seconds(3_600), "3600"),
+        ])
+    func retryAfter(wait: Duration, field: String) {
+        var problem = Problem(.rateLimited, "")
+        problem.retryAfter = wait
+        #expect(problem.response(requestID: "").field("Retry-After") == field)
     }
 
     @Test("lists the places it is about")

@@ -5,7 +5,7 @@ import Testing
 @Suite("The request counters")
 struct RequestCountersTests {
     private let counters = RequestCounters(
-        routes: ["/b", "/a", "/b"].map { Route(method: .get, path: $0) { _ in Response(status: 200) } })
+        routes: ["/b", "/a", "/b"].map { Route(method: .get, path: $0, scope: nil) { _ in Response(status: 200) } })
 
     @Test("have a place for every path, method and status of an answer")
     func places() {

@@ -11,7 +11,7 @@ struct BrokerConfiguration: Sendable {
 
 extension BrokerConfiguration {
     init(_ options: BrokerOptions, _ source: SettingSource) throws(ConfigurationError) {
-        let uri = try source.secret(.amqpURL, flag: options.amqpURL) ?? Setting.amqpURL.defaultText
+        let uri = try source.secret(.amqpURL, flag: options.amqpURL)?.text ?? ""
         do throws(BrokerEndpoint.ParseError) {
             link = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: uri))
         } catch {

@@ -2,6 +2,9 @@ internal import ArgumentParser
 
 /// The flags about the broker and the servers behind it, which all commands that emit have in common.
 struct BrokerOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A configuration file, YAML. (GATEWAY_CONFIG; default: none)", valueName: "file"))
+    var config: String?
+
     @Option(help: .setting("RabbitMQ; an empty path means the virtual host '/'.", .amqpURL, "amqp-uri"))
     var amqpURL: String?
 

@@ -8,7 +8,7 @@ struct Configuration: Sendable {
     var listenAddress: ListenAddress
     var sharesPort: Bool
     var allowsAnonymous: Bool
-    var apiKey: APIKey?
+    var keys: [KeyEntry]
     var broker: BrokerLink.Configuration
     var wireFormatName: String
     var wireFormat: any WireFormat
@@ -27,6 +27,12 @@ struct Configuration: Sendable {
     var shutdownTimeout: Duration
     var logFormat: LogFormat
     var logLevel: Logger.Level
+    /// Whether reading the metrics takes a key.
+    var protectsMetrics: Bool
+    /// What it was made of.
+    var origins: [Setting: SettingSource.Found]
+    /// The files that were read for it.
+    var files: [String]
 }
 
 /// A setting that could not be read; says which, and what was expected, but never the value of a secret.
@@ -35,8 +41,12 @@ struct ConfigurationError: Error, CustomStringConvertible, Equatable {
 }
 
 extension Configuration {
+    /// Reads flags, environment and the configuration file.
     init(_ options: ServeOptions, environment: Environment) throws(ConfigurationError) {
-        let source = SettingSource(environment: environment)
+        try self.init(options, try SettingSource(environment: environment, configFlag: options.broker.config))
+    }
+
+    private init(_ options: ServeOptions, _ source: SettingSource) throws(ConfigurationError) {
         func read<Value>(
             _ setting: Setting, _ flag: String?, _ expected: String, _ parse: (String) -> Value?
         ) throws(ConfigurationError) -> Value {
@@ -46,7 +56,8 @@ extension Configuration {
         listenAddress = try read(.httpAddress, options.httpAddress, "host:port") { ListenAddress($0) }
         sharesPort = try source.isOn(.reusePort, flag: options.reusePort)
         allowsAnonymous = try source.isOn(.allowAnonymous, flag: options.allowAnonymous)
-        apiKey = try source.secret(.apiKey).flatMap(APIKey.init)
+        keys = try Self.keys(source)
+        protectsMetrics = try source.isOn(.protectMetrics, flag: options.protectMetrics)
         let emitting = try BrokerConfiguration(options.broker, source)
         (broker, commandLimits) = (emitting.link, emitting.limits)
         (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
@@ -102,6 +113,15 @@ extension Configuration {
         }
         logFormat = try read(.logFormat, options.logFormat, "text or json") { LogFormat(rawValue: $0) }
         logLevel = try read(.logLevel, options.logLevel, "a level such as info") { Logger.Level(rawValue: $0) }
+        origins = source.found
+        files = source.files
+    }
+
+    /// The one of the environment, and those of the file.
+    private static func keys(_ source: SettingSource) throws(ConfigurationError) -> [KeyEntry] {
+        var keys: [KeyEntry] = []
+        if let apiKey = try source.secret(.apiKey), !apiKey.text.isEmpty { keys.append(KeyEntry(apiKey: apiKey.text)) }
+        return keys + (source.file?.keys ?? [])
     }
 }
 

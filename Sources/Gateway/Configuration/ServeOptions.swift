@@ -73,6 +73,9 @@ struct ServeOptions: ParsableArguments {
     @Flag(help: .setting("Serve without a key on any address.", .allowAnonymous))
     var allowAnonymous = false
 
+    @Flag(help: .setting("Let only keys with the scope metrics read /metrics.", .protectMetrics))
+    var protectMetrics = false
+
     @Flag(help: .setting("Share the port with another process that does the same.", .reusePort))
     var reusePort = false
 }

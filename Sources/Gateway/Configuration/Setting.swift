@@ -6,6 +6,7 @@ enum Setting: String, CaseIterable, Sendable {
     case amqpURL = "GATEWAY_AMQP_URL"
     case wireFormat = "GATEWAY_WIRE_FORMAT"
     case apiKey = "GATEWAY_API_KEY"
+    case protectMetrics = "GATEWAY_PROTECT_METRICS"
     case loops = "GATEWAY_LOOPS"
     case amqp0Exchange = "GATEWAY_AMQP0_EXCHANGE"
     case amqp0Namespaces = "GATEWAY_AMQP0_NAMESPACES"
@@ -68,10 +69,60 @@ enum Setting: String, CaseIterable, Sendable {
         case .shutdownTimeout: "10s"
         case .logFormat: "text"
         case .logLevel: "info"
-        case .allowAnonymous, .reusePort: "false"
+        case .allowAnonymous, .reusePort, .protectMetrics: "false"
         }
     }
 
     /// The cores that this process may use: a container may have fewer than the machine.
     private static var cores: Int { Int(gateway_available_cores()) }
+
+    /// Where it stands in the configuration file: names of mappings, and its own, with dots between them.
+    var path: String {
+        switch self {
+        case .httpAddress: "http.address"
+        case .amqpURL: "amqp.url"
+        case .wireFormat: "wireFormat"
+        case .apiKey: "apiKey"
+        case .protectMetrics: "protectMetrics"
+        case .loops: "loops"
+        case .amqp0Exchange: "amqp0.exchange"
+        case .amqp0Namespaces: "amqp0.namespaces"
+        case .amqp0Union: "amqp0.union"
+        case .pythonSocketIOExchange: "pythonSocketio.exchange"
+        case .pythonSocketIOExpiration: "pythonSocketio.expiration"
+        case .clusterExchange: "cluster.exchange"
+        case .requestsTimeout: "cluster.requestsTimeout"
+        case .maxWaiting: "cluster.maxWaiting"
+        case .confirmTimeout: "amqp.confirmTimeout"
+        case .amqpHeartbeat: "amqp.heartbeat"
+        case .maxBodyBytes: "limits.maxBodyBytes"
+        case .maxBatchBytes: "limits.maxBatchBytes"
+        case .maxBatchItems: "limits.maxBatchItems"
+        case .maxNames: "limits.maxNames"
+        case .maxConnections: "http.maxConnections"
+        case .maxConnectionsPerAddress: "http.maxConnectionsPerAddress"
+        case .maxInFlight: "http.maxInFlight"
+        case .maxBufferedBytes: "http.maxBufferedBytes"
+        case .idempotencyLifetime: "idempotency.lifetime"
+        case .idempotencyBytes: "idempotency.bytes"
+        case .headTimeout: "http.headTimeout"
+        case .bodyTimeout: "http.bodyTimeout"
+        case .idleTimeout: "http.idleTimeout"
+        case .shutdownDelay: "shutdown.delay"
+        case .shutdownTimeout: "shutdown.timeout"
+        case .logFormat: "log.format"
+        case .logLevel: "log.level"
+        case .allowAnonymous: "allowAnonymous"
+        case .reusePort: "http.reusePort"
+        }
+    }
+
+    /// Whether its value is never shown, and may be in a file of its own.
+    var isSecret: Bool { self == .apiKey || self == .amqpURL }
+
+    /// Whether it is a list, with commas between its elements in a variable.
+    var isList: Bool { self == .amqp0Namespaces }
+
+    /// Whether a change takes effect while the gateway runs.
+    var isReloadable: Bool { [.apiKey, .allowAnonymous].contains(self) }
 }

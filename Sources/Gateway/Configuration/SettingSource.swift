@@ -1,45 +1,54 @@
-internal import Glibc
-
-/// Environment variables.
-struct Environment: Sendable {
-    var variables: [String: String]
-
-    /// Those of this process.
-    static var process: Environment {
-        var variables: [String: String] = [:]
-        var entry = environ
-        while let text = entry.pointee {
-            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
-            entry += 1
-        }
-        return Environment(variables: variables)
+/// Where a setting's text comes from: flag, then environment, then file, then default.
+///
+/// Remembers what it was asked for, and what came of it.
+final class SettingSource {
+    /// The text of a setting, and whose it is.
+    struct Found: Equatable {
+        let text: String
+        let origin: Origin
     }
 
-    /// An empty variable counts as one that is not set.
-    subscript(name: String) -> String? {
-        variables[name].flatMap { $0.isEmpty ? nil : $0 }
+    enum Origin: Equatable {
+        case flag, environment
+        case file(line: Int)
+        case byDefault
+        /// Read from a file of its own.
+        case secretFile(String)
     }
-}
 
-/// Where a setting's text comes from: flag, then environment, then default.
-struct SettingSource {
-    let environment: Environment
+    let file: ConfigurationFile?
+    private let environment: Environment
+    private(set) var found: [Setting: Found] = [:]
+
+    init(environment: Environment, file: ConfigurationFile? = nil) {
+        self.environment = environment
+        self.file = file
+    }
+
+    /// - Parameter path: the file's, as the flag gives it.
+    /// - Throws: when the file cannot be read, or the environment has a variable that means nothing.
+    convenience init(environment: Environment, configFlag path: String?) throws(ConfigurationError) {
+        try environment.checkNames()
+        let path = path ?? environment[Environment.configurationFile]
+        var file: ConfigurationFile?
+        if let path { file = try ConfigurationFile(reading: path) }
+        self.init(environment: environment, file: file)
+    }
 
     func read<Value>(
         _ setting: Setting, flag: String?, expected: String, _ parse: (String) -> Value?
     ) throws(ConfigurationError) -> Value {
-        let text = flag ?? environment[setting.rawValue] ?? setting.defaultText
-        guard let value = parse(text) else {
-            let origin = flag == nil ? setting.rawValue : "the option for \(setting.rawValue)"
-            throw ConfigurationError(description: "\(origin) is '\(text)', but must be \(expected)")
+        let found = find(setting, flag)
+        guard let value = parse(found.text) else {
+            throw ConfigurationError(
+                description: "\(name(of: setting, found.origin)) is '\(found.text)', but must be \(expected)")
         }
+        self.found[setting] = found
         return value
     }
 
     func isOn(_ setting: Setting, flag: Bool) throws(ConfigurationError) -> Bool {
-        if flag { return true }
-        return try read(setting, flag: nil, expected: "true or false") { text in
+        try read(setting, flag: flag ? "true" : nil, expected: "true or false") { text in
             switch text.lowercased() {
             case "true", "1", "yes", "on": true
             case "false", "0", "no", "off": false
@@ -48,30 +57,63 @@ struct SettingSource {
         }
     }
 
-    /// A secret from the flag, the variable, or the file that `NAME_FILE` names (without its last line break).
-    func secret(_ setting: Setting, flag: String? = nil) throws(ConfigurationError) -> String? {
-        if let flag { return flag }
-        let fileSetting = setting.rawValue + "_FILE"
-        switch (environment[setting.rawValue], environment[fileSetting]) {
+    private func find(_ setting: Setting, _ flag: String?) -> Found {
+        if let flag { return Found(text: flag, origin: .flag) }
+        if let text = environment[setting.rawValue] { return Found(text: text, origin: .environment) }
+        if let text = file?.texts[setting] { return Found(text: text.text, origin: .file(line: text.line)) }
+        return Found(text: setting.defaultText, origin: .byDefault)
+    }
+
+    /// What a setting is called where it was given.
+    func name(of setting: Setting, _ origin: Origin) -> String {
+        switch origin {
+        case .flag: "the option for \(setting.rawValue)"
+        case .file(let line): "\(file?.path ?? ""):\(line): \(setting.path)"
+        default: setting.rawValue
+        }
+    }
+
+    /// A secret from the flag, the variable, the file that `NAME_FILE` names (without its last line break), the
+    /// configuration file, or the file that is named there; `nil`: there is none, and no default.
+    func secret(_ setting: Setting, flag: String? = nil) throws(ConfigurationError) -> Found? {
+        let fallback = setting.defaultText.isEmpty ? nil : Found(text: setting.defaultText, origin: .byDefault)
+        let found = try findSecret(setting, flag) ?? fallback
+        self.found[setting] = found
+        return found
+    }
+
+    private func findSecret(_ setting: Setting, _ flag: String?) throws(ConfigurationError) -> Found? {
+        if let flag { return Found(text: flag, origin: .flag) }
+        let variable = setting.rawValue + "_FILE"
+        switch (environment[setting.rawValue], environment[variable]) {
         case (.some, .some):
-            throw ConfigurationError(description: "\(setting.rawValue) and \(fileSetting) are both set; set one")
-        case (let value?, nil): return value
+            throw ConfigurationError(description: "\(setting.rawValue) and \(variable) are both set; set one")
+        case (let value?, nil): return Found(text: value, origin: .environment)
+        case (nil, let path?): return try Self.secret(in: path, named: variable)
+        case (nil, nil): break
+        }
+        guard let file else { return nil }
+        switch (file.texts[setting], file.secretFiles[setting]) {
+        case (.some, let other?):
+            throw ConfigurationError(
+                description: "\(file.path):\(other.line): \(setting.path) is given, too; give one")
+        case (let text?, nil): return Found(text: text.text, origin: .file(line: text.line))
         case (nil, let path?):
-            guard let text = Self.firstLine(of: path), !text.isEmpty else {
-                throw ConfigurationError(description: "\(fileSetting): cannot read a secret from '\(path)'")
-            }
-            return text
+            return try Self.secret(in: path.text, named: "\(file.path):\(path.line): \(setting.path)File")
         case (nil, nil): return nil
         }
     }
 
-    private static func firstLine(of path: String) -> String? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        var line: UnsafeMutablePointer<CChar>?
-        var capacity = 0
-        defer { free(line) }
-        guard getline(&line, &capacity, file) >= 0, let line else { return nil }
-        return String(String(cString: line).prefix { $0 != "\n" && $0 != "\r" && $0 != "\r\n" })
+    private static func secret(in path: String, named name: String) throws(ConfigurationError) -> Found {
+        guard let text = FileContents.firstLine(of: path) else {
+            throw ConfigurationError(description: "\(name): cannot read a secret from '\(path)'")
+        }
+        return Found(text: text, origin: .secretFile(path))
+    }
+
+    /// Every file that was read.
+    var files: [String] {
+        let secrets = found.values.compactMap { if case .secretFile(let path) = $0.origin { path } else { nil } }
+        return (file.map { [$0.path] } ?? []) + secrets
     }
 }

@@ -69,7 +69,7 @@ struct ConfigurationTests {
             .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/", .amqp0Union: "exclude",
             .confirmTimeout: "5.0 seconds", .amqpHeartbeat: "10.0 seconds", .maxBodyBytes: "1114112", .maxNames: "100",
             .shutdownTimeout: "10.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
-            .reusePort: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
+            .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
             .maxConnectionsPerAddress: "0", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
             .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
             .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds", .maxWaiting: "10000",
@@ -92,7 +92,7 @@ struct ConfigurationTests {
 
     @Test("has a sample of every setting here")
     func coversAllSettings() {
-        let flags: Set<Setting> = [.apiKey, .allowAnonymous, .reusePort]
+        let flags: Set<Setting> = [.apiKey, .allowAnonymous, .protectMetrics, .reusePort]
         #expect(Set(Self.samples.map(\.setting)).union(flags) == Set(Setting.allCases))
     }
 
@@ -131,7 +131,8 @@ struct ConfigurationTests {
             ("No", false), ("off", false),
         ])
     func switches(text: String, isOn: Bool) throws {
-        let configuration = try configuration([.allowAnonymous: text, .reusePort: text])
+        let configuration = try configuration([.allowAnonymous: text, .reusePort: text, .protectMetrics: text])
+        #expect(configuration.protectsMetrics == isOn)
         #expect(configuration.allowsAnonymous == isOn)
         #expect(configuration.sharesPort == isOn)
     }
@@ -140,6 +141,7 @@ struct ConfigurationTests {
     func switchFlags() throws {
         #expect(try configuration([:], ["--allow-anonymous"]).allowsAnonymous)
         #expect(try !configuration([:], ["--allow-anonymous"]).sharesPort)
+        #expect(try configuration([:], ["--protect-metrics"]).protectsMetrics)
         #expect(try configuration([.reusePort: "false"], ["--reuse-port"]).sharesPort)
     }
 
@@ -177,7 +179,7 @@ struct ConfigurationTests {
             (.logFormat, ["JSON", "xml"], "text or json"),
             (.logLevel, ["verbose", "INFO"], "level"),
             (.allowAnonymous, ["maybe", "2"], "true or false"),
-            (.reusePort, ["x"], "true or false"),
+            (.reusePort, ["x"], "true or false"), (.protectMetrics, ["x"], "true or false"),
         ] as [(Setting, [String], String)])
     func badValues(setting: Setting, texts: [String], expected: String) throws {
         for text in texts {
@@ -213,12 +215,12 @@ struct ConfigurationTests {
             #expect(!message.contains("secret"))
         }
         let configuration = try configuration([.apiKey: "secret", .amqpURL: "amqp://user:secret@host"])
-        #expect(!"\(configuration.apiKey as Any) \(configuration.broker.endpoint)".contains("secret"))
+        #expect(!"\(configuration.keys) \(configuration.broker.endpoint)".contains("secret"))
     }
 
     @Test("takes a key from the environment only")
     func apiKey() throws {
-        #expect(try configuration([.apiKey: "k"]).apiKey != nil)
+        #expect(try configuration([.apiKey: "k"]).keys == [KeyEntry(apiKey: "k")])
         #expect(throws: (any Error).self) { try ServeOptions.parse(["--api-key", "k"]) }
     }
 
@@ -246,7 +248,7 @@ struct ConfigurationTests {
     private func show(_ configuration: Configuration) -> [Setting: String] {
         var shown: [Setting: String] = [
             .httpAddress: "\(configuration.listenAddress)", .amqpURL: "\(configuration.broker.endpoint)",
-            .wireFormat: configuration.wireFormatName, .apiKey: configuration.apiKey.map { "\($0)" } ?? "none",
+            .wireFormat: configuration.wireFormatName, .apiKey: configuration.keys.first?.name ?? "none",
             .loops: "\(configuration.loops)", .confirmTimeout: "\(configuration.broker.confirmTimeout)",
             .amqpHeartbeat: "\(configuration.broker.heartbeat)",
             .maxBodyBytes: "\(configuration.requestLimits.bodyBytes)",
@@ -267,6 +269,7 @@ struct ConfigurationTests {
             .bodyTimeout: "\(configuration.httpLimits.bodyTime)", .idleTimeout: "\(configuration.httpLimits.idleTime)",
             .shutdownDelay: "\(configuration.shutdownDelay)",
             .allowAnonymous: "\(configuration.allowsAnonymous)", .reusePort: "\(configuration.sharesPort)",
+            .protectMetrics: "\(configuration.protectsMetrics)",
         ]
         if let format = configuration.wireFormat as? AMQP0 {
             shown[.amqp0Exchange] = format.exchange

@@ -1,4 +1,5 @@
 import AMQPBridge
+import Hashing
 import JSON
 import Testing
 
@@ -9,16 +10,17 @@ func router(
     _ emitter: RecordingEmitter = RecordingEmitter(), cluster: RecordingCluster = RecordingCluster(),
     access: AccessPolicy = .anonymous, readiness: Readiness = .ready,
     bodyBytes: Int = Router.Limits().bodyBytes, idempotency: IdempotencyStore = IdempotencyStore(),
-    limits change: (inout Router.Limits) -> Void = { _ in }
+    protectsMetrics: Bool = false, limits change: (inout Router.Limits) -> Void = { _ in }
 ) -> Router {
     var limits = Router.Limits()
     limits.bodyBytes = bodyBytes
     change(&limits)
+    var services = RouteServices(
+        emitter: emitter, cluster: cluster, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
+        openAPI: Array("openapi: 3.1.0\n".utf8))
+    services.protectsMetrics = protectsMetrics
     return Router(
-        services: RouteServices(
-            emitter: emitter, cluster: cluster, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
-            openAPI: Array("openapi: 3.1.0\n".utf8)),
-        access: access, limits: limits, idempotency: idempotency)
+        services: services, access: access, limits: limits, idempotency: idempotency)
 }
 
 extension Router {
@@ -86,5 +88,26 @@ extension Response {
             error.forEachMember { if $0 == "pointer" { pointer = $1.string } }
             return pointer
         }
+    }
+}
+
+extension APIKey {
+    init(
+        _ key: String, name: String, scopes: Set<Scope> = Set(Scope.allCases), reach: Reach = Reach(),
+        expires: Int? = nil, rate: Rate? = nil
+    ) {
+        self.init(
+            digest: SHA256.Digest(of: key), expires: expires,
+            caller: Caller(name: name, scopes: scopes, reach: reach, limit: rate.map { RateLimit($0) }))
+    }
+}
+
+extension AccessPolicy {
+    /// One key, which may do everything, or what is said.
+    static func key(
+        _ key: String, scopes: Set<Scope> = Set(Scope.allCases), reach: Reach = Reach(), rate: Rate? = nil
+    ) -> AccessPolicy {
+        let key = APIKey(key, name: "a key", scopes: scopes, reach: reach, rate: rate)
+        return AccessPolicy(keys: [key], keyless: .nobody) { 0 }
     }
 }

@@ -57,7 +57,7 @@ struct AccessPolicyTests {
 
     @Test("with the key is granted by either header")
     func keys() async {
-        let router = router(access: .key(APIKey("secret")!))
+        let router = router(access: .key("secret"))
         for headers in [
             [.authorization: "Bearer secret"], [.authorization: "bearer secret"], [.authorization: "BEARER  secret"],
             [.apiKey: "secret"],
@@ -69,7 +69,7 @@ struct AccessPolicyTests {
     @Test("without the right key is refused")
     func wrongKeys() async {
         let emitter = RecordingEmitter()
-        let router = router(emitter, access: .key(APIKey("secret")!))
+        let router = router(emitter, access: .key("secret"))
         for headers in [
             [:], [.authorization: ""], [.authorization: "secret"], [.authorization: "Bearer"],
             [.authorization: "Bearer "],
@@ -88,7 +88,7 @@ struct AccessPolicyTests {
 
     @Test("with two credentials is refused, even if both are right")
     func bothHeaders() async {
-        let router = router(access: .key(APIKey("secret")!))
+        let router = router(access: .key("secret"))
         let response = await router.post(Self.emit, [.authorization: "Bearer secret", .apiKey: "secret"])
         #expect(response.status == 400)
         #expect(response.code == "ambiguous_credentials")
@@ -97,20 +97,20 @@ struct AccessPolicyTests {
     @Test(
         "to public routes needs no key, host or origin", arguments: ["/livez", "/readyz", "/metrics", "/openapi.yaml"])
     func publicRoutes(path: String) async {
-        let router = router(access: .key(APIKey("secret")!))
+        let router = router(access: .key("secret"))
         #expect(await router.request(.get, path, [.host: "evil.com", .origin: "https://evil.com"]).status == 200)
         #expect(await router.request(.head, path, [.apiKey: "wrong"]).status == 200)
     }
 
     @Test("is checked before the body is")
     func checksTheKeyFirst() async {
-        let router = router(access: .key(APIKey("secret")!), bodyBytes: 1)
+        let router = router(access: .key("secret"), bodyBytes: 1)
         #expect(await router.post(Self.emit, [.contentType: "text/plain"]).status == 401)
     }
 
     @Test("to what a path takes needs no key")
     func options() async {
-        let router = router(access: .key(APIKey("secret")!))
+        let router = router(access: .key("secret"))
         #expect(await router.request(.options, "/v1/emit").status == 204)
         #expect(await router.request(.get, "/v1/emit").status == 405)
     }
@@ -123,37 +123,60 @@ struct AccessPolicyTests {
     }
 }
 
-@Suite("An API key")
+@Suite("Keys")
 struct APIKeyTests {
-    @Test("is not empty")
-    func isNotEmpty() {
-        #expect(APIKey("") == nil)
-    }
+    private static let emit = "{\"event\":\"e\"}"
 
-    @Test("matches itself and nothing else", arguments: ["k", "secret", "a-longer key/é😀", "aaaa"])
-    func matches(text: String) throws {
-        let key = try #require(APIKey(text))
-        #expect(key.matches(text))
+    @Test("open for themselves and nothing else", arguments: ["k", "secret", "a-longer key/é😀", "aaaa"])
+    func matches(text: String) async {
+        let router = router(access: .key(text))
+        #expect(await router.post(Self.emit, [.apiKey: text]).status == 200)
         for other in [
             "", String(text.dropLast()), String(text.dropFirst()), text + "x", text + text, "x" + text, text + "\0",
-            text.uppercased() + "!",
+            text.uppercased() + "!", String(text.dropLast()) + "\u{1}",
         ] {
-            #expect(!key.matches(other), "\(other)")
+            #expect(await router.post(Self.emit, [.apiKey: other]).status == 401, "\(other)")
         }
-        #expect(!key.matches(String(text.dropLast()) + "\u{1}"))
     }
 
-    @Test("is in no description and no dump")
-    func staysSecret() throws {
-        let key = try #require(APIKey("secret"))
-        var dumped = ""
-        dump(AccessPolicy.key(key), to: &dumped)
-        dump(key, to: &dumped)
-        let bytes = "\(Array("secret".utf8))"
-        for text in ["\(key)", String(describing: key), String(reflecting: key), "\(AccessPolicy.key(key))", dumped] {
-            #expect(!text.contains("secret"))
-            #expect(!text.contains(bytes))
-            #expect(!text.contains("115"))
+    @Test("are told apart, wherever they stand")
+    func several() async {
+        let keys = ["a", "b", "c"].map { APIKey("key-\($0)", name: $0, scopes: $0 == "b" ? [.emit] : [.readRooms]) }
+        let router = router(access: AccessPolicy(keys: keys, keyless: .everybody) { 0 })
+        #expect(await router.post(Self.emit, [.apiKey: "key-a"]).status == 403)
+        #expect(await router.post(Self.emit, [.apiKey: "key-b"]).status == 200)
+        #expect(await router.post(Self.emit, [.apiKey: "key-c"]).status == 403)
+        #expect(await router.post(Self.emit, [.apiKey: "key-d"]).status == 401)
+        #expect(await router.post(Self.emit).status == 401)
+    }
+
+    @Test("open nothing from the second on in which they expire, and nobody is told why")
+    func expiry() async {
+        let key = APIKey("k", name: "k", scopes: [.emit], expires: 1_000)
+        for (now, status) in [(999, 200), (1_000, 401), (1_001, 401)] {
+            let router = router(access: AccessPolicy(keys: [key], keyless: .nobody) { now })
+            let response = await router.post(Self.emit, [.apiKey: "k"])
+            #expect(response.status == status)
+            let wrong = await router.post(Self.emit, [.apiKey: "wrong", .requestID: "x"])
+            if status == 401 {
+                #expect(await router.post(Self.emit, [.apiKey: "k", .requestID: "x"]).text == wrong.text)
+            }
         }
+    }
+
+    @Test("are exchanged for the requests that come after")
+    func exchange() async {
+        let router = router(access: .key("old"))
+        #expect(await router.post(Self.emit, [.apiKey: "old"]).status == 200)
+        router.access = .key("new")
+        #expect(await router.post(Self.emit, [.apiKey: "old"]).status == 401)
+        #expect(await router.post(Self.emit, [.apiKey: "new"]).status == 200)
+    }
+
+    @Test("are in no description and no dump")
+    func staysSecret() {
+        var dumped = ""
+        dump(AccessPolicy.key("secret"), to: &dumped)
+        for text in ["\(AccessPolicy.key("secret"))", dumped] { #expect(!text.contains("secret")) }
     }
 }

@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Routes
+
+/// `socketio-gateway config`
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Check or print the configuration that serve would have.",
+        subcommands: [Check.self, Print.self])
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say whether serve would start with these flags, this environment and this file.",
+            discussion: "The exit status is 0 if so; otherwise what is wrong is on standard error, a line each.")
+
+        @OptionGroup var options: ServeOptions
+
+        func run() throws {
+            let configuration = try Configuration.loaded(options)
+            do {
+                let address = try SocketAddress.resolve(
+                    configuration.listenAddress.host, port: configuration.listenAddress.port)
+                _ = try AccessPolicy(configuration, KeyRing(configuration.keys), isLoopback: address.isLoopback)
+            } catch {
+                StandardError.write("socketio-gateway: \(error)\n")
+                throw ExitCode.failure
+            }
+            print("valid; keys: \(configuration.keys.count)")
+        }
+    }
+
+    struct Print: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print every setting, and where it comes from, as a configuration file without secrets.")
+
+        @OptionGroup var options: ServeOptions
+
+        func run() throws {
+            print(ConfigurationText(try Configuration.loaded(options)).text, terminator: "")
+        }
+    }
+}
+
+extension Configuration {
+    /// For a command: what is wrong is said on standard error, a line each.
+    static func loaded(_ options: ServeOptions) throws(ExitCode) -> Configuration {
+        do throws(ConfigurationError) {
+            return try Configuration(options, environment: .process)
+        } catch {
+            for line in error.description.split(separator: "\n") {
+                StandardError.write("socketio-gateway: \(line)\n")
+            }
+            throw ExitCode.validationFailure
+        }
+    }
+}

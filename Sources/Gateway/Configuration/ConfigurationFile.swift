@@ -1,0 +1,125 @@
+internal import YAML
+
+/// What a configuration file says: the texts of settings, and the entries that only a file can have.
+struct ConfigurationFile: Sendable {
+    /// What is no setting: entries that only a file can have.
+    private enum Section: String, CaseIterable {
+        case keys
+    }
+
+    struct Text: Sendable, Equatable {
+        let text: String
+        let line: Int
+    }
+
+    let path: String
+    private(set) var texts: [Setting: Text] = [:]
+    /// The names of files in which secrets are.
+    private(set) var secretFiles: [Setting: Text] = [:]
+    private(set) var keys: [KeyEntry] = []
+
+    private static let mostBytes = 1 << 20
+
+    /// - Throws: with all that is wrong with the file, each with its line.
+    init(reading path: String) throws(ConfigurationError) {
+        let bytes: [UInt8]
+        do throws(FileContents.Unreadable) {
+            bytes = try FileContents.read(path, atMost: Self.mostBytes)
+        } catch {
+            throw ConfigurationError(description: "\(path): \(error.reason)")
+        }
+        try self.init(path: path, bytes)
+    }
+
+    init(path: String, _ bytes: [UInt8]) throws(ConfigurationError) {
+        self.path = path
+        let root: YAMLNode?
+        do throws(YAMLError) {
+            root = try YAMLNode.parse(bytes)
+        } catch {
+            throw ConfigurationError(description: "\(path):\(error.line): \(error.detail)")
+        }
+        guard let root, !root.isNull else { return }
+        let faults = FileFaults(path: path)
+        read(root, at: "", faults)
+        try faults.check()
+    }
+
+    private mutating func read(_ node: YAMLNode, at prefix: String, _ faults: FileFaults) {
+        guard case .mapping(let members) = node.content else {
+            return faults.add(node.line, prefix.isEmpty ? "must be a mapping" : "\(prefix) must be a mapping")
+        }
+        for (key, value) in members {
+            let path = prefix.isEmpty ? key : "\(prefix).\(key)"
+            if let setting = Setting.allCases.first(where: { $0.path == path }) {
+                texts[setting] = text(of: value, setting, faults)
+            } else if let setting = Setting.allCases.first(where: { $0.isSecret && $0.path + "File" == path }) {
+                secretFiles[setting] = scalar(value, path, faults)
+            } else if let section = Section(rawValue: path) {
+                switch section {
+                case .keys: keys = KeyEntry.read(value, faults)
+                }
+            } else if Setting.allCases.contains(where: { $0.path.hasPrefix(path + ".") }) {
+                // With nothing below it, it may stay for what is to come.
+                if !value.isNull { read(value, at: path, faults) }
+            } else {
+                let suggestion = Suggestion.of(Self.names(below: prefix), for: key)
+                faults.add(value.line, "'\(path)' is no setting\(suggestion)")
+            }
+        }
+    }
+
+    private func text(of value: YAMLNode, _ setting: Setting, _ faults: FileFaults) -> Text? {
+        guard setting.isList, case .sequence(let elements) = value.content else {
+            return scalar(value, setting.path, faults)
+        }
+        let texts = elements.enumerated().compactMap { scalar($1, "\(setting.path)[\($0)]", faults)?.text }
+        return Text(text: texts.joined(separator: ","), line: value.line)
+    }
+
+    private func scalar(_ value: YAMLNode, _ path: String, _ faults: FileFaults) -> Text? {
+        switch value.content {
+        case .scalar(let text): return Text(text: text, line: value.line)
+        case .null: faults.add(value.line, "\(path) has no value")
+        default: faults.add(value.line, "\(path) must be a single value")
+        }
+        return nil
+    }
+
+    /// What may stand in the mapping of this path.
+    private static func names(below prefix: String) -> [String] {
+        let start = prefix.isEmpty ? "" : prefix + "."
+        let settings = Setting.allCases.flatMap { $0.isSecret ? [$0.path, $0.path + "File"] : [$0.path] }
+        let paths = settings + Section.allCases.map(\.rawValue)
+        return paths.compactMap { path in
+            path.hasPrefix(start) ? path.dropFirst(start.count).split(separator: ".").first.map(String.init) : nil
+        }
+    }
+}
+
+extension YAMLNode {
+    var isNull: Bool {
+        if case .null = content { true } else { false }
+    }
+}
+
+/// Everything that is wrong with a file.
+final class FileFaults {
+    let path: String
+    private var found: [(line: Int, detail: String)] = []
+
+    init(path: String) {
+        self.path = path
+    }
+
+    func add(_ line: Int, _ detail: String) {
+        found.append((line, detail))
+    }
+
+    /// - Throws: all of it, a line each, in the order of the file.
+    func check() throws(ConfigurationError) {
+        guard !found.isEmpty else { return }
+        let lines = found.sorted { $0.line < $1.line }.map { "\(path):\($0.line): \($0.detail)" }
+        throw ConfigurationError(description: lines.joined(separator: "\n"))
+    }
+}

@@ -1,0 +1,96 @@
+internal import JSON
+internal import Routes
+
+/// A configuration in YAML, as `config print` shows it: every setting with whose it is, and no secret.
+struct ConfigurationText {
+    private(set) var text = ""
+
+    init(_ configuration: Configuration) {
+        var section = ""
+        // Those with a section of their own stand together.
+        let settings = Setting.allCases.filter { configuration.origins[$0] != nil }
+        let sections = settings.map(\.section)
+        let sorted = settings.enumerated().sorted { first, second in
+            let (left, right) = (
+                sections.firstIndex(of: first.element.section)!, sections.firstIndex(of: second.element.section)!
+            )
+            return first.element.section.isEmpty != second.element.section.isEmpty
+                ? first.element.section.isEmpty : (left, first.offset) < (right, second.offset)
+        }
+        for (_, setting) in sorted {
+            guard let found = configuration.origins[setting] else { continue }
+            if setting.section != section { text += "\(setting.section):\n" }
+            section = setting.section
+            let indent = section.isEmpty ? "" : "  "
+            let name = setting.path.split(separator: ".").last ?? ""
+            text += "\(indent)\(name): \(Self.value(of: setting, found.text))  # \(found.origin.inWords)\n"
+        }
+        if !configuration.keys.isEmpty { text += "keys:\n" }
+        for key in configuration.keys { append(key) }
+    }
+
+    private mutating func append(_ key: KeyEntry) {
+        text += "  - name: \(Self.quoted(key.name))\n    sha256: \(Self.redacted)\n"
+        text += "    scopes: \(Self.list(Scope.allCases.filter(key.scopes.contains).map(\.rawValue)))\n"
+        for (name, globs) in [
+            ("namespaces", key.reach.namespaces), ("rooms", key.reach.rooms), ("sockets", key.reach.sockets),
+            ("events", key.reach.events),
+        ] {
+            text += "    \(name): \(Self.list(globs.patterns))\n"
+        }
+        if let expires = key.expires { text += "    expires: \(UTCTime(seconds: expires))\n" }
+        if let rate = key.rate { text += "    rate: \(rate.text)\n    burst: \(rate.burst)\n" }
+    }
+
+    private static let redacted = "(redacted)"
+
+    private static func value(of setting: Setting, _ text: String) -> String {
+        if setting == .amqpURL { return quoted(withoutPassword(text)) }
+        if setting.isSecret { return redacted }
+        return setting.isList ? list(text.split(separator: ",").map(String.init)) : quoted(text)
+    }
+
+    /// The URI with stars for its password: what stands between the first colon of its authority and the last `@`.
+    static func withoutPassword(_ uri: String) -> String {
+        guard let slash = uri.firstIndex(of: "/"), let at = uri.lastIndex(of: "@"), slash < at,
+            let colon = uri[slash..<at].firstIndex(of: ":")
+        else { return uri }
+        return uri[...colon] + "***" + uri[at...]
+    }
+
+    private static func list(_ texts: [String]) -> String {
+        "[" + texts.map(quoted).joined(separator: ", ") + "]"
+    }
+
+    /// JSON is YAML; text that can stand for itself does.
+    static func quoted(_ text: String) -> String {
+        let isPlain =
+            text.utf8.first.map { (48...57).contains($0) || (97...122).contains($0 | 0x20) } ?? false
+            && text.utf8.allSatisfy {
+                (48...57).contains($0) || (97...122).contains($0 | 0x20) || [45, 46, 47, 95].contains($0)
+            }
+        if isPlain, text.lowercased() != "null" { return text }
+        var json: [UInt8] = []
+        json.append(jsonString: text)
+        return String(decoding: json, as: UTF8.self)
+    }
+}
+
+extension Setting {
+    /// The mapping that it stands in; empty: the topmost one.
+    fileprivate var section: String {
+        path.split(separator: ".").dropLast().joined(separator: ".")
+    }
+}
+
+extension SettingSource.Origin {
+    fileprivate var inWords: String {
+        switch self {
+        case .flag: "command line"
+        case .environment: "environment"
+        case .file(let line): "line \(line)"
+        case .byDefault: "default"
+        case .secretFile(let path): "from \(path.filter { !$0.isNewline })"
+        }
+    }
+}

@@ -1,0 +1,42 @@
+internal import Glibc
+
+/// Environment variables.
+struct Environment: Sendable {
+    var variables: [String: String]
+
+    /// Those of this process.
+    static var process: Environment {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return Environment(variables: variables)
+    }
+
+    /// An empty variable counts as one that is not set.
+    subscript(name: String) -> String? {
+        variables[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Names the configuration file.
+    static let configurationFile = "GATEWAY_CONFIG"
+
+    /// - Throws: when there is a variable that looks like one of ours, and is none.
+    func checkNames() throws(ConfigurationError) {
+        let secrets = Setting.allCases.filter(\.isSecret).map { $0.rawValue + "_FILE" }
+        let known = Setting.allCases.map(\.rawValue) + secrets + [Self.configurationFile]
+        for name in variables.keys.sorted() where name.hasPrefix("GATEWAY_") && !known.contains(name) {
+            if Self.isServiceLink(name) { continue }
+            throw ConfigurationError(
+                description: "the variable \(name) is none of the gateway's\(Suggestion.of(known, for: name))")
+        }
+    }
+
+    /// Kubernetes sets such variables for a service with the name `gateway`.
+    private static func isServiceLink(_ name: String) -> Bool {
+        name == "GATEWAY_PORT" || name.hasPrefix("GATEWAY_PORT_") || name.hasPrefix("GATEWAY_SERVICE_")
+    }
+}

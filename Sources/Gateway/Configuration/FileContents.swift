@@ -1,0 +1,27 @@
+internal import Glibc
+
+/// The bytes of a small file.
+enum FileContents {
+    struct Unreadable: Error {
+        let reason: String
+    }
+
+    /// - Parameter limit: in bytes; a longer file is not read.
+    static func read(_ path: String, atMost limit: Int) throws(Unreadable) -> [UInt8] {
+        guard let file = fopen(path, "r") else { throw Unreadable(reason: String(cString: strerror(errno))) }
+        defer { fclose(file) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, count in
+            count = fread(buffer.baseAddress, 1, buffer.count, file)
+        }
+        if ferror(file) != 0 { throw Unreadable(reason: "it cannot be read") }
+        if bytes.count > limit { throw Unreadable(reason: "it is longer than \(limit) bytes") }
+        return bytes
+    }
+
+    /// The first line without its end; `nil` if there is none, or it is empty.
+    static func firstLine(of path: String) -> String? {
+        guard let bytes = try? read(path, atMost: 65_536) else { return nil }
+        let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+        return line.isEmpty ? nil : String(validating: line, as: UTF8.self)
+    }
+}

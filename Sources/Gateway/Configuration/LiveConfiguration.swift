@@ -1,0 +1,20 @@
+/// The configuration that holds at the moment: the one the process was started with, with what was reloaded since.
+struct LiveConfiguration {
+    let keys: KeyRing
+    /// What settings had when the process started: those that cannot be reloaded have it still.
+    let running: [Setting: SettingSource.Found]
+    var files: FileWatch
+
+    init(_ configuration: Configuration, keys: KeyRing, previous: LiveConfiguration? = nil) {
+        self.keys = keys
+        running = previous?.running ?? configuration.origins
+        files = FileWatch(configuration.files)
+        // What has changed while it was read must be noticed.
+        if let previous, previous.files.paths == configuration.files { files = previous.files }
+    }
+
+    /// What differs from what is running, and cannot be taken over.
+    func settingsWaiting(for next: Configuration) -> [Setting] {
+        Setting.allCases.filter { !$0.isReloadable && running[$0]?.text != next.origins[$0]?.text }
+    }
+}

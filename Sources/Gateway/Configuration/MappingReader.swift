@@ -1,0 +1,97 @@
+internal import YAML
+
+/// Reads a mapping of the configuration file, member by member. A member that nobody has read is one that does not exist.
+struct MappingReader {
+    /// What the mapping is called in errors: `keys[0]`.
+    let name: String
+    private let line: Int
+    private let members: [(key: String, value: YAMLNode)]
+    private var known: Set<String> = []
+    private let faults: FileFaults
+
+    /// `nil`, and a fault, for anything but a mapping.
+    init?(_ node: YAMLNode, name: String, _ faults: FileFaults) {
+        guard case .mapping(let members) = node.content else {
+            faults.add(node.line, "\(name) must be a mapping")
+            return nil
+        }
+        self.name = name
+        line = node.line
+        self.members = members
+        self.faults = faults
+    }
+
+    /// Whether there is such a member.
+    func has(_ key: String) -> Bool { members.contains { $0.key == key } }
+
+    /// Tells what is wrong with a member; `nil`: with the whole mapping.
+    func fail(_ key: String?, _ detail: String) {
+        let line = members.first { $0.key == key }?.value.line ?? line
+        faults.add(line, "\(key.map { "\(name).\($0)" } ?? name) \(detail)")
+    }
+
+    /// A member as it is.
+    mutating func node(_ key: String) -> YAMLNode? {
+        known.insert(key)
+        return members.first { $0.key == key }?.value
+    }
+
+    mutating func text(_ key: String) -> String? {
+        guard let node = node(key) else { return nil }
+        guard case .scalar(let text) = node.content, !text.isEmpty else {
+            fail(key, "must be text")
+            return nil
+        }
+        return text
+    }
+
+    mutating func requiredText(_ key: String) -> String? {
+        if !has(key) { fail(nil, "has no \(key)") }
+        return text(key)
+    }
+
+    /// A list of texts; a single one may stand for itself.
+    mutating func texts(_ key: String) -> [String]? {
+        guard let node = node(key) else { return nil }
+        switch node.content {
+        case .scalar(let text) where !text.isEmpty: return [text]
+        case .sequence(let elements):
+            let texts: [String] = elements.compactMap {
+                if case .scalar(let text) = $0.content, !text.isEmpty { text } else { nil }
+            }
+            if texts.count == elements.count, !texts.isEmpty { return texts }
+        default: break
+        }
+        fail(key, "must be a list of texts")
+        return nil
+    }
+
+    mutating func value<Value>(_ key: String, _ expected: String, _ parse: (String) -> Value?) -> Value? {
+        guard let text = text(key) else { return nil }
+        guard let value = parse(text) else {
+            fail(key, "is '\(text)', but must be \(expected)")
+            return nil
+        }
+        return value
+    }
+
+    /// Ends the reading: what is left is unknown.
+    func finish() {
+        for (key, value) in members where !known.contains(key) {
+            faults.add(value.line, "'\(name).\(key)' is no setting\(Suggestion.of(known, for: key))")
+        }
+    }
+}
+
+extension YAMLNode {
+    /// Each element of a list of entries; a fault for anything else.
+    func entries(_ name: String, _ faults: FileFaults) -> [(node: YAMLNode, name: String)] {
+        switch content {
+        case .sequence(let elements): return elements.enumerated().map { ($1, "\(name)[\($0)]") }
+        case .null: return []
+        default:
+            faults.add(line, "\(name) must be a list")
+            return []
+        }
+    }
+}

@@ -1,0 +1,119 @@
+internal import Hashing
+
+/// Who may use the gateway.
+public struct AccessPolicy: Sendable {
+    /// Who is served without a key.
+    public enum Keyless: Sendable {
+        case nobody
+        /// Programs on this machine only, so that no web page can reach the gateway through its visitor's browser. `Host`
+        /// must be a loopback name (against DNS rebinding) and `Origin` must not be there at all.
+        case loopback
+        /// On purpose.
+        case everybody
+    }
+
+    private let keys: [APIKey]
+    private let keyless: Keyless
+    /// Seconds since 1970.
+    private let clock: @Sendable () -> Int
+
+    /// - Parameter keyless: what holds when there are no keys.
+    public init(keys: [APIKey], keyless: Keyless, clock: @escaping @Sendable () -> Int) {
+        self.keys = keys
+        self.keyless = keys.isEmpty ? keyless : .nobody
+        self.clock = clock
+    }
+
+    /// Without keys.
+    public static let loopbackOnly = AccessPolicy(keys: [], keyless: .loopback) { 0 }
+    public static let anonymous = AccessPolicy(keys: [], keyless: .everybody) { 0 }
+
+    /// Who sends a request.
+    ///
+    /// - Parameter isPublic: whether it is for what everybody may read.
+    /// - Returns: `nil` where it does not matter.
+    /// - Throws: when it is none that is served.
+    func caller(of head: RequestHead, isPublic: Bool) throws(Problem) -> Caller? {
+        switch keyless {
+        case .everybody: return .anyone
+        case .loopback:
+            try checkIsLocal(head)
+            return .anyone
+        case .nobody:
+            return isPublic ? nil : try owner(of: try Self.credential(head))
+        }
+    }
+
+    /// - Throws: where only requests of this machine are served, and this is none.
+    func checkIsLocal(_ head: RequestHead) throws(Problem) {
+        guard keyless == .loopback else { return }
+        if let host = head.fields[.host], !Self.isLoopback(host) {
+            throw Problem(.hostNotAllowed, "without an API key only requests to a loopback host are served")
+        }
+        if head.fields[.origin] != nil {
+            throw Problem(.originNotAllowed, "without an API key no web page may call the gateway")
+        }
+    }
+
+    /// Compares with every key, in the same time whichever it is.
+    private func owner(of credential: String) throws(Problem) -> Caller {
+        let digest = SHA256.Digest(of: credential)
+        var found = -1
+        for index in keys.indices {
+            let difference = keys[index].digest.difference(from: digest)
+            // All ones if they differ.
+            let differs = Int(truncatingIfNeeded: 0 &- ((difference | (0 &- difference)) >> 63))
+            found = (found & differs) | (index & ~differs)
+        }
+        guard found >= 0, keys[found].expires.map({ clock() < $0 }) ?? true else {
+            throw Problem(.unauthorized, "send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
+        }
+        return keys[found].caller
+    }
+
+    private static func credential(_ head: RequestHead) throws(Problem) -> String {
+        switch (head.fields[.authorization], head.fields[.apiKey]) {
+        case (.some, .some): throw Problem(.ambiguousCredentials, "send Authorization or X-API-Key, not both")
+        case (let authorization?, nil): return bearerToken(authorization) ?? ""
+        case (nil, let apiKey?): return apiKey
+        case (nil, nil): return ""
+        }
+    }
+
+    /// The token of `Bearer TOKEN`; the scheme in any letter case (RFC 9110, section 11.1).
+    private static func bearerToken(_ authorization: String) -> String? {
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return String(parts[1].drop { $0 == " " })
+    }
+
+    /// Whether a `Host` header (`name`, `name:port`, `[v6]:port`) names this machine itself.
+    static func isLoopback(_ host: String) -> Bool {
+        // On bytes: this is asked for every request.
+        let bytes = host.utf8
+        if bytes.first == UInt8(ascii: "[") {
+            return bytes.dropFirst().prefix { $0 != UInt8(ascii: "]") }.elementsEqual("::1".utf8)
+        }
+        let name = bytes.prefix { $0 != UInt8(ascii: ":") }
+        return isLoopbackIPv4(name) || name.lazy.map { $0 | 0x20 }.elementsEqual("localhost".utf8)
+    }
+
+    /// `127.` and three more numbers up to 255.
+    private static func isLoopbackIPv4(_ name: Substring.UTF8View) -> Bool {
+        guard name.starts(with: "127.".utf8) else { return false }
+        var (octets, digits, number) = (0, 0, 0)
+        for byte in name {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                digits += 1
+                number = number * 10 + Int(byte - UInt8(ascii: "0"))
+                guard digits <= 3, number <= 255 else { return false }
+            case UInt8(ascii: ".") where digits > 0:
+                octets += 1
+                (digits, number) = (0, 0)
+            default: return false
+            }
+        }
+        return octets == 3 && digits > 0
+    }
+}

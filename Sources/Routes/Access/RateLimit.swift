@@ -1,0 +1,80 @@
+internal import AMQPBridge
+internal import Synchronization
+
+/// So many in so long.
+public struct Rate: Sendable, Hashable {
+    /// At least 1.
+    public let count: Int
+    public let period: Duration
+    /// How many may come at once.
+    public let burst: Int
+
+    /// - Parameters:
+    ///   - count: 1 to 1,000,000,000.
+    ///   - period: at most a day.
+    ///   - burst: 1 to 1,000,000, and no more than what comes together in a year.
+    public init?(_ count: Int, per period: Duration, burst: Int? = nil) {
+        let burst = burst ?? min(count, Self.largestBurst)
+        guard (1...1_000_000_000).contains(count), (1...Self.largestBurst).contains(burst), period > .zero,
+            period <= .seconds(86_400), period / count * burst <= .seconds(365 * 86_400)
+        else { return nil }
+        self.count = count
+        self.period = period
+        self.burst = burst
+    }
+
+    private static let largestBurst = 1_000_000
+}
+
+/// Holds one caller to a rate, over all event loops and without a lock.
+///
+/// A bucket of tokens, kept as the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371): that
+/// is one number, which loops exchange atomically.
+public final class RateLimit: Sendable {
+    public let rate: Rate
+    /// Nanoseconds for a token, and for all of them.
+    private let interval: Int64
+    private let capacity: Int64
+    private let fullAt = Atomic<Int64>(0)
+
+    public init(_ rate: Rate) {
+        self.rate = rate
+        interval = max(1, rate.period.nanoseconds / Int64(rate.count))
+        capacity = interval * Int64(rate.burst)
+    }
+
+    /// Takes tokens, all or none.
+    ///
+    /// - Parameter count: at most the rate's burst: there are never more.
+    /// - Returns: after how long there will be enough; `nil` if there were.
+    func take(_ count: Int = 1, now: MonotonicTime) -> Duration? {
+        let now = now.nanoseconds
+        let cost = interval * Int64(count)
+        var seen = fullAt.load(ordering: .relaxed)
+        while true {
+            let next = max(seen, now) + cost
+            if next - now > capacity { return .nanoseconds(next - now - capacity) }
+            let (exchanged, original) = fullAt.compareExchange(expected: seen, desired: next, ordering: .relaxed)
+            if exchanged { return nil }
+            seen = original
+        }
+    }
+
+    /// How many tokens are left, and how long until all are back.
+    func state(now: MonotonicTime) -> (remaining: Int, reset: Duration) {
+        let missing = max(0, fullAt.load(ordering: .relaxed) - now.nanoseconds)
+        return (Int((capacity - missing) / interval), .nanoseconds(missing))
+    }
+}
+
+extension RateLimit {
+    /// What its caller learns with every answer: how many may come at once, how many are left, and in how many seconds
+    /// all are back (draft-ietf-httpapi-ratelimit-headers-06).
+    func fields(now: MonotonicTime) -> [(name: StaticString, value: String)] {
+        let (remaining, reset) = state(now: now)
+        return [
+            ("RateLimit-Limit", String(rate.burst)), ("RateLimit-Remaining", String(remaining)),
+            ("RateLimit-Reset", String(reset.wholeSeconds)),
+        ]
+    }
+}

@@ -1,0 +1,150 @@
+internal import AMQPBridge
+
+/// What may be named: the namespaces, rooms, sockets and events of a key or a hook.
+public struct Reach: Sendable, Equatable {
+    public var namespaces: NameGlobs
+    /// For all names that stand where a room may: a socket's id is a room, too.
+    public var rooms: NameGlobs
+    /// For names that can be sockets' ids only.
+    public var sockets: NameGlobs
+    public var events: NameGlobs
+
+    /// - Parameter sockets: `nil`: as for rooms, since a socket's id is one.
+    public init(
+        namespaces: NameGlobs = .any, rooms: NameGlobs = .any, sockets: NameGlobs? = nil, events: NameGlobs = .any
+    ) {
+        self.namespaces = namespaces
+        self.rooms = rooms
+        self.sockets = sockets ?? rooms
+        self.events = events
+    }
+
+    var isUnlimited: Bool {
+        namespaces.matchEverything && rooms.matchEverything && sockets.matchEverything && events.matchEverything
+    }
+}
+
+/// Globs of which one must match.
+public struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
+    private let globs: [Glob]
+    let matchEverything: Bool
+
+    public init(_ globs: [Glob]) {
+        self.globs = globs
+        matchEverything = globs.contains(where: \.matchesEverything)
+    }
+
+    public static let any = NameGlobs([Glob("*")])
+
+    func matches(_ name: String) -> Bool {
+        matchEverything || globs.contains { $0.matches(name) }
+    }
+
+    func matchAll(beginningWith prefix: String) -> Bool {
+        globs.contains { $0.matchesAll(beginningWith: prefix) }
+    }
+
+    public var patterns: [String] { globs.map(\.pattern) }
+
+    public var description: String { patterns.joined(separator: ", ") }
+}
+
+extension Reach {
+    /// Everything that an emit names and may not.
+    func places(beyond emit: Emit) -> [Problem.Place] {
+        guard !isUnlimited else { return [] }
+        var places = BeyondReach()
+        places.add(name: emit.namespace, "/namespace", namespaces)
+        places.add(name: emit.event, "/event", events)
+        places.add(rooms: emit.rooms, "/rooms", rooms)
+        places.add(names: emit.except, "/except", rooms)
+        places.add(names: emit.exceptSockets, "/exceptSockets", sockets)
+        return places.found
+    }
+
+    /// Everything that a selection of sockets names and may not.
+    ///
+    /// - Parameter list: what the request calls the rooms.
+    func places(beyond selection: SocketSelection, list: String) -> [Problem.Place] {
+        guard !isUnlimited else { return [] }
+        var places = BeyondReach()
+        places.add(name: selection.namespace, "/namespace", namespaces)
+        if let id = selection.id {
+            places.add(name: id, "/id", sockets)
+        } else {
+            places.add(rooms: selection.rooms, "/\(list)", rooms)
+        }
+        places.add(names: selection.except, "/except", rooms)
+        return places.found
+    }
+
+    /// The rooms that are to be joined or left, as far as they may not be.
+    func places(beyond names: [String]) -> [Problem.Place] {
+        var places = BeyondReach()
+        places.add(names: names, "/rooms", rooms)
+        return places.found
+    }
+
+    func places(beyond question: ListRooms) -> [Problem.Place] {
+        guard !isUnlimited else { return [] }
+        var places = BeyondReach()
+        places.add(name: question.namespace, "/namespace", namespaces)
+        if !rooms.matchAll(beginningWith: question.prefix) {
+            places.fail("/prefix", "the key may not read all rooms that begin so", rooms)
+        }
+        return places.found
+    }
+
+    func places(beyond question: CountSockets) -> [Problem.Place] {
+        places(beyond: SocketSelection(namespace: question.namespace, rooms: question.rooms), list: "rooms")
+    }
+
+    func places(beyond command: ServerSideEmit) -> [Problem.Place] {
+        var places = BeyondReach()
+        places.add(name: command.namespace, "/namespace", namespaces)
+        places.add(name: command.event, "/event", events)
+        return places.found
+    }
+
+    /// - Parameter namespace: `nil`: all of them.
+    func places(beyondNamespace namespace: String?) -> [Problem.Place] {
+        var places = BeyondReach()
+        if let namespace {
+            places.add(name: namespace, "/namespace", namespaces)
+        } else if !namespaces.matchEverything {
+            places.fail(
+                "/namespace", "without a namespace it is all of them, and for that the key would need *", namespaces)
+        }
+        return places.found
+    }
+}
+
+/// Gathers what may not be named, and which globs say so.
+private struct BeyondReach {
+    private(set) var found: [Problem.Place] = []
+
+    /// More than these are not listed: a caller fixes them one by one anyway.
+    private static let mostPlaces = 20
+
+    mutating func add(name: String, _ pointer: @autoclosure () -> String, _ globs: NameGlobs) {
+        if !globs.matches(name) { fail(pointer(), "not among what the key may name", globs) }
+    }
+
+    mutating func add(names: [String], _ pointer: String, _ globs: NameGlobs) {
+        guard !globs.matchEverything else { return }
+        for (index, name) in names.enumerated() { add(name: name, "\(pointer)/\(index)", globs) }
+    }
+
+    /// No rooms means everyone.
+    mutating func add(rooms: [String], _ pointer: String, _ globs: NameGlobs) {
+        if rooms.isEmpty, !globs.matchEverything {
+            fail(pointer, "without rooms it is everyone, and for that the key would need *", globs)
+        }
+        add(names: rooms, pointer, globs)
+    }
+
+    mutating func fail(_ pointer: String, _ detail: String, _ globs: NameGlobs) {
+        guard found.count < Self.mostPlaces else { return }
+        found.append(Problem.Place(pointer, "\(detail); it has \(globs)"))
+    }
+}

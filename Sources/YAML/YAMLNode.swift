@@ -1,0 +1,32 @@
+/// A value of a YAML document, and where it stands. Scalars are text: what they mean is for the reader to say.
+public struct YAMLNode: Sendable {
+    public enum Content: Sendable {
+        /// Nothing: no text at all, `~` or `null`, without quotes.
+        case null
+        case scalar(String)
+        case sequence([YAMLNode])
+        /// In the order of the document; every key once.
+        case mapping([(key: String, value: YAMLNode)])
+    }
+
+    public let content: Content
+    /// Counted from 1.
+    public let line: Int
+
+    public init(_ content: Content, line: Int) {
+        self.content = content
+        self.line = line
+    }
+}
+
+/// Why a text is not a document.
+public struct YAMLError: Error, Sendable, Equatable {
+    /// Counted from 1.
+    public let line: Int
+    public let detail: String
+
+    init(line: Int, _ detail: String) {
+        self.line = line
+        self.detail = detail
+    }
+}

@@ -1,0 +1,76 @@
+import AMQPBridge
+import Testing
+
+@testable import Routes
+
+@Suite("A key's rate")
+struct KeyRateTests {
+    private static let emit = #"{"event":"e"}"#
+    private static let names = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+
+    @Test("is told with every answer, and refuses what is too much")
+    func refuses() async {
+        let emitter = RecordingEmitter()
+        let router = router(emitter, access: .key("k", rate: Rate(2, per: .seconds(3_600))))
+        let first = await router.post(Self.emit, [.apiKey: "k"])
+        #expect(first.status == 200)
+        #expect(Self.names.map(first.field) == ["2", "1", "1800"])
+        let invalid = await router.post("{}", [.apiKey: "k"])
+        #expect(invalid.status == 422)
+        #expect(Self.names.map(invalid.field) == ["2", "0", "3600"])
+        let refused = await router.post(Self.emit, [.apiKey: "k"])
+        #expect(refused.status == 429)
+        #expect(refused.code == "rate_limited")
+        #expect(refused.field("Retry-After") == "1800")
+        #expect(Self.names.map(refused.field) == ["2", "0", "3600"])
+        #expect(refused.text.contains("\"retryable\":true"))
+        #expect(emitter.calls.count == 1)
+    }
+
+    @Test("counts what the key may not do, and not what comes with another key")
+    func counts() async {
+        let router = router(access: .key("k", scopes: [.emit], rate: Rate(2, per: .seconds(3_600))))
+        for _ in 0..<5 { #expect(await router.post(Self.emit, [.apiKey: "x"]).status == 401) }
+        #expect(await router.request(.get, "/v1/rooms", [.apiKey: "k"]).status == 403)
+        #expect(await router.request(.get, "/v1/rooms", [.apiKey: "k"]).status == 403)
+        #expect(await router.request(.get, "/v1/rooms", [.apiKey: "k"]).status == 429)
+    }
+
+    @Test("counts each item of a batch, all or none")
+    func batches() async {
+        let emitter = RecordingEmitter()
+        let router = router(emitter, access: .key("k", rate: Rate(5, per: .seconds(3_600))))
+        func batch(_ count: Int) async -> Response {
+            let items = Array(repeating: Self.emit, count: count).joined(separator: ",")
+            return await router.request(.post, "/v1/batch", [.apiKey: "k"], body: "{\"items\":[\(items)]}")
+        }
+        let never = await batch(6)
+        #expect(never.status == 413)
+        #expect(emitter.calls.isEmpty)
+        // The request itself counts.
+        #expect(await batch(4).status == 200)
+        #expect(await batch(1).status == 429)
+        #expect(emitter.calls.count == 4)
+    }
+
+    @Test("takes a batch as large as the burst")
+    func largestBatch() async {
+        let router = router(access: .key("k", rate: Rate(5, per: .seconds(3_600))))
+        let items = Array(repeating: Self.emit, count: 5).joined(separator: ",")
+        let response = await router.request(.post, "/v1/batch", [.apiKey: "k"], body: "{\"items\":[\(items)]}")
+        #expect(response.status == 200)
+        #expect(response.field("RateLimit-Remaining") == "0")
+    }
+
+    @Test("is not told where there is none")
+    func none() async {
+        let response = await router(access: .key("k")).post(Self.emit, [.apiKey: "k"])
+        #expect(Self.names.compactMap(response.field).isEmpty)
+    }
+
+    @Test("lets health checks pass")
+    func publicRoutes() async {
+        let router = router(access: .key("k", rate: Rate(1, per: .seconds(3_600))))
+        for _ in 0..<3 { #expect(await router.request(.get, "/livez", [.apiKey: "k"]).status == 200) }
+    }
+}

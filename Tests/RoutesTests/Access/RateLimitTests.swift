@@ -1,0 +1,85 @@
+import AMQPBridge
+import Dispatch
+import Synchronization
+import Testing
+
+@testable import Routes
+
+@Suite("A rate")
+struct RateLimitTests {
+    private static let start = MonotonicTime(nanoseconds: 5_000_000_000)
+
+    @Test("lets a burst pass, then one for each of its intervals")
+    func burst() throws {
+        let limit = RateLimit(try #require(Rate(10, per: .seconds(1))))
+        for _ in 0..<10 { #expect(limit.take(now: Self.start) == nil) }
+        #expect(limit.take(now: Self.start) == .milliseconds(100))
+        #expect(limit.take(now: Self.start + .milliseconds(99)) == .milliseconds(1))
+        #expect(limit.take(now: Self.start + .milliseconds(100)) == nil)
+        #expect(limit.take(now: Self.start + .milliseconds(100)) == .milliseconds(100))
+        // A long rest saves up no more than a burst.
+        let later = Self.start + .seconds(3_600)
+        for _ in 0..<10 { #expect(limit.take(now: later) == nil) }
+        #expect(limit.take(now: later) != nil)
+    }
+
+    @Test("takes all or none")
+    func several() throws {
+        let limit = RateLimit(try #require(Rate(10, per: .seconds(1))))
+        #expect(limit.take(8, now: Self.start) == nil)
+        #expect(limit.take(3, now: Self.start) == .milliseconds(100))
+        #expect(limit.take(2, now: Self.start) == nil)
+    }
+
+    @Test("can let more come at once than in its period, or less")
+    func ownBurst() throws {
+        let more = RateLimit(try #require(Rate(1, per: .seconds(60), burst: 3)))
+        for _ in 0..<3 { #expect(more.take(now: Self.start) == nil) }
+        #expect(more.take(now: Self.start) == .seconds(60))
+        let less = RateLimit(try #require(Rate(100, per: .seconds(1), burst: 1)))
+        #expect(less.take(now: Self.start) == nil)
+        #expect(less.take(now: Self.start) == .milliseconds(10))
+    }
+
+    @Test("says how many are left and when all are back")
+    func state() throws {
+        let limit = RateLimit(try #require(Rate(2, per: .seconds(1))))
+        func fields(_ now: MonotonicTime) -> [String] { limit.fields(now: now).map { "\($0.name)=\($0.value)" } }
+        #expect(fields(Self.start) == ["RateLimit-Limit=2", "RateLimit-Remaining=2", "RateLimit-Reset=0"])
+        _ = limit.take(now: Self.start)
+        #expect(fields(Self.start) == ["RateLimit-Limit=2", "RateLimit-Remaining=1", "RateLimit-Reset=1"])
+        _ = limit.take(now: Self.start)
+        #expect(fields(Self.start) == ["RateLimit-Limit=2", "RateLimit-Remaining=0", "RateLimit-Reset=1"])
+        #expect(limit.state(now: Self.start + .milliseconds(500)).remaining == 1)
+        #expect(fields(Self.start + .seconds(1))[2] == "RateLimit-Reset=0")
+    }
+
+    @Test("is the same over all threads")
+    func threads() throws {
+        let limit = RateLimit(try #require(Rate(5_000, per: .seconds(3_600))))
+        let passed = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: 8) { _ in
+            for _ in 0..<2_000 where limit.take(now: Self.start) == nil { passed.add(1, ordering: .relaxed) }
+        }
+        #expect(passed.load(ordering: .relaxed) == 5_000)
+    }
+
+    @Test("has bounds in which nothing overflows")
+    func bounds() throws {
+        for (count, period, burst) in [
+            (0, .seconds(1), nil), (-1, .seconds(1), nil), (1_000_000_001, .seconds(1), nil), (1, .zero, nil),
+            (1, .seconds(86_401), nil), (1, .seconds(1), 0), (1, .seconds(1), 1_000_001), (1, .seconds(86_400), 366),
+        ] as [(Int, Duration, Int?)] {
+            #expect(Rate(count, per: period, burst: burst) == nil, "\(count) \(period) \(burst as Any)")
+        }
+        for rate in [
+            Rate(1_000_000_000, per: .seconds(1)), Rate(1, per: .seconds(86_400), burst: 365),
+            Rate(1_000_000_000, per: .nanoseconds(1)),
+        ] {
+            let limit = RateLimit(try #require(rate))
+            #expect(limit.take(limit.rate.burst, now: Self.start) == nil)
+            #expect(limit.take(now: Self.start) != nil)
+            #expect(limit.state(now: Self.start).remaining == 0)
+        }
+    }
+}
