@@ -1,12 +1,15 @@
 """Who is measured: how each is started, what each is sent, and how each is ended."""
 
 import contextlib
+import hashlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -153,6 +156,52 @@ class Gateway(Candidate):
 
     def environment(self):
         return {"GATEWAY_AMQP_URL": self._broker.url, "GATEWAY_WIRE_FORMAT": "amqp0"}
+
+
+class Guarded(Gateway):
+    """The same with all that is checked: many keys, globs for every name, a rate, and somebody who reads the metrics."""
+
+    SCRAPES_EVERY = 1  # seconds
+
+    def __init__(self, name: str, binary: Path, broker: PrivateRabbitMQ, log_folder: Path):
+        super().__init__(name, binary, broker, log_folder)
+        self._configuration = log_folder / f"{name}.yaml"
+        self._keys = [f"key-{number}-{secrets.token_urlsafe(32)}" for number in range(20)]
+        # The last of them, behind globs that do not match.
+        self.authorization = f"Bearer {self._keys[-1]}"
+        self._ended = threading.Event()
+
+    def command(self):
+        entries = [
+            {
+                "name": f"key-{number}",
+                "sha256": hashlib.sha256(key.encode()).hexdigest(),
+                "scopes": ["emit", "rooms:read"],
+                "namespaces": ["/admin", "/"],
+                "rooms": ["team:*", "*:news", "user:*"],
+                "events": ["chat.*", "order.*"],
+                "expires": "2099-01-01",
+                "rate": "1000000/s",
+            }
+            for number, key in enumerate(self._keys)
+        ]
+        self._configuration.write_text(json.dumps({"keys": entries}))
+        return [*super().command(), "--config", str(self._configuration)]
+
+    def start(self):
+        super().start()
+        self._ended.clear()
+        threading.Thread(target=self._scrape, args=(self._ended, self.port), daemon=True).start()
+
+    def stop(self):
+        self._ended.set()
+        super().stop()
+
+    @staticmethod
+    def _scrape(ended: threading.Event, port: int):
+        while not ended.wait(Guarded.SCRAPES_EVERY):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
 
 
 class Ceiling(Candidate):

@@ -18,13 +18,13 @@ from pathlib import Path
 import report
 from batch import LIBRABBITMQ, Batch, Librabbitmq
 from broker import Management
-from candidates import ROOM, Candidate, CandidateError, Ceiling, FastAPI, Gateway, ManagementAPI
+from candidates import ROOM, Candidate, CandidateError, Ceiling, FastAPI, Gateway, Guarded, ManagementAPI
 from rabbitmq import BrokerError, PrivateRabbitMQ
 from sample import Sample
 from wrk import measure, measure_batches
 
 HERE = Path(__file__).parent
-NAMES = ("gateway", "ceiling", "fastapi", "management", "batch", LIBRABBITMQ)
+NAMES = ("gateway", "guarded", "ceiling", "fastapi", "management", "batch", LIBRABBITMQ)
 
 
 def say(text: str):
@@ -103,6 +103,7 @@ def candidates_of(options: argparse.Namespace, broker: PrivateRabbitMQ, logs: Pa
     singles = {
         "gateway": [Gateway("gateway", gateway, broker, logs)]
         + ([Gateway("before", before, broker, logs)] if before else []),
+        "guarded": [Guarded("guarded", gateway, broker, logs)],
         "ceiling": [Ceiling(broker, logs)],
         "fastapi": [FastAPI(broker, logs)],
         "management": [ManagementAPI(broker, logs)],

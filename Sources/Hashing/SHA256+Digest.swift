@@ -26,8 +26,8 @@ extension SHA256 {
         }
 
         /// Of a text's UTF-8.
-        public init(of text: String) {
-            var text = text
+        public init(of text: some StringProtocol) {
+            var text = Substring(text)
             withUnsafeMutableBytes(of: &words) { words in
                 let digest = words.baseAddress?.assumingMemoryBound(to: UInt8.self)
                 text.withUTF8 { text in

@@ -13,6 +13,8 @@ public struct AccessPolicy: Sendable {
     }
 
     private let keys: [APIKey]
+    /// Theirs, side by side: all are looked at for every request.
+    private let digests: [SHA256.Digest]
     private let keyless: Keyless
     /// Seconds since 1970.
     private let clock: @Sendable () -> Int
@@ -20,6 +22,7 @@ public struct AccessPolicy: Sendable {
     /// - Parameter keyless: what holds when there are no keys.
     public init(keys: [APIKey], keyless: Keyless, clock: @escaping @Sendable () -> Int) {
         self.keys = keys
+        digests = keys.map(\.digest)
         self.keyless = keys.isEmpty ? keyless : .nobody
         self.clock = clock
     }
@@ -56,11 +59,11 @@ public struct AccessPolicy: Sendable {
     }
 
     /// Compares with every key, in the same time whichever it is.
-    private func owner(of credential: String) throws(Problem) -> Caller {
+    private func owner(of credential: Substring) throws(Problem) -> Caller {
         let digest = SHA256.Digest(of: credential)
         var found = -1
-        for index in keys.indices {
-            let difference = keys[index].digest.difference(from: digest)
+        for index in digests.indices {
+            let difference = digests[index].difference(from: digest)
             // All ones if they differ.
             let differs = Int(truncatingIfNeeded: 0 &- ((difference | (0 &- difference)) >> 63))
             found = (found & differs) | (index & ~differs)
@@ -71,20 +74,21 @@ public struct AccessPolicy: Sendable {
         return keys[found].caller
     }
 
-    private static func credential(_ head: RequestHead) throws(Problem) -> String {
+    private static func credential(_ head: RequestHead) throws(Problem) -> Substring {
         switch (head.fields[.authorization], head.fields[.apiKey]) {
         case (.some, .some): throw Problem(.ambiguousCredentials, "send Authorization or X-API-Key, not both")
         case (let authorization?, nil): return bearerToken(authorization) ?? ""
-        case (nil, let apiKey?): return apiKey
+        case (nil, let apiKey?): return apiKey[...]
         case (nil, nil): return ""
         }
     }
 
     /// The token of `Bearer TOKEN`; the scheme in any letter case (RFC 9110, section 11.1).
-    private static func bearerToken(_ authorization: String) -> String? {
-        let parts = authorization.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return String(parts[1].drop { $0 == " " })
+    private static func bearerToken(_ authorization: String) -> Substring? {
+        // On bytes: this is asked for every request.
+        let (bytes, scheme) = (authorization.utf8, "bearer ".utf8)
+        guard bytes.count > scheme.count, zip(bytes, scheme).allSatisfy({ $0 | 0x20 == $1 }) else { return nil }
+        return Substring(bytes.dropFirst(scheme.count).drop { $0 == UInt8(ascii: " ") })
     }
 
     /// Whether a `Host` header (`name`, `name:port`, `[v6]:port`) names this machine itself.
