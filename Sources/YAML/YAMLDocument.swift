@@ -91,7 +91,9 @@ private final class Document {
             return YAMLNode(
                 .mapping(try members(UnsafeBufferPointer(start: pairs.start, count: pairs.top - pairs.start), level)),
                 line: line)
-        default: return YAMLNode(Self.content(of: node), line: line)
+        default:
+            let isPlain = node.data.scalar.style == YAML_PLAIN_SCALAR_STYLE
+            return YAMLNode(Self.content(of: node, isPlain: isPlain), line: line, isQuoted: !isPlain)
         }
     }
 
@@ -114,10 +116,9 @@ private final class Document {
     }
 
     /// A scalar's text is UTF-8: libyaml refuses anything else.
-    private static func content(of node: yaml_node_t) -> YAMLNode.Content {
+    private static func content(of node: yaml_node_t, isPlain: Bool) -> YAMLNode.Content {
         let scalar = node.data.scalar
         let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
-        let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
         return isPlain && ["", "~", "null", "Null", "NULL"].contains(text) ? .null : .scalar(text)
     }
 }

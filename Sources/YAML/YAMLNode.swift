@@ -12,10 +12,13 @@ public struct YAMLNode: Sendable {
     public let content: Content
     /// Counted from 1.
     public let line: Int
+    /// Whether a scalar is text for certain.
+    public let isQuoted: Bool
 
-    public init(_ content: Content, line: Int) {
+    public init(_ content: Content, line: Int, isQuoted: Bool = false) {
         self.content = content
         self.line = line
+        self.isQuoted = isQuoted
     }
 }
 

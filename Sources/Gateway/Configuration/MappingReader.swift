@@ -30,6 +30,16 @@ struct MappingReader {
         faults.add(line, "\(key.map { "\(name).\($0)" } ?? name) \(detail)")
     }
 
+    /// Tells what is wrong with a part of a member.
+    func fail(_ key: String, at path: String, _ detail: String) {
+        faults.add(members.first { $0.key == key }?.value.line ?? line, "\(name).\(path) \(detail)")
+    }
+
+    /// A reader for a mapping in this one; `nil`, and a fault, for anything else.
+    func inner(_ node: YAMLNode, _ key: String) -> MappingReader? {
+        MappingReader(node, name: "\(name).\(key)", faults)
+    }
+
     /// A member as it is.
     mutating func node(_ key: String) -> YAMLNode? {
         known.insert(key)
@@ -73,6 +83,14 @@ struct MappingReader {
             return nil
         }
         return value
+    }
+
+    mutating func boolean(_ key: String) -> Bool? {
+        value(key, "true or false") { $0 == "true" ? true : $0 == "false" ? false : nil }
+    }
+
+    mutating func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+        value(key, "a number from \(range.lowerBound) to \(range.upperBound)") { Int($0, in: range) }
     }
 
     /// Ends the reading: what is left is unknown.
