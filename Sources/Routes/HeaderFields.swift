@@ -1,5 +1,6 @@
 /// The request headers that the gateway reads; all others are dropped unread.
 public enum HeaderName: String, Sendable, CaseIterable {
+    case accessControlRequestMethod = "access-control-request-method"
     case authorization = "authorization"
     case contentEncoding = "content-encoding"
     case contentLength = "content-length"
@@ -45,6 +46,7 @@ public enum HeaderName: String, Sendable, CaseIterable {
         case 15: (.idempotencyKey, nil)
         case 16: (.contentEncoding, nil)
         case 17: (.transferEncoding, nil)
+        case 29: (.accessControlRequestMethod, nil)
         default: (nil, nil)
         }
     }
@@ -88,6 +90,7 @@ extension HeaderName {
         case .transferEncoding: 1 << 8
         case .apiKey: 1 << 9
         case .requestID: 1 << 10
+        case .accessControlRequestMethod: 1 << 11
         }
     }
 }

@@ -153,7 +153,7 @@ public final class Router: @unchecked Sendable {
 
     public let limits: Limits
     public let counters: RequestCounters
-    /// Who may do what. Requests that are admitted already go on as they are.
+    /// Who may do what. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
     public var access: AccessPolicy
     let routes: [Route]
     private let idempotency: IdempotencyStore
@@ -163,7 +163,9 @@ public final class Router: @unchecked Sendable {
     private let unknownPath: Int
     private var identifiers = ULIDGenerator()
 
-    init(routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore) {
+    init(
+        routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore
+    ) {
         let counters = RequestCounters(routes: routes)
         let all = Dictionary(grouping: routes, by: \.path).reduce(into: [String: Path]()) { paths, group in
             precondition(
@@ -315,6 +317,7 @@ public final class Router: @unchecked Sendable {
         }
         var response = Response(status: 204)
         response.fields = [("Allow", allow)]
+        if !access.cors.isOff { response.fields += access.cors.preflightFields(for: subject.head, methods: allow) }
         return finish(response, subject)
     }
 
@@ -357,6 +360,7 @@ public final class Router: @unchecked Sendable {
         var response = response
         response.fields.append(("X-Request-Id", subject.id))
         if let limit = subject.caller?.limit { response.fields += limit.fields(now: .now()) }
+        if !access.cors.isOff { response.fields += access.cors.fields(for: subject.head) }
         return response
     }
 

@@ -142,6 +142,8 @@ def check(method, path, response):
     content_type = headers["content-type"]
     assert [content_type] == list(documented["content"]), (content_type, list(documented["content"]))
     body = response.json if content_type.endswith("json") else response.body.decode()
+    if content_type.endswith("yaml"):
+        body = yaml.safe_load(body)
     assert faults(documented["content"][content_type]["schema"], body, CLOSED) == []
     if content_type == "application/problem+json":
         code = body["code"]

@@ -9,6 +9,8 @@ struct Configuration: Sendable {
     var sharesPort: Bool
     var allowsAnonymous: Bool
     var keys: [KeyEntry]
+    /// Whose web pages may call.
+    var cors: CORSPolicy
     var broker: BrokerLink.Configuration
     var wireFormatName: String
     var wireFormat: any WireFormat
@@ -58,6 +60,11 @@ extension Configuration {
         allowsAnonymous = try source.isOn(.allowAnonymous, flag: options.allowAnonymous)
         keys = try Self.keys(source)
         protectsMetrics = try source.isOn(.protectMetrics, flag: options.protectMetrics)
+        cors = try read(
+            .corsOrigins, options.corsOrigins,
+            "none, or origins separated by commas, as browsers send them: scheme://host or scheme://host:port, such as "
+                + "https://app.example.com, without a path, a slash at the end or the scheme's own port; neither '*' nor 'null'",
+            CORSPolicy.init(text:))
         let emitting = try BrokerConfiguration(options.broker, source)
         (broker, commandLimits) = (emitting.link, emitting.limits)
         (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)

@@ -34,5 +34,6 @@ extension AccessPolicy {
         self.init(
             keys: keys.keys, keyless: configuration.allowsAnonymous ? .everybody : .loopback,
             clock: { UTCTime.now().seconds })
+        cors = configuration.cors
     }
 }

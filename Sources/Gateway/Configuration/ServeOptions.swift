@@ -70,6 +70,9 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("trace, debug, info, notice, warning, error or critical.", .logLevel, "level"))
     var logLevel: String?
 
+    @Option(help: .setting("The origins whose web pages may call, separated by commas.", .corsOrigins, "origins"))
+    var corsOrigins: String?
+
     @Flag(help: .setting("Serve without a key on any address.", .allowAnonymous))
     var allowAnonymous = false
 

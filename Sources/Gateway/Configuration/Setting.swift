@@ -35,6 +35,7 @@ enum Setting: String, CaseIterable, Sendable {
     case shutdownTimeout = "GATEWAY_SHUTDOWN_TIMEOUT"
     case logFormat = "GATEWAY_LOG_FORMAT"
     case logLevel = "GATEWAY_LOG_LEVEL"
+    case corsOrigins = "GATEWAY_CORS_ORIGINS"
     case allowAnonymous = "GATEWAY_ALLOW_ANONYMOUS"
     case reusePort = "GATEWAY_REUSE_PORT"
 
@@ -70,6 +71,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .logFormat: "text"
         case .logLevel: "info"
         case .allowAnonymous, .reusePort, .protectMetrics: "false"
+        case .corsOrigins: "none"
         }
     }
 
@@ -114,6 +116,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .logLevel: "log.level"
         case .allowAnonymous: "allowAnonymous"
         case .reusePort: "http.reusePort"
+        case .corsOrigins: "http.corsOrigins"
         }
     }
 
@@ -121,8 +124,8 @@ enum Setting: String, CaseIterable, Sendable {
     var isSecret: Bool { self == .apiKey || self == .amqpURL }
 
     /// Whether it is a list, with commas between its elements in a variable.
-    var isList: Bool { self == .amqp0Namespaces }
+    var isList: Bool { self == .amqp0Namespaces || self == .corsOrigins }
 
     /// Whether a change takes effect while the gateway runs.
-    var isReloadable: Bool { [.apiKey, .allowAnonymous].contains(self) }
+    var isReloadable: Bool { [.apiKey, .allowAnonymous, .corsOrigins].contains(self) }
 }

@@ -6,7 +6,8 @@ public struct AccessPolicy: Sendable {
     public enum Keyless: Sendable {
         case nobody
         /// Programs on this machine only, so that no web page can reach the gateway through its visitor's browser. `Host`
-        /// must be a loopback name (against DNS rebinding) and `Origin` must not be there at all.
+        /// must be a loopback name (against DNS rebinding) and `Origin` must not be there, unless it is
+        /// allowed by ``cors``.
         case loopback
         /// On purpose.
         case everybody
@@ -16,6 +17,8 @@ public struct AccessPolicy: Sendable {
     /// Theirs, side by side: all are looked at for every request.
     private let digests: [SHA256.Digest]
     private let keyless: Keyless
+    /// Whose web pages may call.
+    public var cors = CORSPolicy.off
     /// Seconds since 1970.
     private let clock: @Sendable () -> Int
 
@@ -53,8 +56,9 @@ public struct AccessPolicy: Sendable {
         if let host = head.fields[.host], !Self.isLoopback(host) {
             throw Problem(.hostNotAllowed, "without an API key only requests to a loopback host are served")
         }
-        if head.fields[.origin] != nil {
-            throw Problem(.originNotAllowed, "without an API key no web page may call the gateway")
+        if let origin = head.fields[.origin], !cors.allows(origin) {
+            throw Problem(
+                .originNotAllowed, "without an API key only web pages of allowed origins may call the gateway")
         }
     }
 

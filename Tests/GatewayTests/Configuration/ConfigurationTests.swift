@@ -54,6 +54,7 @@ struct ConfigurationTests {
         Sample(.idleTimeout, "600s", "600.0 seconds"),
         Sample(.shutdownDelay, "3s", "3.0 seconds"),
         Sample(.shutdownTimeout, "1.5s", "1.5 seconds"),
+        Sample(.corsOrigins, "https://b,HTTP://a:1", "http://a:1,https://b"),
         Sample(.logFormat, "json", "json"),
         Sample(.logLevel, "debug", "debug"),
     ]
@@ -69,7 +70,7 @@ struct ConfigurationTests {
             .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/", .amqp0Union: "exclude",
             .confirmTimeout: "5.0 seconds", .amqpHeartbeat: "10.0 seconds", .maxBodyBytes: "1114112", .maxNames: "100",
             .shutdownTimeout: "10.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
-            .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
+            .corsOrigins: "none", .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
             .maxConnectionsPerAddress: "0", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
             .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
             .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds", .maxWaiting: "10000",
@@ -176,6 +177,10 @@ struct ConfigurationTests {
             (.idleTimeout, ["0", "0.5s", "601s"], "1s to 600s"),
             (.shutdownDelay, ["-1s", "later"], "duration"),
             (.shutdownTimeout, ["x", "-1s", "1e20"], "duration"),
+            (
+                .corsOrigins, ["*", "null", "https://a/", "https://a/b", "https://a,*", "https://a, https://b", "a"],
+                "such as https://app.example.com, without a path"
+            ),
             (.logFormat, ["JSON", "xml"], "text or json"),
             (.logLevel, ["verbose", "INFO"], "level"),
             (.allowAnonymous, ["maybe", "2"], "true or false"),
@@ -267,7 +272,7 @@ struct ConfigurationTests {
             .idempotencyBytes: "\(configuration.idempotencyLimits.bytes)",
             .headTimeout: "\(configuration.httpLimits.headTime)",
             .bodyTimeout: "\(configuration.httpLimits.bodyTime)", .idleTimeout: "\(configuration.httpLimits.idleTime)",
-            .shutdownDelay: "\(configuration.shutdownDelay)",
+            .shutdownDelay: "\(configuration.shutdownDelay)", .corsOrigins: "\(configuration.cors)",
             .allowAnonymous: "\(configuration.allowsAnonymous)", .reusePort: "\(configuration.sharesPort)",
             .protectMetrics: "\(configuration.protectsMetrics)",
         ]

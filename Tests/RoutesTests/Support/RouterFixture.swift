@@ -10,7 +10,7 @@ func router(
     _ emitter: RecordingEmitter = RecordingEmitter(), cluster: RecordingCluster = RecordingCluster(),
     access: AccessPolicy = .anonymous, readiness: Readiness = .ready,
     bodyBytes: Int = Router.Limits().bodyBytes, idempotency: IdempotencyStore = IdempotencyStore(),
-    protectsMetrics: Bool = false, limits change: (inout Router.Limits) -> Void = { _ in }
+    protectsMetrics: Bool = false, cors: CORSPolicy = .off, limits change: (inout Router.Limits) -> Void = { _ in }
 ) -> Router {
     var limits = Router.Limits()
     limits.bodyBytes = bodyBytes
@@ -19,6 +19,8 @@ func router(
         emitter: emitter, cluster: cluster, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
         openAPI: Array("openapi: 3.1.0\n".utf8))
     services.protectsMetrics = protectsMetrics
+    var access = access
+    access.cors = cors
     return Router(
         services: services, access: access, limits: limits, idempotency: idempotency)
 }

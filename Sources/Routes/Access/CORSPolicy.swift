@@ -1,0 +1,71 @@
+/// Which web pages of other origins may call the gateway and read what it answers (CORS; Fetch standard, section 3.2).
+///
+/// Pages send keys themselves: nothing that a browser adds by itself, such as cookies, means anything here. So
+/// `Access-Control-Allow-Credentials` is never sent.
+public struct CORSPolicy: Sendable, Equatable {
+    /// Pages of no origin. Nothing of a request is looked at.
+    public static let off = CORSPolicy(origins: [])
+
+    private let origins: Set<String>
+
+    public init(origins: [WebOrigin]) {
+        self.origins = Set(origins.map(\.description))
+    }
+
+    /// `none`, or origins separated by commas.
+    public init?(text: String) {
+        if text == "none" {
+            self = .off
+            return
+        }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { WebOrigin(String($0)) }
+        let origins = parts.compactMap(\.self)
+        guard origins.count == parts.count else { return nil }
+        self.init(origins: origins)
+    }
+
+    var isOff: Bool { origins.isEmpty }
+
+    /// Whether pages of this origin may call. An `Origin` is compared as it was sent: browsers send it in lower case.
+    func allows(_ origin: String) -> Bool { origins.contains(origin) }
+
+    /// What every answer says to the page whose request it is. Must not be asked when ``isOff``.
+    func fields(for head: RequestHead) -> [(name: StaticString, value: String)] {
+        // For caches, also where this request has no Origin, or one that is not allowed.
+        let vary: (name: StaticString, value: String) = ("Vary", "Origin")
+        guard let origin = head.fields[.origin], allows(origin) else { return [vary] }
+        if head.isPreflight { return [vary, ("Access-Control-Allow-Origin", origin)] }
+        return [vary, ("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", Self.exposedHeaders)]
+    }
+
+    /// What the answer to a preflight says besides; nothing if the request is none, or its origin is not allowed.
+    ///
+    /// - Parameter methods: those of the path, separated by commas.
+    func preflightFields(for head: RequestHead, methods: String) -> [(name: StaticString, value: String)] {
+        guard head.isPreflight, let origin = head.fields[.origin], allows(origin) else { return [] }
+        return [
+            ("Access-Control-Allow-Methods", methods), ("Access-Control-Allow-Headers", Self.requestHeaders),
+            ("Access-Control-Max-Age", Self.preflightSeconds),
+        ]
+    }
+
+    /// The headers of requests that pages may set.
+    static let requestHeaders =
+        "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent"
+    /// The headers of answers that pages may read.
+    static let exposedHeaders =
+        "X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Idempotent-Replayed"
+    /// How long a browser may remember the answer to a preflight.
+    static let preflightSeconds = "600"
+}
+
+extension CORSPolicy: CustomStringConvertible {
+    public var description: String { isOff ? "none" : origins.sorted().joined(separator: ",") }
+}
+
+extension RequestHead {
+    /// Whether a browser asks for a page what it may send (Fetch standard, section 3.2.2).
+    fileprivate var isPreflight: Bool {
+        method == .options && fields[.origin] != nil && fields[.accessControlRequestMethod] != nil
+    }
+}
