@@ -22,7 +22,7 @@ test: unit companions e2e ## Run all tests
 unit: ## Run the unit tests
 	@scripts/setup.sh build
 	@swift build --quiet --build-tests
-	@timeout 600 swift test --quiet --skip-build
+	@timeout 600 swift test --quiet --skip-build --no-parallel
 
 companions: ## Test what runs on the Socket.IO servers: adapters/python and adapters/node
 	@scripts/setup.sh run node

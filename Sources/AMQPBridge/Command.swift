@@ -20,6 +20,8 @@ public struct Emit: Sendable, Equatable {
     public var isVolatile = false
     /// Whether the message to clients may be compressed.
     public var isCompressed = true
+    /// Goes with the messages to the broker; `nil`: no trace.
+    public var trace: TraceContext?
 
     public init(
         namespace: String = "/", event: String, arguments: JSONText = .empty,

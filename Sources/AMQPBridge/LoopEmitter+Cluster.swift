@@ -19,7 +19,8 @@ extension LoopEmitter {
         let cluster = try knownCluster()
         if let fault = CommandFault(namespace: command.namespace) ?? command.eventFault { throw .invalid([fault]) }
         let body = ClusterMessage.write(.serverSideEmit, namespace: command.namespace) { $0.append(packetOf: command) }
-        let publication = Publication(exchange: cluster.exchange, routingKey: command.namespace, body: body)
+        var publication = Publication(exchange: cluster.exchange, routingKey: command.namespace, body: body)
+        publication.trace = command.trace
         return Receipt(id: nextIdentifier(), routed: try await publish([publication]))
     }
 
@@ -37,7 +38,9 @@ extension LoopEmitter {
             throw .notAsked(noServers)
         }
         // Without a queue there is no server of any kind.
-        guard try await publish(publications) else { throw .notAsked(noServers) }
+        guard try await publish(command.trace.map { publications.with($0) } ?? publications) else {
+            throw .notAsked(noServers)
+        }
         return .published
     }
 
@@ -142,7 +145,10 @@ extension LoopEmitter {
 
     private func callbackPublication(_ emit: Emit, _ number: Int) throws(EmitError) -> Publication {
         do throws(NotExpressible) {
-            if let publication = try wireFormat.publication(for: emit, callback: number) { return publication }
+            if var publication = try wireFormat.publication(for: emit, callback: number) {
+                publication.trace = emit.trace
+                return publication
+            }
         } catch {
             throw .notExpressible(error.fault)
         }

@@ -172,9 +172,21 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
             throw .notPublished(.tooLarge(bytes: bytes, limit: link.largestEmit))
         }
         do throws(NotExpressible) {
-            return try wireFormat.publications(for: emit)
+            let publications = try wireFormat.publications(for: emit)
+            return emit.trace.map { publications.with($0) } ?? publications
         } catch {
             throw .notExpressible(error.fault)
+        }
+    }
+}
+
+extension [Publication] {
+    /// The same messages, in this trace. Wire formats know nothing of it: it is beside what they write.
+    func with(_ trace: TraceContext) -> [Publication] {
+        map { publication in
+            var publication = publication
+            publication.trace = trace
+            return publication
         }
     }
 }

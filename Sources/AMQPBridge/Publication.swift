@@ -8,6 +8,8 @@ public struct Publication: Sendable, Equatable {
     /// How long the message may wait in a queue, in milliseconds; `nil`: for ever.
     public var expiration: Int?
     public var body: [UInt8]
+    /// In the headers, as `traceparent` and `tracestate`; `nil`: neither.
+    public var trace: TraceContext?
 
     /// A short string's limit (AMQP 0-9-1, section 4.2.5.3): exchanges, routing keys and so room names.
     public static let maximumNameBytes = 255
@@ -25,6 +27,11 @@ public struct Publication: Sendable, Equatable {
     /// About how many bytes the publication takes on the wire.
     var encodedSize: Int {
         body.count + routingKey.utf8.count + exchange.utf8.count
-            + carbonCopies.reduce(0) { $0 + $1.utf8.count + 5 } + 128
+            + carbonCopies.reduce(0) { $0 + $1.utf8.count + 5 } + 128 + (trace?.encodedSize ?? 0)
     }
+}
+
+extension TraceContext {
+    /// How many bytes it takes in the headers, at the most.
+    fileprivate var encodedSize: Int { traceparent.utf8.count + (tracestate?.utf8.count ?? 0) + 40 }
 }

@@ -16,11 +16,13 @@ struct GatewayProcess {
     /// Reads the configuration again.
     private let load: () throws(ConfigurationError) -> Configuration
     private let logger: Logger
+    private let logLevel: LogLevel
 
     init(_ configuration: Configuration, load: @escaping () throws(ConfigurationError) -> Configuration) {
         self.configuration = configuration
         self.load = load
-        let (format, level) = (configuration.logFormat, configuration.logLevel)
+        let (format, level) = (configuration.logFormat, LogLevel(configuration.logLevel))
+        logLevel = level
         logger = Logger(label: "socketio-gateway") { _ in LogLines(format: format, level: level) }
     }
 
@@ -50,7 +52,7 @@ struct GatewayProcess {
             group.servers.append(
                 try LoopServer(
                     index: index, socket: socket, configuration: configuration, access: access, load: group.load,
-                    idempotency: idempotency, logger: logger,
+                    idempotency: idempotency, logger: logger, logLevel: logLevel,
                     cluster: cluster
                 ) { group.services(emitter: $0) })
         }
@@ -80,7 +82,13 @@ struct GatewayProcess {
             let next = try load()
             let keys = KeyRing(next.keys, previous: live.keys)
             let access = try AccessPolicy(next, keys, isLoopback: isLoopback)
-            for server in group.servers { server.loop.execute { server.router.access = access } }
+            for server in group.servers {
+                server.loop.execute {
+                    server.router.access = access
+                    server.daemon.proxies = next.trustedProxies
+                }
+            }
+            logLevel.current = next.logLevel
             let waiting = live.settingsWaiting(for: next)
             live = LiveConfiguration(next, keys: keys, previous: live)
             logger.info("configuration reloaded", metadata: ["keys": "\(keys.keys.count)"])

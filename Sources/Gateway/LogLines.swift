@@ -20,12 +20,19 @@ enum StandardError {
 /// Writes each message as one line to standard error, in one `write`.
 struct LogLines: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level
     let format: LogFormat
+    private let shared: LogLevel
+    /// One that was set for this logger alone.
+    private var own: Logger.Level?
 
-    init(format: LogFormat, level: Logger.Level) {
+    init(format: LogFormat, level: LogLevel) {
         self.format = format
-        logLevel = level
+        shared = level
+    }
+
+    var logLevel: Logger.Level {
+        get { own ?? shared.current }
+        set { own = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -54,16 +61,16 @@ struct LogLines: LogHandler {
                 if line.count > 1 { line.append(json: ",") }
                 line.append(jsonString: key)
                 line.append(json: ":")
-                line.append(jsonString: value)
+                line.append(quoted: value)
             }
             line.append(json: "}")
         case .text:
             line.append(contentsOf: "\(time) \(level) ".utf8)
-            line.append(contentsOf: message.utf8)
+            line.append(printable: message)
             for (key, value) in fields {
                 line.append(contentsOf: " \(key)=".utf8)
                 // Quoted and escaped: nothing that a value contains can look like another line or field.
-                line.append(jsonString: value)
+                line.append(quoted: value)
             }
         }
         return line
@@ -82,5 +89,53 @@ struct LogLines: LogHandler {
         return "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
             + "T\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
             + ".\(padded(time.tv_nsec / 1_000_000, 3))Z"
+    }
+}
+
+extension [UInt8] {
+    /// Appends a JSON string in which everything is escaped that a terminal or a reader of lines may take for an order: beside
+    /// what JSON wants, DEL, C1 controls, separators of lines and paragraphs, and what turns the direction of writing.
+    fileprivate mutating func append(quoted text: String) {
+        guard text.hasInvisible else { return append(jsonString: text) }
+        append(UInt8(ascii: "\""))
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\", "\n", "\r", "\t":
+                var escaped: [UInt8] = []
+                escaped.append(jsonString: String(scalar))
+                append(contentsOf: escaped.dropFirst().dropLast())
+            default: append(printable: scalar)
+            }
+        }
+        append(UInt8(ascii: "\""))
+    }
+
+    /// The same without quotes, which text of the program's own needs not.
+    fileprivate mutating func append(printable text: String) {
+        guard text.hasInvisible else { return append(contentsOf: text.utf8) }
+        for scalar in text.unicodeScalars { append(printable: scalar) }
+    }
+
+    private mutating func append(printable scalar: Unicode.Scalar) {
+        guard scalar.isInvisible else { return append(contentsOf: UTF8.encode(scalar)!) }
+        for unit in UTF16.encode(scalar)! {
+            let digits = String(unit, radix: 16)
+            append(contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".utf8)
+        }
+    }
+}
+
+extension String {
+    fileprivate var hasInvisible: Bool {
+        !utf8.allSatisfy { (0x20...0x7E).contains($0) } && unicodeScalars.contains(where: \.isInvisible)
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isInvisible: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
     }
 }

@@ -18,10 +18,11 @@ final class LoopServer: Sendable {
 
     init(
         index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
-        idempotency: IdempotencyStore, logger: Logger, cluster: ClusterClient,
+        idempotency: IdempotencyStore, logger: Logger, logLevel: LogLevel, cluster: ClusterClient,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
         loop = EventLoop()
+        let requestLog = RequestLog(logger, logLevel)
         var logger = logger
         logger[metadataKey: "loop"] = "\(index)"
         var broker = configuration.broker
@@ -34,7 +35,8 @@ final class LoopServer: Sendable {
             services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency)
         guard
             let daemon = HTTPDaemon(
-                listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits, load: load)
+                listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits, load: load,
+                proxies: configuration.trustedProxies, requestLog: requestLog)
         else { throw CannotServe() }
         self.daemon = daemon
         // The broker first: its confirms become answers in the same turn.

@@ -28,7 +28,10 @@ struct BatchRoute: Sendable {
         let items = try await read(request, &taken)
         // One was taken for the request.
         if items.count > 1 { try request.caller.take(items.count - 1, now: .now()) }
-        let emits = items.compactMap { try? $0.get() }
+        var emits = items.compactMap { try? $0.get() }
+        if let trace = request.head.trace {
+            for index in emits.indices { emits[index].trace = trace }
+        }
         return await respond(items, await emitter.emit(batch: emits), requestID: request.id)
     }
 

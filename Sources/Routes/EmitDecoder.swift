@@ -19,7 +19,7 @@ struct EmitDecoder {
 
     /// An emit, and what its caller waits for.
     struct Decoded {
-        let emit: Emit
+        var emit: Emit
         let confirmation: Confirmation
         let acknowledgement: AcknowledgementRequest?
     }

@@ -8,8 +8,10 @@ struct EmitRoute: Sendable {
     let timeout: Duration
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
-        let decoded = try EmitDecoder.decode(request.body)
-        try request.caller.check { $0.places(beyond: decoded.emit) }
+        var decoded = try EmitDecoder.decode(request.body)
+        let emit = decoded.emit
+        try request.caller.check { $0.places(beyond: emit) }
+        if let trace = request.head.trace { decoded.emit.trace = trace }
         do throws(EmitError) {
             guard let acknowledgement = decoded.acknowledgement else {
                 let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)

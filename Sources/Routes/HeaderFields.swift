@@ -12,6 +12,12 @@ public enum HeaderName: String, Sendable, CaseIterable {
     case transferEncoding = "transfer-encoding"
     case apiKey = "x-api-key"
     case requestID = "x-request-id"
+    case forwardedFor = "x-forwarded-for"
+    case traceparent = "traceparent"
+    case tracestate = "tracestate"
+
+    /// Whether several of them are one list (RFC 9110, section 5.3). A list is no valid `traceparent`, and harms nobody.
+    fileprivate var isList: Bool { self == .forwardedFor || self == .traceparent || self == .tracestate }
 
     /// The header of this name in any letter case.
     public init?(_ name: UnsafeBufferPointer<UInt8>) {
@@ -40,10 +46,12 @@ public enum HeaderName: String, Sendable, CaseIterable {
         case 4: (.host, nil)
         case 6: (.expect, .origin)
         case 9: (.apiKey, nil)
+        case 10: (.tracestate, nil)
+        case 11: (.traceparent, nil)
         case 12: (.contentType, .requestID)
         case 13: (.authorization, nil)
         case 14: (.contentLength, nil)
-        case 15: (.idempotencyKey, nil)
+        case 15: (.idempotencyKey, .forwardedFor)
         case 16: (.contentEncoding, nil)
         case 17: (.transferEncoding, nil)
         case 29: (.accessControlRequestMethod, nil)
@@ -52,11 +60,11 @@ public enum HeaderName: String, Sendable, CaseIterable {
     }
 }
 
-/// A request's header fields, by name. All of them are singletons: one that comes twice is remembered as an error.
+/// A request's header fields, by name. Those that are no lists are singletons: one that comes twice is remembered as an error.
 public struct HeaderFields: Sendable {
     private var values: [(name: HeaderName, value: String)] = []
     /// Which names are there, as bits: most questions are about one that is not.
-    private var present: UInt16 = 0
+    private var present: UInt32 = 0
     /// A header that came more than once.
     public private(set) var repeated: HeaderName?
 
@@ -70,14 +78,20 @@ public struct HeaderFields: Sendable {
     }
 
     public mutating func add(_ name: HeaderName, _ value: String) {
-        if present & name.bit != 0 { repeated = name }
+        if present & name.bit != 0 {
+            if name.isList, let index = values.firstIndex(where: { $0.name == name }) {
+                values[index].value += "," + value
+                return
+            }
+            repeated = name
+        }
         present |= name.bit
         values.append((name, value))
     }
 }
 
 extension HeaderName {
-    fileprivate var bit: UInt16 {
+    fileprivate var bit: UInt32 {
         switch self {
         case .authorization: 1 << 0
         case .contentEncoding: 1 << 1
@@ -91,6 +105,9 @@ extension HeaderName {
         case .apiKey: 1 << 9
         case .requestID: 1 << 10
         case .accessControlRequestMethod: 1 << 11
+        case .forwardedFor: 1 << 12
+        case .traceparent: 1 << 13
+        case .tracestate: 1 << 14
         }
     }
 }

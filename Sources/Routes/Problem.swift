@@ -118,6 +118,7 @@ extension Problem {
         json.append(json: "\n")
         var response = Response(status: code.status, contentType: "application/problem+json", body: json)
         response.fields = fields
+        response.code = code
         return response
     }
 

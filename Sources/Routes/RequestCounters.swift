@@ -33,6 +33,9 @@ public final class RequestCounters: Sendable {
         paths.dropLast().firstIndex(of: path) ?? paths.count - 1
     }
 
+    /// The path of this number.
+    func path(_ index: Int) -> String { paths[index] }
+
     func count(path: Int, method: HTTPMethod, status: Int) {
         guard let status = Self.statuses.firstIndex(of: status) else { return }
         cells[(path * Self.methods.count + method.number) * Self.statuses.count + status].counter.add(1)

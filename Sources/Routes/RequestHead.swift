@@ -1,3 +1,5 @@
+internal import AMQPBridge
+
 /// A request's method, as far as routes tell them apart.
 public enum HTTPMethod: String, Sendable, CaseIterable {
     case get = "GET"
@@ -40,6 +42,11 @@ public struct RequestHead: Sendable {
 }
 
 extension RequestHead {
+    /// Where the request stands in a distributed trace; `nil` if it says nothing valid about that.
+    var trace: TraceContext? {
+        fields[.traceparent].flatMap { TraceContext(traceparent: $0, tracestate: fields[.tracestate]) }
+    }
+
     /// What makes two parties read different requests out of the same bytes; libmicrohttpd lets all of it through
     /// (observed, 0.9.75). RFC 9112, sections 3.2, 6.1 and 6.3.
     var ambiguity: String? {

@@ -8,6 +8,10 @@ public struct Response: Sendable {
     public var body: [UInt8]
     /// Whether the request has changed nothing, so that it may be tried again under the same idempotency key.
     public var isWithoutEffect = false
+    /// What it is the answer to, once the router is done with it.
+    public internal(set) var subject: Subject?
+    /// Which problem it tells of, if any.
+    public internal(set) var code: Problem.Code?
 
     public init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
         self.status = status

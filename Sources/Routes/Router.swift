@@ -2,7 +2,7 @@ internal import AMQPBridge
 
 /// A request whose head was accepted: on its way to a route's handler.
 public final class AdmittedRequest: Sendable {
-    fileprivate let subject: Subject
+    public let subject: Subject
     let route: Route
 
     fileprivate init(subject: Subject, route: Route, bodyLimit: Int?) {
@@ -17,19 +17,19 @@ public final class AdmittedRequest: Sendable {
     public let bodyLimit: Int?
 }
 
-/// What is known of a request from its head: enough to answer and to count it.
+/// What is known of a request from its head: enough to answer it, to count it and to log it.
 ///
 /// `@unchecked Sendable`: complete before anybody but its router has it.
-private final class Subject: @unchecked Sendable {
+public final class Subject: @unchecked Sendable {
     let head: RequestHead
     let id: String
     /// The path's number with the counters.
     let path: Int
     let parameter: String
     /// Who sent it, as soon as that is known.
-    var caller: Caller?
+    fileprivate(set) var caller: Caller?
 
-    init(head: RequestHead, id: String, path: Int, parameter: String = "") {
+    fileprivate init(head: RequestHead, id: String, path: Int, parameter: String = "") {
         self.head = head
         self.id = id
         self.path = path
@@ -358,6 +358,7 @@ public final class Router: @unchecked Sendable {
     private func finish(_ response: Response, _ subject: Subject) -> Response {
         counters.count(path: subject.path, method: subject.head.method, status: response.status)
         var response = response
+        response.subject = subject
         response.fields.append(("X-Request-Id", subject.id))
         if let limit = subject.caller?.limit { response.fields += limit.fields(now: .now()) }
         if !access.cors.isOff { response.fields += access.cors.fields(for: subject.head) }

@@ -34,6 +34,7 @@ struct ServerRoutes: Sendable {
         var command = ServerSideEmit(namespace: fields.namespace(), event: event ?? "")
         if event != nil, let fault = command.eventFault { fields.fail([fault]) }
         command.arguments = fields.arguments("args")
+        command.trace = request.head.trace
         let acknowledgement = fields.acknowledgement(hasMode: false)
         try fields.finish()
         let question = command

@@ -79,19 +79,19 @@ struct SocketRoutes: Sendable {
         var fields = try Fields(request)
         let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
         let close = fields.boolean("close") ?? false
-        return try await change(selection, .disconnect(close: close), &fields, request.caller)
+        return try await change(request, selection, .disconnect(close: close), &fields)
     }
 
     @Sendable func joinOne(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
         let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
-        return try await change(selection, .join(rooms(&fields)), &fields, request.caller)
+        return try await change(request, selection, .join(rooms(&fields)), &fields)
     }
 
     @Sendable func leaveOne(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
         let selection = SocketSelection(namespace: fields.namespace(), id: try id(request))
-        return try await change(selection, .leave(rooms(&fields)), &fields, request.caller)
+        return try await change(request, selection, .leave(rooms(&fields)), &fields)
     }
 
     // MARK: Changing many
@@ -99,17 +99,17 @@ struct SocketRoutes: Sendable {
     @Sendable func disconnect(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
         let close = fields.boolean("close") ?? false
-        return try await change(selection(&fields), .disconnect(close: close), &fields, request.caller)
+        return try await change(request, selection(&fields), .disconnect(close: close), &fields)
     }
 
     @Sendable func join(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
-        return try await change(selection(&fields), .join(rooms(&fields)), &fields, request.caller)
+        return try await change(request, selection(&fields), .join(rooms(&fields)), &fields)
     }
 
     @Sendable func leave(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
-        return try await change(selection(&fields), .leave(rooms(&fields)), &fields, request.caller)
+        return try await change(request, selection(&fields), .leave(rooms(&fields)), &fields)
     }
 
     /// Everybody only when the request says so.
@@ -133,14 +133,16 @@ struct SocketRoutes: Sendable {
     }
 
     private func change(
-        _ selection: SocketSelection, _ change: ChangeSockets.Change, _ fields: inout Fields, _ caller: Caller
+        _ request: Request, _ selection: SocketSelection, _ change: ChangeSockets.Change, _ fields: inout Fields
     ) async throws(Problem) -> Response {
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try caller.check { $0.places(beyond: selection, list: "in") + $0.places(beyond: change.rooms) }
+        try request.caller.check { $0.places(beyond: selection, list: "in") + $0.places(beyond: change.rooms) }
+        var command = ChangeSockets(selection, change)
+        command.trace = request.head.trace
         let receipt: ChangeReceipt
         do throws(EmitError) {
-            receipt = try await emitter.change(ChangeSockets(selection, change), timeout: timeout)
+            receipt = try await emitter.change(command, timeout: timeout)
         } catch {
             throw Problem(error)
         }

@@ -13,7 +13,8 @@ struct PublicationTests {
                 exchange: "socket.io", routingKey: "room", expiration: 60_000, body: Array(repeating: 65, count: 999)),
             Publication(exchange: "x", routingKey: copies[0], carbonCopies: copies, body: Array("{}".utf8)),
         ]
-        for publication in publications {
+        let traced = publications.with(.sample) + publications.with(.init(traceparent: TraceContextTests.valid)!)
+        for publication in publications + traced {
             var bytes: [UInt8] = []
             let messageID = String(UInt64.max)
             #expect(FrameWriter.publish(publication, messageID: messageID, frameMax: 4_096, into: &bytes))

@@ -47,7 +47,7 @@ struct MetricsTextTests {
         questions.complete.add(4)
         questions.partial.add(5)
         questions.connects.add(6)
-        load.opened(ClientAddress(SocketAddress()))
+        load.opened(nil)
         for _ in 0..<2 { _ = load.began() }
         let lines = lines(servers)
         for line in [
@@ -90,7 +90,7 @@ struct MetricsTextTests {
         return try LoopServer(
             index: 0, socket: sockets.descriptors[0], configuration: configuration, access: .anonymous, load: load,
             idempotency: IdempotencyStore(),
-            logger: logger, cluster: cluster
+            logger: logger, logLevel: LogLevel(.critical), cluster: cluster
         ) { RouteServices(emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, openAPI: []) }
     }
 

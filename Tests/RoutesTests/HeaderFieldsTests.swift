@@ -36,6 +36,17 @@ struct HeaderFieldsTests {
         #expect(fields.repeated == .host)
     }
 
+    @Test("is one list with others of its name, if it is a list", arguments: HeaderName.allCases)
+    func lists(name: HeaderName) {
+        var fields = HeaderFields()
+        fields.add(name, "a")
+        fields.add(.host, "h")
+        fields.add(name, "b, c")
+        let isList = [.forwardedFor, .traceparent, .tracestate].contains(name)
+        #expect(fields[name] == (isList ? "a,b, c" : "a"))
+        #expect((fields.repeated == nil) == isList)
+    }
+
     private func header(_ name: some StringProtocol) -> HeaderName? {
         Array(name.utf8).withUnsafeBufferPointer { HeaderName($0) }
     }

@@ -11,7 +11,8 @@ enum FrameWriter {
 
     /// `basic.publish` with `mandatory`, its content header, and its body in as many frames as `frameMax` asks for.
     ///
-    /// Returns `false`, having written nothing, when the content header does not fit into one frame.
+    /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does not
+    /// fit is left out: it is no reason not to publish.
     static func publish(
         _ publication: Publication, messageID: String, replyTo: String? = nil, channel: UInt16 = publishChannel,
         frameMax: Int, into buffer: inout [UInt8]
@@ -27,7 +28,11 @@ enum FrameWriter {
         header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &buffer)
         guard buffer.count - headerStart <= frameMax else {
             buffer.removeLast(buffer.count - start)
-            return false
+            guard publication.trace != nil else { return false }
+            var untraced = publication
+            untraced.trace = nil
+            return publish(
+                untraced, messageID: messageID, replyTo: replyTo, channel: channel, frameMax: frameMax, into: &buffer)
         }
         body(publication.body, channel: channel, frameMax: frameMax, into: &buffer)
         return true
@@ -154,12 +159,13 @@ enum FrameWriter {
             buffer.append(bigEndian: UInt16(0))
             buffer.append(bigEndian: UInt64(publication.body.count))
             var flags: UInt16 = 1 << 7  // message-id
-            if !publication.carbonCopies.isEmpty { flags |= 1 << 13 }  // headers
+            let hasHeaders = !publication.carbonCopies.isEmpty || publication.trace != nil
+            if hasHeaders { flags |= 1 << 13 }
             if publication.expiration != nil { flags |= 1 << 8 }
             // A question's id is its correlation id, too.
             if replyTo != nil { flags |= 1 << 10 | 1 << 9 }
             buffer.append(bigEndian: flags)
-            if !publication.carbonCopies.isEmpty { headersTable(publication.carbonCopies, into: &buffer) }
+            if hasHeaders { headersTable(publication, into: &buffer) }
             if let replyTo {
                 buffer.append(shortString: messageID)
                 buffer.append(shortString: replyTo)
@@ -169,17 +175,28 @@ enum FrameWriter {
         }
     }
 
-    private static func headersTable(_ carbonCopies: [String], into buffer: inout [UInt8]) {
+    private static func headersTable(_ publication: Publication, into buffer: inout [UInt8]) {
         sized(into: &buffer) { buffer in
-            buffer.append(shortString: "CC")
-            buffer.append(UInt8(ascii: "A"))
-            sized(into: &buffer) { buffer in
-                for key in carbonCopies {
-                    buffer.append(UInt8(ascii: "S"))
-                    sized(into: &buffer) { $0.append(contentsOf: key.utf8) }
+            if !publication.carbonCopies.isEmpty {
+                buffer.append(shortString: "CC")
+                buffer.append(UInt8(ascii: "A"))
+                sized(into: &buffer) { buffer in
+                    for key in publication.carbonCopies { longString(key, into: &buffer) }
                 }
             }
+            guard let trace = publication.trace else { return }
+            buffer.append(shortString: "traceparent")
+            longString(trace.traceparent, into: &buffer)
+            guard let state = trace.tracestate else { return }
+            buffer.append(shortString: "tracestate")
+            longString(state, into: &buffer)
         }
+    }
+
+    /// A value of a table or an array: its type, and a four-byte size before the text.
+    private static func longString(_ text: String, into buffer: inout [UInt8]) {
+        buffer.append(UInt8(ascii: "S"))
+        sized(into: &buffer) { $0.append(contentsOf: text.utf8) }
     }
 
     private static func body(_ body: [UInt8], channel: UInt16, frameMax: Int, into buffer: inout [UInt8]) {

@@ -94,6 +94,8 @@ public struct ChangeSockets: Sendable, Equatable {
 
     public var selection: SocketSelection
     public var change: Change
+    /// Goes with the messages to the broker; `nil`: no trace.
+    public var trace: TraceContext?
 
     public init(_ selection: SocketSelection, _ change: Change) {
         self.selection = selection
@@ -107,6 +109,8 @@ public struct ServerSideEmit: Sendable, Equatable {
     public var event: String
     /// The elements of a JSON array as they were written, without its brackets.
     public var arguments: JSONText
+    /// Goes with the message to the broker; `nil`: no trace.
+    public var trace: TraceContext?
 
     public init(namespace: String = "/", event: String, arguments: JSONText = .empty) {
         self.namespace = namespace

@@ -173,9 +173,10 @@ final class ClusterSession: BrokerSession {
             completion(.success(.init(gathering: question.gathering, servers: nobody, isRouted: false)))
             return
         }
-        let publication = Publication(
+        var publication = Publication(
             exchange: exchange, routingKey: question.namespace,
             expiration: question.expires ? (deadline - now).wholeMilliseconds : nil, body: question.body(id: id))
+        publication.trace = question.trace
         guard
             FrameWriter.publish(
                 publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,

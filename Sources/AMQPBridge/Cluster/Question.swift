@@ -11,6 +11,8 @@ struct Question {
     let gathering: any Gathering
     /// Whether servers that have fallen silent are to answer as well.
     var includesLost = false
+    /// Where who asks stands in a trace. Never with a read, whose answer may be for several.
+    private(set) var trace: TraceContext?
     /// The members of `data`, but for the request id.
     let data: [UInt8]
 
@@ -106,6 +108,7 @@ extension Question {
             case .disconnect(let close): json.append(json: close ? ",\"close\":true" : ",\"close\":false")
             }
         }
+        trace = command.trace
     }
 
     init(_ command: ServerSideEmit, timeout: Duration) {
@@ -113,6 +116,7 @@ extension Question {
         self.init(.serverSideEmit, command.namespace, isRead: false, timeout: timeout, gathering) { json in
             json.append(packetOf: command)
         }
+        trace = command.trace
     }
 
     /// An emit that clients acknowledge.
@@ -121,6 +125,7 @@ extension Question {
         self.init(.broadcast, emit.namespace, isRead: false, timeout: timeout, gathering) { json in
             json.append(packetOf: emit, timeout: timeout)
         }
+        trace = emit.trace
     }
 }
 

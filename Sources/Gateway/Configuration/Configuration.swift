@@ -22,6 +22,7 @@ struct Configuration: Sendable {
     var commandLimits: CommandLimits
     var httpLimits = HTTPDaemon.Limits()
     var loadLimits = HTTPLoad.Limits()
+    var trustedProxies: TrustedProxies
     var idempotencyLimits = IdempotencyStore.Limits()
     /// How long new connections are still taken after `/readyz` has begun to fail.
     var shutdownDelay: Duration
@@ -101,6 +102,9 @@ extension Configuration {
         loadLimits.connectionsPerAddress = try read(
             .maxConnectionsPerAddress, options.maxConnectionsPerAddress, "a number from 0 (no limit) to 1000000"
         ) { Int($0, in: 0...1_000_000) }
+        trustedProxies = try read(
+            .trustedProxies, options.trustedProxies, "addresses or networks such as 10.0.0.0/8,2001:db8::1"
+        ) { TrustedProxies($0) }
         loadLimits.requests = try read(.maxInFlight, options.maxInFlight, "a number from 1 to 1000000") {
             Int($0, in: 1...1_000_000)
         }

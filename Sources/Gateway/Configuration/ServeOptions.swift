@@ -31,6 +31,12 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("The most from one address or IPv6 /64; 0: no limit.", .maxConnectionsPerAddress, "count"))
     var maxConnectionsPerAddress: String?
 
+    @Option(
+        help: .setting(
+            "Addresses and networks of proxies whose X-Forwarded-For is believed, separated by commas.",
+            .trustedProxies, "list"))
+    var trustedProxies: String?
+
     @Option(help: .setting("The most requests under way; more are answered 503.", .maxInFlight, "count"))
     var maxInFlight: String?
 

@@ -24,6 +24,7 @@ enum Setting: String, CaseIterable, Sendable {
     case maxNames = "GATEWAY_MAX_NAMES"
     case maxConnections = "GATEWAY_MAX_CONNECTIONS"
     case maxConnectionsPerAddress = "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS"
+    case trustedProxies = "GATEWAY_TRUSTED_PROXIES"
     case maxInFlight = "GATEWAY_MAX_IN_FLIGHT"
     case maxBufferedBytes = "GATEWAY_MAX_BUFFERED_BYTES"
     case idempotencyLifetime = "GATEWAY_IDEMPOTENCY_LIFETIME"
@@ -45,7 +46,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .httpAddress: "127.0.0.1:8080"
         case .amqpURL: "amqp://guest:guest@127.0.0.1:5672/"
         case .wireFormat: "amqp0"
-        case .apiKey: ""
+        case .apiKey, .trustedProxies: ""
         case .loops: String(Self.cores)
         case .amqp0Exchange: "socket.io"
         case .amqp0Namespaces: "/"
@@ -116,6 +117,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .logLevel: "log.level"
         case .allowAnonymous: "allowAnonymous"
         case .reusePort: "http.reusePort"
+        case .trustedProxies: "http.trustedProxies"
         case .corsOrigins: "http.corsOrigins"
         }
     }
@@ -124,8 +126,10 @@ enum Setting: String, CaseIterable, Sendable {
     var isSecret: Bool { self == .apiKey || self == .amqpURL }
 
     /// Whether it is a list, with commas between its elements in a variable.
-    var isList: Bool { self == .amqp0Namespaces || self == .corsOrigins }
+    var isList: Bool { [.amqp0Namespaces, .corsOrigins, .trustedProxies].contains(self) }
 
     /// Whether a change takes effect while the gateway runs.
-    var isReloadable: Bool { [.apiKey, .allowAnonymous, .corsOrigins].contains(self) }
+    var isReloadable: Bool {
+        [.apiKey, .allowAnonymous, .corsOrigins, .trustedProxies, .logLevel].contains(self)
+    }
 }

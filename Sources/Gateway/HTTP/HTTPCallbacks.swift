@@ -22,7 +22,7 @@ private func acceptCallback(
     context: UnsafeMutableRawPointer?, address: UnsafePointer<sockaddr>?, size: socklen_t
 ) -> MHD_Result {
     guard let daemon = daemon(of: context), let address else { return .NO }
-    return daemon.accepts(ClientAddress(SocketAddress(copying: address, count: size))) ? .YES : .NO
+    return daemon.accepts(SocketAddress(copying: address, count: size).ip) ? .YES : .NO
 }
 
 private func connectionCallback(
@@ -32,8 +32,9 @@ private func connectionCallback(
     guard let daemon = daemon(of: context), let handle, let socketContext else { return }
     // MHD_CONNECTION_NOTIFY_STARTED, whose imported name is cut in the middle of a word.
     if code.rawValue == 0 {
-        let address = SocketAddress(copying: gateway_mhd_client_address(handle))
-        let connection = HTTPConnection(descriptor: gateway_mhd_descriptor(handle), address: ClientAddress(address))
+        let address = SocketAddress(copying: gateway_mhd_client_address(handle)).ip
+        let connection = HTTPConnection(
+            descriptor: gateway_mhd_descriptor(handle), address: address, countedAs: daemon.counted(address))
         // Released below when the connection is closed, and nowhere else.
         socketContext.pointee = Unmanaged.passRetained(connection).toOpaque()
         daemon.opened(connection)
@@ -53,9 +54,10 @@ private func accessCallback(
     guard let pointer = exchange.pointee else {
         guard let socketContext = gateway_mhd_socket_context(handle) else { return .NO }
         let connection = Unmanaged<HTTPConnection>.fromOpaque(socketContext).takeUnretainedValue()
+        connection.isProxy = daemon.proxies.contains(connection.address)
         let head = ParsedHead(
             handle, target: connection.target ?? -1, query: connection.query, url: url, method: method,
-            version: version)
+            version: version, isFromProxy: connection.isProxy)
         return daemon.begin(handle, connection, head, exchange)
     }
     let current = Unmanaged<HTTPExchange>.fromOpaque(pointer).takeUnretainedValue()
@@ -88,5 +90,5 @@ private func completedCallback(
 ) {
     guard let daemon = daemon(of: context), let pointer = exchange?.pointee else { return }
     exchange?.pointee = nil
-    daemon.completed(Unmanaged<HTTPExchange>.fromOpaque(pointer).takeRetainedValue())
+    daemon.completed(Unmanaged<HTTPExchange>.fromOpaque(pointer).takeRetainedValue(), RequestEnd(reason))
 }

@@ -6,9 +6,16 @@ internal import Glibc
 /// libmicrohttpd's own time-out is one of inactivity, which a byte per second never meets.
 final class HTTPConnection {
     let descriptor: Int32
-    let address: ClientAddress
+    /// The other end's.
+    let address: IPAddress
+    /// As whose it is counted; `nil`: it was opened by a proxy, which has many clients.
+    let countedAs: ClientAddress?
+    /// Whether the other end is a proxy that is trusted: as of the current request, for who is trusted may change.
+    var isProxy = false
     /// When the connection is cut; `nil` while the next step is ours.
     var deadline: MonotonicTime?
+    /// Whether it has been.
+    private(set) var isCut = false
 
     /// The request whose handler is at work, while libmicrohttpd does not look at the connection.
     var waiting: HTTPExchange?
@@ -19,14 +26,16 @@ final class HTTPConnection {
     /// What stands behind the `?` of it.
     var query = ""
 
-    init(descriptor: Int32, address: ClientAddress) {
+    init(descriptor: Int32, address: IPAddress, countedAs: ClientAddress?) {
         self.descriptor = descriptor
         self.address = address
+        self.countedAs = countedAs
     }
 
     /// Ends the connection under libmicrohttpd, which then closes it.
     func cut() {
         shutdown(descriptor, Int32(SHUT_RDWR))
         deadline = nil
+        isCut = true
     }
 }

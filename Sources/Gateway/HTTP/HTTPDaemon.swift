@@ -27,8 +27,11 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// Whether no new connection can come any more.
     let hasDrained = Atomic<Bool>(false)
 
+    /// Whose word on where requests come from is taken. Changed on the loop's thread only.
+    var proxies: TrustedProxies
+    let router: Router
+    let requestLog: RequestLog
     private let loop: EventLoop
-    private let router: Router
     private let limits: Limits
     private let bodyTime: Int64
     /// Between two requests, including the second one's head.
@@ -52,9 +55,14 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// How often connections' deadlines are looked at.
     private static let sweepInterval: Duration = .milliseconds(500)
 
-    init?(listeningOn socket: Int32, loop: EventLoop, router: Router, limits: Limits, load: HTTPLoad) {
+    init?(
+        listeningOn socket: Int32, loop: EventLoop, router: Router, limits: Limits, load: HTTPLoad,
+        proxies: TrustedProxies, requestLog: RequestLog
+    ) {
         self.loop = loop
         self.router = router
+        self.proxies = proxies
+        self.requestLog = requestLog
         self.limits = limits
         bodyTime = limits.bodyTime.nanoseconds
         idleTime = (limits.idleTime + limits.headTime).nanoseconds
@@ -103,17 +111,20 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     // MARK: Connections
 
     /// Whether a connection may come in at all.
-    func accepts(_ address: ClientAddress) -> Bool { load.hasRoom(for: address) }
+    func accepts(_ address: IPAddress) -> Bool { load.hasRoom(for: counted(address)) }
+
+    /// As whose a connection from there is counted.
+    func counted(_ address: IPAddress) -> ClientAddress? { proxies.contains(address) ? nil : ClientAddress(address) }
 
     func opened(_ connection: HTTPConnection) {
         connection.deadline = turn + limits.headTime
         connections[connection.descriptor] = connection
-        load.opened(connection.address)
+        load.opened(connection.countedAs)
     }
 
     func closed(_ connection: HTTPConnection) {
         connections[connection.descriptor] = nil
-        load.closed(connection.address)
+        load.closed(connection.countedAs)
     }
 
     /// Cuts every connection that has not got on in time.
@@ -133,6 +144,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         var descriptors = waiting.map { pollfd(fd: $0.descriptor, events: Int16(Self.hasLeft), revents: 0) }
         guard poll(&descriptors, nfds_t(descriptors.count), 0) > 0 else { return }
         for (connection, descriptor) in zip(waiting, descriptors) where descriptor.revents != 0 {
+            connection.waiting?.isAbandoned = true
             connection.waiting?.task?.cancel()
         }
     }
@@ -148,8 +160,11 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     ) -> MHD_Result {
         inFlight.add(1, ordering: .relaxed)
-        let hasRoom = load.began()
         let head = parsed.head
+        let client = client(of: connection, head)
+        // Both count.
+        let hasRoomForClient = !connection.isProxy || load.began(from: ClientAddress(client))
+        let hasRoom = load.began() && hasRoomForClient
         connection.deadline = head.announcesBody ? turn.advanced(byNanoseconds: bodyTime) : nil
         let refusal = refusal(of: parsed)
         let isOverloaded = !hasRoom || !load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
@@ -158,10 +173,12 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         var answersAtOnce: Response?
         switch admission {
         case .admitted(let request):
-            exchange = HTTPExchange(handle: handle, connection: connection, state: .receiving(request))
+            exchange = HTTPExchange(
+                handle: handle, connection: connection, client: client, start: turn, state: .receiving(request))
             exchange.body.reserveCapacity(min(head.contentLength ?? 0, request.bodyLimit ?? 0, Self.reservedBytes))
         case .answered(let response):
-            exchange = HTTPExchange(handle: handle, connection: connection, state: .discarding(response))
+            exchange = HTTPExchange(
+                handle: handle, connection: connection, client: client, start: turn, state: .discarding(response))
             if refusal != nil || response.status == 400 || !isDiscardable(head) { answersAtOnce = response }
         }
         // Released in the completed callback, and nowhere else.
@@ -169,6 +186,11 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         // An answer to the first callback ends the connection: what follows is not read as a request.
         if let answersAtOnce { return send(answersAtOnce, exchange) }
         return .YES
+    }
+
+    private func client(of connection: HTTPConnection, _ head: RequestHead) -> IPAddress {
+        guard connection.isProxy else { return connection.address }
+        return proxies.client(of: connection.address, forwardedFor: head.fields[.forwardedFor])
     }
 
     /// The answer to what must not be taken for a request, or could not be answered later.
@@ -206,7 +228,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     private func discard(_ bytes: UnsafeRawBufferPointer, _ exchange: HTTPExchange) -> MHD_Result {
         exchange.discardedBytes += bytes.count
-        return exchange.discardedBytes > Self.discardableBytes ? .NO : .YES
+        exchange.isTooLong = exchange.discardedBytes > Self.discardableBytes
+        return exchange.isTooLong ? .NO : .YES
     }
 
     private func dropBody(of exchange: HTTPExchange) {
@@ -258,6 +281,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     private func send(_ response: Response, _ exchange: HTTPExchange) -> MHD_Result {
         exchange.state = .sent
+        exchange.answer = RequestReport.Answer(response)
         load.replaceBodyBytes(exchange.bodyBytes, with: response.body.count)
         exchange.bodyBytes = response.body.count
         let created = response.body.withUnsafeBytes { body in
@@ -279,7 +303,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         return MHD_queue_response(exchange.handle, UInt32(response.status), created)
     }
 
-    func completed(_ exchange: HTTPExchange) {
+    func completed(_ exchange: HTTPExchange, _ end: RequestEnd) {
+        log(exchange, end)
+        if exchange.isCounted { load.ended(from: ClientAddress(exchange.client)) }
         dropBody(of: exchange)
         exchange.connection.deadline = turn.advanced(byNanoseconds: idleTime)
         load.ended()

@@ -1,3 +1,4 @@
+internal import AMQPBridge
 internal import Routes
 
 /// One request on one connection, from its head to the end of its answer.
@@ -19,19 +20,41 @@ final class HTTPExchange: @unchecked Sendable {
     /// libmicrohttpd's connection.
     let handle: OpaquePointer
     let connection: HTTPConnection
+    let subject: Subject?
+    /// Who it is from, perhaps through proxies.
+    let client: IPAddress
+    /// Whether it is counted as the client's, since its connection is not.
+    let isCounted: Bool
+    /// The loop's turn in which the head was there.
+    let start: MonotonicTime
     var state: State
+    /// What was answered, or is about to be.
+    var answer: RequestReport.Answer?
+    /// Whether its client was seen to leave while the handler was at work.
+    var isAbandoned = false
     var body: [UInt8] = []
     /// What of the process's limit for bodies and answers this one takes.
     var bodyBytes = 0
     var discardedBytes = 0
+    /// Whether so much of a refused body has come that the connection was ended.
+    var isTooLong = false
     /// Whether libmicrohttpd waits for the handler.
     var isSuspended = false
     /// The handler, while it is at work.
     var task: Task<Void, Never>?
 
-    init(handle: OpaquePointer, connection: HTTPConnection, state: State) {
+    init(handle: OpaquePointer, connection: HTTPConnection, client: IPAddress, start: MonotonicTime, state: State) {
         self.handle = handle
         self.connection = connection
+        self.client = client
+        isCounted = connection.isProxy
+        self.start = start
         self.state = state
+        subject =
+            switch state {
+            case .receiving(let request): request.subject
+            case .discarding(let response), .answered(let response): response.subject
+            case .handling, .sent: nil
+            }
     }
 }

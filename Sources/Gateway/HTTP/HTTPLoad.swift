@@ -4,7 +4,7 @@ internal import Synchronization
 final class HTTPLoad: Sendable {
     struct Limits: Sendable, Equatable {
         var connections = 10_000
-        /// 0: as many as there may be at all. Clients behind one proxy share an address.
+        /// Those of one client, and its requests through trusted proxies. 0: as many as there may be at all.
         var connectionsPerAddress = 0
         /// Requests that have begun and whose answer has not left.
         var requests = 10_000
@@ -22,21 +22,40 @@ final class HTTPLoad: Sendable {
         self.limits = limits
     }
 
-    /// Whether one more connection from `address` may come. Two loops that ask at the same time can both be told yes.
-    func hasRoom(for address: ClientAddress) -> Bool {
+    /// Whether one more connection from `address` may come; `nil`: from a proxy, which has many clients. Two loops that ask at
+    /// the same time can both be told yes.
+    func hasRoom(for address: ClientAddress?) -> Bool {
         guard connections.load(ordering: .relaxed) < limits.connections else { return false }
-        guard limits.connectionsPerAddress > 0 else { return true }
+        guard let address, limits.connectionsPerAddress > 0 else { return true }
         return byAddress.withLock { $0[address, default: 0] } < limits.connectionsPerAddress
     }
 
-    func opened(_ address: ClientAddress) {
+    func opened(_ address: ClientAddress?) {
         connections.add(1, ordering: .relaxed)
-        guard limits.connectionsPerAddress > 0 else { return }
-        byAddress.withLock { $0[address, default: 0] += 1 }
+        if let address { _ = add(address) }
     }
 
-    func closed(_ address: ClientAddress) {
+    func closed(_ address: ClientAddress?) {
         connections.subtract(1, ordering: .relaxed)
+        if let address { remove(address) }
+    }
+
+    /// Counts one more request that a client has sent through a proxy, as if it were a connection. Returns `false` if it is
+    /// one too many; it is counted all the same.
+    func began(from client: ClientAddress) -> Bool { add(client) }
+
+    func ended(from client: ClientAddress) { remove(client) }
+
+    /// Returns whether there are now no more than allowed.
+    private func add(_ address: ClientAddress) -> Bool {
+        guard limits.connectionsPerAddress > 0 else { return true }
+        return byAddress.withLock { byAddress in
+            byAddress[address, default: 0] += 1
+            return byAddress[address, default: 0] <= limits.connectionsPerAddress
+        }
+    }
+
+    private func remove(_ address: ClientAddress) {
         guard limits.connectionsPerAddress > 0 else { return }
         byAddress.withLock { byAddress in
             let left = byAddress[address, default: 1] - 1
@@ -84,7 +103,7 @@ final class HTTPLoad: Sendable {
 struct ClientAddress: Hashable, Sendable {
     private let prefix: UInt64
 
-    init(_ address: SocketAddress) {
+    init(_ address: IPAddress) {
         prefix = address.subscriberPrefix
     }
 }

@@ -22,12 +22,14 @@ struct ParsedHead {
 
     /// - Parameters:
     ///   - target: the length of the request target as it was received, query included.
+    ///   - isFromProxy: whether what it says of where it comes from is to be believed. Otherwise that is not read.
     init(
         _ connection: OpaquePointer, target: Int, query: String, url: UnsafePointer<CChar>,
         method: UnsafePointer<CChar>,
-        version: UnsafePointer<CChar>
+        version: UnsafePointer<CChar>, isFromProxy: Bool
     ) {
-        var layout = HeadLayout(method: method, url: url, target: target, version: version)
+        var layout = HeadLayout(
+            method: method, url: url, target: target, version: version, isFromProxy: isFromProxy)
         withUnsafeMutablePointer(to: &layout) { layout in
             _ = MHD_get_connection_values_n(
                 connection, MHD_ValueKind.HEADER_KIND,
@@ -53,9 +55,14 @@ private struct HeadLayout {
     private var malformation: String?
     /// Where the next line has to begin.
     private var next: UnsafePointer<CChar>
+    private let isFromProxy: Bool
 
-    init(method: UnsafePointer<CChar>, url: UnsafePointer<CChar>, target: Int, version: UnsafePointer<CChar>) {
+    init(
+        method: UnsafePointer<CChar>, url: UnsafePointer<CChar>, target: Int, version: UnsafePointer<CChar>,
+        isFromProxy: Bool
+    ) {
         next = version
+        self.isFromProxy = isFromProxy
         let isOneLine = url == method + strlen(method) + 1 && version == url + target + 1
         if !isOneLine { malformation = "a request line that is not 'method target version'" }
         endLine(version, count: strlen(version))
@@ -76,7 +83,7 @@ private struct HeadLayout {
                 malformation = "a header name that is not a token"
                 return
             }
-            guard let known = HeaderName(bytes) else { return }
+            guard let known = HeaderName(bytes), known != .forwardedFor || isFromProxy else { return }
             value.withMemoryRebound(to: UInt8.self, capacity: valueSize) { bytes in
                 let bytes = UnsafeBufferPointer(start: bytes, count: valueSize)
                 fields.add(known, Self.string(Self.withoutTrailingSpace(bytes)))

@@ -66,13 +66,12 @@ struct SocketAddress {
         }
     }
 
-    /// An IPv4 address, mapped into IPv6 or not, or the first 64 bits of an IPv6 address.
-    var subscriberPrefix: UInt64 {
+    /// Without the port.
+    var ip: IPAddress {
         withUnsafeBytes(of: storage) { bytes in
             func number(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
-            guard family == AF_INET6 else { return number(4..<8) }
-            let isMapped = number(8..<16) == 0 && number(16..<20) == 0xFFFF
-            return isMapped ? number(20..<24) : number(8..<16)
+            return family == AF_INET6
+                ? IPAddress(high: number(8..<16), low: number(16..<24)) : IPAddress(ipv4: UInt32(number(4..<8)))
         }
     }
 

@@ -7,7 +7,10 @@ import Testing
 struct FrameWriterTests {
     private static let longKey = String(repeating: "é", count: 127) + "x"
 
-    static let publications: [Publication] = [
+    static let publications = untraced + untraced.with(.sample) + [untraced[0], untraced[6]].with(withoutState)
+
+    private static let withoutState = TraceContext(traceparent: TraceContextTests.valid)!
+    private static let untraced: [Publication] = [
         Publication(exchange: "socket.io", routingKey: "broadcast", body: Array("{}".utf8)),
         Publication(exchange: "exchange/ü", routingKey: "room 3/ü😀", body: Array("{\"é\":1}".utf8)),
         Publication(exchange: "", routingKey: "", body: [1]),
@@ -107,6 +110,16 @@ struct FrameWriterTests {
         #expect(buffer == [1, 2, 3])
         #expect(FrameWriter.publish(publication, messageID: "1", frameMax: size, into: &buffer))
         #expect(buffer.count > size)
+    }
+
+    @Test("leaves out a trace that does not fit into a frame beside the rest")
+    func dropsTraces() throws {
+        let untraced = Publication(exchange: "x", routingKey: "k", carbonCopies: ["a", "b"], body: [1])
+        let traced = try #require([untraced].with(.sample).first)
+        let size = LibraryFrames.header(traced, messageID: "1").count
+        #expect(written(traced, frameMax: size) == written(traced))
+        #expect(written(traced, frameMax: size - 1) == written(untraced))
+        #expect(written(traced, frameMax: LibraryFrames.header(untraced, messageID: "1").count - 1) == nil)
     }
 
     @Test("writes questions as librabbitmq does: their id says twice whose the answer is", arguments: publications)
@@ -212,6 +225,7 @@ struct FrameWriterTests {
             let headers = decoded.load(as: amqp_basic_properties_t.self).headers
             return (0..<Int(headers.num_entries)).flatMap { index -> [String] in
                 let entry = headers.entries[index]
+                if String(entry.key).hasPrefix("trace") { return [] }
                 guard String(entry.key) == "CC", entry.value.kind == UInt8(ascii: "A") else { return ["not CC"] }
                 let array = entry.value.value.array
                 return (0..<Int(array.num_entries)).map { String(array.entries[$0].value.bytes) }

@@ -237,6 +237,19 @@ struct QuestionTests {
         #expect(Question(ListRooms(), timeout: Self.timeout).expires)
     }
 
+    @Test("carries a trace unless its answer may be for several")
+    func traces() {
+        var change = ChangeSockets(SocketSelection(), .join(["a"]))
+        var serverSide = ServerSideEmit(event: "e")
+        var emit = Emit(event: "e")
+        (change.trace, serverSide.trace, emit.trace) = (.sample, .sample, .sample)
+        #expect(Question(change, timeout: Self.timeout).trace == .sample)
+        #expect(Question(serverSide, timeout: Self.timeout).trace == .sample)
+        #expect(Question(emit, mode: .all, timeout: Self.timeout).trace == .sample)
+        #expect(Question(Emit(event: "e"), mode: .all, timeout: Self.timeout).trace == nil)
+        #expect(Question(ListRooms(), timeout: Self.timeout).trace == nil)
+    }
+
     @Test("has an id that no other has")
     func ids() {
         let ids = (0..<1_000).map { _ in RequestID.next() }

@@ -35,9 +35,10 @@ enum LibraryFrames {
             properties._flags |= UInt32(AMQP_BASIC_EXPIRATION_FLAG)
             properties.expiration = amqp_bytes_t(copying: String(expiration))
         }
-        if !publication.carbonCopies.isEmpty {
+        let entries = entries(of: publication)
+        if !entries.isEmpty {
             properties._flags |= UInt32(AMQP_BASIC_HEADERS_FLAG)
-            properties.headers = table(carbonCopies: publication.carbonCopies)
+            properties.headers = table(entries)
         }
         let encodedProperties = encoded { amqp_encode_properties(60, &properties, $0) }
         let prefix = bigEndian(UInt16(60)) + bigEndian(UInt16(0)) + bigEndian(UInt64(publication.body.count))
@@ -62,14 +63,38 @@ enum LibraryFrames {
 
     /// A table with one number.
     static func table(key: String, number: Int32) -> amqp_table_t {
-        let entry = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: 1)
-        entry.pointee.key = amqp_bytes_t(copying: key)
-        entry.pointee.value.kind = UInt8(ascii: "I")
-        entry.pointee.value.value.i32 = number
-        return amqp_table_t(num_entries: 1, entries: entry)
+        var entry = amqp_table_entry_t()
+        entry.key = amqp_bytes_t(copying: key)
+        entry.value.kind = UInt8(ascii: "I")
+        entry.value.value.i32 = number
+        return table([entry])
     }
 
-    private static func table(carbonCopies: [String]) -> amqp_table_t {
+    private static func table(_ entries: [amqp_table_entry_t]) -> amqp_table_t {
+        let copy = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: entries.count)
+        copy.initialize(from: entries, count: entries.count)
+        return amqp_table_t(num_entries: Int32(entries.count), entries: copy)
+    }
+
+    /// The headers of a message.
+    private static func entries(of publication: Publication) -> [amqp_table_entry_t] {
+        let copies = publication.carbonCopies
+        let trace = publication.trace
+        return (copies.isEmpty ? [] : [entry(carbonCopies: copies)])
+            + [("traceparent", trace?.traceparent), ("tracestate", trace?.tracestate)].compactMap { key, text in
+                text.map { entry(key, $0) }
+            }
+    }
+
+    private static func entry(_ key: String, _ text: String) -> amqp_table_entry_t {
+        var entry = amqp_table_entry_t()
+        entry.key = amqp_bytes_t(copying: key)
+        entry.value.kind = UInt8(ascii: "S")
+        entry.value.value.bytes = amqp_bytes_t(copying: text)
+        return entry
+    }
+
+    private static func entry(carbonCopies: [String]) -> amqp_table_entry_t {
         let values = UnsafeMutablePointer<amqp_field_value_t>.allocate(capacity: carbonCopies.count)
         for (index, key) in carbonCopies.enumerated() {
             var value = amqp_field_value_t()
@@ -77,11 +102,11 @@ enum LibraryFrames {
             value.value.bytes = amqp_bytes_t(copying: key)
             values[index] = value
         }
-        let entry = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: 1)
-        entry.pointee.key = amqp_bytes_t(copying: "CC")
-        entry.pointee.value.kind = UInt8(ascii: "A")
-        entry.pointee.value.value.array = amqp_array_t(num_entries: Int32(carbonCopies.count), entries: values)
-        return amqp_table_t(num_entries: 1, entries: entry)
+        var entry = amqp_table_entry_t()
+        entry.key = amqp_bytes_t(copying: "CC")
+        entry.value.kind = UInt8(ascii: "A")
+        entry.value.value.array = amqp_array_t(num_entries: Int32(carbonCopies.count), entries: values)
+        return entry
     }
 }
 

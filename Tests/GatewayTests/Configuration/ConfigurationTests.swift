@@ -45,6 +45,7 @@ struct ConfigurationTests {
         Sample(.maxNames, "7", "7"),
         Sample(.maxConnections, "11", "11"),
         Sample(.maxConnectionsPerAddress, "12", "12"),
+        Sample(.trustedProxies, "10.0.0.0/8,::1", "10.0.0.0/8,::1"),
         Sample(.maxInFlight, "13", "13"),
         Sample(.maxBufferedBytes, "2000000", "2000000"),
         Sample(.idempotencyLifetime, "90s", "90.0 seconds"),
@@ -70,8 +71,9 @@ struct ConfigurationTests {
             .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/", .amqp0Union: "exclude",
             .confirmTimeout: "5.0 seconds", .amqpHeartbeat: "10.0 seconds", .maxBodyBytes: "1114112", .maxNames: "100",
             .shutdownTimeout: "10.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
-            .corsOrigins: "none", .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText, .maxConnections: "10000",
-            .maxConnectionsPerAddress: "0", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
+            .corsOrigins: "none", .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText,
+            .maxConnections: "10000",
+            .maxConnectionsPerAddress: "0", .trustedProxies: "", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
             .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
             .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds", .maxWaiting: "10000",
             .idempotencyBytes: "67108864", .headTimeout: "10.0 seconds",
@@ -168,6 +170,7 @@ struct ConfigurationTests {
             (.maxNames, ["0", "10001"], "1 to 10000"),
             (.maxConnections, ["0", "1000001"], "1 to 1000000"),
             (.maxConnectionsPerAddress, ["-1", "1000001"], "0 (no limit)"),
+            (.trustedProxies, ["host", "10.0.0.1/8", "10.0.0.0/8,", "::/129"], "10.0.0.0/8,2001:db8::1"),
             (.maxInFlight, ["0", "1000001"], "1 to 1000000"),
             (.maxBufferedBytes, ["0", "1048575"], "1048576"),
             (.idempotencyLifetime, ["0", "10m", "-1s"], "at least 1ms"),
@@ -250,6 +253,11 @@ struct ConfigurationTests {
         }
     }
 
+    private func show(_ proxies: TrustedProxies) -> String {
+        let sample = "10.0.0.0/8,::1"
+        return proxies == TrustedProxies() ? "" : proxies == TrustedProxies(sample) ? sample : "others"
+    }
+
     private func show(_ configuration: Configuration) -> [Setting: String] {
         var shown: [Setting: String] = [
             .httpAddress: "\(configuration.listenAddress)", .amqpURL: "\(configuration.broker.endpoint)",
@@ -261,6 +269,7 @@ struct ConfigurationTests {
             .logFormat: "\(configuration.logFormat)", .logLevel: "\(configuration.logLevel)",
             .maxConnections: "\(configuration.loadLimits.connections)",
             .maxConnectionsPerAddress: "\(configuration.loadLimits.connectionsPerAddress)",
+            .trustedProxies: show(configuration.trustedProxies),
             .maxInFlight: "\(configuration.loadLimits.requests)",
             .maxBufferedBytes: "\(configuration.loadLimits.bodyBytes)",
             .clusterExchange: configuration.cluster.exchange,

@@ -4,8 +4,8 @@ import Testing
 
 @Suite("The load")
 struct HTTPLoadTests {
-    private let first = ClientAddress(SocketAddress(ipv4: "192.0.2.1"))
-    private let second = ClientAddress(SocketAddress(ipv4: "192.0.2.2"))
+    private let first = ClientAddress(IPAddress("192.0.2.1")!)
+    private let second = ClientAddress(IPAddress("192.0.2.2")!)
 
     @Test("has room for as many connections as it may have")
     func connections() {
@@ -34,6 +34,33 @@ struct HTTPLoadTests {
         load.closed(first)
         for _ in 0..<2 { load.opened(first) }
         #expect(!load.hasRoom(for: first))
+    }
+
+    @Test("counts connections of proxies among all, and as no client's")
+    func proxies() {
+        let load = HTTPLoad(limits: .init(connections: 3, connectionsPerAddress: 1))
+        for _ in 0..<3 {
+            #expect(load.hasRoom(for: nil))
+            load.opened(nil)
+        }
+        #expect(!load.hasRoom(for: nil) && !load.hasRoom(for: first))
+        for _ in 0..<3 { load.closed(nil) }
+        #expect(load.openConnections == 0 && load.hasRoom(for: first))
+    }
+
+    @Test("takes as many requests through proxies from a client as it takes connections")
+    func requestsOfClients() {
+        let load = HTTPLoad(limits: .init(connectionsPerAddress: 2))
+        #expect(load.began(from: first) && load.began(from: first))
+        #expect(!load.began(from: first))
+        #expect(load.began(from: second))
+        // Two of three are too many for another connection, too.
+        load.ended(from: first)
+        #expect(!load.hasRoom(for: first) && !load.began(from: first))
+        for _ in 0..<3 { load.ended(from: first) }
+        #expect(load.hasRoom(for: first) && load.began(from: first))
+        let unlimited = HTTPLoad(limits: .init())
+        #expect((0..<100).allSatisfy { _ in unlimited.began(from: first) })
     }
 
     @Test("takes as many bytes of bodies as it may, and counts an answer in place of its body")

@@ -40,16 +40,11 @@ struct SocketAddressTests {
         }
     }
 
-    @Test("belongs to the same subscriber as others of its /64, or of IPv4 only as itself")
-    func subscribers() {
-        func prefix(_ text: String) -> UInt64 {
-            (text.contains(":") ? SocketAddress(ipv6: text) : SocketAddress(ipv4: text)).subscriberPrefix
-        }
-        #expect(prefix("2001:db8:1:2::1") == prefix("2001:db8:1:2:ffff:ffff:ffff:ffff"))
-        #expect(prefix("2001:db8:1:2::1") != prefix("2001:db8:1:3::1"))
-        #expect(prefix("192.0.2.1") != prefix("192.0.2.2"))
-        #expect(prefix("192.0.2.1") == prefix("::ffff:192.0.2.1"))
-        #expect(prefix("::ffff:192.0.2.1") != prefix("::ffff:192.0.2.2"))
+    @Test("has an IP address, the same whether IPv4 is mapped into IPv6 or not")
+    func ip() {
+        #expect(SocketAddress(ipv4: "192.0.2.1").ip == IPAddress("192.0.2.1"))
+        #expect(SocketAddress(ipv6: "::ffff:192.0.2.1").ip == IPAddress("192.0.2.1"))
+        #expect(SocketAddress(ipv6: "2001:db8:1:2:3:4:5:6").ip == IPAddress("2001:db8:1:2:3:4:5:6"))
     }
 
     @Test("is found by its name")

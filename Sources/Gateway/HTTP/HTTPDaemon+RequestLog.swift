@@ -1,0 +1,61 @@
+internal import AMQPBridge
+internal import CMicrohttpd
+internal import Routes
+
+/// What libmicrohttpd says of how a request ended.
+enum RequestEnd {
+    /// The answer has left.
+    case answered
+    case timedOut
+    /// The daemon was stopped.
+    case stopped
+    /// The connection broke, or was ended by one side.
+    case broken
+
+    init(_ code: MHD_RequestTerminationCode) {
+        // By number, for the names are cut in the middle of words.
+        self =
+            switch code.rawValue {
+            case 0: .answered
+            case 2: .timedOut
+            case 3: .stopped
+            default: .broken
+            }
+    }
+}
+
+extension HTTPDaemon {
+    /// Says what became of a request. Of nearly all that is nothing that anybody wants to know: then this is two comparisons.
+    func log(_ exchange: HTTPExchange, _ end: RequestEnd) {
+        let answer = exchange.answer
+        let outcome = exchange.outcome(end)
+        if outcome == .answered, let answer, answer.status < 400, !requestLog.isEnabled(RequestReport.success) {
+            return
+        }
+        guard let subject = exchange.subject else { return }
+        let report = RequestReport(
+            subject, answer ?? exchange.unsent, outcome, client: exchange.client.description,
+            duration: .now() - exchange.start, counters: router.counters)
+        requestLog.write(report)
+    }
+}
+
+extension HTTPExchange {
+    fileprivate func outcome(_ end: RequestEnd) -> RequestReport.Outcome {
+        switch end {
+        case .answered: isAbandoned ? .clientLeft : .answered
+        case .timedOut: .timedOut
+        case .stopped: .stopped
+        case .broken:
+            if connection.isCut { .timedOut } else if isTooLong { .cutOff } else { .clientLeft }
+        }
+    }
+
+    /// An answer that was there and did not leave.
+    fileprivate var unsent: RequestReport.Answer? {
+        switch state {
+        case .discarding(let response), .answered(let response): RequestReport.Answer(response)
+        case .receiving, .handling, .sent: nil
+        }
+    }
+}

@@ -1,0 +1,66 @@
+/// The proxies whose word on their clients' addresses is taken.
+struct TrustedProxies: Sendable, Equatable {
+    private let networks: [IPNetwork]
+
+    /// Nobody.
+    init() {
+        networks = []
+    }
+
+    /// Addresses and networks, separated by commas: `10.0.0.0/8,2001:db8::1`.
+    init?(_ text: String) {
+        let parts = text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false)
+        networks = parts.compactMap { IPNetwork($0.withoutSpace) }
+        guard networks.count == parts.count else { return nil }
+    }
+
+    func contains(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
+
+    /// Who is behind a connection: of the addresses that proxies have noted, the last that is not itself a trusted proxy's.
+    /// What stands before it anybody may have written.
+    ///
+    /// - Parameters:
+    ///   - peer: the other end of the connection.
+    ///   - forwardedFor: its `X-Forwarded-For`. Each proxy appends whom it was called by.
+    /// - Returns: the last proxy that can be relied on, where it noted something else than an address.
+    func client(of peer: IPAddress, forwardedFor: String?) -> IPAddress {
+        guard let forwardedFor, contains(peer) else { return peer }
+        var hop = peer
+        for part in forwardedFor.split(separator: ",").reversed() {
+            let part = part.withoutSpace
+            // Lists may have empty elements (RFC 9110, section 5.6.1.2).
+            if part.isEmpty { continue }
+            guard let address = IPAddress(forwarded: part) else { return hop }
+            guard contains(address) else { return address }
+            hop = address
+        }
+        return hop
+    }
+}
+
+extension IPAddress {
+    /// An address as proxies write it: `1.2.3.4`, `1.2.3.4:567`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:567`.
+    fileprivate init?(forwarded text: Substring) {
+        var (address, port) = (text, Substring?.none)
+        if text.first == "[" {
+            guard let end = text.firstIndex(of: "]") else { return nil }
+            address = text[..<end].dropFirst()
+            let rest = text[end...].dropFirst()
+            guard rest.isEmpty || rest.first == ":", address.contains(":") else { return nil }
+            port = rest.isEmpty ? nil : rest.dropFirst()
+        } else if let colon = text.firstIndex(of: ":"), !text[colon...].dropFirst().contains(":") {
+            (address, port) = (text[..<colon], text[colon...].dropFirst())
+        }
+        if let port { guard let number = Int(digits: port), number <= 65_535 else { return nil } }
+        self.init(address)
+    }
+}
+
+extension Substring {
+    fileprivate var withoutSpace: Substring {
+        func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
+        var text = drop(while: isSpace)
+        while text.last.map(isSpace) == true { text.removeLast() }
+        return text
+    }
+}

@@ -1,0 +1,205 @@
+"""One line for each request: what was asked, what became of it, and nothing of payloads or secrets."""
+
+import json
+import re
+import socket
+import time
+
+import pytest
+
+from harness import Gateway, PrivateRabbitMQ, Witness, converse
+from harness.questions import until
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+FORGED = b"/x%0a\x1b[31m\x7f\x9b\xc2\x9b\xe2\x80\xa8%22,%22status%22:%22200"
+
+
+def lines(gateway, **fields):
+    """The lines about requests with these fields, without the time."""
+    found = [line for line in gateway.log() if line["message"] == "request" and not is_probe(line)]
+    return [line for line in found if all(line.get(name) == value for name, value in fields.items())]
+
+
+def is_probe(line):
+    """Whether the harness has asked for it, waiting for the gateway to become ready."""
+    return line.get("route") == "/readyz" and not line["requestId"].startswith("level")
+
+
+def line(gateway, **fields):
+    """The only one, which may come a moment after the answer."""
+    until(lambda: lines(gateway, **fields), f"a line with {fields}")
+    (found,) = lines(gateway, **fields)
+    return found
+
+
+@pytest.fixture(scope="module")
+def gateway(broker, exchange):
+    settings = {"api_key": "secret-key", "body_timeout": "1s", "python_socketio_exchange": exchange}
+    with Gateway(broker.url, log_level="trace", loops=2, **settings) as gateway:
+        yield gateway
+
+
+def test_a_line_says_what_was_asked_and_what_became_of_it(gateway):
+    headers = {"X-API-Key": "secret-key", "X-Request-Id": "r-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+    assert gateway.post({"event": "secret-event", "data": "secret-data"}, headers).status == 200
+    said = line(gateway, requestId="r-1")
+    assert re.fullmatch(r"\d+\.\d{3}", said.pop("durationMs")) and said.pop("time")
+    assert said == {
+        "level": "debug",
+        "message": "request",
+        "requestId": "r-1",
+        "method": "POST",
+        "path": "/v1/emit",
+        "route": "/v1/emit",
+        "status": "200",
+        "client": "127.0.0.1",
+        "traceId": TRACE,
+    }
+    assert "secret" not in "".join(gateway.stderr)
+
+
+@pytest.mark.parametrize(
+    "method, path, headers, level, status, code, route",
+    [
+        ("GET", "/livez", {}, "trace", "200", None, "/livez"),
+        ("GET", "/readyz", {}, "trace", "200", None, "/readyz"),
+        ("GET", "/metrics", {}, "trace", "200", None, "/metrics"),
+        ("GET", "/openapi.yaml", {}, "debug", "200", None, "/openapi.yaml"),
+        ("OPTIONS", "/v1/emit", {}, "debug", "204", None, "/v1/emit"),
+        ("GET", "/v1/rooms?key=secret-key", {}, "warning", "401", "unauthorized", "/v1/rooms"),
+        ("GET", "/v1/sockets/a%0ab", {"X-API-Key": "secret-key"}, "error", "503", "no_servers", "/v1/sockets/{id}"),
+        ("GET", "/v1/x", {}, "info", "404", "not_found", "other"),
+        ("PUT", "/v1/emit", {}, "info", "405", "method_not_allowed", "/v1/emit"),
+        ("BREW", "/livez", {}, "info", "405", "method_not_allowed", "/livez"),
+    ],
+)
+def test_its_level_is_that_of_the_outcome(gateway, method, path, headers, level, status, code, route):
+    name = f"level-{method}-{path.split('?')[0]}".translate(str.maketrans("/%", "--"))
+    response = gateway.request(method, path, headers={**headers, "X-Request-Id": name})
+    assert response.status == int(status)
+    said = line(gateway, requestId=name)
+    assert (said["level"], said["status"], said.get("code"), said["route"]) == (level, status, code, route)
+    assert said["path"] == path.split("?")[0] and "outcome" not in said and "traceId" not in said
+    assert "secret" not in "".join(gateway.stderr)
+
+
+def test_heads_that_are_refused_are_logged_too(gateway):
+    before = len(lines(gateway, code="malformed_http"))
+    requests = [
+        b"GET /twice HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        b"GET /folded HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c: d\r\n\r\n",
+        b"GET /tab\there HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ]
+    for request in requests:
+        assert converse(gateway.address, request, expect=1).statuses == [400]
+    until(lambda: len(lines(gateway, code="malformed_http")) == before + 3, "three lines")
+    assert {said["level"] for said in lines(gateway, code="malformed_http")} == {"info"}
+    head = b"GET /large HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: large\r\nX: %s\r\n\r\n" % (b"x" * 10_500)
+    assert converse(gateway.address, head, expect=1).statuses == [431]
+    assert line(gateway, requestId="large")["code"] == "head_too_large"
+
+
+def body(length, request_id):
+    return (
+        b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nX-API-Key: secret-key\r\nContent-Type: application/json\r\n"
+        b"X-Request-Id: %s\r\nContent-Length: %d\r\n\r\n{" % (request_id, length)
+    )
+
+
+def test_who_leaves_before_the_answer_is_said_to_have_left(gateway):
+    with socket.create_connection(gateway.address) as connection:
+        connection.sendall(body(100, b"left"))
+        time.sleep(0.2)
+    said = line(gateway, requestId="left")
+    assert (said["outcome"], said["level"]) == ("client left", "info")
+    assert "status" not in said and "code" not in said
+
+
+def test_who_is_too_slow_is_said_to_have_been(gateway):
+    with socket.create_connection(gateway.address) as connection:
+        connection.sendall(body(100, b"slow"))
+        said = line(gateway, requestId="slow")
+    assert (said["outcome"], said["level"]) == ("timed out", "info")
+    assert 1_000 <= float(said["durationMs"]) < 3_000
+
+
+def test_who_leaves_while_the_broker_is_awaited_is_said_to_have_left():
+    with PrivateRabbitMQ() as broker, Witness(broker.url, "test.log", "direct", ["room"]):
+        settings = {"wire_format": "amqp0", "amqp0_exchange": "test.log", "confirm_timeout": "2s"}
+        with Gateway(broker.url, log_level="debug", **settings) as gateway:
+            for _ in range(20):
+                gateway.emit(event="known", rooms=["room"])
+            broker.pause()
+            time.sleep(0.2)  # for all of its threads
+            try:
+                with socket.create_connection(gateway.address) as connection:
+                    request = body(0, b"waiting").replace(b"Content-Length: 0\r\n\r\n{", b"Content-Length: %d\r\n\r\n%s")
+                    event = b'{"event":"e","rooms":["room"]}'
+                    connection.sendall(request % (len(event), event))
+                    time.sleep(0.3)
+                said = line(gateway, requestId="waiting")
+            finally:
+                broker.resume()
+    assert (said["outcome"], said["level"]) == ("client left", "info")
+
+
+def test_at_the_usual_level_only_what_failed_is_said(broker):
+    with Gateway(broker.url) as gateway:
+        gateway.emit(event="e")
+        assert gateway.get("/v1/x").status == 404
+        line(gateway, status="404")
+        assert gateway.get("/v1/rooms").status == 503
+        assert line(gateway, status="503")["level"] == "error"
+        assert len(lines(gateway)) == 2
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_request_can_forge_a_line_or_a_field(broker, log_format):
+    forged = [
+        b"GET %s HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\x1b\x22 status=200\r\n\r\n" % FORGED,
+        b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"x" * 1_000),
+        b'GET /a"b\\c%0d%0a HTTP/1.1\r\nHost: localhost\r\n\r\n',
+        b"G\x1bT /x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ]
+    with FormattedGateway(broker.url, log_format) as gateway:
+        for request in forged:
+            assert converse(gateway.address, request, expect=1).statuses[0] in (400, 404, 405)
+        until(lambda: len(gateway.requests()) >= len(forged), "all lines")
+        said = gateway.requests()
+    assert len(said) == len(forged)
+    for text in said:
+        text = text.rstrip("\n")
+        assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", text), text
+        fields = fields_of(text, log_format)
+        names = [name for name, _ in fields]
+        assert len(names) == len(set(names)) and {"status", "path", "requestId"} <= set(names), text
+        fields = dict(fields)
+        assert fields["path"].startswith("/") and len(fields["path"].encode()) <= 200
+        assert fields["status"] in ("400", "404", "405") and "status" not in fields["requestId"]
+
+
+def fields_of(text, log_format):
+    """The fields of a line as a reader finds them, in order."""
+    if log_format == "json":
+        return json.loads(text, object_pairs_hook=list)
+    string = r'"(?:[^"\\]|\\.)*"'
+    time_level_message, fields = re.fullmatch(rf"(\S+ \w+ request)((?: \w+={string})+)", text).groups()
+    return [(name, json.loads(value)) for name, value in re.findall(rf" (\w+)=({string})", fields)]
+
+
+class FormattedGateway(Gateway):
+    """One whose lines are in this format: it is found by them all the same."""
+
+    def __init__(self, url, log_format):
+        super().__init__(url, log_format=log_format)
+        self._format = log_format
+
+    def requests(self):
+        mark = '"message":"request"' if self._format == "json" else " request "
+        return [text for text in list(self.stderr) if mark in text and "/readyz" not in text]
+
+    def _find_address(self):
+        found = re.search(r'address"?[=:]"([^"]+):(\d+)"', "".join(self.stderr))
+        if found:
+            self.address = (found[1], int(found[2]))
+        return bool(found)
