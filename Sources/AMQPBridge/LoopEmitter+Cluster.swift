@@ -46,15 +46,17 @@ extension LoopEmitter {
 
     /// The emit with the ids of the sockets in place of the rooms that are to be left out, where servers can leave out
     /// nothing else. Nobody who was to be left out may receive it: all servers must have said who that is.
-    func resolvingExceptions(of emit: Emit) async throws(EmitError) -> Emit {
+    ///
+    /// - Parameter deadline: when they must have said it at the latest; `nil`: each question has its usual time.
+    func resolvingExceptions(of emit: Emit, by deadline: MonotonicTime? = nil) async throws(EmitError) -> Emit {
         guard !wireFormat.exceptsRooms, cluster != nil else { return emit }
         // Without any server that answers, the wire format says that it cannot.
-        guard try await !servers(timeout: questionTimeout).isEmpty else { return emit }
+        guard try await !servers(timeout: questionTimeout(by: deadline)).isEmpty else { return emit }
         let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)
         let cluster = try knownCluster()
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.fetchSocketsOfAll(
-                FetchSockets(selection, fields: [], limit: Self.mostExceptions), timeout: questionTimeout)
+                FetchSockets(selection, fields: [], limit: Self.mostExceptions), timeout: questionTimeout(by: deadline))
         }
         guard answer.servers.isComplete else { throw .exceptionsUnknown(answer.servers) }
         guard !answer.value.hasMore else {
@@ -67,6 +69,11 @@ extension LoopEmitter {
         resolved.exceptSockets += emit.except + answer.value.sockets.map(\.id)
         resolved.except = []
         return resolved
+    }
+
+    private func questionTimeout(by deadline: MonotonicTime?) -> Duration {
+        guard let deadline else { return questionTimeout }
+        return min(questionTimeout, max(deadline - .now(), .milliseconds(1)))
     }
 
     /// The most sockets that are named in one message.

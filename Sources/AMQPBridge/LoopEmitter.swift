@@ -44,6 +44,10 @@ public enum Confirmation: String, Sendable, CaseIterable {
 public protocol EmitService: AnyObject, Sendable {
     func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt
 
+    /// Emits, and waits for the broker's confirm, but no longer than `wait`: an emit that is not confirmed by then fails as
+    /// one whose outcome is unknown.
+    func emit(_ emit: Emit, confirmedWithin wait: Duration) async throws(EmitError) -> Receipt
+
     /// Emits, and waits for the clients' acknowledgements.
     ///
     /// - Parameter timeout: how long; what has come by then is returned.
@@ -101,6 +105,19 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
                 return Receipt(id: id, routed: nil)
             case .broker: return receipt(id, isRouted: try await link.publish(publications))
             }
+        } catch {
+            throw .notPublished(error)
+        }
+    }
+
+    public func emit(_ emit: Emit, confirmedWithin wait: Duration) async throws(EmitError) -> Receipt {
+        let deadline = MonotonicTime.now() + wait
+        try check(emit)
+        let resolved = emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit, by: deadline)
+        let publications = try encoded(resolved)
+        let id = identifiers.next()
+        do throws(PublishError) {
+            return receipt(id, isRouted: try await link.publish(publications, until: deadline))
         } catch {
             throw .notPublished(error)
         }

@@ -24,7 +24,7 @@ struct ConfigCommand: ParsableCommand {
                 StandardError.write("socketio-gateway: \(error)\n")
                 throw ExitCode.failure
             }
-            print("valid; keys: \(configuration.keys.count)")
+            print("valid; keys: \(configuration.keys.count), hooks: \(configuration.hooks.count)")
         }
     }
 

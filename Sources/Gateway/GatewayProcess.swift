@@ -41,9 +41,12 @@ struct GatewayProcess {
 
         let sockets = try ListeningSockets(
             configuration.listenAddress, count: configuration.loops, sharesPort: configuration.sharesPort)
-        var live = LiveConfiguration(configuration, keys: KeyRing(configuration.keys))
+        var live = LiveConfiguration(
+            configuration, keys: KeyRing(configuration.keys),
+            hooks: HookRing(configuration.hooks, configuration.cloudEvents))
         let access = try AccessPolicy(configuration, live.keys, isLoopback: sockets.isLoopback)
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
+        let deliveries = DeliveryStore()
         let cluster = ClusterClient(
             configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
         let group = LoopGroup(
@@ -52,8 +55,8 @@ struct GatewayProcess {
             group.servers.append(
                 try LoopServer(
                     index: index, socket: socket, configuration: configuration, access: access, load: group.load,
-                    idempotency: idempotency, logger: logger, logLevel: logLevel,
-                    cluster: cluster
+                    idempotency: idempotency, deliveries: deliveries, logger: logger, logLevel: logLevel,
+                    cluster: cluster, hooks: live.hooks.table
                 ) { group.services(emitter: $0) })
         }
         cluster.start()
@@ -82,16 +85,19 @@ struct GatewayProcess {
             let next = try load()
             let keys = KeyRing(next.keys, previous: live.keys)
             let access = try AccessPolicy(next, keys, isLoopback: isLoopback)
+            let hooks = HookRing(next.hooks, next.cloudEvents, previous: live.hooks)
             for server in group.servers {
                 server.loop.execute {
                     server.router.access = access
+                    server.router.hooks = hooks.table
                     server.daemon.proxies = next.trustedProxies
                 }
             }
             logLevel.current = next.logLevel
             let waiting = live.settingsWaiting(for: next)
-            live = LiveConfiguration(next, keys: keys, previous: live)
-            logger.info("configuration reloaded", metadata: ["keys": "\(keys.keys.count)"])
+            live = LiveConfiguration(next, keys: keys, hooks: hooks, previous: live)
+            logger.info(
+                "configuration reloaded", metadata: ["keys": "\(keys.keys.count)", "hooks": "\(next.hooks.count)"])
             if !waiting.isEmpty {
                 let names = waiting.map(\.path).joined(separator: ", ")
                 logger.warning("some settings wait for a restart", metadata: ["settings": "\(names)"])

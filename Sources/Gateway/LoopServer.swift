@@ -18,7 +18,9 @@ final class LoopServer: Sendable {
 
     init(
         index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
-        idempotency: IdempotencyStore, logger: Logger, logLevel: LogLevel, cluster: ClusterClient,
+        idempotency: IdempotencyStore, deliveries: DeliveryStore, logger: Logger, logLevel: LogLevel,
+        cluster: ClusterClient,
+        hooks: HookTable,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
         loop = EventLoop()
@@ -32,7 +34,8 @@ final class LoopServer: Sendable {
             wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits, cluster: cluster,
             questionTimeout: configuration.requestsTimeout)
         router = Router(
-            services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency)
+            services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency,
+            hooks: hooks, deliveries: deliveries)
         guard
             let daemon = HTTPDaemon(
                 listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits, load: load,

@@ -1,4 +1,4 @@
-/// The request headers that the gateway reads; all others are dropped unread.
+/// The request headers that the gateway reads. All others are dropped unread, but for webhooks (``WebhookPaths``).
 public enum HeaderName: String, Sendable, CaseIterable {
     case accessControlRequestMethod = "access-control-request-method"
     case authorization = "authorization"
@@ -60,9 +60,12 @@ public enum HeaderName: String, Sendable, CaseIterable {
     }
 }
 
-/// A request's header fields, by name. Those that are no lists are singletons: one that comes twice is remembered as an error.
+/// A request's header fields, by name. Those that have a ``HeaderName`` and are no lists are singletons: one that comes
+/// twice is remembered as an error. Others may come more than once.
 public struct HeaderFields: Sendable {
     private var values: [(name: HeaderName, value: String)] = []
+    /// Those that have no ``HeaderName``, with their names in lower case, in the order in which they came.
+    private(set) var others: [(name: String, value: String)] = []
     /// Which names are there, as bits: most questions are about one that is not.
     private var present: UInt32 = 0
     /// A header that came more than once.
@@ -87,6 +90,43 @@ public struct HeaderFields: Sendable {
         }
         present |= name.bit
         values.append((name, value))
+    }
+
+    /// - Parameter name: in lower case, and no ``HeaderName``'s.
+    public mutating func add(other name: String, _ value: String) {
+        others.append((name, value))
+    }
+
+    /// All values of a header, whatever it is.
+    ///
+    /// - Parameter name: in lower case.
+    func values(named name: String) -> [String] {
+        if let known = HeaderName(rawValue: name) { return self[known].map { [$0] } ?? [] }
+        return others.compactMap { $0.name == name ? $0.value : nil }
+    }
+
+    /// The value of a header that came exactly once. Of two signatures nobody knows which one is meant.
+    func single(_ name: String) -> String? {
+        let values = values(named: name)
+        return values.count == 1 ? values[0] : nil
+    }
+}
+
+/// Where headers with any name are read: signatures, ids of deliveries, and what templates ask for.
+public enum WebhookPaths {
+    static let hook = "/v1/hooks/{name}"
+    static let cloudEvents = "/v1/cloudevents"
+
+    /// - Parameter path: ends in NUL. This is asked for every request, and most differ in their fifth byte.
+    public static func contain(_ path: UnsafePointer<CChar>) -> Bool {
+        beginning(of: path, is: "/v1/hooks/") || beginning(of: path, is: "/v1/cloudevents")
+    }
+
+    private static func beginning(of path: UnsafePointer<CChar>, is prefix: StaticString) -> Bool {
+        for index in 0..<prefix.utf8CodeUnitCount where path[index] != CChar(bitPattern: prefix.utf8Start[index]) {
+            return false
+        }
+        return true
     }
 }
 

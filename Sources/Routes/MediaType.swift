@@ -10,17 +10,35 @@ enum MediaType: String, Sendable {
             self = .json
             return
         }
-        let parts = contentType.split(separator: ";", omittingEmptySubsequences: false).map {
+        let type = ContentType(contentType)
+        guard type.isUTF8 else { return nil }
+        self.init(rawValue: type.essence)
+    }
+}
+
+/// A `Content-Type` taken to pieces.
+struct ContentType {
+    /// Type and subtype, in lower case.
+    let essence: String
+    /// Whether the text is in UTF-8, as it is unless a charset says otherwise.
+    let isUTF8: Bool
+
+    init(_ text: String) {
+        let parts = text.split(separator: ";", omittingEmptySubsequences: false).map {
             Self.trimmed($0).lowercased()
         }
-        let isUTF8 = parts.dropFirst().allSatisfy { parameter in
+        essence = parts[0]
+        isUTF8 = parts.dropFirst().allSatisfy { parameter in
             guard parameter.hasPrefix("charset=") else { return true }
             let charset = parameter.dropFirst("charset=".count)
             return charset == "utf-8" || charset == "\"utf-8\""
         }
-        guard isUTF8 else { return nil }
-        self.init(rawValue: parts[0])
     }
+
+    /// `application/json`, or anything that says that it is written in JSON (RFC 6839, section 3.1).
+    var isJSON: Bool { essence == "application/json" || essence.hasSuffix("+json") }
+
+    var isForm: Bool { essence == "application/x-www-form-urlencoded" }
 
     private static func trimmed(_ text: Substring) -> Substring {
         var text = text.drop { $0 == " " || $0 == "\t" }

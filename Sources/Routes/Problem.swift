@@ -40,6 +40,7 @@ public struct Problem: Error, Sendable, Equatable {
         case unauthorized = "unauthorized"
         case insufficientScope = "insufficient_scope"
         case beyondReach = "beyond_reach"
+        case notAuthentic = "not_authentic"
         case rateLimited = "rate_limited"
         case hostNotAllowed = "host_not_allowed"
         case originNotAllowed = "origin_not_allowed"
@@ -49,6 +50,8 @@ public struct Problem: Error, Sendable, Equatable {
         case unsupportedMediaType = "unsupported_media_type"
         case invalidRequest = "invalid_request"
         case notExpressible = "not_expressible"
+        case deliveryRefused = "delivery_refused"
+        case deliveryInFlight = "delivery_in_flight"
         case brokerUnavailable = "broker_unavailable"
         case brokerBlocked = "broker_blocked"
         case brokerRefused = "broker_refused"
@@ -76,6 +79,7 @@ extension Problem.Code {
         case .unauthorized: (401, "A valid API key is needed", false)
         case .insufficientScope: (403, "The key lacks a scope", false)
         case .beyondReach: (403, "Beyond what the key may reach", false)
+        case .notAuthentic: (401, "Not authentic", false)
         case .rateLimited: (429, "Too many requests", true)
         case .hostNotAllowed: (403, "Host not allowed", false)
         case .originNotAllowed: (403, "Origin not allowed", false)
@@ -85,6 +89,9 @@ extension Problem.Code {
         case .unsupportedMediaType: (415, "Unsupported media type", false)
         case .invalidRequest: (422, "Invalid request", false)
         case .notExpressible: (422, "The configured servers cannot do this", false)
+        case .deliveryRefused: (422, "The delivery does not make an emit", false)
+        // Not 409, which some senders take for final: they would not come again.
+        case .deliveryInFlight: (503, "The same delivery is under way", true)
         case .brokerUnavailable: (503, "No connection to the broker", true)
         case .brokerBlocked: (503, "The broker takes no messages", true)
         case .brokerRefused: (503, "The broker refused", false)

@@ -37,9 +37,14 @@ public enum Readiness: Sendable, Equatable {
 
 extension Router {
     /// Every route of the gateway.
+    ///
+    /// - Parameters:
+    ///   - deliveries: one for the whole process, as are the answers for idempotency keys.
+    ///   - clock: seconds since 1970.
     public convenience init(
         services: RouteServices, access: AccessPolicy, limits: Limits = Limits(),
-        idempotency: IdempotencyStore = IdempotencyStore()
+        idempotency: IdempotencyStore = IdempotencyStore(), hooks table: HookTable = .none,
+        deliveries: DeliveryStore = DeliveryStore(), clock: @escaping @Sendable () -> Int64 = UnixTime.now
     ) {
         let (cluster, emitter, timeout) = (services.cluster, services.emitter, services.questionTimeout)
         let emit = EmitRoute(emitter: emitter, timeout: timeout)
@@ -48,6 +53,10 @@ extension Router {
         let rooms = RoomRoutes(cluster: cluster, timeout: timeout)
         let servers = ServerRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
         let service = ServiceRoutes(services: services)
+        let current = CurrentHooks(table)
+        let runner = DeliveryRunner(emitter: emitter, deliveries: deliveries)
+        let hooks = HookRoute(runner: runner, hooks: current, clock: clock)
+        let cloudEvents = CloudEventRoute(runner: runner, hooks: current, limits: limits)
         self.init(
             routes: [
                 Route(method: .post, path: "/v1/emit", scope: .emit, body: .json, handler: emit.post),
@@ -77,12 +86,18 @@ extension Router {
                 Route(method: .get, path: "/v1/servers", scope: .readServers, handler: servers.list),
                 Route(
                     method: .post, path: "/v1/servers/emit", scope: .emitToServers, body: .json, handler: servers.emit),
+                Route(method: .post, path: WebhookPaths.hook, scope: nil, body: .hook, handler: hooks.post),
+                Route(method: .options, path: WebhookPaths.hook, scope: nil, handler: hooks.options),
+                Route(
+                    method: .post, path: WebhookPaths.cloudEvents, scope: .emit, body: .cloudEvents,
+                    handler: cloudEvents.post),
+                Route(method: .options, path: WebhookPaths.cloudEvents, scope: nil, handler: cloudEvents.options),
                 Route(method: .get, path: "/livez", scope: nil, isVital: true, handler: service.alive),
                 Route(method: .get, path: "/readyz", scope: nil, isVital: true, handler: service.ready),
                 Route(
                     method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
                     handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
-            ], access: access, limits: limits, idempotency: idempotency)
+            ], access: access, limits: limits, idempotency: idempotency, hooks: current)
     }
 }

@@ -54,7 +54,7 @@ public struct Request: Sendable {
 final class Route: Sendable {
     let method: HTTPMethod
     let path: String
-    /// What a key needs for it; `nil`: nothing, not even a key.
+    /// What a key needs for it; `nil`: nothing, not even a key: it is for all, or a request proves by itself whose it is.
     let scope: Scope?
     /// Served also when there is too much to do.
     let isVital: Bool
@@ -68,26 +68,51 @@ final class Route: Sendable {
         case json
         /// Many emits, as JSON or NDJSON.
         case batch
+        /// What a hook takes: anything in JSON, forms, or nothing at all.
+        case hook
+        /// Anything; the handler says what it is.
+        case cloudEvents
 
         var mediaTypes: [MediaType] {
             switch self {
             case .none: []
             case .json: [.json]
             case .batch: [.json, .ndjson]
+            case .hook, .cloudEvents: []
+            }
+        }
+
+        /// - Returns: what the body should be, if it is something else.
+        func wanted(insteadOf head: RequestHead) -> String? {
+            let type = head.fields[.contentType]
+            switch self {
+            case .none, .cloudEvents: return nil
+            case .json, .batch:
+                if let type = type.flatMap({ MediaType($0) }), mediaTypes.contains(type) { return nil }
+                return mediaTypes.map(\.rawValue).joined(separator: " or ")
+            case .hook:
+                guard let type = type.map(ContentType.init) else { return head.announcesBody ? "JSON or a form" : nil }
+                return type.isUTF8 && (type.isJSON || type.isForm) ? nil : "JSON or a form"
             }
         }
 
         func limit(_ limits: Router.Limits) -> Int? {
             switch self {
             case .none: nil
-            case .json: limits.bodyBytes
+            case .json, .hook, .cloudEvents: limits.bodyBytes
             case .batch: limits.batchBytes
             }
         }
     }
 
     /// Whether a repeated `Idempotency-Key` gets the first answer again.
-    var takesIdempotencyKey: Bool { method == .post }
+    var takesIdempotencyKey: Bool {
+        switch body {
+        // Deliveries have ids of their own.
+        case .hook, .cloudEvents: false
+        case .none, .json, .batch: method == .post
+        }
+    }
 
     init(
         method: HTTPMethod, path: String, scope: Scope?, isVital: Bool = false, body: Body = .none,
@@ -161,10 +186,12 @@ public final class Router: @unchecked Sendable {
     /// Those with a `{id}` in them.
     private let templates: [PathTemplate]
     private let unknownPath: Int
+    private let currentHooks: CurrentHooks
     private var identifiers = ULIDGenerator()
 
     init(
-        routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore
+        routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore,
+        hooks: CurrentHooks = CurrentHooks(.none)
     ) {
         let counters = RequestCounters(routes: routes)
         let all = Dictionary(grouping: routes, by: \.path).reduce(into: [String: Path]()) { paths, group in
@@ -180,6 +207,13 @@ public final class Router: @unchecked Sendable {
         self.access = access
         self.limits = limits
         self.idempotency = idempotency
+        currentHooks = hooks
+    }
+
+    /// The hooks. Deliveries that come from now on meet the new ones; to be set on the loop's thread.
+    public var hooks: HookTable {
+        get { currentHooks.table }
+        set { currentHooks.table = newValue }
     }
 
     public enum Admission: Sendable {
@@ -207,9 +241,17 @@ public final class Router: @unchecked Sendable {
             return .answered(
                 refuse(Problem(.overloaded, "too many requests, or too many bytes of them, are under way"), subject))
         }
-        let bodyLimit = route.body.limit(limits)
+        let bodyLimit: Int?
         do throws(Problem) {
-            subject.caller = try access.caller(of: head, isPublic: route.scope == nil)
+            if case .hook = route.body {
+                guard let hook = hooks[parameter] else { throw .unknownHook }
+                bodyLimit = min(hook.bodyBytes ?? limits.bodyBytes, limits.largestBody)
+                // Who signs may come from anywhere, through any tunnel.
+                if !hook.isSigned { try access.checkIsLocal(head) }
+            } else {
+                bodyLimit = route.body.limit(limits)
+                subject.caller = try access.caller(of: head, isPublic: route.scope == nil)
+            }
             try subject.caller?.take(now: .now())
             if let scope = route.scope { try subject.caller?.check(scope) }
             if let problem = mediaTypeProblem(head, route) ?? queryProblem(head, route)
@@ -302,7 +344,7 @@ public final class Router: @unchecked Sendable {
     private func answerWithoutRoute(_ subject: Subject, _ candidates: [Route]) -> Response {
         var methods = candidates.map(\.method.rawValue)
         if methods.contains("GET") { methods.append("HEAD") }
-        methods.append("OPTIONS")
+        if !methods.contains("OPTIONS") { methods.append("OPTIONS") }
         let allow = methods.sorted().joined(separator: ", ")
         guard subject.head.method == .options else {
             var problem = Problem(.methodNotAllowed, "this path takes \(allow)")
@@ -322,16 +364,13 @@ public final class Router: @unchecked Sendable {
     }
 
     private func mediaTypeProblem(_ head: RequestHead, _ route: Route) -> Problem? {
-        let accepted = route.body.mediaTypes
-        guard !accepted.isEmpty else { return nil }
+        if case .none = route.body { return nil }
         if let coding = head.fields[.contentEncoding], coding.lowercased() != "identity" {
             return Problem(.unsupportedMediaType, "a Content-Encoding is not supported")
         }
-        guard let type = head.fields[.contentType].flatMap({ MediaType($0) }), accepted.contains(type) else {
-            let names = accepted.map(\.rawValue).joined(separator: " or ")
-            return Problem(.unsupportedMediaType, "the body must be \(names) in UTF-8")
+        return route.body.wanted(insteadOf: head).map {
+            Problem(.unsupportedMediaType, "the body must be \($0) in UTF-8")
         }
-        return nil
     }
 
     /// Fields that nobody reads must not be ignored: the namespace could be among them.

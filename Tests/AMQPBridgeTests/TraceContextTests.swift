@@ -15,7 +15,7 @@ struct TraceContextTests {
             "fe-\(trace)-\(parent)-01-", "cc-\(trace)-\(parent)-01-what the future brings.",
             "01-\(trace)-\(parent)-01-" + String(repeating: "x", count: 456),
         ])
-    func valid(text: String) throws {
+    func passesOn(text: String) throws {
         let context = try #require(TraceContext(traceparent: text))
         #expect(context.traceparent == text)
         #expect(context.traceID == Self.trace)

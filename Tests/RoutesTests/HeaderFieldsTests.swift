@@ -47,6 +47,36 @@ struct HeaderFieldsTests {
         #expect((fields.repeated == nil) == isList)
     }
 
+    @Test("can have any other name, and come more than once under it")
+    func others() {
+        var fields = HeaderFields()
+        fields.add(.host, "h")
+        fields.add(other: "x-a", "1")
+        fields.add(other: "x-b", "")
+        fields.add(other: "x-a", "2")
+        #expect(fields.values(named: "x-a") == ["1", "2"])
+        #expect(fields.values(named: "x-b") == [""])
+        #expect(fields.values(named: "host") == ["h"])
+        #expect(fields.values(named: "origin") == [])
+        #expect(fields.values(named: "x-c") == [])
+        #expect(fields.single("x-a") == nil)
+        #expect(fields.single("x-b") == "")
+        #expect(fields.single("host") == "h")
+        #expect(fields.single("x-c") == nil)
+        #expect(fields.repeated == nil)
+    }
+
+    @Test(
+        "of any name is read of webhooks only",
+        arguments: [
+            ("/v1/hooks/a", true), ("/v1/hooks/", true), ("/v1/cloudevents", true), ("/v1/cloudevents/x", true),
+            ("/v1/emit", false), ("/v1/hooks", false), ("/v1/hook", false), ("/v1/cloudevent", false), ("", false),
+            ("/", false), ("/v1/batch", false), ("/V1/hooks/a", false), ("x/v1/hooks/a", false),
+        ])
+    func webhookPaths(path: String, isOne: Bool) {
+        #expect(path.withCString { WebhookPaths.contain($0) } == isOne)
+    }
+
     private func header(_ name: some StringProtocol) -> HeaderName? {
         Array(name.utf8).withUnsafeBufferPointer { HeaderName($0) }
     }

@@ -10,12 +10,12 @@ struct ProblemTests {
     static let statuses: [Problem.Code: Int] = [
         .headTooLarge: 431, .malformedHTTP: 400, .invalidJSON: 400, .duplicateKey: 400, .tooDeep: 400,
         .ambiguousCredentials: 400,
-        .unauthorized: 401, .hostNotAllowed: 403, .originNotAllowed: 403, .notFound: 404, .methodNotAllowed: 405,
+        .unauthorized: 401, .notAuthentic: 401, .rateLimited: 429, .deliveryRefused: 422, .deliveryInFlight: 503,
+        .hostNotAllowed: 403, .originNotAllowed: 403, .notFound: 404, .methodNotAllowed: 405,
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
         .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
         .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .insufficientScope: 403, .beyondReach: 403,
-        .rateLimited: 429,
     ]
 
     /// Those after which the event may have been delivered.
@@ -23,7 +23,7 @@ struct ProblemTests {
 
     static let retryable: Set<Problem.Code> = [
         .brokerUnavailable, .brokerBlocked, .overloaded, .shuttingDown, .idempotencyKeyInFlight, .noServers,
-        .incomplete, .rateLimited,
+        .incomplete, .rateLimited, .deliveryInFlight,
     ]
 
     @Test("says the same in its status and its document", arguments: Problem.Code.allCases)

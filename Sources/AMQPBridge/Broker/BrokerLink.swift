@@ -31,6 +31,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private let configuration: Configuration
     private let publisher: Publisher
     private let connector: BrokerConnector
+    private var waits = ConfirmWaits()
 
     public init(_ configuration: Configuration, loop: EventLoop, logger: Logger) {
         self.configuration = configuration
@@ -66,6 +67,17 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         return try result.get()
     }
 
+    /// Publishes and waits for the broker's confirms, but not beyond the deadline. What is not confirmed by then is unknown
+    /// to the caller; it stays under way.
+    func publish(_ publications: [Publication], until deadline: MonotonicTime) async throws(PublishError) -> Bool {
+        // Unsafe only in that nothing checks for the one resume: whoever ends the wait takes its continuation away.
+        let result: Result<Bool, PublishError> = await withUnsafeContinuation { continuation in
+            let id = waits.begin(until: deadline) { continuation.resume(returning: $0) }
+            publish(publications) { [self] in waits.end(id)?($0) }
+        }
+        return try result.get()
+    }
+
     /// Publishes, and says once what became of it, perhaps before this returns.
     func publish(_ publications: [Publication], completion: @escaping (Result<Bool, PublishError>) -> Void) {
         let ticket = PublishTicket(publications: publications.count, completion: completion)
@@ -92,8 +104,19 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     // MARK: EventSource
 
     public var pollInterest: (descriptor: Int32, events: Int16)? { connector.pollInterest }
-    public var deadline: MonotonicTime? { connector.deadline }
-    public func process(events: Int16, now: MonotonicTime) { connector.process(events: events, now: now) }
+
+    public var deadline: MonotonicTime? {
+        guard let waiting = waits.deadline else { return connector.deadline }
+        return min(waiting, connector.deadline ?? waiting)
+    }
+
+    public func process(events: Int16, now: MonotonicTime) {
+        // Confirms that have come count, however late it is.
+        connector.process(events: events, now: now)
+        guard let deadline = waits.deadline, deadline <= now else { return }
+        for tell in waits.expired(now: now) { tell(.failure(.unknown(.confirmTimedOut))) }
+    }
+
     public func flush() { connector.flush() }
 
     /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.

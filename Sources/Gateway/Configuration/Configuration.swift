@@ -9,6 +9,8 @@ struct Configuration: Sendable {
     var sharesPort: Bool
     var allowsAnonymous: Bool
     var keys: [KeyEntry]
+    var hooks: [HookEntry]
+    var cloudEvents: CloudEventEntry?
     /// Whose web pages may call.
     var cors: CORSPolicy
     var broker: BrokerLink.Configuration
@@ -60,6 +62,8 @@ extension Configuration {
         sharesPort = try source.isOn(.reusePort, flag: options.reusePort)
         allowsAnonymous = try source.isOn(.allowAnonymous, flag: options.allowAnonymous)
         keys = try Self.keys(source)
+        hooks = source.file?.hooks ?? []
+        cloudEvents = source.file?.cloudEvents
         protectsMetrics = try source.isOn(.protectMetrics, flag: options.protectMetrics)
         cors = try read(
             .corsOrigins, options.corsOrigins,
@@ -125,7 +129,7 @@ extension Configuration {
         logFormat = try read(.logFormat, options.logFormat, "text or json") { LogFormat(rawValue: $0) }
         logLevel = try read(.logLevel, options.logLevel, "a level such as info") { Logger.Level(rawValue: $0) }
         origins = source.found
-        files = source.files
+        files = source.files + hooks.flatMap(\.secretFiles)
     }
 
     /// The one of the environment, and those of the file.

@@ -1,10 +1,11 @@
+internal import Routes
 internal import YAML
 
 /// What a configuration file says: the texts of settings, and the entries that only a file can have.
 struct ConfigurationFile: Sendable {
     /// What is no setting: entries that only a file can have.
     private enum Section: String, CaseIterable {
-        case keys
+        case keys, hooks, cloudEvents
     }
 
     struct Text: Sendable, Equatable {
@@ -17,6 +18,8 @@ struct ConfigurationFile: Sendable {
     /// The names of files in which secrets are.
     private(set) var secretFiles: [Setting: Text] = [:]
     private(set) var keys: [KeyEntry] = []
+    private(set) var hooks: [HookEntry] = []
+    private(set) var cloudEvents: CloudEventEntry?
 
     private static let mostBytes = 1 << 20
 
@@ -58,6 +61,8 @@ struct ConfigurationFile: Sendable {
             } else if let section = Section(rawValue: path) {
                 switch section {
                 case .keys: keys = KeyEntry.read(value, faults)
+                case .hooks: hooks = HookEntry.read(value, faults)
+                case .cloudEvents: cloudEvents = value.isNull ? nil : CloudEventEntry(value, faults)
                 }
             } else if Setting.allCases.contains(where: { $0.path.hasPrefix(path + ".") }) {
                 // With nothing below it, it may stay for what is to come.

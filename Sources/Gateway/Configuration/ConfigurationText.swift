@@ -27,6 +27,14 @@ struct ConfigurationText {
         }
         if !configuration.keys.isEmpty { text += "keys:\n" }
         for key in configuration.keys { append(key) }
+        if !configuration.hooks.isEmpty { text += "hooks:\n" }
+        for hook in configuration.hooks {
+            for (index, member) in hook.members.enumerated() {
+                text += "\(index == 0 ? "  - " : "    ")\(member.key): \(member.value.json)\n"
+            }
+            if hook.hasSecrets { text += "    secrets: [\(Self.redacted)]\n" }
+        }
+        if let cloudEvents = configuration.cloudEvents { text += "cloudEvents: \(cloudEvents.node.json)\n" }
     }
 
     private mutating func append(_ key: KeyEntry) {

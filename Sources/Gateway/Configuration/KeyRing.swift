@@ -9,9 +9,7 @@ struct KeyRing: Sendable {
     init(_ entries: [KeyEntry], previous: KeyRing? = nil) {
         var limits: [String: RateLimit] = [:]
         keys = entries.map { entry in
-            limits[entry.name] = entry.rate.map { rate in
-                previous?.limits[entry.name].flatMap { $0.rate == rate ? $0 : nil } ?? RateLimit(rate)
-            }
+            limits[entry.name] = entry.rate.map { RateLimit.holding($0, previous?.limits[entry.name]) }
             return APIKey(
                 digest: entry.digest, expires: entry.expires,
                 caller: Caller(

@@ -1,12 +1,14 @@
 /// The configuration that holds at the moment: the one the process was started with, with what was reloaded since.
 struct LiveConfiguration {
     let keys: KeyRing
+    let hooks: HookRing
     /// What settings had when the process started: those that cannot be reloaded have it still.
     let running: [Setting: SettingSource.Found]
     var files: FileWatch
 
-    init(_ configuration: Configuration, keys: KeyRing, previous: LiveConfiguration? = nil) {
+    init(_ configuration: Configuration, keys: KeyRing, hooks: HookRing, previous: LiveConfiguration? = nil) {
         self.keys = keys
+        self.hooks = hooks
         running = previous?.running ?? configuration.origins
         files = FileWatch(configuration.files)
         // What has changed while it was read must be noticed.

@@ -52,6 +52,8 @@ struct ParsedHead {
 /// Follows a head through the read buffer.
 private struct HeadLayout {
     private(set) var fields = HeaderFields()
+    /// Whether headers of any name are kept.
+    private let keepsOthers: Bool
     private var malformation: String?
     /// Where the next line has to begin.
     private var next: UnsafePointer<CChar>
@@ -63,6 +65,7 @@ private struct HeadLayout {
     ) {
         next = version
         self.isFromProxy = isFromProxy
+        keepsOthers = WebhookPaths.contain(url)
         let isOneLine = url == method + strlen(method) + 1 && version == url + target + 1
         if !isOneLine { malformation = "a request line that is not 'method target version'" }
         endLine(version, count: strlen(version))
@@ -78,15 +81,16 @@ private struct HeadLayout {
         }
         endLine(value, count: valueSize)
         name.withMemoryRebound(to: UInt8.self, capacity: nameSize) { bytes in
-            let bytes = UnsafeBufferPointer(start: bytes, count: nameSize)
-            guard bytes.allSatisfy(Self.isTokenCharacter) else {
+            let name = UnsafeBufferPointer(start: bytes, count: nameSize)
+            guard name.allSatisfy(Self.isTokenCharacter) else {
                 malformation = "a header name that is not a token"
                 return
             }
-            guard let known = HeaderName(bytes), known != .forwardedFor || isFromProxy else { return }
+            let known = HeaderName(name)
+            guard known != nil || keepsOthers, known != .forwardedFor || isFromProxy else { return }
             value.withMemoryRebound(to: UInt8.self, capacity: valueSize) { bytes in
-                let bytes = UnsafeBufferPointer(start: bytes, count: valueSize)
-                fields.add(known, Self.string(Self.withoutTrailingSpace(bytes)))
+                let value = Self.string(Self.withoutTrailingSpace(UnsafeBufferPointer(start: bytes, count: valueSize)))
+                if let known { fields.add(known, value) } else { fields.add(other: Self.lowercased(name), value) }
             }
         }
     }
@@ -129,6 +133,12 @@ private struct HeadLayout {
             true
         default: false
         }
+    }
+
+    /// A token in lower case.
+    private static func lowercased(_ name: UnsafeBufferPointer<UInt8>) -> String {
+        String(
+            decoding: name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 
     /// The value as a string; the one that most requests have needs no memory of its own.

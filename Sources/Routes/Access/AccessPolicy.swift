@@ -88,7 +88,7 @@ public struct AccessPolicy: Sendable {
     }
 
     /// The token of `Bearer TOKEN`; the scheme in any letter case (RFC 9110, section 11.1).
-    private static func bearerToken(_ authorization: String) -> Substring? {
+    static func bearerToken(_ authorization: String) -> Substring? {
         // On bytes: this is asked for every request.
         let (bytes, scheme) = (authorization.utf8, "bearer ".utf8)
         guard bytes.count > scheme.count, zip(bytes, scheme).allSatisfy({ $0 | 0x20 == $1 }) else { return nil }

@@ -114,6 +114,28 @@ struct KeyReachTests {
         #expect(emitter.calls.map(\.emit.event) == ["order.a"])
     }
 
+    @Test("bind what a CloudEvent becomes")
+    func cloudEvents() async {
+        let emitter = RecordingEmitter()
+        let router = router(emitter, access: .key("k", reach: Self.reach))
+        func event(_ id: String, _ type: String, _ room: String) -> String {
+            #"{"specversion":"1.0","id":"\#(id)","source":"s","type":"\#(type)","subject":"\#(room)"}"#
+        }
+        func post(_ body: String, _ type: String) async -> Response {
+            await router.request(.post, "/v1/cloudevents", [.apiKey: "k", .contentType: type], body: body)
+        }
+        let (one, batch) = ("application/cloudevents+json", "application/cloudevents-batch+json")
+        let refused = await post(event("1", "order.paid", "admin"), one)
+        #expect(refused.status == 403)
+        #expect(refused.pointers == ["/rooms/0"])
+        let partly = await post("[\(event("1", "order.paid", "lobby")),\(event("2", "paid", "lobby"))]", batch)
+        #expect(partly.status == 403)
+        #expect(partly.pointers == ["/1/event"])
+        #expect(emitter.calls.isEmpty)
+        #expect(await post(event("1", "order.paid", "lobby"), one).status == 200)
+        #expect(emitter.calls.count == 1)
+    }
+
     @Test("of rooms are those of sockets, too, if these have none")
     func socketsDefault() async {
         let router = router(access: .key("k", reach: Reach(rooms: NameGlobs([Glob("s-*")]))))

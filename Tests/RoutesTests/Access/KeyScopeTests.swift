@@ -11,6 +11,7 @@ struct KeyScopeTests {
         let path: String
         var query = ""
         var body: String?
+        var type = "application/json"
         let scope: Scope
         var testDescription: String { "\(method.rawValue) \(path)" }
     }
@@ -34,6 +35,10 @@ struct KeyScopeTests {
         Operation(method: .get, path: "/v1/counts", scope: .readRooms),
         Operation(method: .post, path: "/v1/counts", body: "{}", scope: .readRooms),
         Operation(method: .get, path: "/v1/servers", scope: .readServers),
+        Operation(
+            method: .post, path: "/v1/cloudevents",
+            body: "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"subject\":\"r\"}",
+            type: "application/cloudevents+json", scope: .emit),
         Operation(method: .post, path: "/v1/servers/emit", body: "{\"event\":\"e\"}", scope: .emitToServers),
     ]
 
@@ -93,7 +98,9 @@ struct KeyScopeTests {
         _ operation: Operation, scopes: Set<Scope>, _ emitter: RecordingEmitter = RecordingEmitter(),
         _ cluster: RecordingCluster = RecordingCluster()
     ) async -> Response {
-        await router(emitter, cluster: cluster, access: .key("k", scopes: scopes)).request(
-            operation.method, operation.path, query: operation.query, [.apiKey: "k"], body: operation.body)
+        let type = operation.body == nil ? "" : operation.type
+        return await router(emitter, cluster: cluster, access: .key("k", scopes: scopes)).request(
+            operation.method, operation.path, query: operation.query, [.apiKey: "k", .contentType: type],
+            body: operation.body)
     }
 }

@@ -6,6 +6,8 @@ final class RecordingEmitter: EmitService {
     struct Call: Equatable {
         let emit: Emit
         let confirmation: Confirmation
+        /// How long the broker had, if that was said.
+        var wait: Duration?
     }
 
     private let result: @Sendable (Emit) -> Result<Receipt, EmitError>
@@ -47,6 +49,12 @@ final class RecordingEmitter: EmitService {
 
     func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
         recorded.withLock { $0.append(Call(emit: emit, confirmation: confirmation)) }
+        await gate?.wait()
+        return try result(emit).get()
+    }
+
+    func emit(_ emit: Emit, confirmedWithin wait: Duration) async throws(EmitError) -> Receipt {
+        recorded.withLock { $0.append(Call(emit: emit, confirmation: .broker, wait: wait)) }
         await gate?.wait()
         return try result(emit).get()
     }

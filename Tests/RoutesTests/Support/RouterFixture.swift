@@ -10,7 +10,9 @@ func router(
     _ emitter: RecordingEmitter = RecordingEmitter(), cluster: RecordingCluster = RecordingCluster(),
     access: AccessPolicy = .anonymous, readiness: Readiness = .ready,
     bodyBytes: Int = Router.Limits().bodyBytes, idempotency: IdempotencyStore = IdempotencyStore(),
-    protectsMetrics: Bool = false, cors: CORSPolicy = .off, limits change: (inout Router.Limits) -> Void = { _ in }
+    protectsMetrics: Bool = false, cors: CORSPolicy = .off,
+    hooks: HookTable = .none, deliveries: DeliveryStore = DeliveryStore(), clock now: Int64 = 0,
+    limits change: (inout Router.Limits) -> Void = { _ in }
 ) -> Router {
     var limits = Router.Limits()
     limits.bodyBytes = bodyBytes
@@ -22,7 +24,8 @@ func router(
     var access = access
     access.cors = cors
     return Router(
-        services: services, access: access, limits: limits, idempotency: idempotency)
+        services: services, access: access, limits: limits, idempotency: idempotency, hooks: hooks,
+        deliveries: deliveries, clock: { now })
 }
 
 extension Router {

@@ -1,0 +1,226 @@
+internal import Routes
+internal import YAML
+
+/// A hook as it stands in the configuration.
+struct HookEntry: Sendable {
+    /// Without its rate.
+    let hook: Hook
+    let scheme: String
+    let rate: Rate?
+    /// What was written, but for its secrets.
+    let members: [(key: String, value: YAMLNode)]
+    /// Whether secrets were written, too.
+    let hasSecrets: Bool
+
+    /// All that are listed.
+    static func read(_ node: YAMLNode, _ faults: FileFaults) -> [HookEntry] {
+        var names: Set<String> = []
+        return node.entries("hooks", faults).compactMap { node, name in
+            guard var members = MappingReader(node, name: name, faults) else { return nil }
+            let entry = HookEntry(&members, node)
+            members.finish()
+            if let entry, !names.insert(entry.hook.name).inserted { members.fail("name", "is another hook's, too") }
+            return entry
+        }
+    }
+
+    /// `nil` if something that is needed is missing or wrong; the reader has been told.
+    private init?(_ members: inout MappingReader, _ node: YAMLNode) {
+        let name = members.requiredText("name")
+        let schemeName = members.requiredText("scheme")
+        let scheme = schemeName.flatMap { HookScheme($0, &members) }
+        let secrets = Self.secrets(&members)
+        let mapping = EmitMapping(&members)
+        let rate = Rate(&members)
+        let bodyBytes = members.integer("maxBodyBytes", in: 1...16_777_216)
+        let deliveryID = members.text("deliveryId")
+        let terms = HandshakeTerms(&members)
+        let confirmWait = members.confirmWait()
+        guard let name, let schemeName, let scheme, let secrets, let mapping else { return nil }
+        do throws(HookConfigurationError) {
+            hook = try Hook(
+                name: name, scheme: scheme, secrets: secrets, mapping: mapping, deliveryID: deliveryID,
+                bodyBytes: bodyBytes, confirmWait: confirmWait, allowedOrigins: terms.origins,
+                allowedRate: terms.rate)
+        } catch {
+            members.fail(error)
+            return nil
+        }
+        self.scheme = schemeName
+        self.rate = rate
+        guard case .mapping(let written) = node.content else { return nil }
+        self.members = written.filter { $0.key != "secrets" }
+        hasSecrets = self.members.count < written.count
+    }
+
+    /// The texts, and those in files; `nil` if one cannot be read.
+    private static func secrets(_ members: inout MappingReader) -> [String]? {
+        var secrets = members.texts("secrets") ?? []
+        for path in members.texts("secretFiles") ?? [] {
+            guard let secret = FileContents.firstLine(of: path) else {
+                members.fail("secretFiles", "has '\(path)', from which no secret can be read")
+                return nil
+            }
+            secrets.append(secret)
+        }
+        return secrets
+    }
+
+    /// The files of secrets, as they are named.
+    var secretFiles: [String] {
+        guard let node = members.first(where: { $0.key == "secretFiles" })?.value else { return [] }
+        switch node.content {
+        case .scalar(let path): return [path]
+        case .sequence(let nodes):
+            return nodes.compactMap { if case .scalar(let path) = $0.content { path } else { nil } }
+        default: return []
+        }
+    }
+}
+
+extension HookScheme {
+    fileprivate init?(_ name: String, _ members: inout MappingReader) {
+        guard name == "hmac" else {
+            guard let scheme = HookScheme(name: name) else {
+                members.fail(
+                    "scheme", "must be github, stripe, slack, standard-webhooks, hmac, bearer or none")
+                return nil
+            }
+            self = scheme
+            return
+        }
+        guard let header = members.requiredText("header") else { return nil }
+        do throws(HookConfigurationError) {
+            self = try .hmac(
+                header: header, algorithm: members.text("algorithm") ?? "sha256",
+                encoding: members.text("encoding") ?? "hex", prefix: members.text("prefix") ?? "")
+        } catch {
+            members.fail(error)
+            return nil
+        }
+    }
+}
+
+/// What `cloudEvents` says.
+struct CloudEventEntry: Sendable {
+    let mapping: CloudEventMapping
+    let node: YAMLNode
+
+    /// `nil` if something is wrong there.
+    init?(_ node: YAMLNode, _ faults: FileFaults) {
+        guard var members = MappingReader(node, name: "cloudEvents", faults) else { return nil }
+        let terms = HandshakeTerms(&members)
+        let confirmWait = members.confirmWait()
+        let mapping = EmitMapping(&members, event: "{/type}", rooms: ["{/subject}"])
+        members.finish()
+        guard let mapping else { return nil }
+        do throws(HookConfigurationError) {
+            self.mapping = try CloudEventMapping(
+                mapping: mapping, confirmWait: confirmWait, allowedOrigins: terms.origins, allowedRate: terms.rate)
+        } catch {
+            members.fail(error)
+            return nil
+        }
+        self.node = node
+    }
+}
+
+/// What somebody who asks by CloudEvents' handshake is granted.
+private struct HandshakeTerms {
+    let origins: [String]
+    let rate: Int?
+
+    init(_ members: inout MappingReader) {
+        origins = members.texts("allowedOrigins") ?? []
+        rate = members.integer("allowedRate", in: 1...1_000_000_000)
+    }
+}
+
+extension EmitMapping {
+    /// - Parameters:
+    ///   - event: what is taken where none is given, and so `rooms`.
+    fileprivate init?(_ members: inout MappingReader, event usual: String? = nil, rooms usualRooms: [String]? = nil) {
+        let event = usual == nil ? members.requiredText("event") : members.text("event") ?? usual
+        let everyone = members.boolean("everyone") ?? false
+        let rooms = members.texts("rooms") ?? (everyone ? nil : usualRooms)
+        let namespace = members.text("namespace") ?? "/"
+        let except = members.texts("except") ?? []
+        let args = Self.arguments(&members)
+        let conditions = Self.conditions(&members)
+        let reach = members.node("allow").flatMap { members.inner($0, "allow") }.map { inner in
+            var inner = inner
+            let reach = Reach(&inner)
+            inner.finish()
+            return reach
+        }
+        guard let event else { return nil }
+        do throws(HookConfigurationError) {
+            try self.init(
+                namespace: namespace, event: event, rooms: rooms, everyone: everyone, except: except, args: args,
+                when: conditions, reach: reach ?? Reach())
+        } catch {
+            members.fail(error)
+            return nil
+        }
+    }
+
+    private static func arguments(_ members: inout MappingReader) -> [ArgumentTemplate]? {
+        guard let node = members.node("args") else { return nil }
+        guard case .sequence(let elements) = node.content else {
+            members.fail("args", "must be a list")
+            return nil
+        }
+        var arguments: [ArgumentTemplate] = []
+        for element in elements {
+            do throws(HookConfigurationError) {
+                if case .scalar(let text) = element.content, !element.isJSONConstant {
+                    arguments.append(try ArgumentTemplate(template: text))
+                } else {
+                    arguments.append(try ArgumentTemplate(json: element.json))
+                }
+            } catch {
+                members.fail(error)
+            }
+        }
+        return arguments
+    }
+
+    private static func conditions(_ members: inout MappingReader) -> [HookCondition] {
+        guard let node = members.node("when") else { return [] }
+        guard case .sequence(let elements) = node.content else {
+            members.fail("when", "must be a list")
+            return []
+        }
+        return elements.enumerated().compactMap { index, element in
+            guard var condition = members.inner(element, "when[\(index)]") else { return nil }
+            defer { condition.finish() }
+            let value = condition.requiredText("value")
+            let tests: [HookCondition.Test] = [
+                condition.text("equals").map { .equals($0) }, condition.texts("in").map { .isOneOf($0) },
+                condition.text("matches").map { .matches($0) },
+            ].compactMap { $0 }
+            guard tests.count == 1 else {
+                condition.fail(nil, "must have one of equals, in and matches")
+                return nil
+            }
+            guard let value else { return nil }
+            do throws(HookConfigurationError) {
+                return try HookCondition(value: value, tests[0])
+            } catch {
+                condition.fail(error)
+                return nil
+            }
+        }
+    }
+}
+
+extension MappingReader {
+    fileprivate mutating func confirmWait() -> Duration {
+        value("confirmTimeout", "a duration of less than 3s, such as 2s", Duration.positive)
+            ?? Hook.usualConfirmWait
+    }
+
+    fileprivate func fail(_ error: HookConfigurationError) {
+        fail(String(error.field.prefix { $0 != "[" }), at: error.field, error.detail)
+    }
+}

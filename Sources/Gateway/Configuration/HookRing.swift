@@ -1,0 +1,27 @@
+internal import Routes
+
+/// The hooks as they are served: their rates hold over all event loops, and over reloads.
+struct HookRing: Sendable {
+    private let limits: [String: RateLimit]
+    let table: HookTable
+
+    /// - Parameter previous: whose rates go on where they are the same.
+    init(_ entries: [HookEntry], _ cloudEvents: CloudEventEntry?, previous: HookRing? = nil) {
+        var limits: [String: RateLimit] = [:]
+        let hooks = entries.map { entry in
+            var hook = entry.hook
+            hook.limit = entry.rate.map { RateLimit.holding($0, previous?.limits[hook.name]) }
+            limits[hook.name] = hook.limit
+            return hook
+        }
+        table = HookTable(hooks, cloudEvents: cloudEvents?.mapping)
+        self.limits = limits
+    }
+}
+
+extension RateLimit {
+    /// The one that is there, if it is of this rate; otherwise a fresh one.
+    static func holding(_ rate: Rate, _ known: RateLimit?) -> RateLimit {
+        known.flatMap { $0.rate == rate ? $0 : nil } ?? RateLimit(rate)
+    }
+}

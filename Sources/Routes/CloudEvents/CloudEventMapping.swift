@@ -1,0 +1,34 @@
+/// What a CloudEvent becomes. Its templates see it as in the JSON format: `{/type}`, `{/subject}`, `{/data/order/id}`.
+public struct CloudEventMapping: Sendable {
+    let mapping: EmitMapping
+    let confirmWait: Duration
+    let handshake: Handshake
+
+    /// - Parameters:
+    ///   - mapping: `nil`: the event is named `{/type}`, its room `{/subject}`, and its argument is the whole CloudEvent.
+    ///   - confirmWait: how long RabbitMQ has to confirm a single event; at most ``Hook/longestConfirmWait``.
+    ///   - allowedOrigins: who is granted what it asks for with the handshake: host names, or `*`.
+    ///   - allowedRate: what it is promised, in a minute.
+    public init(
+        mapping: EmitMapping? = nil, confirmWait: Duration = Hook.usualConfirmWait, allowedOrigins: [String] = [],
+        allowedRate: Int? = nil
+    ) throws(HookConfigurationError) {
+        try Hook.check(confirmWait)
+        if let mapping {
+            self.mapping = mapping
+        } else {
+            self.mapping = try EmitMapping(event: "{/type}", rooms: ["{/subject}"])
+        }
+        self.confirmWait = confirmWait
+        handshake = try Handshake(origins: allowedOrigins, rate: allowedRate)
+    }
+
+    /// What holds where nothing is configured.
+    static let standard: CloudEventMapping = {
+        do throws(HookConfigurationError) {
+            return try CloudEventMapping()
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }()
+}

@@ -1,0 +1,57 @@
+internal import JSON
+
+/// One argument of an event.
+public struct ArgumentTemplate: Sendable {
+    private enum Kind: Sendable {
+        case constant(JSONText)
+        case template(Template)
+    }
+
+    private let kind: Kind
+
+    /// A template. `{/a/b}` or `{body}` alone is the JSON value there, as it was sent; anything else is a string.
+    public init(template: String) throws(HookConfigurationError) {
+        kind = .template(try Template(template, of: "args"))
+    }
+
+    /// A JSON value, the same for every delivery.
+    public init(json: String) throws(HookConfigurationError) {
+        do throws(JSONError) {
+            kind = .constant(try JSONDocument(parsing: Array(json.utf8)).root.text)
+        } catch {
+            throw HookConfigurationError("args", "is not JSON: \(error.detail)")
+        }
+    }
+
+    private init(_ template: Template) {
+        kind = .template(template)
+    }
+
+    /// The whole body.
+    static let body = ArgumentTemplate(.body)
+
+    func append(to json: inout [UInt8], from source: TemplateSource) throws(UnfilledTemplate) {
+        switch kind {
+        case .constant(let text): json.append(json: text)
+        case .template(let template): try template.append(to: &json, from: source)
+        }
+    }
+}
+
+extension Template {
+    /// `{body}`
+    fileprivate static let body = Template(parts: [.value(.wholeDocument, "body")])
+
+    private init(parts: [Part]) {
+        self.parts = parts
+    }
+
+    /// - Parameter field: the setting that the template belongs to.
+    init(_ text: String, of field: String) throws(HookConfigurationError) {
+        do throws(ParseError) {
+            try self.init(text)
+        } catch {
+            throw HookConfigurationError(field, "\(error)")
+        }
+    }
+}

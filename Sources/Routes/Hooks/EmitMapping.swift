@@ -1,0 +1,126 @@
+internal import AMQPBridge
+internal import JSON
+
+/// What becomes of a delivery: which event, for whom.
+public struct EmitMapping: Sendable {
+    private let namespace: Template
+    private let event: Template
+    private let rooms: [Template]
+    private let except: [Template]
+    private let args: [ArgumentTemplate]
+    private let conditions: [HookCondition]
+    private let reach: Reach
+
+    /// - Parameters:
+    ///   - namespace: a template, as are `event`, `rooms` and `except`.
+    ///   - rooms: one at least, unless `everyone` is true.
+    ///   - everyone: whether the event is for everyone in the namespace.
+    ///   - args: `nil`: one, the whole body.
+    ///   - conditions: all of them must be met; a delivery that does not meet them becomes nothing.
+    ///   - reach: what may come out at all.
+    public init(
+        namespace: String = "/", event: String, rooms: [String]? = nil, everyone: Bool = false, except: [String] = [],
+        args: [ArgumentTemplate]? = nil, when conditions: [HookCondition] = [], reach: Reach = Reach()
+    ) throws(HookConfigurationError) {
+        self.namespace = try Template(namespace, of: "namespace")
+        self.event = try Template(event, of: "event")
+        self.rooms = try Self.templates(rooms ?? [], of: "rooms")
+        self.except = try Self.templates(except, of: "except")
+        self.args = args ?? [.body]
+        self.conditions = conditions
+        self.reach = reach
+        switch (rooms, everyone) {
+        case (nil, false): throw HookConfigurationError("rooms", "is required; for everyone say 'everyone: true'")
+        case (.some, true): throw HookConfigurationError("rooms", "not together with 'everyone: true'")
+        case (.some(let rooms), false) where rooms.isEmpty: throw HookConfigurationError("rooms", "is an empty list")
+        case (nil, true) where !reach.rooms.matchEverything:
+            throw HookConfigurationError("everyone", "beyond what the hook may reach: everyone takes the glob '*'")
+        default: break
+        }
+        try checkConstants()
+    }
+
+    /// What is the same for every delivery is wrong at once.
+    private func checkConstants() throws(HookConfigurationError) {
+        if let event = event.constant {
+            if event.isEmpty { throw HookConfigurationError("event", "an event needs a name") }
+            if Emit.reservedEvents.contains(event) {
+                throw HookConfigurationError("event", "'\(event)' is reserved by Socket.IO")
+            }
+        }
+        if let namespace = namespace.constant, let fault = CommandFault(namespace: namespace) {
+            throw HookConfigurationError("namespace", fault.detail)
+        }
+        for (field, list) in [("rooms", rooms), ("except", except)] {
+            for fault in CommandFault.names(list.map { $0.constant ?? "-" }, field) {
+                throw HookConfigurationError("\(field)[\(fault.field.index ?? 0)]", fault.detail)
+            }
+        }
+    }
+
+    private static func templates(_ texts: [String], of field: String) throws(HookConfigurationError) -> [Template] {
+        var templates: [Template] = []
+        for (index, text) in texts.enumerated() { templates.append(try Template(text, of: "\(field)[\(index)]")) }
+        return templates
+    }
+
+    /// The emit; `nil` if a condition is not met.
+    ///
+    /// - Throws: everything that cannot be filled, or is beyond reach.
+    func emit(from source: TemplateSource) throws(Problem) -> Emit? {
+        guard conditions.allSatisfy({ $0.isMet(by: source) }) else { return nil }
+        var filling = Filling(source: source)
+        var emit = Emit(
+            namespace: filling.name(namespace, "/namespace"), event: filling.name(event, "/event"),
+            rooms: filling.names(rooms, "/rooms"), except: filling.names(except, "/except"))
+        emit.arguments = filling.arguments(args)
+        let places = filling.places.isEmpty ? reach.places(beyond: emit) : filling.places
+        guard places.isEmpty else { throw Problem(.deliveryRefused, "the delivery makes no emit", places: places) }
+        return emit
+    }
+}
+
+/// Fills templates, and gathers what cannot be.
+private struct Filling {
+    let source: TemplateSource
+    private(set) var places: [Problem.Place] = []
+
+    private static let mostPlaces = 20
+
+    init(source: TemplateSource) {
+        self.source = source
+    }
+
+    mutating func name(_ template: Template, _ pointer: String) -> String {
+        do throws(UnfilledTemplate) {
+            return try template.name(from: source)
+        } catch {
+            fail(pointer, error)
+            return ""
+        }
+    }
+
+    mutating func names(_ templates: [Template], _ pointer: String) -> [String] {
+        var names: [String] = []
+        for (index, template) in templates.enumerated() { names.append(name(template, "\(pointer)/\(index)")) }
+        return names
+    }
+
+    /// The elements of the list of arguments.
+    mutating func arguments(_ templates: [ArgumentTemplate]) -> JSONText {
+        var json: [UInt8] = []
+        for (index, template) in templates.enumerated() {
+            if index > 0 { json.append(json: ",") }
+            do throws(UnfilledTemplate) {
+                try template.append(to: &json, from: source)
+            } catch {
+                fail("/args/\(index)", error)
+            }
+        }
+        return JSONText(verbatim: json[...])
+    }
+
+    private mutating func fail(_ pointer: String, _ error: UnfilledTemplate) {
+        if places.count < Self.mostPlaces { places.append(.init(pointer, error.detail)) }
+    }
+}

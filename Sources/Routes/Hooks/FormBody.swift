@@ -1,0 +1,57 @@
+internal import JSON
+
+/// A form (WHATWG URL, application/x-www-form-urlencoded) as JSON: an object of strings; or, if it has a field `payload` that
+/// holds an object, as GitHub's and Slack's forms do, that object.
+enum FormBody {
+    /// - Throws: for what is not UTF-8 or escaped wrongly, and for a field that comes twice: which one counts, two readers
+    ///   may see differently. The same in JSON is refused, too.
+    static func document(_ body: [UInt8]) throws(Problem) -> JSONDocument {
+        var fields: [(name: String, value: String)] = []
+        var names = Set<[UInt8]>()
+        for pair in body.split(separator: UInt8(ascii: "&")) {
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            let field = (name: try decoded(parts[0]), value: parts.count > 1 ? try decoded(parts[1]) : "")
+            guard names.insert(Array(field.name.utf8)).inserted else {
+                throw Problem(.invalidRequest, "a field of the form comes twice")
+            }
+            fields.append(field)
+        }
+        if let payload = fields.first(where: { $0.name == "payload" }),
+            let document = try? JSONDocument(parsing: Array(payload.value.utf8)), document.root.kind == .object
+        {
+            return document
+        }
+        return try JSONDocument(delivered: json(fields))
+    }
+
+    private static func decoded(_ text: ArraySlice<UInt8>) throws(Problem) -> String {
+        do throws(Problem) {
+            return try Query.decoded(text, plusIsSpace: true)
+        } catch {
+            throw Problem(.invalidRequest, "the form is escaped wrongly, or not in UTF-8")
+        }
+    }
+
+    private static func json(_ fields: [(name: String, value: String)]) -> [UInt8] {
+        var json: [UInt8] = []
+        json.append(json: "{")
+        for (index, field) in fields.enumerated() {
+            if index > 0 { json.append(json: ",") }
+            json.append(jsonString: field.name)
+            json.append(json: ":")
+            json.append(jsonString: field.value)
+        }
+        json.append(json: "}")
+        return json
+    }
+}
+
+extension JSONDocument {
+    convenience init(delivered bytes: [UInt8]) throws(Problem) {
+        do throws(JSONError) {
+            try self.init(parsing: bytes)
+        } catch {
+            throw Problem(error)
+        }
+    }
+}

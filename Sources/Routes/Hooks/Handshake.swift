@@ -1,0 +1,36 @@
+/// Whom a delivery may come from, as CloudEvents' senders ask before their first (HTTP 1.1 Web Hooks for Event Delivery 1.0.2,
+/// section 4). Only what is configured is granted, and nobody is called back.
+struct Handshake: Sendable {
+    private let origins: [String]
+    /// Requests in a minute; `nil`: no limit that would be known.
+    private let rate: Int?
+
+    /// - Parameters:
+    ///   - origins: host names, or `*` for all.
+    ///   - rate: what is promised; what is held to is another setting.
+    init(origins: [String], rate: Int?) throws(HookConfigurationError) {
+        for (index, origin) in origins.enumerated() {
+            guard !origin.isEmpty, origin.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+                throw HookConfigurationError("allowedOrigins[\(index)]", "must be a host name or '*'")
+            }
+        }
+        if let rate, rate < 1 { throw HookConfigurationError("allowedRate", "must be 1 or more, in a minute") }
+        self.origins = origins
+        self.rate = rate
+    }
+
+    /// The headers that grant what is asked for; none if it is not granted, or nobody asks.
+    func grant(_ fields: HeaderFields) -> [(name: StaticString, value: String)] {
+        guard let asked = fields.single("webhook-request-origin"),
+            let origin = origins.first(where: { $0 == "*" || $0.lowercased() == asked.lowercased() })
+        else { return [] }
+        return [("WebHook-Allowed-Origin", origin), ("WebHook-Allowed-Rate", rate.map(String.init) ?? "*")]
+    }
+
+    func answer(_ fields: HeaderFields) -> Response {
+        let granted = grant(fields)
+        var response = Response(status: granted.isEmpty ? 204 : 200)
+        response.fields = [("Allow", "OPTIONS, POST")] + granted
+        return response
+    }
+}

@@ -1,0 +1,75 @@
+/// What a delivery to `/v1/hooks/{name}` becomes, and from whom it is taken.
+public struct Hook: Sendable {
+    public let name: String
+    let signature: any SignatureScheme
+    let mapping: EmitMapping
+    let deliveryID: DeliveryID?
+    /// The longest body, in bytes; `nil`: as for an emit.
+    let bodyBytes: Int?
+    let confirmWait: Duration
+    let handshake: Handshake
+    /// How often; `nil`: as often as it likes.
+    public var limit: RateLimit?
+    /// Whether `url_verification` is answered.
+    let isSlack: Bool
+    /// Whether a delivery proves whose it is.
+    let isSigned: Bool
+
+    /// Less than any sender waits for an answer; Slack's 3 s are the shortest.
+    public static let longestConfirmWait: Duration = .milliseconds(2_900)
+    public static let usualConfirmWait: Duration = .milliseconds(2_500)
+
+    /// - Parameters:
+    ///   - name: 1 to 64 of `A-Z a-z 0-9 - . _ ~`.
+    ///   - secrets: at least one, or none for ``HookScheme/unsigned``. Several while one is replaced by another.
+    ///   - deliveryID: a template for what the sender calls a delivery; `nil`: as the scheme says. Deliveries without one are
+    ///     not told apart.
+    ///   - bodyBytes: the longest body; `nil`: as for an emit. Never more than the longest of all routes.
+    ///   - confirmWait: how long RabbitMQ has to confirm; at most ``longestConfirmWait``.
+    ///   - allowedOrigins: who is granted what it asks for with CloudEvents' handshake: host names, or `*`.
+    ///   - allowedRate: what it is promised, in a minute.
+    public init(
+        name: String, scheme: HookScheme, secrets: [String], mapping: EmitMapping, deliveryID: String? = nil,
+        bodyBytes: Int? = nil, confirmWait: Duration = Hook.usualConfirmWait, allowedOrigins: [String] = [],
+        allowedRate: Int? = nil
+    ) throws(HookConfigurationError) {
+        guard Self.isName(name) else {
+            throw HookConfigurationError("name", "must be 1 to 64 letters, digits, '-', '.', '_' or '~'")
+        }
+        if let bodyBytes, bodyBytes < 1 { throw HookConfigurationError("maxBodyBytes", "must be 1 or more") }
+        try Self.check(confirmWait)
+        self.name = name
+        signature = try scheme.signature(secrets)
+        self.mapping = mapping
+        if let deliveryID {
+            self.deliveryID = .template(try Template(deliveryID, of: "deliveryId"))
+        } else {
+            self.deliveryID = DeliveryID(scheme)
+        }
+        self.bodyBytes = bodyBytes
+        self.confirmWait = confirmWait
+        handshake = try Handshake(origins: allowedOrigins, rate: allowedRate)
+        if case .slack = scheme.kind { isSlack = true } else { isSlack = false }
+        if case .unsigned = scheme.kind { isSigned = false } else { isSigned = true }
+    }
+
+    static func check(_ confirmWait: Duration) throws(HookConfigurationError) {
+        guard confirmWait > .zero, confirmWait <= longestConfirmWait else {
+            throw HookConfigurationError("confirmTimeout", "must be more than 0 and less than 3s")
+        }
+    }
+
+    /// What a path may say without escapes (RFC 3986, section 2.3).
+    private static func isName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                    UInt8(ascii: "~"):
+                    true
+                default: false
+                }
+            }
+    }
+}

@@ -1,0 +1,328 @@
+import AMQPBridge
+import JSON
+import Testing
+
+@testable import Routes
+
+@Suite("A CloudEvent")
+struct CloudEventRouteTests {
+    private static let event = """
+        {"specversion":"1.0","id":"1","source":"/s","type":"order.paid","subject":"user:42","data":{"total":10.50}}
+        """
+    private static let structured = "application/cloudevents+json"
+    private static let path = "/v1/cloudevents"
+
+    private nonisolated(nonsending) func post(
+        _ router: Router, _ body: String, type: String? = structured,
+        _ headers: KeyValuePairs<String, String> = [:]
+    ) async -> Response {
+        await router.deliver(body, to: Self.path, headers, type: type)
+    }
+
+    private static let attributes: KeyValuePairs = [
+        "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t", "ce-subject": "r",
+    ]
+
+    // MARK: Structured mode
+
+    @Test("names the event with its type, and the room with its subject")
+    func emits() async throws {
+        let emitter = RecordingEmitter()
+        let response = await post(router(emitter), Self.event)
+        #expect(response.status == 200)
+        #expect(response.text == "{\"id\":\"01J\",\"status\":\"confirmed\",\"routed\":true}\n")
+        #expect(
+            emitter.calls.map(\.emit)
+                == [Emit(event: "order.paid", arguments: JSONText(Self.event), rooms: ["user:42"])])
+        #expect(emitter.calls.first?.wait == .milliseconds(2_500))
+    }
+
+    @Test("without a subject reaches nobody, unless that is configured")
+    func withoutSubject() async throws {
+        let body = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}"
+        let emitter = RecordingEmitter()
+        let response = await post(router(emitter), body)
+        #expect(response.status == 422)
+        #expect(response.details == ["{/subject} finds nothing"])
+        #expect(emitter.calls.isEmpty)
+        let mapping = try CloudEventMapping(
+            mapping: EmitMapping(
+                namespace: "/ce", event: "event:{/type}", everyone: true, args: [ArgumentTemplate(template: "{/data}")],
+                when: [HookCondition(value: "{/source}", .matches("/s*"))]), confirmWait: .seconds(1))
+        let configured = router(emitter, hooks: try HookTable(cloudEvents: mapping))
+        #expect(await post(configured, Self.event).outcome == "confirmed")
+        #expect(
+            emitter.calls.map(\.emit)
+                == [Emit(namespace: "/ce", event: "event:order.paid", arguments: JSONText("{\"total\":10.50}"))])
+        #expect(emitter.calls.map(\.wait) == [.seconds(1)])
+        #expect(await post(configured, Self.event.replacing("/s", with: "/x")).text == "{\"status\":\"ignored\"}\n")
+    }
+
+    @Test(
+        "has all that CloudEvents 1.0 requires",
+        arguments: [
+            ("[]", [""]), ("1", [""]), ("{}", ["/specversion", "/source", "/id", "/type"]),
+            ("{\"specversion\":\"0.3\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}", ["/specversion"]),
+            ("{\"specversion\":1.0,\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}", ["/specversion"]),
+            ("{\"specversion\":\"1.0\",\"id\":\"\",\"source\":\"s\",\"type\":\"t\"}", ["/id"]),
+            ("{\"specversion\":\"1.0\",\"id\":7,\"source\":\"s\",\"type\":\"t\"}", ["/id"]),
+            ("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":null,\"type\":\"t\"}", ["/source"]),
+            ("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":{}}", ["/type"]),
+            ("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"subject\":\"\"}", ["/subject"]),
+            (
+                "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"data\":1,\"data_base64\":\"\"}",
+                ["/data"]
+            ),
+        ])
+    func required(body: String, pointers: [String]) async {
+        let emitter = RecordingEmitter()
+        let response = await post(router(emitter), body)
+        #expect(response.status == 422)
+        #expect(response.code == "invalid_request")
+        #expect(response.pointers == pointers)
+        #expect(emitter.calls.isEmpty)
+    }
+
+    @Test("is JSON")
+    func malformed() async {
+        #expect(await post(router(), "{").code == "invalid_json")
+        #expect(await post(router(), "{\"id\":\"1\",\"id\":\"2\"}").code == "duplicate_key")
+        #expect(await post(router(), "", type: "application/cloudevents-batch+json").code == "invalid_json")
+    }
+
+    @Test(
+        "comes in JSON or in headers",
+        arguments: [
+            ("application/cloudevents+json; charset=utf-8", 200), ("Application/CloudEvents+JSON", 200),
+            ("application/cloudevents+json; charset=latin1", 415), ("application/cloudevents+avro", 415),
+            ("application/cloudevents", 415), ("application/cloudevents+protobuf", 415),
+            ("application/cloudevents-batch+avro", 415), ("application/json", 415), ("text/plain", 415), (nil, 415),
+        ] as [(String?, Int)])
+    func modes(type: String?, status: Int) async {
+        #expect(await post(router(), Self.event, type: type).status == status)
+    }
+
+    @Test("needs an API key")
+    func needsKey() async throws {
+        let router = router(access: .key("k"))
+        #expect(await post(router, Self.event).status == 401)
+        #expect(await post(router, Self.event, ["Authorization": "Bearer k"]).status == 200)
+    }
+
+    @Test("is emitted once, by its source and id")
+    func deduplicates() async throws {
+        let emitter = RecordingEmitter()
+        let first = router(emitter)
+        #expect(await post(first, Self.event).outcome == "confirmed")
+        #expect(await post(first, Self.event, ["Idempotency-Key": "k"]).outcome == "duplicate")
+        #expect(await post(first, Self.event.replacing("\"id\":\"1\"", with: "\"id\":\"2\"")).outcome == "confirmed")
+        #expect(await post(first, Self.event.replacing("/s", with: "/x")).outcome == "confirmed")
+        #expect(await post(first, "", type: nil, Self.attributes).outcome == "duplicate")
+        #expect(emitter.calls.count == 3)
+        let deliveries = DeliveryStore()
+        let failing = RecordingEmitter(.failure(.notPublished(.unknown(.confirmTimedOut))))
+        #expect(await post(router(failing, deliveries: deliveries), Self.event).status == 504)
+        #expect(await post(router(deliveries: deliveries), Self.event).outcome == "confirmed")
+    }
+
+    // MARK: Binary mode
+
+    /// The event that the only emit carries, as it went to clients.
+    private nonisolated(nonsending) func binary(
+        _ body: [UInt8], _ type: String?, _ headers: [(String, String)] = attributes.map { ($0.key, $0.value) }
+    ) async -> (response: Response, event: String) {
+        let emitter = RecordingEmitter()
+        let response = await router(emitter).deliver(body, to: Self.path, headers, type: type)
+        return (response, emitter.calls.first.map { String(decoding: $0.emit.arguments.bytes, as: UTF8.self) } ?? "")
+    }
+
+    @Test(
+        "in headers becomes what it would be in JSON",
+        arguments: [
+            ("application/json", "{\"a\": 0.10}", ",\"datacontenttype\":\"application/json\",\"data\":{\"a\": 0.10}"),
+            (
+                "application/json; charset=utf-8", " [1] ",
+                ",\"datacontenttype\":\"application/json; charset=utf-8\",\"data\":[1]"
+            ),
+            ("application/vnd.x+json", "null", ",\"datacontenttype\":\"application/vnd.x+json\",\"data\":null"),
+            ("text/plain", "a\"b\n", ",\"datacontenttype\":\"text/plain\",\"data\":\"a\\\"b\\n\""),
+            ("text/html; charset=UTF-8", "é", ",\"datacontenttype\":\"text/html; charset=UTF-8\",\"data\":\"é\""),
+            (
+                "text/plain; charset=latin1", "abc",
+                ",\"datacontenttype\":\"text/plain; charset=latin1\",\"data_base64\":\"YWJj\""
+            ),
+            (
+                "application/json; charset=utf-16", "abc",
+                ",\"datacontenttype\":\"application/json; charset=utf-16\",\"data_base64\":\"YWJj\""
+            ),
+            (
+                "application/octet-stream", "abc",
+                ",\"datacontenttype\":\"application/octet-stream\",\"data_base64\":\"YWJj\""
+            ),
+            (nil, "abc", ",\"data_base64\":\"YWJj\""), (nil, "", ""),
+            ("application/json", "", ",\"datacontenttype\":\"application/json\""),
+        ] as [(String?, String, String)])
+    func binaryData(type: String?, body: String, end: String) async {
+        let (response, event) = await binary(Array(body.utf8), type)
+        #expect(response.status == 200)
+        #expect(
+            event == "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"subject\":\"r\"" + end
+                + "}")
+    }
+
+    @Test("in headers can have bytes that are no text")
+    func binaryBytes() async {
+        let (response, event) = await binary([0xFF, 0x00, 0xFE], "text/plain")
+        #expect(response.status == 200)
+        #expect(event.hasSuffix("\"data_base64\":\"/wD+\"}"))
+    }
+
+    @Test(
+        "in headers cannot smuggle attributes in with its data",
+        arguments: ["1,\"subject\":\"x\"", "1,\"extra\":\"x\"", "1}", "{\"a\":1,\"a\":2}", "{"])
+    func smuggling(body: String) async {
+        let (response, event) = await binary(Array(body.utf8), "application/json")
+        #expect(response.status == 400)
+        #expect(event == "")
+    }
+
+    @Test(
+        "in headers has its attributes escaped",
+        arguments: [
+            ("a%20b", "a b"), ("Euro%20%E2%82%AC%20%F0%9F%98%80", "Euro € 😀"), ("a+b", "a+b"), ("%22q%22", "\"q\""),
+            ("\"a b\"", "a b"), ("\"a\\\"b\\\\c\"", "a\"b\\c"), ("\"%41\"", "A"), ("\"", "\""), ("a\"b", "a\"b"),
+            ("%2525", "%25"),
+        ])
+    func escapes(value: String, text: String) async throws {
+        let emitter = RecordingEmitter()
+        let headers = Self.attributes.map { ($0.key, $0.key == "ce-subject" ? value : $0.value) }
+        let response = await router(emitter).deliver([], to: Self.path, headers, type: nil)
+        #expect(response.status == 200)
+        #expect(emitter.calls.first?.emit.rooms == [text])
+    }
+
+    @Test(
+        "in headers has each attribute once, under a name that can be one",
+        arguments: [
+            ("ce-subject", "r"), ("ce-data", "x"), ("ce-datacontenttype", "text/plain"), ("ce-data_base64", "eA=="),
+            ("ce-", "x"), ("ce-a-b", "x"), ("ce-ext", "%"), ("ce-ext", "%FF"), ("CE-ID", "2"),
+        ])
+    func badAttributes(name: String, value: String) async {
+        let (response, event) = await binary([], nil, Self.attributes.map { ($0.key, $0.value) } + [(name, value)])
+        #expect(response.status == 422)
+        #expect(event == "")
+    }
+
+    @Test("in headers has extensions, too")
+    func extensions() async {
+        let (response, event) = await binary(
+            [], nil, Self.attributes.map { ($0.key, $0.value) } + [("CE-TraceParent", "00-x"), ("X-Other", "y")])
+        #expect(response.status == 200)
+        #expect(event.hasSuffix(",\"traceparent\":\"00-x\"}"))
+        let (missing, _) = await binary([], nil, [("ce-id", "1")])
+        #expect(missing.status == 422)
+        #expect(missing.pointers == ["/specversion", "/source", "/type"])
+    }
+
+    // MARK: Batches
+
+    private static func event(_ id: String, type: String = "e", subject: String? = "r") -> String {
+        let subject = subject.map { ",\"subject\":\"\($0)\"" } ?? ""
+        return "{\"specversion\":\"1.0\",\"id\":\"\(id)\",\"source\":\"s\",\"type\":\"\(type)\"\(subject)}"
+    }
+
+    private nonisolated(nonsending) func batch(_ router: Router, _ events: String...) async -> Response {
+        await post(router, "[" + events.joined(separator: ", ") + "]", type: "application/cloudevents-batch+json")
+    }
+
+    @Test("comes with others, and one answer when all are confirmed")
+    func batches() async throws {
+        let emitter = RecordingEmitter()
+        let router = router(emitter)
+        let response = await batch(
+            router, Self.event("1", type: "a"), Self.event("2", type: "b"), Self.event("1", type: "c"))
+        #expect(response.status == 200)
+        #expect(
+            response.text == """
+                {"results":[{"id":"01J","status":"confirmed","routed":true},{"id":"01J","status":"confirmed",\
+                "routed":true},{"status":"duplicate"}]}
+
+                """)
+        #expect(emitter.calls.map(\.emit.event) == ["a", "b"])
+        #expect(emitter.calls.first?.emit.arguments == JSONText(Self.event("1", type: "a")))
+        let again = await batch(router, Self.event("2"), Self.event("3"))
+        #expect(again.text.hasPrefix("{\"results\":[{\"status\":\"duplicate\"},{\"id\":"))
+        #expect(await batch(router).text == "{\"results\":[]}\n")
+        #expect(emitter.calls.count == 3)
+    }
+
+    @Test("keeps others from being published if it is invalid")
+    func invalidBatch() async throws {
+        let emitter = RecordingEmitter()
+        let deliveries = DeliveryStore()
+        let router = router(emitter, deliveries: deliveries)
+        let response = await batch(router, Self.event("1"), Self.event("2", subject: nil), "{}", "1")
+        #expect(response.status == 422)
+        #expect(
+            response.pointers == ["/1/rooms/0", "/2/specversion", "/2/source", "/2/id", "/2/type", "/3"])
+        #expect(emitter.calls.isEmpty)
+        #expect(deliveries.count == 0)
+        #expect(await post(router, Self.event, type: "application/cloudevents-batch+json").status == 422)
+    }
+
+    @Test("is published again after a batch that failed in part, and no other")
+    func partialFailure() async throws {
+        let deliveries = DeliveryStore()
+        let failing = RecordingEmitter([
+            "b": .failure(.notExpressible(CommandFault(CommandField("rooms", index: 0), "no"))),
+            "c": .failure(.notPublished(.unknown(.confirmTimedOut))),
+        ])
+        let events = ["a", "b", "c", "d"].map { Self.event($0, type: $0) }
+        let first = await batch(router(failing, deliveries: deliveries), events[0], events[1], events[2], events[3])
+        #expect(first.status == 504)
+        #expect(try first.members()["detail"]?.string?.hasPrefix("2 of 4 events: ") == true)
+        let emitter = RecordingEmitter()
+        let second = await batch(router(emitter, deliveries: deliveries), events[0], events[1], events[2], events[3])
+        #expect(second.status == 200)
+        #expect(emitter.calls.map(\.emit.event) == ["b", "c"])
+        let refused = RecordingEmitter([
+            "b": .failure(.notExpressible(CommandFault(CommandField("rooms", index: 0), "no")))
+        ])
+        let third = await batch(router(refused), events[0], events[1])
+        #expect(third.status == 422)
+        #expect(third.pointers == ["/1/rooms/0"])
+    }
+
+    @Test("that is under way elsewhere makes the whole batch come again")
+    func inFlight() async throws {
+        let gate = Gate()
+        let slow = RecordingEmitter(gate: gate)
+        let deliveries = DeliveryStore()
+        let slowRouter = router(slow, deliveries: deliveries)
+        let first = Task { await post(slowRouter, Self.event("2")) }
+        while slow.calls.isEmpty { await Task.yield() }
+        let emitter = RecordingEmitter()
+        let router = router(emitter, deliveries: deliveries)
+        let response = await batch(router, Self.event("1"), Self.event("2"))
+        #expect(response.status == 503)
+        #expect(response.code == "delivery_in_flight")
+        #expect(emitter.calls.isEmpty)
+        gate.open()
+        #expect(await first.value.status == 200)
+        #expect(await batch(router, Self.event("1"), Self.event("2")).status == 200)
+        #expect(emitter.calls.count == 1)
+    }
+
+    @Test("has as many others as a batch may have, and lets others have their turn")
+    func manyEvents() async {
+        let emitter = RecordingEmitter()
+        let router = router(emitter) { $0.batchItems = 200 }
+        let events = (0..<201).map { Self.event(String($0)) }
+        let type = "application/cloudevents-batch+json"
+        #expect(await post(router, "[" + events.joined(separator: ",") + "]", type: type).status == 413)
+        #expect(emitter.calls.isEmpty)
+        #expect(await post(router, "[" + events.dropLast().joined(separator: ",") + "]", type: type).status == 200)
+        #expect(emitter.calls.count == 200)
+        #expect(emitter.pauses.value >= 3)
+    }
+}

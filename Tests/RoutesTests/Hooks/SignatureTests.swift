@@ -1,0 +1,305 @@
+import Foundation
+import Hashing
+import Testing
+
+@testable import Routes
+
+@Suite("A signature")
+struct SignatureTests {
+    /// Recorded or published by the providers.
+    struct Vector: Decodable, Sendable, CustomTestStringConvertible {
+        let scheme: String
+        let secret: String
+        let headers: [String: String]
+        let body: String
+        let now: Int64?
+        let valid: Bool
+        let note: String?
+        var testDescription: String { "\(scheme), \(valid ? "valid" : "invalid"): \(note ?? "")" }
+
+        static let all: [Vector] = {
+            guard
+                let file = Bundle.module.url(
+                    forResource: "signatures", withExtension: "json", subdirectory: "Fixtures"),
+                let vectors = try? JSONDecoder().decode([Vector].self, from: Data(contentsOf: file))
+            else { preconditionFailure("signatures.json cannot be read") }
+            return vectors
+        }()
+    }
+
+    @Test("is that of the providers", arguments: Vector.all)
+    func vectors(vector: Vector) throws {
+        let scheme = try #require(HookScheme(name: vector.scheme))
+        for secrets in [[vector.secret], ["d3Jvbmc=", vector.secret], [vector.secret, "d3Jvbmc="]] {
+            let signature = try scheme.signature(secrets)
+            let fields = HeaderFields(vector.headers.map { ($0.key, $0.value) })
+            #expect(signature.isAuthentic(fields, body: Array(vector.body.utf8), now: vector.now ?? 0) == vector.valid)
+        }
+        let wrong = try scheme.signature(["d3Jvbmc="])
+        let fields = HeaderFields(vector.headers.map { ($0.key, $0.value) })
+        #expect(!wrong.isAuthentic(fields, body: Array(vector.body.utf8), now: vector.now ?? 0))
+    }
+
+    @Test("has vectors for every scheme that has any")
+    func vectorsAreThere() {
+        #expect(Vector.all.count == 12)
+        #expect(Set(Vector.all.map(\.scheme)) == ["github", "stripe", "slack", "standard-webhooks"])
+    }
+
+    @Test(
+        "is of the bytes as they came, to the last one", arguments: ["github", "stripe", "slack", "standard-webhooks"])
+    func signsEveryByte(name: String) throws {
+        let vector = try #require(Vector.all.first { $0.scheme == name && $0.valid })
+        let signature = try #require(HookScheme(name: name)).signature([vector.secret])
+        let fields = HeaderFields(vector.headers.map { ($0.key, $0.value) })
+        let body = Array(vector.body.utf8)
+        for changed in [body + [0x20], Array(body.dropLast()), [0x20] + body, []] {
+            #expect(!signature.isAuthentic(fields, body: changed, now: vector.now ?? 0))
+        }
+    }
+
+    @Test("that comes twice is none", arguments: Vector.all.filter(\.valid))
+    func twice(vector: Vector) throws {
+        let signature = try #require(HookScheme(name: vector.scheme)).signature([vector.secret])
+        let headers = vector.headers.map { ($0.key, $0.value) }
+        for header in headers {
+            let fields = HeaderFields(headers + [header])
+            #expect(!signature.isAuthentic(fields, body: Array(vector.body.utf8), now: vector.now ?? 0), "\(header.0)")
+        }
+    }
+
+    @Test("with a header missing is none", arguments: Vector.all.filter(\.valid))
+    func missing(vector: Vector) throws {
+        let signature = try #require(HookScheme(name: vector.scheme)).signature([vector.secret])
+        for name in vector.headers.keys {
+            let fields = HeaderFields(vector.headers.filter { $0.key != name }.map { ($0.key, $0.value) })
+            #expect(!signature.isAuthentic(fields, body: Array(vector.body.utf8), now: vector.now ?? 0), "\(name)")
+        }
+    }
+
+    // MARK: GitHub
+
+    @Test(
+        "of GitHub is 'sha256=' and the digits, nothing else",
+        arguments: [
+            "", "sha256=", "sha256", "=", "sha1=HEX", "SHA256=HEX", "HEX", " sha256=HEX", "sha256= HEX", "sha256=HEX0",
+            "sha256=HEX00", "sha256=0xHEX", "sha256=HEX ", "sha256=HEX,sha256=HEX", "sha256=zz",
+        ])
+    func githubGarbage(value: String) throws {
+        let signature = HMACSignature.github([try #require(HookSecret(Array("s".utf8)))])
+        let code = hex(hmac("body", "s"))
+        let value = value.replacingOccurrences(of: "HEX", with: code)
+        let fields = HeaderFields([("X-Hub-Signature-256", value)])
+        #expect(!signature.isAuthentic(fields, body: Array("body".utf8), now: 0))
+        let right = HeaderFields([("x-hub-SIGNATURE-256", "sha256=\(code)")])
+        #expect(signature.isAuthentic(right, body: Array("body".utf8), now: 0))
+    }
+
+    @Test("of GitHub's older kind counts for nothing")
+    func githubSHA1() throws {
+        let signature = try HookScheme.github.signature(["s"])
+        let fields = HeaderFields([("X-Hub-Signature", "sha1=" + hex(hmac("body", "s", .sha1)))])
+        #expect(!signature.isAuthentic(fields, body: Array("body".utf8), now: 0))
+    }
+
+    // MARK: Time
+
+    /// The header that carries a time, for each scheme that has one, signed for that time.
+    static let dated = ["stripe", "slack", "standard-webhooks"]
+
+    private func isAuthentic(_ name: String, timestamp: String, now: Int64) throws -> Bool {
+        let key = name == "standard-webhooks" ? "whsec_" + Base64.encode(Array("s".utf8)) : "s"
+        let signature = try #require(HookScheme(name: name)).signature([key])
+        let headers =
+            switch name {
+            case "stripe": [("Stripe-Signature", "t=\(timestamp),v1=" + hex(hmac("\(timestamp).b", "s")))]
+            case "slack":
+                [
+                    ("X-Slack-Request-Timestamp", timestamp),
+                    ("X-Slack-Signature", "v0=" + hex(hmac("v0:\(timestamp):b", "s"))),
+                ]
+            default:
+                [
+                    ("webhook-id", "i"), ("webhook-timestamp", timestamp),
+                    ("webhook-signature", "v1," + Base64.encode(hmac("i.\(timestamp).b", "s"))),
+                ]
+            }
+        return signature.isAuthentic(HeaderFields(headers), body: Array("b".utf8), now: now)
+    }
+
+    @Test("holds for 300 seconds, in both directions", arguments: dated)
+    func tolerance(name: String) throws {
+        let now: Int64 = 1_700_000_000
+        for (distance, isFresh) in [
+            (0, true), (299, true), (300, true), (301, false), (-299, true), (-300, true), (-301, false),
+            (1_000_000, false), (-1_700_000_000, false),
+        ] as [(Int64, Bool)] {
+            #expect(try isAuthentic(name, timestamp: String(now - distance), now: now) == isFresh, "\(distance)")
+        }
+    }
+
+    @Test("has a time in plain digits", arguments: dated)
+    func timestamps(name: String) throws {
+        for (text, now) in [
+            ("+1700000000", 1_700_000_000), ("-1700000000", 1_700_000_000), ("-1", 0), (" 1700000000", 1_700_000_000),
+            ("1700000000 ", 1_700_000_000), ("01700000000", 1_700_000_000), ("1700000000.0", 1_700_000_000),
+            ("1.7e9", 1_700_000_000), ("0x6553f100", 1_700_000_000), ("", 0), ("0", 0), ("00", 0), ("x", 0),
+            ("9223372036854775807", .max), ("9223372036854775808", .max), ("18446744073709551616", 0),
+            ("1700000000000", 1_700_000_000_000), ("٣", 3),
+        ] as [(String, Int64)] {
+            #expect(try !isAuthentic(name, timestamp: text, now: now), "\(text)")
+        }
+        #expect(try isAuthentic(name, timestamp: "1", now: 1))
+        #expect(try isAuthentic(name, timestamp: "999999999999", now: 999_999_999_999))
+    }
+
+    // MARK: Stripe
+
+    @Test(
+        "of Stripe has one time, and at least one v1 that is right",
+        arguments: [
+            ("t=T,v1=C", true), ("v1=C,t=T", true), ("t=T,v0=x,v1=zz,v1=C", true), ("t=T,v1=C,unknown=1=2", true),
+            ("t=T", false), ("v1=C", false), ("t=T,v0=C", false), ("t=T,V1=C", false), ("t=T,t=T,v1=C", false),
+            ("t=1,t=T,v1=C", false), ("t=T,v1=C,t=T", false), ("t=T v1=C", false), ("t=T;v1=C", false),
+            ("t=T,v1", false), ("t=T,v1=", false), ("t=T,v1=C,junk", false), ("", false), (",", false),
+            ("t=T, v1=C", false), ("t=T,v1=C0", false),
+        ])
+    func stripe(header: String, isValid: Bool) throws {
+        let header = header.replacingOccurrences(of: "C", with: hex(hmac("1000.b", "s")))
+            .replacingOccurrences(of: "T", with: "1000")
+        let signature = try HookScheme.stripe.signature(["s"])
+        let fields = HeaderFields([("Stripe-Signature", header)])
+        #expect(signature.isAuthentic(fields, body: Array("b".utf8), now: 1_000) == isValid)
+    }
+
+    // MARK: Standard Webhooks
+
+    @Test(
+        "of a standard webhook is one of a list",
+        arguments: [
+            ("v1,C", true), ("v1,AAAA v1,C", true), ("v1a,AAAA v1,C v2,x", true), ("v1,!! v1,C", true),
+            ("", false), ("C", false), ("v2,C", false), ("v1a,C", false), ("v1,C,v1,C", false), ("v1:C", false),
+            ("v1, C", false), ("v1,C=", false),
+        ])
+    func standardWebhooks(list: String, isValid: Bool) throws {
+        let list = list.replacingOccurrences(of: "C", with: Base64.encode(hmac("i.1000.b", "s")))
+        let signature = try HookScheme.standardWebhooks.signature([Base64.encode(Array("s".utf8))])
+        for prefix in ["webhook", "svix"] {
+            let fields = HeaderFields([
+                ("\(prefix)-id", "i"), ("\(prefix)-timestamp", "1000"), ("\(prefix)-signature", list),
+            ])
+            #expect(signature.isAuthentic(fields, body: Array("b".utf8), now: 1_000) == isValid)
+            #expect(StandardWebhooksSignature.id(fields) == "i")
+        }
+    }
+
+    @Test("of a standard webhook has all its parts under one prefix")
+    func mixedPrefixes() throws {
+        let code = "v1," + Base64.encode(hmac("i.1000.b", "s"))
+        let signature = try HookScheme.standardWebhooks.signature([Base64.encode(Array("s".utf8))])
+        let mixed = HeaderFields([("webhook-id", "i"), ("svix-timestamp", "1000"), ("webhook-signature", code)])
+        #expect(!signature.isAuthentic(mixed, body: Array("b".utf8), now: 1_000))
+        // The id that counts is the one that was signed.
+        let both = HeaderFields([
+            ("svix-id", "other"), ("webhook-id", "i"), ("webhook-timestamp", "1000"), ("webhook-signature", code),
+        ])
+        #expect(signature.isAuthentic(both, body: Array("b".utf8), now: 1_000))
+        #expect(StandardWebhooksSignature.id(both) == "i")
+    }
+
+    // MARK: HMAC
+
+    @Test("can be any HMAC in any header")
+    func anyHMAC() throws {
+        for algorithm in HMAC.Algorithm.allCases {
+            let code = hmac("b", "s", algorithm)
+            for (encoding, text) in [
+                ("hex", hex(code)), ("hex", hex(code).uppercased()), ("base64", Base64.encode(code)),
+            ] {
+                for prefix in ["", "x=", "HMAC "] {
+                    let scheme = try HookScheme.hmac(
+                        header: "X-Sig", algorithm: algorithm.rawValue, encoding: encoding, prefix: prefix)
+                    let signature = try scheme.signature(["other", "s"])
+                    func isAuthentic(_ value: String) -> Bool {
+                        signature.isAuthentic(HeaderFields([("x-sig", value)]), body: Array("b".utf8), now: 0)
+                    }
+                    #expect(isAuthentic(prefix + text))
+                    #expect(!isAuthentic("y" + prefix + text))
+                    #expect(!isAuthentic(prefix + text + " "))
+                    #expect(!isAuthentic(prefix + String(text.dropLast(4))))
+                    #expect(!isAuthentic(""))
+                    if !prefix.isEmpty { #expect(!isAuthentic(text)) }
+                }
+            }
+        }
+        let other = try HookScheme.hmac(header: "x-sig", algorithm: "sha512").signature(["s"])
+        #expect(!other.isAuthentic(HeaderFields([("x-sig", hex(hmac("b", "s")))]), body: Array("b".utf8), now: 0))
+    }
+
+    @Test("can be in a header that the gateway reads itself")
+    func knownHeader() throws {
+        let signature = try HookScheme.hmac(header: "Authorization", prefix: "HMAC ").signature(["s"])
+        let fields = HeaderFields([("Authorization", "HMAC " + hex(hmac("b", "s")))])
+        #expect(signature.isAuthentic(fields, body: Array("b".utf8), now: 0))
+    }
+
+    // MARK: Bearer, none
+
+    @Test(
+        "can be a token",
+        arguments: [
+            ("Bearer secret", true), ("bearer secret", true), ("Bearer other", true), ("Bearer Secret", false),
+            ("Bearer secre", false), ("Bearer secretx", false), ("Bearer ", false), ("secret", false),
+            ("Basic secret", false), ("", false),
+        ])
+    func bearer(value: String, isValid: Bool) throws {
+        let signature = try HookScheme.bearer.signature(["secret", "other"])
+        #expect(signature.isAuthentic(HeaderFields([("Authorization", value)]), body: [], now: 0) == isValid)
+        #expect(!signature.isAuthentic(HeaderFields([("X-API-Key", "secret")]), body: [], now: 0))
+    }
+
+    @Test("is needed unless the scheme is 'none'")
+    func unsigned() throws {
+        #expect(try #require(HookScheme(name: "none")).signature([]).isAuthentic(HeaderFields(), body: [], now: 0))
+        for name in ["github", "stripe", "slack", "standard-webhooks", "bearer"] {
+            let scheme = try #require(HookScheme(name: name))
+            #expect(try !scheme.signature(["c2VjcmV0"]).isAuthentic(HeaderFields(), body: [], now: 0))
+            #expect(fault { _ = try scheme.signature([]) } == "secrets: is required")
+            #expect(fault { _ = try scheme.signature(["c2VjcmV0", ""]) } == "secrets[1]: is empty")
+        }
+        #expect(fault { _ = try HookScheme.unsigned.signature(["s"]) } == "secrets: the scheme 'none' checks nothing")
+        #expect(HookScheme(name: "hmac") == nil)
+        #expect(HookScheme(name: "") == nil)
+    }
+
+    @Test("has settings that are known, and a key that can be read")
+    func settings() throws {
+        #expect(fault { _ = try HookScheme.hmac(header: "a b") } == "header: must be the name of a header")
+        #expect(fault { _ = try HookScheme.hmac(header: "") } == "header: must be the name of a header")
+        #expect(
+            fault { _ = try HookScheme.hmac(header: "a", algorithm: "md5") }
+                == "algorithm: must be sha256, sha1 or sha512")
+        #expect(
+            fault { _ = try HookScheme.hmac(header: "a", encoding: "base64url") } == "encoding: must be hex or base64")
+        for secret in ["whsec_é", "whsec_a", "not base64"] {
+            #expect(
+                fault { _ = try HookScheme.standardWebhooks.signature([secret]) }
+                    == "secrets[0]: must be base64, behind 'whsec_'")
+        }
+        #expect(fault { _ = try HookScheme.standardWebhooks.signature(["whsec_"]) } == "secrets[0]: is empty")
+    }
+
+    @Test("has a secret that is in no description and no dump")
+    func staysSecret() throws {
+        for name in ["github", "stripe", "slack", "standard-webhooks", "bearer"] {
+            let signature = try #require(HookScheme(name: name)).signature(["c2VjcmV0"])
+            var dumped = ""
+            dump(signature, to: &dumped)
+            for text in [dumped, "\(signature)", String(reflecting: signature)] {
+                #expect(
+                    !text.contains("c2Vj") && !text.contains("115, 101") && !text.contains("99, 50")
+                        && !text.contains("secret\""))
+            }
+        }
+    }
+}
