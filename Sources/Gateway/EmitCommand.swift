@@ -112,7 +112,8 @@ struct EmitCommand: ParsableCommand {
 }
 
 extension Emit {
-    fileprivate func check(_ configuration: BrokerConfiguration) throws(EmitError) {
+    /// - Throws: what is wrong with it for these servers.
+    func check(_ configuration: BrokerConfiguration) throws(EmitError) {
         let faults = faults(limits: configuration.limits)
         guard faults.isEmpty else { throw .invalid(faults) }
         do throws(NotExpressible) {

@@ -9,6 +9,7 @@ struct GatewayCommand: ParsableCommand {
         abstract: "Lets any program be a Socket.IO emitter, over HTTP or from a shell.",
         version: version,
         subcommands: [
-            ServeCommand.self, EmitCommand.self, ConfigCommand.self, KeysCommand.self, HealthcheckCommand.self,
+            ServeCommand.self, EmitCommand.self, ConfigCommand.self, KeysCommand.self, HooksCommand.self,
+            HealthcheckCommand.self,
         ])
 }

@@ -1,8 +1,8 @@
-internal import AMQPBridge
+public import AMQPBridge
 
 extension Problem {
     /// What an emit's caller learns of its failure: the one place where the bridge's errors become HTTP.
-    init(_ error: EmitError) {
+    public init(_ error: EmitError) {
         switch error {
         case .invalid(let faults):
             self.init(.invalidRequest, "the emit is not valid", places: faults.map(Place.init))

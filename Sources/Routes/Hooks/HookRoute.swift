@@ -11,7 +11,7 @@ struct HookRoute: Sendable {
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
         guard let hook = hooks.table[request.parameter] else { throw .unknownHook }
         let fields = request.head.fields
-        guard hook.signature.isAuthentic(fields, body: request.body, now: clock()) else {
+        guard hook.isAuthentic(fields, body: request.body, now: clock()) else {
             throw Problem(.notAuthentic, "the delivery was not accepted")
         }
         // Behind the signature: nobody else uses up the sender's rate.
@@ -20,26 +20,19 @@ struct HookRoute: Sendable {
             problem.retryAfter = wait
             throw problem
         }
-        let document = try Self.document(request)
-        if hook.isSlack, let challenge = try SlackChallenge.answer(document.root) { return challenge }
-        let source = TemplateSource(body: document.root, fields: fields)
-        guard let emit = try hook.mapping.emit(from: source) else { return .delivery("ignored") }
-        let key = hook.deliveryID?.find(in: source).map { DeliveryKey("hook", hook.name, $0) }
-        return try await runner.run(emit, key, confirmedWithin: hook.confirmWait)
+        switch try hook.outcome(fields, body: request.body) {
+        case .ignored: return .delivery("ignored")
+        case .challenge(let text): return Response(status: 200, contentType: "text/plain", body: Array(text.utf8))
+        case .emit(var emit, let id):
+            if let trace = request.head.trace { emit.trace = trace }
+            let key = id.map { DeliveryKey("hook", hook.name, $0) }
+            return try await runner.run(emit, key, confirmedWithin: hook.confirmWait)
+        }
     }
 
     @Sendable func options(_ request: Request) async throws(Problem) -> Response {
         guard let hook = hooks.table[request.parameter] else { throw .unknownHook }
         return hook.handshake.answer(request.head.fields)
-    }
-
-    /// No body at all is an object without members, for senders that only say that it is time.
-    private static func document(_ request: Request) throws(Problem) -> JSONDocument {
-        guard let type = request.head.fields[.contentType] else {
-            return try JSONDocument(delivered: request.body.isEmpty ? Array("{}".utf8) : request.body)
-        }
-        return ContentType(type).isForm
-            ? try FormBody.document(request.body) : try JSONDocument(delivered: request.body)
     }
 }
 
@@ -53,16 +46,14 @@ enum SlackChallenge {
     /// Theirs have about 50 bytes.
     private static let mostBytes = 1_024
 
-    /// The answer; `nil` to anything else.
-    static func answer(_ body: JSONValue) throws(Problem) -> Response? {
+    /// What it waits for; `nil` if it is anything else.
+    static func text(_ body: JSONValue) throws(Problem) -> String? {
         guard body.member("type")?.string == "url_verification" else { return nil }
         guard let challenge = body.member("challenge")?.string, challenge.utf8.count <= mostBytes else {
             throw Problem(
                 .deliveryRefused, "the delivery is no challenge",
                 places: [.init("/challenge", "must be a string of at most \(mostBytes) bytes")])
         }
-        var response = Response(status: 200, contentType: "text/plain", body: Array(challenge.utf8))
-        response.fields = [("X-Content-Type-Options", "nosniff")]
-        return response
+        return challenge
     }
 }

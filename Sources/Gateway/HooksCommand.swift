@@ -1,0 +1,174 @@
+internal import AMQPBridge
+internal import ArgumentParser
+internal import JSON
+internal import Routes
+
+/// `socketio-gateway hooks`
+struct HooksCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hooks", abstract: "Try out what webhooks become.", subcommands: [Test.self])
+
+    /// `socketio-gateway hooks test`
+    struct Test: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show what a delivery to a hook would emit, or why it would not.",
+            discussion: """
+                Nothing is published. The emit is printed as JSON, as POST /v1/emit would take it; a delivery that would be \
+                refused is one line on standard error for each reason.
+
+                Exit status:
+                  0   it would be emitted, or answered (Slack's challenge)
+                  1   it would be refused
+                  3   it would be ignored: a condition is not met
+                  64  there is no such hook, or the configuration is not valid
+                """)
+
+        @ArgumentParser.Argument(help: "The hook's name.")
+        var name: String
+
+        @Option(help: ArgumentHelp("The delivery's body; - is standard input.", valueName: "file"))
+        var body: String
+
+        @Option(
+            name: .customLong("header"),
+            help: ArgumentHelp(
+                "A header of it, 'Name: value'; may be repeated. (Content-Type, if it is not given: application/json)",
+                valueName: "header"))
+        var headers: [String] = []
+
+        @Flag(help: "Do not ask for a signature.")
+        var unsigned = false
+
+        @Option(
+            help: ArgumentHelp(
+                "When it came, in seconds since 1970, for a delivery that was recorded. (default: now)",
+                valueName: "seconds"))
+        var at: Int64?
+
+        @OptionGroup var broker: BrokerOptions
+
+        func run() throws {
+            let trial = try trial()
+            switch trial {
+            case .success(let text): print(text)
+            case .failure(let refusal):
+                for line in refusal.lines { StandardError.write("socketio-gateway: \(line)\n") }
+                throw ExitCode(refusal.status)
+            }
+        }
+
+        private struct Refusal: Error {
+            let status: Int32
+            let lines: [String]
+
+            init(_ status: Int32, _ lines: String...) {
+                self.status = status
+                self.lines = lines
+            }
+
+            init(_ problem: Problem) {
+                status = 1
+                lines = [problem.detail] + problem.places.map { "\($0.pointer): \($0.detail)" }
+            }
+        }
+
+        private func trial() throws -> Result<String, Refusal> {
+            let source: SettingSource
+            let configuration: BrokerConfiguration
+            do throws(ConfigurationError) {
+                source = try SettingSource(environment: .process, configFlag: broker.config)
+                configuration = try BrokerConfiguration(broker, source)
+            } catch {
+                throw ValidationError(error.description)
+            }
+            guard let hook = source.file?.hooks.first(where: { $0.hook.name == name })?.hook else {
+                let known = (source.file?.hooks ?? []).map(\.hook.name)
+                throw ValidationError("there is no hook '\(name)'\(Suggestion.of(known, for: name))")
+            }
+            let (fields, bytes) = (try fields(), try contents())
+            guard unsigned || hook.isAuthentic(fields, body: bytes, now: at ?? Int64(UTCTime.now().seconds)) else {
+                return .failure(
+                    Refusal(
+                        1,
+                        "401: the signature is missing, is not made of this very body with one of the hook's secrets, "
+                            + "or was made more than 300 s from now (see --at and --unsigned)"))
+            }
+            do throws(Problem) {
+                switch try hook.outcome(fields, body: bytes) {
+                case .ignored: return .failure(Refusal(3, "ignored: a condition is not met"))
+                case .challenge(let text): return .success(text)
+                case .emit(let emit, let id): return try Self.checked(emit, id, configuration)
+                }
+            } catch {
+                return .failure(Refusal(error))
+            }
+        }
+
+        /// As it would be published: what the servers cannot do is refused, too.
+        private static func checked(
+            _ emit: Emit, _ id: String?, _ configuration: BrokerConfiguration
+        ) throws(Problem) -> Result<String, Refusal> {
+            do throws(EmitError) {
+                try emit.check(configuration)
+            } catch {
+                throw Problem(error)
+            }
+            return .success(emit.text(deliveryID: id))
+        }
+
+        private func fields() throws -> HeaderFields {
+            var fields = HeaderFields()
+            for header in headers {
+                guard let colon = header.firstIndex(of: ":"), colon != header.startIndex else {
+                    throw ValidationError("--header '\(header)' is not 'Name: value'")
+                }
+                let name = header[..<colon].lowercased()
+                let value = String(header[header.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
+                if let known = HeaderName(rawValue: name) {
+                    fields.add(known, value)
+                } else {
+                    fields.add(other: name, value)
+                }
+            }
+            if fields[.contentType] == nil { fields.add(.contentType, "application/json") }
+            return fields
+        }
+
+        private func contents() throws -> [UInt8] {
+            if body == "-" { return StandardInput.readAll() }
+            do throws(FileContents.Unreadable) {
+                return try FileContents.read(body, atMost: 16 << 20)
+            } catch {
+                throw ValidationError("\(body): \(error.reason)")
+            }
+        }
+    }
+}
+
+extension Emit {
+    /// The body of a `POST /v1/emit` that is the same, with the delivery's id in front.
+    fileprivate func text(deliveryID: String?) -> String {
+        var json: [UInt8] = []
+        json.append(json: "{")
+        if let deliveryID {
+            json.append(json: "\"deliveryId\":")
+            json.append(jsonString: deliveryID)
+            json.append(json: ",")
+        }
+        json.append(json: "\"namespace\":")
+        json.append(jsonString: namespace)
+        json.append(json: ",\"event\":")
+        json.append(jsonString: event)
+        json.append(json: ",\"args\":[")
+        json.append(json: arguments)
+        json.append(json: "]")
+        for (name, list) in [("rooms", rooms), ("except", except)] as [(StaticString, [String])] where !list.isEmpty {
+            json.append(json: ",\"")
+            json.append(json: name)
+            json.append(json: "\":")
+            json.append(jsonStrings: list)
+        }
+        json.append(json: "}")
+        return String(decoding: json, as: UTF8.self)
+    }
+}

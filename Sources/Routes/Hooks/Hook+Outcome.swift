@@ -1,0 +1,40 @@
+public import AMQPBridge
+internal import JSON
+
+extension Hook {
+    /// What a delivery comes to.
+    public enum Outcome: Sendable {
+        /// An event. The id is what its sender calls the delivery; `nil`: nothing.
+        case emit(Emit, deliveryID: String?)
+        /// A condition is not met.
+        case ignored
+        /// Slack wants to know that we are here, and this is the text that it waits for.
+        case challenge(String)
+    }
+
+    /// Whether a delivery is from who has a secret, and was signed not long ago.
+    ///
+    /// - Parameter now: seconds since 1970.
+    public func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
+        signature.isAuthentic(fields, body: body, now: now)
+    }
+
+    /// What becomes of an authentic delivery. Publishes nothing.
+    ///
+    /// - Throws: why it becomes nothing.
+    public func outcome(_ fields: HeaderFields, body: [UInt8]) throws(Problem) -> Outcome {
+        let document = try Self.document(fields, body)
+        if isSlack, let challenge = try SlackChallenge.text(document.root) { return .challenge(challenge) }
+        let source = TemplateSource(body: document.root, fields: fields)
+        guard let emit = try mapping.emit(from: source) else { return .ignored }
+        return .emit(emit, deliveryID: deliveryID?.find(in: source))
+    }
+
+    /// No body at all is an object without members, for senders that only say that it is time.
+    private static func document(_ fields: HeaderFields, _ body: [UInt8]) throws(Problem) -> JSONDocument {
+        guard let type = fields[.contentType] else {
+            return try JSONDocument(delivered: body.isEmpty ? Array("{}".utf8) : body)
+        }
+        return ContentType(type).isForm ? try FormBody.document(body) : try JSONDocument(delivered: body)
+    }
+}

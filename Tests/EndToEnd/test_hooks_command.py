@@ -1,0 +1,128 @@
+"""`socketio-gateway hooks test`: what a delivery would emit, or why not. No broker is needed."""
+
+import hashlib
+import hmac
+import json
+import subprocess
+
+import pytest
+
+from harness import binary
+
+HOOKS = """
+hooks:
+  - name: github
+    scheme: github
+    secrets: ["s3cret"]
+    event: "{header:X-GitHub-Event}"
+    rooms: ["repo:{/repository/full_name}"]
+    except: ["user:{/sender/id}"]
+    args: ["{/ref}", {version: 1, text: "1"}, null, "to {/ref}"]
+    when: [{value: "{header:X-GitHub-Event}", equals: push}]
+    allow: {rooms: ["repo:*", "user:*"]}
+  - {name: slack, scheme: slack, secrets: ["s"], event: "{/type}", rooms: [r]}
+  - {name: bytes, scheme: none, event: e, rooms: [broadcast]}
+"""
+PUSH = b'{"ref": "refs/heads/main", "repository": {"full_name": "o/r"}, "sender": {"id": 7}}\n'
+SIGNATURE = "X-Hub-Signature-256: sha256=" + hmac.new(b"s3cret", PUSH, hashlib.sha256).hexdigest()
+EVENT = "X-GitHub-Event: push"
+EMIT = {
+    "namespace": "/",
+    "event": "push",
+    "args": ["refs/heads/main", {"version": 1, "text": "1"}, None, "to refs/heads/main"],
+    "rooms": ["repo:o/r"],
+    "except": ["user:7"],
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    config = tmp_path / "gateway.yaml"
+    config.write_text(HOOKS)
+
+    def run(name, body=PUSH, *arguments, headers=()):
+        options = [argument for header in headers for argument in ("--header", header)]
+        command = [binary(), "hooks", "test", name, "--body", "-", "--config", str(config), *options, *arguments]
+        return subprocess.run(command, input=body, capture_output=True, timeout=20)
+
+    return run
+
+
+def reasons(result):
+    return [line.removeprefix("socketio-gateway: ") for line in result.stderr.decode().splitlines()]
+
+
+def test_it_shows_what_would_be_emitted(run):
+    result = run("github", headers=[EVENT, SIGNATURE, "x-github-delivery: 72d3162e"])
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert json.loads(result.stdout) == {"deliveryId": "72d3162e", **EMIT}
+    assert result.stdout.count(b"\n") == 1
+
+
+def test_a_body_can_be_in_a_file(run, tmp_path):
+    (tmp_path / "push.json").write_bytes(PUSH)
+    result = run("github", b"", "--body", str(tmp_path / "push.json"), headers=[EVENT, SIGNATURE])
+    assert json.loads(result.stdout) == EMIT
+    assert run("github", b"", "--body", str(tmp_path / "absent")).returncode == 64
+
+
+@pytest.mark.parametrize("signature", [None, SIGNATURE[:-1] + "x", "X-Hub-Signature-256: sha256=" + "0" * 64])
+def test_a_signature_must_fit(run, signature):
+    result = run("github", headers=[EVENT, *([signature] if signature else [])])
+    assert result.returncode == 1
+    assert reasons(result)[0].startswith("401: the signature")
+    assert b"s3cret" not in result.stderr
+
+
+def test_it_may_be_left_out(run):
+    assert json.loads(run("github", PUSH, "--unsigned", headers=[EVENT]).stdout) == EMIT
+
+
+def test_a_recorded_delivery_is_tried_at_its_own_time(run):
+    body = b'{"type":"x"}'
+    code = hmac.new(b"s", b"v0:1700000000:" + body, hashlib.sha256).hexdigest()
+    headers = ["X-Slack-Request-Timestamp: 1700000000", f"X-Slack-Signature: v0={code}"]
+    assert run("slack", body, headers=headers).returncode == 1
+    assert run("slack", body, "--at", "1700000300", headers=headers).returncode == 0
+    assert run("slack", body, "--at", "1700000301", headers=headers).returncode == 1
+
+
+def test_a_challenge_is_shown(run):
+    result = run("slack", b'{"type":"url_verification","challenge":"abc"}', "--unsigned")
+    assert (result.returncode, result.stdout) == (0, b"abc\n")
+
+
+def test_it_says_why_not(run):
+    result = run("github", b'{"ref": 1.5}', "--unsigned", headers=[EVENT])
+    assert result.returncode == 1
+    assert "/rooms/0: {/repository/full_name} finds nothing" in reasons(result)
+    assert "/except/0: {/sender/id} finds nothing" in reasons(result)
+    assert not result.stdout
+    assert run("github", b"{", "--unsigned", headers=[EVENT]).returncode == 1
+
+
+def test_what_the_servers_cannot_do_is_refused(run):
+    result = run("bytes", b"{}")
+    assert result.returncode == 1
+    assert "broadcast" in reasons(result)[0] + reasons(result)[1]
+
+
+def test_what_meets_no_condition_is_ignored(run):
+    result = run("github", PUSH, "--unsigned", headers=["X-GitHub-Event: issues"])
+    assert (result.returncode, reasons(result)) == (3, ["ignored: a condition is not met"])
+
+
+def test_a_form_is_read_as_one(run):
+    result = run(
+        "github", b"payload=%7B%22ref%22%3A%22r%22%2C%22repository%22%3A%7B%22full_name%22%3A%22o%2Fr%22%7D"
+        b"%2C%22sender%22%3A%7B%22id%22%3A7%7D%7D", "--unsigned",
+        headers=[EVENT, "Content-Type: application/x-www-form-urlencoded"],
+    )  # fmt: skip
+    assert json.loads(result.stdout)["rooms"] == ["repo:o/r"]
+
+
+def test_an_unknown_hook_is_an_error_with_a_suggestion(run):
+    result = run("githup")
+    assert result.returncode == 64
+    assert b"did you mean 'github'?" in result.stderr
+    assert run("github", PUSH, headers=["no colon"]).returncode == 64
