@@ -85,6 +85,7 @@ struct GatewayProcess {
             let next = try load()
             let keys = KeyRing(next.keys, previous: live.keys)
             let access = try AccessPolicy(next, keys, isLoopback: isLoopback)
+            try live.check(keys)
             let hooks = HookRing(next.hooks, next.cloudEvents, previous: live.hooks)
             for server in group.servers {
                 server.loop.execute {
@@ -103,6 +104,7 @@ struct GatewayProcess {
                 logger.warning("some settings wait for a restart", metadata: ["settings": "\(names)"])
             }
         } catch {
+            if let file = error.missingFile { live.files.add(missing: file) }
             logger.error(
                 "configuration not reloaded; the one before stays", metadata: ["reason": "\(error.description)"])
         }

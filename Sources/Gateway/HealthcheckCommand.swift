@@ -24,8 +24,7 @@ struct HealthcheckCommand: ParsableCommand {
     }
 
     func run() throws {
-        let source = try SettingSource(environment: .process, configFlag: config)
-        let address = try source.read(.httpAddress, flag: httpAddress, expected: "host:port") { ListenAddress($0) }
+        let address = try Self.address(flag: httpAddress, config: config, environment: .process)
         guard
             let status = HealthProbe(address.reachable, timeoutSeconds: timeout).status(
                 of: ready ? "/readyz" : "/livez")
@@ -37,6 +36,19 @@ struct HealthcheckCommand: ParsableCommand {
             StandardError.write("socketio-gateway: \(address.reachable) answered \(status)\n")
             throw ExitCode.failure
         }
+    }
+
+    /// Where the gateway listens. A file is read only if nothing else says so: the running gateway goes on with what it has
+    /// when the file has become invalid, and is not ill.
+    static func address(
+        flag: String?, config: String?, environment: Environment
+    ) throws(ConfigurationError) -> ListenAddress {
+        let isGiven = flag != nil || environment[Setting.httpAddress.rawValue] != nil
+        let source =
+            isGiven
+            ? SettingSource(environment: environment)
+            : try SettingSource(environment: environment, configFlag: config)
+        return try source.read(.httpAddress, flag: flag, expected: "host:port") { ListenAddress($0) }
     }
 }
 

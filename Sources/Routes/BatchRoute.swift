@@ -26,8 +26,7 @@ struct BatchRoute: Sendable {
         var taken = 0
         defer { underWay.giveBack(taken) }
         let items = try await read(request, &taken)
-        // One was taken for the request.
-        if items.count > 1 { try request.caller.take(items.count - 1, now: .now()) }
+        try request.caller.takeRest(ofBatch: items.count, now: .now())
         var emits = items.compactMap { try? $0.get() }
         if let trace = request.head.trace {
             for index in emits.indices { emits[index].trace = trace }

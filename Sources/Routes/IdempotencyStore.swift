@@ -17,7 +17,8 @@ struct IdempotencyKey: Hashable, Sendable {
     }
 }
 
-/// What makes a request the same as another: path, media type and body.
+/// What makes a request the same as another: path, media type and body, and what its caller may do. (A key that has been
+/// given less since must not get the answer that it got before.)
 struct RequestFingerprint: Equatable, Sendable {
     private let digest: [UInt8]
     /// How much of the store the request's answer will about take.
@@ -26,6 +27,7 @@ struct RequestFingerprint: Equatable, Sendable {
     init(_ request: Request) {
         var hash = SHA256()
         hash.update(Array("\(request.head.path) \(request.mediaType?.rawValue ?? "")\n".utf8))
+        hash.update(request.caller.rights)
         hash.update(request.body)
         digest = hash.finish()
         size = request.body.count

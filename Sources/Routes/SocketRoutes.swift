@@ -137,7 +137,7 @@ struct SocketRoutes: Sendable {
     ) async throws(Problem) -> Response {
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try request.caller.check { $0.places(beyond: selection, list: "in") + $0.places(beyond: change.rooms) }
+        try request.caller.check { $0.places(beyond: selection, list: "in") + $0.places(beyond: change) }
         var command = ChangeSockets(selection, change)
         command.trace = request.head.trace
         let receipt: ChangeReceipt
@@ -187,15 +187,5 @@ func asking<Value>(_ ask: () async throws(ClusterError) -> Value) async throws(P
         return try await ask()
     } catch {
         throw Problem(error)
-    }
-}
-
-extension ChangeSockets.Change {
-    /// Those that are joined or left.
-    fileprivate var rooms: [String] {
-        switch self {
-        case .join(let rooms), .leave(let rooms): rooms
-        case .disconnect: []
-        }
     }
 }

@@ -5,6 +5,7 @@ extension YAMLNode {
     ///
     /// - Throws: also for keys that come twice or are no text, for more than one document, and when there is too much of it.
     public static func parse(_ text: [UInt8]) throws(YAMLError) -> YAMLNode? {
+        try Parser(text).checkDepth()
         let parser = Parser(text)
         guard let document = try parser.next() else { return nil }
         let root = try document.root()
@@ -34,6 +35,28 @@ private final class Parser {
         text.deallocate()
     }
 
+    /// Reads the text to its end.
+    ///
+    /// - Throws: when it is nested too deep. For that libyaml takes a time that grows with the square of the depth: hours for a
+    ///   megabyte of brackets.
+    func checkDepth() throws(YAMLError) {
+        var level = 0
+        while true {
+            var event = yaml_event_t()
+            guard yaml_parser_parse(parser, &event) == 1 else { throw error }
+            defer { yaml_event_delete(&event) }
+            switch event.type {
+            case YAML_STREAM_END_EVENT: return
+            case YAML_SEQUENCE_START_EVENT, YAML_MAPPING_START_EVENT: level += 1
+            case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: level -= 1
+            default: break
+            }
+            if level > Document.mostLevels {
+                throw Document.tooDeep(line: Int(event.start_mark.line) + 1)
+            }
+        }
+    }
+
     /// The next document of the text; `nil` behind the last one.
     func next() throws(YAMLError) -> Document? {
         let document = Document()
@@ -54,7 +77,9 @@ private final class Document {
 
     /// A configuration has far less; aliases of aliases could make billions.
     private static let mostNodes = 100_000
-    private static let mostLevels = 32
+    static let mostLevels = 32
+
+    static func tooDeep(line: Int) -> YAMLError { YAMLError(line: line, "more than \(mostLevels) levels") }
 
     init() {
         pointer = .allocate(capacity: 1)
@@ -77,7 +102,7 @@ private final class Document {
         let line = Int(node.start_mark.line) + 1
         nodes += 1
         if nodes > Self.mostNodes { throw YAMLError(line: line, "there is too much of it") }
-        if level > Self.mostLevels { throw YAMLError(line: line, "more than \(Self.mostLevels) levels") }
+        if level > Self.mostLevels { throw Self.tooDeep(line: line) }
         switch node.type {
         case YAML_SEQUENCE_NODE:
             var elements: [YAMLNode] = []
@@ -99,8 +124,8 @@ private final class Document {
 
     private func members(
         _ pairs: UnsafeBufferPointer<yaml_node_pair_t>, _ level: Int
-    ) throws(YAMLError) -> [(key: String, value: YAMLNode)] {
-        var members: [(key: String, value: YAMLNode)] = []
+    ) throws(YAMLError) -> [(key: String, line: Int, value: YAMLNode)] {
+        var members: [(key: String, line: Int, value: YAMLNode)] = []
         var lines: [String: Int] = [:]
         for pair in pairs {
             let key = try node(pair.key, level: level + 1)
@@ -110,7 +135,7 @@ private final class Document {
             if let first = lines.updateValue(key.line, forKey: name) {
                 throw YAMLError(line: key.line, "'\(name)' is there already, in line \(first)")
             }
-            members.append((name, try node(pair.value, level: level + 1)))
+            members.append((name, key.line, try node(pair.value, level: level + 1)))
         }
         return members
     }

@@ -5,8 +5,8 @@ public struct YAMLNode: Sendable {
         case null
         case scalar(String)
         case sequence([YAMLNode])
-        /// In the order of the document; every key once.
-        case mapping([(key: String, value: YAMLNode)])
+        /// In the order of the document; every key once, with its own line.
+        case mapping([(key: String, line: Int, value: YAMLNode)])
     }
 
     public let content: Content

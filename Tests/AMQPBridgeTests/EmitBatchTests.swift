@@ -22,7 +22,8 @@ struct EmitBatchTests {
             }
         }
         await batch.room(messages: 1, bytes: 10)
-        #expect(settled == 3)
+        // One more may have come in between.
+        #expect(settled >= 3)
         batch.settle(4, .failure(.invalid([])))
         await settling.value
         await batch.empty()

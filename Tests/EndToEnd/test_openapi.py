@@ -3,15 +3,18 @@
 `check` compares any response with what the contract says of it; every test that gets one uses it.
 """
 
+import hashlib
 import http.client
 import json
 import re
 import signal
 import subprocess
+import tempfile
 import time
 import uuid
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pika
@@ -34,6 +37,8 @@ UNCONFIRMED = {**EMIT, "confirm": "none"}
 BATCH = {"items": [EMIT, EMIT]}
 MIXED = {"items": [EMIT, {"event": ""}]}
 KEY = "the key"
+# Which may not do all: they lack every scope that a route takes, may name nothing that is named here, or are used up.
+LACKING, NARROW, SPENT = ({"X-API-Key": name} for name in ("lacking", "narrow", "spent"))
 SOCKET = "Zk3vWq0d7pXy5TnBAAAB"
 NOBODY = "nobody"
 ACKNOWLEDGED = {**EMIT, "ack": {}}
@@ -367,6 +372,20 @@ CASES = {
         *every(401, "unauthorized"),
         Case(*DISCONNECT, 202, headers={"X-API-Key": KEY}),
     ],
+    "keys that may not do all": [
+        *both(403, "insufficient_scope", headers=LACKING),
+        *every(403, "insufficient_scope", headers=LACKING),
+        emit(403, "beyond_reach", headers=NARROW),
+        batch(207, headers=NARROW),
+        *every(403, "beyond_reach", headers=NARROW),
+        *both(429, "rate_limited", headers=SPENT),
+        *every(429, "rate_limited", headers=SPENT),
+        *service(400, "ambiguous_credentials", {**NARROW, "Authorization": "Bearer narrow"}, paths=["/metrics"]),
+        *service(401, "unauthorized", paths=["/metrics"]),
+        *service(403, "insufficient_scope", LACKING, paths=["/metrics"]),
+        *service(429, "rate_limited", SPENT, paths=["/metrics"]),
+        *service(200, headers=NARROW, paths=["/metrics"]),
+    ],
     "no broker": [
         *every(503, "broker_unavailable"),
         emit(503, "broker_unavailable"),
@@ -507,6 +526,26 @@ def without_broker(_):
     gateway.stop()
 
 
+def entry(headers, **members):
+    key = headers["X-API-Key"]
+    return {"name": key, "sha256": hashlib.sha256(key.encode()).hexdigest(), **members}
+
+
+@contextmanager
+def with_keys_that_may_not_do_all(broker):
+    keys = [
+        entry(LACKING, scopes=["sockets:handshake"]),
+        entry(NARROW, scopes=["*"], namespaces=["/narrow"]),
+        entry(SPENT, scopes=["*"], rate="1/h"),
+    ]
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "gateway.yaml")
+        path.write_text(json.dumps({"keys": keys}))
+        with with_python_socketio(broker, config=path, protect_metrics="on") as gateway:
+            gateway.get("/v1/rooms", SPENT)
+            yield gateway
+
+
 @contextmanager
 def with_internal_exchange(broker):
     declare(broker, f"{EXCHANGE}.internal", internal=True)
@@ -616,6 +655,7 @@ SITUATIONS = {
     "amqp0": with_amqp0,
     "no exchange": lambda broker: amqp0(broker, f"{EXCHANGE}.absent"),
     "a key": lambda broker: with_python_socketio(broker, api_key=KEY),
+    "keys that may not do all": with_keys_that_may_not_do_all,
     "no broker": without_broker,
     "an internal exchange": with_internal_exchange,
     "a full queue": with_full_queue,
@@ -711,6 +751,15 @@ def test_it_is_served_as_it_is(gateway):
 
 def test_every_route_of_the_source_is_documented():
     assert set(re.findall(r'path: "([^"]+)"', source("Routes/RouteTable.swift"))) == set(PATHS)
+
+
+def test_the_scopes_are_those_of_the_source():
+    names = dict(re.findall(r'case (\w+)(?: = "([\w:]+)")?', source("Routes/Access/Scope.swift")))
+    routes = re.findall(r'Route\(\s*method: \.(\w+), path: "([^"]+)", scope: (\.\w+)?', source("Routes/RouteTable.swift"))
+    scopes = {(method.upper(), path): names[case[1:]] or case[1:] for method, path, case in routes if case}
+    scopes |= {("HEAD", path): scope for (method, path), scope in scopes.items() if method == "GET"}
+    assert scopes == {(m, p): operation["x-scope"] for m, p, operation in operations() if "x-scope" in operation}
+    assert {(m, p) for m, p, _ in operations() if p.startswith("/v1/")} == set(scopes)
 
 
 def allowed(response):
@@ -929,7 +978,7 @@ def test_the_statuses_of_items_are_those_of_emits_that_are_read():
     documented = CONTRACT["components"]["schemas"]["BatchItemFailed"]["properties"]["status"]["enum"]
     responses = PATHS["/v1/emit"]["post"]["responses"]
     # Not what concerns the request as a whole, or is not taken in a batch.
-    assert set(documented) == {int(status) for status in responses} - {200, 202, 401, 403, 409, 415}
+    assert set(documented) == {int(status) for status in responses} - {200, 202, 401, 409, 415, 429}
 
 
 @in_situation("python-socketio")
@@ -1025,9 +1074,30 @@ def test_settings_are_those_of_the_readme_and_the_help():
     written = {name: (flag.strip("`"), default.strip("`")) for name, flag, default in rows}
     assert len(rows) == len(written)
 
-    assert set(written) == names
+    assert set(written) == names | {"GATEWAY_CONFIG"}
     assert written.pop("GATEWAY_API_KEY") == ("", "") and "GATEWAY_API_KEY" in help_text, "from the environment only"
     flag, default = helped["GATEWAY_LOOPS"]
     assert default.isdigit()
     helped["GATEWAY_LOOPS"] = flag, "the cores it may use"
     assert written == helped
+
+
+def test_names_of_the_configuration_file_are_those_of_the_readme():
+    block = re.search(r"### The configuration file.*?```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)[1]
+    written = yaml.safe_load(block)
+    output = subprocess.run([binary(), "config", "print", "--loops", "2"], capture_output=True, text=True, check=True).stdout
+    printed = {**yaml.safe_load(output.replace("guest:***@", "guest:guest@")), "keys": []}
+
+    def texts(node):
+        if isinstance(node, dict):
+            return {name: texts(value) for name, value in node.items()}
+        return [str(element) for element in node] if isinstance(node, list) else str(node)
+
+    assert texts(written) == texts(printed)
+
+
+def test_scopes_are_those_of_the_readme():
+    table = re.search(r"\| scope \|.*?\n\n", (REPOSITORY / "README.md").read_text(), re.DOTALL)[0]
+    helped = subprocess.run([binary(), "keys", "create", "--help"], capture_output=True, text=True, check=True).stdout
+    names = re.search(r"Scopes: (.*), or '\*'", " ".join(helped.split()))[1].split(", ")
+    assert re.findall(r"^\| `([\w:]+)` \|", table, re.MULTILINE) == names

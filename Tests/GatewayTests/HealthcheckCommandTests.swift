@@ -23,4 +23,22 @@ struct HealthcheckCommandTests {
         let help = HealthcheckCommand.helpMessage(columns: 1_000)
         #expect(help.contains("(\(Setting.httpAddress.rawValue); default: \(Setting.httpAddress.defaultText))"))
     }
+
+    @Test("finds the gateway by flag, variable or file")
+    func address() throws {
+        func address(_ flag: String?, _ variables: [String: String], _ config: String? = nil) throws -> String {
+            let environment = Environment(variables: variables)
+            return "\(try HealthcheckCommand.address(flag: flag, config: config, environment: environment))"
+        }
+        try withFile("http: {address: 'file:3'}") { path throws in
+            #expect(try address("flag:1", ["GATEWAY_HTTP_ADDRESS": "variable:2"], path) == "flag:1")
+            #expect(try address(nil, ["GATEWAY_HTTP_ADDRESS": "variable:2"], path) == "variable:2")
+            #expect(try address(nil, [:], path) == "file:3")
+            #expect(try address(nil, ["GATEWAY_CONFIG": path]) == "file:3")
+            #expect(try address(nil, [:]) == "127.0.0.1:8080")
+        }
+        // The gateway that runs goes on without it.
+        #expect(try address(nil, ["GATEWAY_HTTP_ADDRESS": "variable:2"], "/nonexistent") == "variable:2")
+        #expect(throws: ConfigurationError.self) { try address(nil, [:], "/nonexistent") }
+    }
 }

@@ -35,6 +35,26 @@ struct IdempotencyTests {
         #expect(emitters.map(\.calls.count) == [1, 0])
     }
 
+    @Test("gets no answer that its caller may not have any more")
+    func narrowedKey() async {
+        let body = #"{"event":"e","rooms":["a"]}"#
+        let (emitter, store) = (RecordingEmitter(), IdempotencyStore())
+        func post(_ access: AccessPolicy) async -> Response {
+            await router(emitter, access: access, idempotency: store).post(body, [.apiKey: "k", .idempotencyKey: "i"])
+        }
+        #expect(await post(.key("k", reach: Reach(rooms: NameGlobs([Glob("a")])))).status == 200)
+        #expect(await post(.key("k", reach: Reach(rooms: NameGlobs([Glob("a")])))).status == 200)
+        for access in [
+            AccessPolicy.key("k", reach: Reach(rooms: NameGlobs([Glob("b")]))), .key("k", scopes: [.emit]),
+            .key("k", scopes: [.emit], reach: Reach(rooms: NameGlobs([Glob("a")]))),
+        ] {
+            let response = await post(access)
+            #expect(response.status == 422)
+            #expect(response.code == "idempotency_key_reused")
+        }
+        #expect(emitter.calls.count == 1)
+    }
+
     @Test("does nothing where nothing is asked for twice")
     func others() async {
         let router = router()

@@ -11,6 +11,16 @@ struct YAMLNodeTests {
         #expect(show(root) == "{a: '1'@1, b: ['x'@3, {c: 'y'@4}@4]@3}@1")
     }
 
+    @Test("has the line of every key, wherever its value is")
+    func keyLines() throws {
+        guard case .mapping(let members)? = try parse("a:\n  b: 1\nc:\n\n  - x\n")?.content else {
+            Issue.record("no mapping")
+            return
+        }
+        #expect(members.map(\.line) == [1, 3])
+        #expect(members.map(\.value.line) == [2, 5])
+    }
+
     @Test("keeps scalars as they were written", arguments: ["0x10", "yes", "1e3", "2027-01-01", "0.1", "héllo"])
     func scalars(text: String) throws {
         #expect(show(try #require(try parse(text))) == "'\(text)'@1")
@@ -60,6 +70,16 @@ struct YAMLNodeTests {
         for text in ["a: &a [*a]\n", (["l0: &l0 [x]"] + levels).joined(separator: "\n")] {
             #expect(throws: YAMLError.self) { try YAMLNode.parse(Array(text.utf8)) }
         }
+    }
+
+    @Test(
+        "is refused in no time when it is nested too deep", .timeLimit(.minutes(1)), arguments: ["[", "{", "? ", "- "])
+    func deep(text: String) {
+        let error = #expect(throws: YAMLError.self) {
+            try YAMLNode.parse(Array(String(repeating: text, count: 500_000).utf8))
+        }
+        #expect(error?.line == 1)
+        #expect(error?.detail == "more than 32 levels")
     }
 
     private func show(_ node: YAMLNode) -> String {

@@ -11,11 +11,12 @@ struct BrokerConfiguration: Sendable {
 
 extension BrokerConfiguration {
     init(_ options: BrokerOptions, _ source: SettingSource) throws(ConfigurationError) {
-        let uri = try source.secret(.amqpURL, flag: options.amqpURL)?.text ?? ""
+        let uri = try source.secret(.amqpURL, flag: options.amqpURL)
         do throws(BrokerEndpoint.ParseError) {
-            link = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: uri))
+            link = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: uri?.text ?? ""))
         } catch {
-            throw ConfigurationError(description: "\(Setting.amqpURL.rawValue) \(error)")
+            let name = source.name(of: .amqpURL, uri?.origin ?? .byDefault)
+            throw ConfigurationError(description: "\(name) \(error)")
         }
         link.confirmTimeout = try source.read(
             .confirmTimeout, flag: options.confirmTimeout, expected: "a duration of at least 1ms, such as 5s or 500ms",

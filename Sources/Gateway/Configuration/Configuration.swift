@@ -43,6 +43,8 @@ struct Configuration: Sendable {
 /// A setting that could not be read; says which, and what was expected, but never the value of a secret.
 struct ConfigurationError: Error, CustomStringConvertible, Equatable {
     let description: String
+    /// The file of a secret that could not be read: all may be well as soon as it changes.
+    var missingFile: String?
 }
 
 extension Configuration {

@@ -52,9 +52,12 @@ struct ConfigurationFile: Sendable {
         guard case .mapping(let members) = node.content else {
             return faults.add(node.line, prefix.isEmpty ? "must be a mapping" : "\(prefix) must be a mapping")
         }
-        for (key, value) in members {
+        for (key, line, value) in members {
             let path = prefix.isEmpty ? key : "\(prefix).\(key)"
-            if let setting = Setting.allCases.first(where: { $0.path == path }) {
+            if key.contains(".") {
+                // A second way to the same setting.
+                faults.add(line, "'\(key)' is no setting; where the names have a dot, there is a mapping")
+            } else if let setting = Setting.allCases.first(where: { $0.path == path }) {
                 texts[setting] = text(of: value, setting, faults)
             } else if let setting = Setting.allCases.first(where: { $0.isSecret && $0.path + "File" == path }) {
                 secretFiles[setting] = scalar(value, path, faults)
@@ -69,7 +72,7 @@ struct ConfigurationFile: Sendable {
                 if !value.isNull { read(value, at: path, faults) }
             } else {
                 let suggestion = Suggestion.of(Self.names(below: prefix), for: key)
-                faults.add(value.line, "'\(path)' is no setting\(suggestion)")
+                faults.add(line, "'\(path)' is no setting\(suggestion)")
             }
         }
     }
@@ -78,7 +81,12 @@ struct ConfigurationFile: Sendable {
         guard setting.isList, case .sequence(let elements) = value.content else {
             return scalar(value, setting.path, faults)
         }
-        let texts = elements.enumerated().compactMap { scalar($1, "\(setting.path)[\($0)]", faults)?.text }
+        let texts = elements.enumerated().compactMap { index, element in
+            let path = "\(setting.path)[\(index)]"
+            guard let text = scalar(element, path, faults)?.text else { return nil as String? }
+            if text.contains(",") { faults.add(element.line, "\(path) must be without a comma") }
+            return text
+        }
         return Text(text: texts.joined(separator: ","), line: value.line)
     }
 
@@ -112,6 +120,8 @@ extension YAMLNode {
 final class FileFaults {
     let path: String
     private var found: [(line: Int, detail: String)] = []
+    /// See ``ConfigurationError/missingFile``.
+    var missingFile: String?
 
     init(path: String) {
         self.path = path
@@ -125,6 +135,6 @@ final class FileFaults {
     func check() throws(ConfigurationError) {
         guard !found.isEmpty else { return }
         let lines = found.sorted { $0.line < $1.line }.map { "\(path):\($0.line): \($0.detail)" }
-        throw ConfigurationError(description: lines.joined(separator: "\n"))
+        throw ConfigurationError(description: lines.joined(separator: "\n"), missingFile: missingFile)
     }
 }

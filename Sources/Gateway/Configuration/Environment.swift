@@ -29,14 +29,18 @@ struct Environment: Sendable {
         let secrets = Setting.allCases.filter(\.isSecret).map { $0.rawValue + "_FILE" }
         let known = Setting.allCases.map(\.rawValue) + secrets + [Self.configurationFile]
         for name in variables.keys.sorted() where name.hasPrefix("GATEWAY_") && !known.contains(name) {
-            if Self.isServiceLink(name) { continue }
+            if isServiceLink(name) { continue }
             throw ConfigurationError(
                 description: "the variable \(name) is none of the gateway's\(Suggestion.of(known, for: name))")
         }
     }
 
-    /// Kubernetes sets such variables for a service with the name `gateway`.
-    private static func isServiceLink(_ name: String) -> Bool {
-        name == "GATEWAY_PORT" || name.hasPrefix("GATEWAY_PORT_") || name.hasPrefix("GATEWAY_SERVICE_")
+    /// Kubernetes sets such variables for services with names such as `gateway` and `gateway-web`.
+    private func isServiceLink(_ name: String) -> Bool {
+        if name.hasSuffix("_PORT"), variables[name]?.contains("://") == true { return true }
+        if name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") { return true }
+        // GATEWAY_PORT_80_TCP_ADDR
+        let words = name.split(separator: "_")
+        return zip(words, words.dropFirst()).contains { $0 == "PORT" && $1.allSatisfy(\.isNumber) }
     }
 }

@@ -7,8 +7,17 @@ enum FileContents {
     }
 
     /// - Parameter limit: in bytes; a longer file is not read.
+    /// - Throws: also for a pipe or a device: opening one, or reading it, could wait for ever, and a signal with it.
     static func read(_ path: String, atMost limit: Int) throws(Unreadable) -> [UInt8] {
-        guard let file = fopen(path, "r") else { throw Unreadable(reason: String(cString: strerror(errno))) }
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            let file = fdopen(descriptor, "r")
+        else {
+            close(descriptor)
+            throw Unreadable(reason: "it is not a regular file")
+        }
         defer { fclose(file) }
         let bytes = [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, count in
             count = fread(buffer.baseAddress, 1, buffer.count, file)

@@ -11,6 +11,9 @@ struct FileWatch {
         var modified: Int = 0
         var changed: Int = 0
 
+        /// Of no file.
+        init() {}
+
         /// Of the file that the path leads to, through links; all zero if there is none.
         init(_ path: String) {
             var status = stat()
@@ -21,7 +24,7 @@ struct FileWatch {
         }
     }
 
-    let paths: [String]
+    private(set) var paths: [String]
     private var known: [State]
     private var last: [State]
 
@@ -29,6 +32,14 @@ struct FileWatch {
         self.paths = paths
         known = paths.map { State($0) }
         last = known
+    }
+
+    /// Watches one more file, which was not there, or not fit to be read.
+    mutating func add(missing path: String) {
+        guard !paths.contains(path) else { return }
+        paths.append(path)
+        known.append(State())
+        last.append(State())
     }
 
     /// Takes the files as they are for known: they are about to be read.

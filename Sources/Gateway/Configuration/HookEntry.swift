@@ -49,7 +49,7 @@ struct HookEntry: Sendable {
         self.scheme = schemeName
         self.rate = rate
         guard case .mapping(let written) = node.content else { return nil }
-        self.members = written.filter { $0.key != "secrets" }
+        self.members = written.filter { $0.key != "secrets" }.map { ($0.key, $0.value) }
         hasSecrets = self.members.count < written.count
     }
 
@@ -58,7 +58,7 @@ struct HookEntry: Sendable {
         var secrets = members.texts("secrets") ?? []
         for path in members.texts("secretFiles") ?? [] {
             guard let secret = FileContents.firstLine(of: path) else {
-                members.fail("secretFiles", "has '\(path)', from which no secret can be read")
+                members.fail("secretFiles", "has '\(path)', from which no secret can be read", missing: path)
                 return nil
             }
             secrets.append(secret)

@@ -43,9 +43,10 @@ extension KeyEntry {
             members.fail("name", "must be 1 to 64 letters, digits, '.', '_' or '-'")
         }
         if !members.has("sha256") { members.fail(nil, "has no sha256") }
-        let digest = members.value("sha256", "64 hexadecimal digits: socketio-gateway keys create prints them") {
-            SHA256.Digest(hexadecimal: $0)
-        }
+        // Where somebody has put the key itself, nobody else is to see it.
+        let digest = members.value(
+            "sha256", "64 hexadecimal digits: socketio-gateway keys create prints them", isSecret: true
+        ) { SHA256.Digest(hexadecimal: $0) }
         let scopes = Self.scopes(&members)
         let reach = Reach(&members)
         let expires = members.value("expires", "a day or a time, such as 2027-01-31 or 2027-01-31T12:00:00Z") {

@@ -15,6 +15,13 @@ struct LiveConfiguration {
         if let previous, previous.files.paths == configuration.files { files = previous.files }
     }
 
+    /// - Throws: when there are no keys any more. What begins to ask for keys goes on asking: a file that has come out empty
+    ///   must not open the gateway.
+    func check(_ next: KeyRing) throws(ConfigurationError) {
+        guard next.keys.isEmpty, !keys.keys.isEmpty else { return }
+        throw ConfigurationError(description: "there are no keys any more; to serve without, start the gateway again")
+    }
+
     /// What differs from what is running, and cannot be taken over.
     func settingsWaiting(for next: Configuration) -> [Setting] {
         Setting.allCases.filter { !$0.isReloadable && running[$0]?.text != next.origins[$0]?.text }

@@ -5,7 +5,7 @@ struct MappingReader {
     /// What the mapping is called in errors: `keys[0]`.
     let name: String
     private let line: Int
-    private let members: [(key: String, value: YAMLNode)]
+    private let members: [(key: String, line: Int, value: YAMLNode)]
     private var known: Set<String> = []
     private let faults: FileFaults
 
@@ -28,6 +28,12 @@ struct MappingReader {
     func fail(_ key: String?, _ detail: String) {
         let line = members.first { $0.key == key }?.value.line ?? line
         faults.add(line, "\(key.map { "\(name).\($0)" } ?? name) \(detail)")
+    }
+
+    /// Tells that a file is not there that a member names.
+    func fail(_ key: String, _ detail: String, missing path: String) {
+        faults.missingFile = path
+        fail(key, detail)
     }
 
     /// Tells what is wrong with a part of a member.
@@ -76,10 +82,13 @@ struct MappingReader {
         return nil
     }
 
-    mutating func value<Value>(_ key: String, _ expected: String, _ parse: (String) -> Value?) -> Value? {
+    /// - Parameter isSecret: whether what stands there may be a secret by mistake, and is not shown.
+    mutating func value<Value>(
+        _ key: String, _ expected: String, isSecret: Bool = false, _ parse: (String) -> Value?
+    ) -> Value? {
         guard let text = text(key) else { return nil }
         guard let value = parse(text) else {
-            fail(key, "is '\(text)', but must be \(expected)")
+            fail(key, isSecret ? "must be \(expected)" : "is '\(text)', but must be \(expected)")
             return nil
         }
         return value
@@ -95,8 +104,8 @@ struct MappingReader {
 
     /// Ends the reading: what is left is unknown.
     func finish() {
-        for (key, value) in members where !known.contains(key) {
-            faults.add(value.line, "'\(name).\(key)' is no setting\(Suggestion.of(known, for: key))")
+        for (key, line, _) in members where !known.contains(key) {
+            faults.add(line, "'\(name).\(key)' is no setting\(Suggestion.of(known, for: key))")
         }
     }
 }

@@ -3,9 +3,14 @@
 /// Remembers what it was asked for, and what came of it.
 final class SettingSource {
     /// The text of a setting, and whose it is.
-    struct Found: Equatable {
+    ///
+    /// It may be a secret: its text is in no description.
+    struct Found: Equatable, CustomStringConvertible, CustomReflectable {
         let text: String
         let origin: Origin
+
+        var description: String { "\(origin)" }
+        var customMirror: Mirror { Mirror(self, children: []) }
     }
 
     enum Origin: Equatable {
@@ -106,7 +111,8 @@ final class SettingSource {
 
     private static func secret(in path: String, named name: String) throws(ConfigurationError) -> Found {
         guard let text = FileContents.firstLine(of: path) else {
-            throw ConfigurationError(description: "\(name): cannot read a secret from '\(path)'")
+            throw ConfigurationError(
+                description: "\(name): cannot read a secret from '\(path)'", missingFile: path)
         }
         return Found(text: text, origin: .secretFile(path))
     }
@@ -114,6 +120,6 @@ final class SettingSource {
     /// Every file that was read.
     var files: [String] {
         let secrets = found.values.compactMap { if case .secretFile(let path) = $0.origin { path } else { nil } }
-        return (file.map { [$0.path] } ?? []) + secrets
+        return (file.map { [$0.path] } ?? []) + secrets.sorted()
     }
 }

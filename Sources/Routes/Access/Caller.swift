@@ -35,6 +35,17 @@ public final class Caller: Sendable {
         }
     }
 
+    /// What it may do, as bytes that are others for others. None: everything.
+    var rights: [UInt8] {
+        guard !reach.isUnlimited || scopes.count < Scope.allCases.count else { return [] }
+        var json: [UInt8] = []
+        json.append(jsonStrings: Scope.allCases.filter(scopes.contains).map(\.rawValue))
+        for globs in [reach.namespaces, reach.rooms, reach.sockets, reach.events] {
+            json.append(jsonStrings: globs.patterns)
+        }
+        return json
+    }
+
     /// Whether it may read of everyone.
     var seesEveryRoom: Bool { reach.rooms.matchEverything }
 
@@ -47,18 +58,33 @@ public final class Caller: Sendable {
         return JSONText(verbatim: json[...])
     }
 
-    /// Takes tokens of its rate.
+    /// Takes a request's token of its rate.
     ///
-    /// - Throws: when there are not enough at the moment, or never are.
-    func take(_ count: Int = 1, now: @autoclosure () -> MonotonicTime) throws(Problem) {
-        guard let limit else { return }
-        guard count < limit.rate.burst || count == 1 else {
+    /// - Throws: when there is none at the moment.
+    func take(now: @autoclosure () -> MonotonicTime) throws(Problem) {
+        guard let limit, let wait = limit.take(now: now()) else { return }
+        throw .tooOften(limit.rate, wait)
+    }
+
+    /// Takes what a batch needs beyond its request's token.
+    ///
+    /// - Throws: when there is not enough at the moment, or never is.
+    func takeRest(ofBatch items: Int, now: @autoclosure () -> MonotonicTime) throws(Problem) {
+        guard let limit, items > 1 else { return }
+        guard items <= limit.rate.burst else {
             throw Problem(.payloadTooLarge, "the key may send \(limit.rate): no more items than that in a batch")
         }
-        guard let wait = limit.take(count, now: now()) else { return }
-        var problem = Problem(.rateLimited, "the key may send \(limit.rate)")
+        guard let wait = limit.take(items - 1, now: now()) else { return }
+        // The next try begins with a request's token again.
+        throw .tooOften(limit.rate, wait + limit.timeForOne)
+    }
+}
+
+extension Problem {
+    fileprivate static func tooOften(_ rate: Rate, _ wait: Duration) -> Problem {
+        var problem = Problem(.rateLimited, "the key may send \(rate)")
         problem.retryAfter = wait
-        throw problem
+        return problem
     }
 }
 

@@ -43,6 +43,9 @@ public final class RateLimit: Sendable {
         capacity = interval * Int64(rate.burst)
     }
 
+    /// How long it takes until there is one more token.
+    var timeForOne: Duration { .nanoseconds(interval) }
+
     /// Takes tokens, all or none.
     ///
     /// - Parameter count: at most the rate's burst: there are never more.

@@ -46,7 +46,13 @@ public struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
 
     public var patterns: [String] { globs.map(\.pattern) }
 
-    public var description: String { patterns.joined(separator: ", ") }
+    /// The first of them: a batch may say this thousands of times.
+    public var description: String {
+        let more = globs.count > Self.mostShown ? " and \(globs.count - Self.mostShown) more" : ""
+        return patterns.prefix(Self.mostShown).joined(separator: ", ") + more
+    }
+
+    private static let mostShown = 5
 }
 
 extension Reach {
@@ -78,10 +84,18 @@ extension Reach {
         return places.found
     }
 
-    /// The rooms that are to be joined or left, as far as they may not be.
-    func places(beyond names: [String]) -> [Problem.Place] {
+    /// The rooms that are to be joined or left, as far as they may not be; and whole connections, which are in other
+    /// namespaces, too.
+    func places(beyond change: ChangeSockets.Change) -> [Problem.Place] {
         var places = BeyondReach()
-        places.add(names: names, "/rooms", rooms)
+        switch change {
+        case .join(let names), .leave(let names): places.add(names: names, "/rooms", rooms)
+        case .disconnect(let close):
+            if close, !namespaces.matchEverything {
+                places.fail(
+                    "/close", "it ends connections in all namespaces, and for that the key would need *", namespaces)
+            }
+        }
         return places.found
     }
 

@@ -50,8 +50,7 @@ struct CloudEventRoute: Sendable {
             throw Problem(.payloadTooLarge, "more than \(limits.batchItems) events; nothing was published")
         }
         let items = try await read(document.root, request, configured)
-        // One was taken for the request.
-        if items.count > 1 { try request.caller.take(items.count - 1, now: .now()) }
+        try request.caller.takeRest(ofBatch: items.count, now: .now())
         return try await runner.run(items)
     }
 

@@ -3,6 +3,7 @@
 from .amqp0 import Amqp0Servers
 from .browser import BrowserPage
 from .cluster import ClusterServer
+from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
 from .gateway import Gateway, assert_problem, binary
 from .raw_http import RawConversation, converse, stream_chunks
@@ -20,6 +21,7 @@ __all__ = [
     "ClusterServer",
     "CuttingProxy",
     "Gateway",
+    "Key",
     "REPOSITORY",
     "PrivateRabbitMQ",
     "RawConversation",
@@ -31,6 +33,8 @@ __all__ = [
     "assert_problem",
     "binary",
     "converse",
+    "create_key",
     "die_with_parent",
+    "run_command",
     "stream_chunks",
 ]

@@ -30,7 +30,8 @@ def binary():
 
 
 class Gateway:
-    """`start` returns when it is ready. Keyword arguments become its environment: `api_key="k"` is GATEWAY_API_KEY=k."""
+    """`start` returns when it is ready. Keyword arguments become its environment: `api_key="k"` is GATEWAY_API_KEY=k; `None`
+    leaves the variable out."""
 
     def __init__(self, amqp_url, *flags, wire_format="python-socketio", http_address="127.0.0.1:0", **settings):
         self._flags = flags
@@ -49,7 +50,8 @@ class Gateway:
     def launch(self):
         """Starts the process, waiting for nothing."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
-        environment.update({f"GATEWAY_{k.upper()}": str(v) for k, v in self._settings.items()})
+        settings = {k: v for k, v in self._settings.items() if v is not None}
+        environment.update({f"GATEWAY_{k.upper()}": str(v) for k, v in settings.items()})
         self._process = subprocess.Popen(
             [binary(), "serve", *self._flags],
             env=environment,
@@ -97,6 +99,9 @@ class Gateway:
             self._process.send_signal(how)
         code = self.wait_for_exit()
         assert code == 0, f"exit code {code} after {signal.Signals(how).name}\n{''.join(self.stderr)}"
+
+    def signal(self, number):
+        self._process.send_signal(number)
 
     def kill(self):
         self._process.kill()

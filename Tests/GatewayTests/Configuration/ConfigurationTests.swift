@@ -60,6 +60,9 @@ struct ConfigurationTests {
         Sample(.logLevel, "debug", "debug"),
     ]
 
+    /// Whose names may be nearly anything.
+    private static let exchanges: Set<Setting> = [.amqp0Exchange, .pythonSocketIOExchange, .clusterExchange]
+
     /// Parsed once: that takes its time.
     private static let noFlags = ServeOptions.parseOrExit([])
 
@@ -120,6 +123,72 @@ struct ConfigurationTests {
     func flags(sample: Sample) throws {
         let environment = others(for: sample).merging([sample.setting: "not valid"]) { $1 }
         #expect(show(try configuration(environment, [sample.option, sample.text]))[sample.setting] == sample.shown)
+    }
+
+    @Test("takes every setting from the file, and changes nothing else", arguments: samples)
+    func file(sample: Sample) throws {
+        let expected = show(try configuration(others(for: sample).merging([sample.setting: sample.text]) { $1 }))
+        #expect(
+            show(try configuration(file: others(for: sample).merging([sample.setting: sample.text]) { $1 })) == expected
+        )
+        #expect(expected[sample.setting] == sample.shown)
+    }
+
+    @Test("takes switches from the file")
+    func fileSwitches() throws {
+        let on = try configuration(file: [.allowAnonymous: "true", .reusePort: "yes", .protectMetrics: "on"])
+        #expect(on.allowsAnonymous && on.sharesPort && on.protectsMetrics)
+        #expect(try !configuration([.reusePort: "off"], file: [.reusePort: "on"]).sharesPort)
+        #expect(try configuration([:], ["--reuse-port"], file: [.reusePort: "off"]).sharesPort)
+    }
+
+    @Test("prefers the command line to the environment, and that to the file", arguments: samples)
+    func order(sample: Sample) throws {
+        let others = others(for: sample)
+        let (bad, good) = ([sample.setting: "not valid"], [sample.setting: sample.text])
+        let flag = [sample.option, sample.text]
+        #expect(show(try configuration(others, flag, file: bad))[sample.setting] == sample.shown)
+        #expect(show(try configuration(others.merging(good) { $1 }, file: bad))[sample.setting] == sample.shown)
+        // What nobody looks at may be anything.
+        if !Self.exchanges.contains(sample.setting) {
+            #expect(throws: ConfigurationError.self) { try configuration(others.merging(bad) { $1 }, file: good).files }
+        }
+        let origins = try configuration(others, file: good).origins
+        #expect(origins[sample.setting]?.origin == .file(line: sample.setting.path.split(separator: ".").count))
+    }
+
+    @Test("names the line of the file with what it cannot read", arguments: samples.filter { $0.setting != .amqpURL })
+    func badFileValues(sample: Sample) throws {
+        let bad = Self.exchanges.contains(sample.setting) ? String(repeating: "x", count: 256) : "not valid"
+        let error = #expect(throws: ConfigurationError.self) {
+            try configuration(file: others(for: sample).merging([sample.setting: bad]) { $1 })
+        }
+        let message = error?.description ?? ""
+        #expect(message.contains(": \(sample.setting.path) is '\(bad)', but must be "), "\(message)")
+        #expect(message.contains(#/\.yaml:\d+: /#), "\(message)")
+    }
+
+    @Test("takes a key from the file, too, and those of the list")
+    func fileKeys() throws {
+        #expect(try configuration(file: [.apiKey: "k"]).keys == [KeyEntry(apiKey: "k")])
+        #expect(try configuration([.apiKey: "v"], file: [.apiKey: "k"]).keys == [KeyEntry(apiKey: "v")])
+        let entry = "keys: [{name: a, sha256: \(String(repeating: "0", count: 64)), scopes: [emit]}]\n"
+        try withFile(entry) { path throws in
+            let environment = Environment(variables: ["GATEWAY_API_KEY": "v"])
+            let options = try ServeOptions.parse(["--config", path])
+            #expect(try Configuration(options, environment: environment).keys.map(\.name) == ["api-key", "a"])
+        }
+    }
+
+    @Test("prefers the file that the command line names to that of the environment")
+    func whichFile() throws {
+        try withFile("loops: 7") { path throws in
+            let environment = Environment(variables: ["GATEWAY_CONFIG": path])
+            #expect(try Configuration(Self.noFlags, environment: environment).loops == 7)
+            let missing = Environment(variables: ["GATEWAY_CONFIG": "/nonexistent"])
+            #expect(try Configuration(try ServeOptions.parse(["--config", path]), environment: missing).loops == 7)
+            #expect(throws: ConfigurationError.self) { try Configuration(Self.noFlags, environment: missing) }
+        }
     }
 
     @Test("takes an empty variable for one that is not set", arguments: Setting.allCases)
@@ -222,8 +291,14 @@ struct ConfigurationTests {
             #expect(message.contains("GATEWAY_AMQP_URL"))
             #expect(!message.contains("secret"))
         }
+        let error = #expect(throws: ConfigurationError.self) { try self.configuration(file: [.amqpURL: uri]) }
+        #expect(error?.description.contains(".yaml:2: amqp.url ") == true)
+        #expect(error?.description.contains("secret") == false)
         let configuration = try configuration([.apiKey: "secret", .amqpURL: "amqp://user:secret@host"])
+        var dumped = ""
+        dump(configuration.origins, to: &dumped)
         #expect(!"\(configuration.keys) \(configuration.broker.endpoint)".contains("secret"))
+        #expect(!"\(configuration) \(dumped)".contains("secret"))
     }
 
     @Test("takes a key from the environment only")
@@ -238,10 +313,29 @@ struct ConfigurationTests {
         return isPython ? [.wireFormat: "python-socketio"] : [:]
     }
 
-    private func configuration(_ variables: [Setting: String] = [:], _ flags: [String] = []) throws -> Configuration {
+    /// - Parameter file: what the configuration file says; `nil`: there is none.
+    private func configuration(
+        _ variables: [Setting: String] = [:], _ flags: [String] = [], file: [Setting: String]? = nil
+    ) throws -> Configuration {
         let names = Dictionary(uniqueKeysWithValues: variables.map { ($0.rawValue, $1) })
         let options = flags.isEmpty ? Self.noFlags : try ServeOptions.parse(flags)
-        return try Configuration(options, environment: Environment(variables: names))
+        guard let file else { return try Configuration(options, environment: Environment(variables: names)) }
+        return try withFile(Self.yaml(file), named: "gateway.yaml") { path throws in
+            let environment = Environment(variables: names.merging(["GATEWAY_CONFIG": path]) { $1 })
+            return try Configuration(options, environment: environment)
+        }
+    }
+
+    /// In block style: a line for each name.
+    private static func yaml(_ texts: [Setting: String]) -> String {
+        let sections = Dictionary(grouping: texts) {
+            $0.key.path.split(separator: ".").dropLast().joined(separator: ".")
+        }
+        return sections.sorted { $0.key < $1.key }.map { section, settings in
+            let indent = section.isEmpty ? "" : "  "
+            let lines = settings.map { "\(indent)\($0.key.path.split(separator: ".").last!): '\($0.value)'\n" }
+            return (section.isEmpty ? "" : "\(section):\n") + lines.joined()
+        }.joined()
     }
 
     private func errorMessage(_ variables: [Setting: String], _ flags: [String] = []) -> String? {

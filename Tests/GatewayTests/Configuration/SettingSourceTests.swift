@@ -19,7 +19,7 @@ struct SettingSourceTests {
             ("k\nmore\n", "k"),
         ])
     func file(content: String, expected: String) throws {
-        try withFile(content) { path in
+        try withFile(content) { path throws in
             let secret = try secret(["GATEWAY_API_KEY_FILE": path])
             #expect(secret == expected)
         }
@@ -27,7 +27,9 @@ struct SettingSourceTests {
 
     @Test("is not taken from a file that is missing or empty")
     func badFiles() throws {
-        for path in ["/nonexistent/secret", "/"] { expectError(["GATEWAY_API_KEY_FILE": path], naming: path) }
+        for path in ["/nonexistent/secret", "/", "/dev/zero"] {
+            expectError(["GATEWAY_API_KEY_FILE": path], naming: path)
+        }
         for content in ["", "\n", "\nhunter2"] {
             try withFile(content) { expectError(["GATEWAY_API_KEY_FILE": $0], naming: $0) }
         }
@@ -60,27 +62,62 @@ struct SettingSourceTests {
         #expect(error?.description.contains(name) == true, sourceLocation: sourceLocation)
         #expect(error?.description.contains("hunter2") == false, sourceLocation: sourceLocation)
     }
-
-    private func withFile(_ content: String, _ body: (String) throws -> Void) throws {
-        let file = FileManager.default.temporaryDirectory.appending(path: "gateway-test-\(UUID().uuidString)")
-        try Data(content.utf8).write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        try body(file.path)
-    }
 }
 
-@Suite("The environment")
-struct EnvironmentTests {
-    @Test("is this process's")
-    func process() {
-        #expect(Environment.process.variables == ProcessInfo.processInfo.environment)
+@Suite("A secret in a configuration file")
+struct FileSecretTests {
+    @Test("is taken when neither flag nor variable gives it")
+    func order() throws {
+        try withFile("file") { path throws in
+            let file = "amqp: {url: yaml}"
+            #expect(try secret(file)?.text == "yaml")
+            #expect(try secret(file)?.origin == .file(line: 1))
+            #expect(try secret(file, ["GATEWAY_AMQP_URL": "variable"])?.text == "variable")
+            #expect(try secret(file, ["GATEWAY_AMQP_URL_FILE": path])?.text == "file")
+            #expect(try secret(file, ["GATEWAY_AMQP_URL_FILE": path], flag: "flag")?.text == "flag")
+            #expect(try secret("amqp: {urlFile: \(path)}")?.text == "file")
+            #expect(try secret("amqp: {urlFile: \(path)}")?.origin == .secretFile(path))
+            #expect(try secret("amqp: {urlFile: \(path)}", ["GATEWAY_AMQP_URL": "variable"])?.text == "variable")
+            #expect(try secret("")?.origin == .byDefault)
+        }
     }
 
-    @Test("has no empty variables")
-    func emptyVariables() {
-        let environment = Environment(variables: ["A": "", "B": "b"])
-        #expect(environment["A"] == nil)
-        #expect(environment["B"] == "b")
-        #expect(environment["C"] == nil)
+    @Test("is not taken from two places in it")
+    func both() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try secret("amqp:\n  url: hunter2\n  urlFile: /run/url\n")
+        }
+        #expect(error?.description == "f.yaml:3: amqp.url is given, too; give one")
+    }
+
+    @Test("is not taken from a file that cannot be read, which is then waited for")
+    func missing() throws {
+        let error = #expect(throws: ConfigurationError.self) { try secret("amqp:\n  urlFile: /nonexistent/url\n") }
+        #expect(error?.description.hasPrefix("f.yaml:2: amqp.urlFile: cannot read a secret") == true)
+        #expect(error?.missingFile == "/nonexistent/url")
+    }
+
+    @Test("and the file itself are known as files that were read")
+    func files() throws {
+        try withFile("amqp://h") { url throws in
+            try withFile("k") { key throws in
+                let source = try source("apiKeyFile: \(key)\namqp: {urlFile: \(url)}")
+                _ = try source.secret(.amqpURL)
+                _ = try source.secret(.apiKey)
+                #expect(source.files == ["f.yaml"] + [key, url].sorted())
+            }
+        }
+    }
+
+    private func source(_ text: String, _ variables: [String: String] = [:]) throws -> SettingSource {
+        SettingSource(
+            environment: Environment(variables: variables),
+            file: try ConfigurationFile(path: "f.yaml", Array(text.utf8)))
+    }
+
+    private func secret(
+        _ text: String, _ variables: [String: String] = [:], flag: String? = nil
+    ) throws -> SettingSource.Found? {
+        try source(text, variables).secret(.amqpURL, flag: flag)
     }
 }

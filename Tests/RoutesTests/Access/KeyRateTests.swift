@@ -62,6 +62,45 @@ struct KeyRateTests {
         #expect(response.field("RateLimit-Remaining") == "0")
     }
 
+    @Test("lets nobody wait for a batch that it never takes", arguments: [1, 2, 5])
+    func tooLargeBatch(burst: Int) async throws {
+        let rate = try #require(Rate(10, per: .seconds(1), burst: burst))
+        let items = Array(repeating: Self.emit, count: burst + 1).joined(separator: ",")
+        let response = await router(access: .key("k", rate: rate)).request(
+            .post, "/v1/batch", [.apiKey: "k"], body: "{\"items\":[\(items)]}")
+        #expect(response.status == 413)
+    }
+
+    @Test("takes a refused batch after the time that it has said")
+    func refusedBatch() throws {
+        let limit = RateLimit(try #require(Rate(10, per: .seconds(60))))
+        let caller = Caller(name: "a", scopes: [.emit], limit: limit)
+        /// What the route does.
+        func batch(_ items: Int, at now: MonotonicTime) -> Duration? {
+            do throws(Problem) {
+                try caller.take(now: now)
+                try caller.takeRest(ofBatch: items, now: now)
+                return nil
+            } catch {
+                return error.retryAfter
+            }
+        }
+        var now = MonotonicTime(nanoseconds: 0)
+        #expect(batch(5, at: now) == nil)
+        let wait = try #require(batch(10, at: now))
+        #expect(batch(10, at: now + .milliseconds(1)) != nil)
+        // That try has cost a token.
+        now = now + wait + .seconds(6)
+        #expect(batch(10, at: now) == nil)
+        // First it is told when there is one for the request, and then when there is enough for its items.
+        var waits: [Duration] = []
+        while waits.count < 5, let wait = batch(10, at: now) {
+            waits.append(wait)
+            now = now + wait
+        }
+        #expect(waits == [.seconds(6), .seconds(60)])
+    }
+
     @Test("is not told where there is none")
     func none() async {
         let response = await router(access: .key("k")).post(Self.emit, [.apiKey: "k"])

@@ -65,6 +65,9 @@ struct KeyReachTests {
         Case(.post, "/v1/sockets/join", #"{"all":true,"rooms":["user:1"]}"#, beyond: ["/in"]),
         Case(.post, "/v1/sockets/disconnect", #"{"in":["lobby"],"except":["admin"]}"#, beyond: ["/except/0"]),
         Case(.post, "/v1/sockets/disconnect", #"{"all":true}"#, beyond: ["/in"]),
+        Case(.delete, "/v1/sockets/s-1", query: "close=true", beyond: ["/close"]),
+        Case(.delete, "/v1/sockets/s-1", query: "close=false"),
+        Case(.post, "/v1/sockets/disconnect", #"{"in":["lobby"],"close":true}"#, beyond: ["/close"]),
         Case(.get, "/v1/rooms", query: "prefix=user:"),
         Case(.get, "/v1/rooms", query: "prefix=user:4&private=true"),
         Case(.get, "/v1/rooms", query: "prefix=lobby", beyond: ["/prefix"]),
@@ -101,6 +104,23 @@ struct KeyReachTests {
         let response = await router(access: .key("k", reach: Self.reach)).post(body, [.apiKey: "k"])
         #expect(response.text.contains("user:*, lobby"))
         #expect(!response.text.contains("order.*"))
+    }
+
+    @Test("of all namespaces let whole connections be closed")
+    func closes() async {
+        let reach = Reach(rooms: NameGlobs([Glob("lobby")]))
+        let body = #"{"in":["lobby"],"close":true}"#
+        let response = await router(access: .key("k", reach: reach)).request(
+            .post, "/v1/sockets/disconnect", [.apiKey: "k"], body: body)
+        #expect(response.code != "beyond_reach")
+    }
+
+    @Test("are not all named where there are many")
+    func manyGlobs() async {
+        let reach = Reach(rooms: NameGlobs((1...7).map { Glob("r\($0)") }))
+        let response = await router(access: .key("k", reach: reach)).post(
+            #"{"event":"e","rooms":["x"]}"#, [.apiKey: "k"])
+        #expect(response.text.contains("it has r1, r2, r3, r4, r5 and 2 more\""))
     }
 
     @Test("bind each item of a batch by itself")

@@ -1,0 +1,69 @@
+import Foundation
+import Testing
+
+@testable import Gateway
+
+@Suite("The environment")
+struct EnvironmentTests {
+    @Test("is this process's")
+    func process() {
+        #expect(Environment.process.variables == ProcessInfo.processInfo.environment)
+    }
+
+    @Test("has no empty variables")
+    func emptyVariables() {
+        let environment = Environment(variables: ["A": "", "B": "b"])
+        #expect(environment["A"] == nil)
+        #expect(environment["B"] == "b")
+        #expect(environment["C"] == nil)
+    }
+
+    @Test("may have every setting, the file, and files of secrets", arguments: Setting.allCases)
+    func known(setting: Setting) throws {
+        try check(setting.rawValue)
+        try check("GATEWAY_CONFIG")
+        if setting.isSecret {
+            try check(setting.rawValue + "_FILE")
+        } else {
+            #expect(throws: ConfigurationError.self) { try check(setting.rawValue + "_FILE") }
+        }
+    }
+
+    @Test(
+        "has nothing else that looks like a setting",
+        arguments: [
+            ("GATEWAY_LOOP", "; did you mean 'GATEWAY_LOOPS'?"),
+            ("GATEWAY_API_KEYFILE", "; did you mean 'GATEWAY_API_KEY_FILE'?"),
+            ("GATEWAY_REUSEPORT", "; did you mean 'GATEWAY_REUSE_PORT'?"), ("GATEWAY_XYZZY_PLUGH", ""),
+            ("GATEWAY_HTTP_PORT", ""),
+        ])
+    func unknown(name: String, suggestion: String) {
+        let error = #expect(throws: ConfigurationError.self) { try check(name) }
+        #expect(error?.description.contains("\(name) is none of the gateway's\(suggestion)") == true, "\(error as Any)")
+        #expect(error?.description.contains("hunter2") == false)
+    }
+
+    @Test("may have others' variables", arguments: ["PATH", "GATEWAY", "gateway_loops", "XGATEWAY_LOOPS"])
+    func others(name: String) throws {
+        try check(name)
+    }
+
+    /// https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+    @Test(
+        "may have what Kubernetes says of services whose names begin with 'gateway'",
+        arguments: ["GATEWAY", "GATEWAY_WEB"])
+    func serviceLinks(service: String) throws {
+        try check("\(service)_PORT", "tcp://10.0.0.11:80")
+        try check("\(service)_SERVICE_HOST", "10.0.0.11")
+        for suffix in ["SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_80_TCP_PORT"] {
+            try check("\(service)_\(suffix)", "80")
+        }
+        try check("\(service)_PORT_80_TCP", "tcp://10.0.0.11:80")
+        try check("\(service)_PORT_80_TCP_PROTO", "tcp")
+        try check("\(service)_PORT_80_TCP_ADDR", "10.0.0.11")
+    }
+
+    private func check(_ name: String, _ value: String = "hunter2") throws {
+        try Environment(variables: [name: value]).checkNames()
+    }
+}
