@@ -165,13 +165,13 @@ def test_a_secret_is_taken_from_a_regular_file_only(tmp_path, kind):
 
 
 def test_check_says_whether_serve_would_start(file):
-    assert check() == (0, "valid; keys: 0\n", "")
-    assert check(api_key=SECRET) == (0, "valid; keys: 1\n", "")
+    assert check() == (0, "valid; keys: 0, hooks: 0\n", "")
+    assert check(api_key=SECRET) == (0, "valid; keys: 1, hooks: 0\n", "")
     status, output, error = check("--http-address", "0.0.0.0:0")
     assert (status, output) == (REFUSED, "") and "refusing to serve" in error
     assert check("--http-address", "0.0.0.0:0", "--allow-anonymous")[0] == 0
     path = file(f"http: {{address: ':0'}}\nkeys:\n- {{name: a, sha256: '{HASH}', scopes: [emit]}}\n")
-    assert check("--config", path) == (0, "valid; keys: 1\n", "")
+    assert check("--config", path) == (0, "valid; keys: 1, hooks: 0\n", "")
 
 
 # What is shown

@@ -273,11 +273,11 @@ def test_rates_go_on(reloading):
 
 
 def test_settings_that_need_a_restart_are_named(reloading, keys):
-    more = "loops: 1\nlimits: {maxNames: 1}\nlog: {level: debug}\nallowAnonymous: true\n"
+    more = "loops: 1\nlimits: {maxNames: 1}\nlog: {format: text}\nallowAnonymous: true\n"
     line = reloading.expect(WAITING, lambda: reloading.replace(text(keys["b"], more=more)))
     assert line["level"] == "warning"
     # The variable of the test wins over the file's loops.
-    assert line["settings"] == "limits.maxNames, log.level"
+    assert line["settings"] == "limits.maxNames"
     assert reloading.opens(keys["b"])
     assert reloading.gateway.post({**EVENT, "rooms": ["a", "b"]}, keys["b"].header).status == 200
     before = len(reloading.lines(WAITING))

@@ -53,6 +53,7 @@ def test_a_line_says_what_was_asked_and_what_became_of_it(gateway):
         "route": "/v1/emit",
         "status": "200",
         "client": "127.0.0.1",
+        "key": "api-key",
         "traceId": TRACE,
     }
     assert "secret" not in "".join(gateway.stderr)
