@@ -1086,7 +1086,7 @@ def test_names_of_the_configuration_file_are_those_of_the_readme():
     block = re.search(r"### The configuration file.*?```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)[1]
     written = yaml.safe_load(block)
     output = subprocess.run([binary(), "config", "print", "--loops", "2"], capture_output=True, text=True, check=True).stdout
-    printed = {**yaml.safe_load(output.replace("guest:***@", "guest:guest@")), "keys": []}
+    printed = {**yaml.safe_load(output.replace("guest:***@", "guest:guest@")), "keys": [], "hooks": [], "cloudEvents": {}}
 
     def texts(node):
         if isinstance(node, dict):
