@@ -1,3 +1,5 @@
+internal import Hashing
+
 /// A request's query (WHATWG URL, application/x-www-form-urlencoded): names and values, in order, decoded.
 struct Query {
     private(set) var parameters: [(name: String, value: String)] = []
@@ -19,7 +21,7 @@ struct Query {
             switch byte {
             case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
-                guard let high = iterator.next().flatMap(hexDigit), let low = iterator.next().flatMap(hexDigit) else {
+                guard let high = iterator.next().flatMap(Hexadecimal.value), let low = iterator.next().flatMap(Hexadecimal.value) else {
                     throw Problem(.malformedHTTP, "the URL has a '%' without two hexadecimal digits")
                 }
                 bytes.append(high << 4 | low)
@@ -30,14 +32,5 @@ struct Query {
             throw Problem(.malformedHTTP, "the URL is not UTF-8")
         }
         return decoded
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }
