@@ -114,6 +114,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         let deadline = MonotonicTime.now() + wait
         try check(emit)
         let resolved = emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit, by: deadline)
+        // Nobody would wait for what is published now, and all would be done twice.
+        guard .now() < deadline else { throw .notPublished(.brokerSilent) }
         let publications = try encoded(resolved)
         let id = identifiers.next()
         do throws(PublishError) {

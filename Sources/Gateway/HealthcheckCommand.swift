@@ -38,16 +38,13 @@ struct HealthcheckCommand: ParsableCommand {
         }
     }
 
-    /// Where the gateway listens. A file is read only if nothing else says so: the running gateway goes on with what it has
-    /// when the file has become invalid, and is not ill.
+    /// Where the gateway listens. Of a file nothing else matters: the running gateway goes on with what it has when the file
+    /// has become invalid, and is not ill.
     static func address(
         flag: String?, config: String?, environment: Environment
     ) throws(ConfigurationError) -> ListenAddress {
-        let isGiven = flag != nil || environment[Setting.httpAddress.rawValue] != nil
-        let source =
-            isGiven
-            ? SettingSource(environment: environment)
-            : try SettingSource(environment: environment, configFlag: config)
+        let file = (config ?? environment[Environment.configurationFile]).flatMap { ConfigurationFile(salvaging: $0) }
+        let source = SettingSource(environment: environment, file: file)
         return try source.read(.httpAddress, flag: flag, expected: "host:port") { ListenAddress($0) }
     }
 }

@@ -61,7 +61,7 @@ struct HooksCommand: ParsableCommand {
             let status: Int32
             let lines: [String]
 
-            init(_ status: Int32, _ lines: String...) {
+            init(_ status: Int32, _ lines: [String]) {
                 self.status = status
                 self.lines = lines
             }
@@ -79,24 +79,27 @@ struct HooksCommand: ParsableCommand {
                 source = try SettingSource(environment: .process, configFlag: broker.config)
                 configuration = try BrokerConfiguration(broker, source)
             } catch {
-                throw ValidationError(error.description)
+                return .failure(Refusal(64, error.description.split(separator: "\n").map(String.init)))
             }
             guard let hook = source.file?.hooks.first(where: { $0.hook.name == name })?.hook else {
                 let known = (source.file?.hooks ?? []).map(\.hook.name)
                 throw ValidationError("there is no hook '\(name)'\(Suggestion.of(known, for: name))")
             }
             let (fields, bytes) = (try fields(), try contents())
+            if let problem = hook.problem(fields, bodyBytes: bytes.count) { return .failure(Refusal(problem)) }
             guard unsigned || hook.isAuthentic(fields, body: bytes, now: at ?? Int64(UTCTime.now().seconds)) else {
                 return .failure(
                     Refusal(
                         1,
-                        "401: the signature is missing, is not made of this very body with one of the hook's secrets, "
-                            + "or was made more than 300 s from now (see --at and --unsigned)"))
+                        [
+                            "401: the signature is missing, is not made of this very body with one of the hook's secrets, "
+                                + "or was made more than 300 s from now (see --at and --unsigned)"
+                        ]))
             }
             do throws(Problem) {
                 switch try hook.outcome(fields, body: bytes) {
-                case .ignored: return .failure(Refusal(3, "ignored: a condition is not met"))
-                case .challenge(let text): return .success(text)
+                case .ignored: return .failure(Refusal(3, ["ignored: a condition is not met"]))
+                case .challenge(let text): return .success(Self.quoted(text))
                 case .emit(let emit, let id): return try Self.checked(emit, id, configuration)
                 }
             } catch {
@@ -108,8 +111,11 @@ struct HooksCommand: ParsableCommand {
         private static func checked(
             _ emit: Emit, _ id: String?, _ configuration: BrokerConfiguration
         ) throws(Problem) -> Result<String, Refusal> {
+            // Whom to leave out servers with a responder can be asked, and nobody is asked here.
+            var judged = emit
+            if !configuration.wireFormat.exceptsRooms { judged.except = [] }
             do throws(EmitError) {
-                try emit.check(configuration)
+                try judged.check(configuration)
             } catch {
                 throw Problem(error)
             }
@@ -123,7 +129,7 @@ struct HooksCommand: ParsableCommand {
                     throw ValidationError("--header '\(header)' is not 'Name: value'")
                 }
                 let name = header[..<colon].lowercased()
-                let value = String(header[header.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
+                let value = header[header.index(after: colon)...].trimmed
                 if let known = HeaderName(rawValue: name) {
                     fields.add(known, value)
                 } else {
@@ -134,6 +140,12 @@ struct HooksCommand: ParsableCommand {
             return fields
         }
 
+        private static func quoted(_ text: String) -> String {
+            var json: [UInt8] = []
+            json.append(jsonString: text)
+            return String(decoding: json, as: UTF8.self)
+        }
+
         private func contents() throws -> [UInt8] {
             if body == "-" { return StandardInput.readAll() }
             do throws(FileContents.Unreadable) {
@@ -142,6 +154,16 @@ struct HooksCommand: ParsableCommand {
                 throw ValidationError("\(body): \(error.reason)")
             }
         }
+    }
+}
+
+extension Substring {
+    /// Without white space around it (RFC 9110, section 5.5).
+    fileprivate var trimmed: String {
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        var bytes = utf8.drop(while: isSpace)
+        while bytes.last.map(isSpace) == true { bytes.removeLast() }
+        return String(Substring(bytes))
     }
 }
 

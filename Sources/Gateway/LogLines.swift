@@ -6,7 +6,7 @@ enum LogFormat: String, Sendable, CaseIterable {
     case text, json
 }
 
-/// One `write` each, so that lines of different threads do not mix.
+/// For what commands say before they end; one `write` each. Whoever serves logs instead.
 enum StandardError {
     static func write(_ text: String) {
         write(Array(text.utf8))
@@ -17,7 +17,7 @@ enum StandardError {
     }
 }
 
-/// Writes each message as one line to standard error, in one `write`.
+/// Makes a line of each message, for standard error.
 struct LogLines: LogHandler {
     var metadata: Logger.Metadata = [:]
     let format: LogFormat
@@ -47,7 +47,12 @@ struct LogLines: LogHandler {
             format, time: Self.timestamp(), level: event.level.rawValue, message: event.message.description,
             fields: fields)
         line.append(UInt8(ascii: "\n"))
-        StandardError.write(line)
+        LogWriter.standardError.write(line) { dropped in
+            Self.line(
+                format, time: Self.timestamp(), level: Logger.Level.warning.rawValue,
+                message: "lines were dropped: standard error was not read", fields: [("lines", String(dropped))])
+                + [UInt8(ascii: "\n")]
+        }
     }
 
     static func line(

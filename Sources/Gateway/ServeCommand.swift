@@ -17,11 +17,13 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try Configuration.loaded(options)
+        defer { LogWriter.standardError.flush(atMost: .seconds(1)) }
         do {
             try GatewayProcess(configuration) { () throws(ConfigurationError) in
                 try Configuration(options, environment: .process)
             }.run()
         } catch {
+            LogWriter.standardError.flush(atMost: .seconds(1))
             StandardError.write("socketio-gateway: \(error)\n")
             throw ExitCode.failure
         }

@@ -21,7 +21,9 @@ struct Query {
             switch byte {
             case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
-                guard let high = iterator.next().flatMap(Hexadecimal.value), let low = iterator.next().flatMap(Hexadecimal.value) else {
+                guard let high = iterator.next().flatMap(Hexadecimal.value),
+                    let low = iterator.next().flatMap(Hexadecimal.value)
+                else {
                     throw Problem(.malformedHTTP, "the URL has a '%' without two hexadecimal digits")
                 }
                 bytes.append(high << 4 | low)

@@ -28,3 +28,10 @@ public struct Response: Sendable {
         return Response(status: status, contentType: "application/json", body: body)
     }
 }
+
+extension Response {
+    /// Its `Allow`.
+    var allowedMethods: String? {
+        fields.first { $0.name.utf8CodeUnitCount == 5 && "\($0.name)" == "Allow" }?.value
+    }
+}

@@ -243,11 +243,11 @@ public final class Router: @unchecked Sendable {
         }
         let bodyLimit: Int?
         do throws(Problem) {
-            if case .hook = route.body {
+            if route.path == WebhookPaths.hook {
                 guard let hook = hooks[parameter] else { throw .unknownHook }
-                bodyLimit = min(hook.bodyBytes ?? limits.bodyBytes, limits.largestBody)
                 // Who signs may come from anywhere, through any tunnel.
-                if !hook.isSigned { try access.checkIsLocal(head) }
+                if !hook.isSigned { try access.checkIsNoPage(head) }
+                bodyLimit = route.method == .post ? min(hook.bodyBytes ?? limits.bodyBytes, limits.largestBody) : nil
             } else {
                 bodyLimit = route.body.limit(limits)
                 subject.caller = try access.caller(of: head, isPublic: route.scope == nil)
@@ -359,7 +359,6 @@ public final class Router: @unchecked Sendable {
         }
         var response = Response(status: 204)
         response.fields = [("Allow", allow)]
-        if !access.cors.isOff { response.fields += access.cors.preflightFields(for: subject.head, methods: allow) }
         return finish(response, subject)
     }
 
@@ -400,7 +399,12 @@ public final class Router: @unchecked Sendable {
         response.subject = subject
         response.fields.append(("X-Request-Id", subject.id))
         if let limit = subject.caller?.limit { response.fields += limit.fields(now: .now()) }
-        if !access.cors.isOff { response.fields += access.cors.fields(for: subject.head) }
+        if !access.cors.isOff {
+            response.fields += access.cors.fields(for: subject.head)
+            if subject.head.method == .options, let allow = response.allowedMethods {
+                response.fields += access.cors.preflightFields(for: subject.head, methods: allow)
+            }
+        }
         return response
     }
 

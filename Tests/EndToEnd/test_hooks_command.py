@@ -89,7 +89,7 @@ def test_a_recorded_delivery_is_tried_at_its_own_time(run):
 
 def test_a_challenge_is_shown(run):
     result = run("slack", b'{"type":"url_verification","challenge":"abc"}', "--unsigned")
-    assert (result.returncode, result.stdout) == (0, b"abc\n")
+    assert (result.returncode, result.stdout) == (0, b'"abc"\n')
 
 
 def test_it_says_why_not(run):
@@ -119,6 +119,12 @@ def test_a_form_is_read_as_one(run):
         headers=[EVENT, "Content-Type: application/x-www-form-urlencoded"],
     )  # fmt: skip
     assert json.loads(result.stdout)["rooms"] == ["repo:o/r"]
+
+
+def test_what_the_gateway_would_not_take_is_refused(run):
+    assert reasons(run("github", PUSH, "--unsigned", headers=[EVENT, "Content-Type: text/plain"]))[0].startswith("the body must be")
+    assert run("github", PUSH, "--unsigned", headers=[EVENT, "Content-Type: a/json", "content-type: b/json"]).returncode == 1
+    assert "bytes" in reasons(run("github", b" " * 1_200_000, "--unsigned", headers=[EVENT]))[0]
 
 
 def test_an_unknown_hook_is_an_error_with_a_suggestion(run):

@@ -39,6 +39,9 @@ struct HealthcheckCommandTests {
         }
         // The gateway that runs goes on without it.
         #expect(try address(nil, ["GATEWAY_HTTP_ADDRESS": "variable:2"], "/nonexistent") == "variable:2")
-        #expect(throws: ConfigurationError.self) { try address(nil, [:], "/nonexistent") }
+        #expect(try address(nil, [:], "/nonexistent") == "127.0.0.1:8080")
+        try withFile("http: {address: 'file:3', typo: 1}\nkeys: 5") { path throws in
+            #expect(try address(nil, [:], path) == "file:3")
+        }
     }
 }

@@ -34,6 +34,15 @@ struct ConfigurationFile: Sendable {
         try self.init(path: path, bytes)
     }
 
+    /// What can be read of a file, whatever else is wrong with it; `nil`: nothing.
+    init?(salvaging path: String) {
+        self.path = path
+        guard let bytes = try? FileContents.read(path, atMost: Self.mostBytes),
+            let root = try? YAMLNode.parse(bytes), !root.isNull
+        else { return nil }
+        read(root, at: "", FileFaults(path: path))
+    }
+
     init(path: String, _ bytes: [UInt8]) throws(ConfigurationError) {
         self.path = path
         let root: YAMLNode?

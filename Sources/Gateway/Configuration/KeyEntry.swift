@@ -23,7 +23,7 @@ extension KeyEntry {
 
     /// All that are listed.
     static func read(_ node: YAMLNode, _ faults: FileFaults) -> [KeyEntry] {
-        var (names, digests): (Set<String>, Set<SHA256.Digest>) = ([apiKeyName], [SHA256.Digest(of: "")])
+        var (names, digests): (Set<String>, Set<SHA256.Digest>) = ([], [SHA256.Digest(of: "")])
         return node.entries("keys", faults).compactMap { node, name in
             guard var members = MappingReader(node, name: name, faults) else { return nil }
             let entry = KeyEntry(&members)
@@ -39,6 +39,7 @@ extension KeyEntry {
     /// `nil` if something that is needed is missing or wrong; the reader has been told.
     private init?(_ members: inout MappingReader) {
         let name = members.requiredText("name")
+        if name == Self.apiKeyName { members.fail("name", "is that of GATEWAY_API_KEY's key") }
         if let name, !Self.isName(name) {
             members.fail("name", "must be 1 to 64 letters, digits, '.', '_' or '-'")
         }

@@ -12,6 +12,8 @@ final class HTTPConnection {
     let countedAs: ClientAddress?
     /// Whether the other end is a proxy that is trusted: as of the current request, for who is trusted may change.
     var isProxy = false
+    /// Whether its requests are counted by their clients' addresses, since it is not itself counted by its own.
+    var countsRequests: Bool { isProxy || countedAs == nil }
     /// When the connection is cut; `nil` while the next step is ours.
     var deadline: MonotonicTime?
     /// Whether it has been.

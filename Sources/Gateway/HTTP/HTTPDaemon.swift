@@ -163,7 +163,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         let head = parsed.head
         let client = client(of: connection, head)
         // Both count.
-        let hasRoomForClient = !connection.isProxy || load.began(from: ClientAddress(client))
+        let hasRoomForClient = !connection.countsRequests || load.began(from: ClientAddress(client))
         let hasRoom = load.began() && hasRoomForClient
         connection.deadline = head.announcesBody ? turn.advanced(byNanoseconds: bodyTime) : nil
         let refusal = refusal(of: parsed)

@@ -47,7 +47,7 @@ final class HTTPExchange: @unchecked Sendable {
         self.handle = handle
         self.connection = connection
         self.client = client
-        isCounted = connection.isProxy
+        isCounted = connection.countsRequests
         self.start = start
         self.state = state
         subject =

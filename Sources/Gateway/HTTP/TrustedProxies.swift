@@ -9,8 +9,8 @@ struct TrustedProxies: Sendable, Equatable {
 
     /// Addresses and networks, separated by commas: `10.0.0.0/8,2001:db8::1`.
     init?(_ text: String) {
-        let parts = text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false)
-        networks = parts.compactMap { IPNetwork($0.withoutSpace) }
+        let parts = text.isEmpty ? [] : text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        networks = parts.compactMap { IPNetwork(Substring($0).withoutSpace) }
         guard networks.count == parts.count else { return nil }
     }
 
@@ -26,8 +26,9 @@ struct TrustedProxies: Sendable, Equatable {
     func client(of peer: IPAddress, forwardedFor: String?) -> IPAddress {
         guard let forwardedFor, contains(peer) else { return peer }
         var hop = peer
-        for part in forwardedFor.split(separator: ",").reversed() {
-            let part = part.withoutSpace
+        // Bytes: to Unicode a comma can be part of a larger character, and the next proxy's word part of the client's.
+        for part in forwardedFor.utf8.split(separator: UInt8(ascii: ",")).reversed() {
+            let part = Substring(part).withoutSpace
             // Lists may have empty elements (RFC 9110, section 5.6.1.2).
             if part.isEmpty { continue }
             guard let address = IPAddress(forwarded: part) else { return hop }
@@ -41,6 +42,8 @@ struct TrustedProxies: Sendable, Equatable {
 extension IPAddress {
     /// An address as proxies write it: `1.2.3.4`, `1.2.3.4:567`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:567`.
     fileprivate init?(forwarded text: Substring) {
+        // Nothing else stands in one; and so every character is a byte.
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
         var (address, port) = (text, Substring?.none)
         if text.first == "[" {
             guard let end = text.firstIndex(of: "]") else { return nil }
@@ -58,9 +61,9 @@ extension IPAddress {
 
 extension Substring {
     fileprivate var withoutSpace: Substring {
-        func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
-        var text = drop(while: isSpace)
-        while text.last.map(isSpace) == true { text.removeLast() }
-        return text
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        var bytes = utf8.drop(while: isSpace)
+        while bytes.last.map(isSpace) == true { bytes.removeLast() }
+        return Substring(bytes)
     }
 }

@@ -62,6 +62,16 @@ public struct AccessPolicy: Sendable {
         }
     }
 
+    /// For what asks for no credential at all: browsers send simple forms for any page, wherever its visitor can reach us.
+    ///
+    /// - Throws: where not everybody is served, and this comes from a web page that is not allowed.
+    func checkIsNoPage(_ head: RequestHead) throws(Problem) {
+        try checkIsLocal(head)
+        if keyless == .nobody, let origin = head.fields[.origin], !cors.allows(origin) {
+            throw Problem(.originNotAllowed, "only web pages of allowed origins may call a hook that is not signed")
+        }
+    }
+
     /// Compares with every key, in the same time whichever it is.
     private func owner(of credential: Substring) throws(Problem) -> Caller {
         let digest = SHA256.Digest(of: credential)

@@ -14,11 +14,13 @@ public struct CORSPolicy: Sendable, Equatable {
 
     /// `none`, or origins separated by commas.
     public init?(text: String) {
-        if text == "none" {
+        if text.isEmpty || text == "none" {
             self = .off
             return
         }
-        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { WebOrigin(String($0)) }
+        let parts = text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map { part in
+            WebOrigin(String(Substring(part.drop { $0 == UInt8(ascii: " ") })))
+        }
         let origins = parts.compactMap(\.self)
         guard origins.count == parts.count else { return nil }
         self.init(origins: origins)
@@ -51,7 +53,8 @@ public struct CORSPolicy: Sendable, Equatable {
 
     /// The headers of requests that pages may set.
     static let requestHeaders =
-        "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent"
+        "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate, ce-specversion, "
+        + "ce-id, ce-source, ce-type, ce-subject, ce-time, ce-dataschema"
     /// The headers of answers that pages may read.
     static let exposedHeaders =
         "X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Idempotent-Replayed"

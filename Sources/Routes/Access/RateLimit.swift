@@ -66,7 +66,8 @@ public final class RateLimit: Sendable {
     /// How many tokens are left, and how long until all are back.
     func state(now: MonotonicTime) -> (remaining: Int, reset: Duration) {
         let missing = max(0, fullAt.load(ordering: .relaxed) - now.nanoseconds)
-        return (Int((capacity - missing) / interval), .nanoseconds(missing))
+        // Another loop may have taken some since it was asked what time it is.
+        return (Int(max(0, capacity - missing) / interval), .nanoseconds(missing))
     }
 }
 

@@ -19,6 +19,17 @@ extension Hook {
         signature.isAuthentic(fields, body: body, now: now)
     }
 
+    /// What the gateway refuses before it looks for a signature.
+    public func problem(_ fields: HeaderFields, bodyBytes count: Int) -> Problem? {
+        let limit = bodyBytes ?? Router.Limits().bodyBytes
+        if let name = fields.repeated { return Problem(.malformedHTTP, "the header \(name.rawValue) comes twice") }
+        if count > limit { return Problem(.payloadTooLarge, "at most \(limit) bytes are allowed") }
+        let head = RequestHead(method: .post, path: "", fields: fields)
+        return Route.Body.hook.wanted(insteadOf: head).map {
+            Problem(.unsupportedMediaType, "the body must be \($0) in UTF-8")
+        }
+    }
+
     /// What becomes of an authentic delivery. Publishes nothing.
     ///
     /// - Throws: why it becomes nothing.

@@ -250,7 +250,7 @@ struct ConfigurationTests {
             (.shutdownDelay, ["-1s", "later"], "duration"),
             (.shutdownTimeout, ["x", "-1s", "1e20"], "duration"),
             (
-                .corsOrigins, ["*", "null", "https://a/", "https://a/b", "https://a,*", "https://a, https://b", "a"],
+                .corsOrigins, ["*", "null", "https://a/", "https://a/b", "https://a,*", "https://a ,https://b", "a"],
                 "such as https://app.example.com, without a path"
             ),
             (.logFormat, ["JSON", "xml"], "text or json"),

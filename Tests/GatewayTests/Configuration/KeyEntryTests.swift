@@ -68,7 +68,7 @@ struct KeyEntryTests {
             ("{name: '', sha256: H, scopes: [emit]}", "keys[0].name must be text"),
             ("{name: a b, sha256: H, scopes: [emit]}", "keys[0].name must be 1 to 64"),
             ("{name: é, sha256: H, scopes: [emit]}", "keys[0].name must be 1 to 64"),
-            ("{name: api-key, sha256: H, scopes: [emit]}", "is another key's, too"),
+            ("{name: api-key, sha256: H, scopes: [emit]}", "is that of GATEWAY_API_KEY's key"),
             ("{name: a, sha256: Hff, scopes: [emit]}", "64 hexadecimal digits"),
             ("{name: a, sha256: E, scopes: [emit]}", "that of no key at all"),
             ("{name: a, sha256: H, scopes: []}", "keys[0].scopes must be a list"),

@@ -28,11 +28,17 @@ struct CORSPolicyTests {
     @Test(
         "is not configured by what is no origin",
         arguments: [
-            "", "*", "null", ",", "https://a,", ",https://a", "https://a,,https://b", "https://a, https://b",
+            "*", "null", ",", " ", "https://a,", ",https://a", "https://a,,https://b", "https://a ,https://b",
             "https://a https://b", "https://a,*", "https://a,null", "https://a,none", "None", "https://a/",
         ])
     func noList(text: String) {
         #expect(CORSPolicy(text: text) == nil)
+    }
+
+    @Test("is configured by lists with spaces, and by empty ones")
+    func lists() {
+        #expect(CORSPolicy(text: "https://a, https://b") == CORSPolicy(text: "https://a,https://b"))
+        #expect(CORSPolicy(text: "") == .off)
     }
 
     // MARK: Off
@@ -55,16 +61,20 @@ struct CORSPolicyTests {
         arguments: [
             ("/v1/emit", "OPTIONS, POST"), ("/v1/counts", "GET, HEAD, OPTIONS, POST"),
             ("/v1/sockets/abc", "DELETE, GET, HEAD, OPTIONS"), ("/livez", "GET, HEAD, OPTIONS"),
+            ("/v1/cloudevents", "OPTIONS, POST"), ("/v1/hooks/h", "OPTIONS, POST"),
         ])
-    func preflights(path: String, methods: String) async {
+    func preflights(path: String, methods: String) async throws {
         for access in [AccessPolicy.anonymous, .loopbackOnly, .key("secret")] {
-            let response = await router(access: access, cors: Self.both).request(.options, path, Self.preflight)
+            let hooks = try HookTable.unsigned(.simple())
+            let response = await router(access: access, cors: Self.both, hooks: hooks).request(
+                .options, path, Self.preflight)
             #expect(response.status == 204)
             #expect(response.field("Access-Control-Allow-Origin") == Self.app)
             #expect(response.field("Access-Control-Allow-Methods") == methods)
             #expect(
                 response.field("Access-Control-Allow-Headers")
-                    == "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent")
+                    == "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate, "
+                    + "ce-specversion, ce-id, ce-source, ce-type, ce-subject, ce-time, ce-dataschema")
             #expect(response.field("Access-Control-Max-Age") == "600")
             #expect(response.field("Vary") == "Origin")
             #expect(response.field("Allow") == methods)

@@ -181,8 +181,28 @@ struct HookRouteTests {
         #expect(tunnelled.status == 200)
         let router = router(access: .loopbackOnly, hooks: try .unsigned(.simple()))
         #expect(await router.deliver("{}", ["Host": "tunnel.example.com"]).status == 403)
+        for (router, status) in [(signing, 204), (router, 403)] {
+            let asked = await router.deliver("", ["Host": "tunnel.example.com"], method: .options, type: nil)
+            #expect(asked.status == status)
+        }
         #expect(await router.deliver("{}").status == 200)
         #expect(await router.deliver("{}", ["Origin": "https://evil.com"]).status == 403)
+    }
+
+    @Test("is not there for web pages where nothing is signed and others need a key, unless they are allowed")
+    func pages() async throws {
+        let hooks = try HookTable.unsigned(.simple())
+        let closed = router(access: .key("k"), cors: CORSPolicy(text: "https://a")!, hooks: hooks)
+        #expect(await closed.deliver("{}").status == 200)
+        #expect(await closed.deliver("{}", ["Origin": "https://a"]).status == 200)
+        let refused = await closed.deliver("{}", ["Origin": "https://evil.com"])
+        #expect(refused.status == 403)
+        #expect(refused.code == "origin_not_allowed")
+        #expect(await router(hooks: hooks).deliver("{}", ["Origin": "https://evil.com"]).status == 200)
+        let signed = await router(access: .key("k"), hooks: try github()).deliver(
+            Array(Self.body.utf8), to: "/v1/hooks/h", signed() + [("Origin", "https://evil.com")],
+            type: "application/json")
+        #expect(signed.status == 200)
     }
 
     @Test("takes POST, and nothing else")
