@@ -65,7 +65,7 @@ extension UnknownOutcome {
 }
 
 extension Problem.Place {
-    fileprivate init(_ fault: CommandFault) {
+    init(_ fault: CommandFault) {
         let index = fault.field.index.map { "/\($0)" } ?? ""
         self.init("/\(fault.field.name)\(index)", fault.detail)
     }

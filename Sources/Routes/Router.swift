@@ -60,6 +60,8 @@ final class Route: Sendable {
     let isVital: Bool
     let body: Body
     let handler: @Sendable (Request) async throws(Problem) -> Response
+    /// Whether it belongs to a hook, which says itself whom it trusts.
+    let isHook: Bool
 
     /// What a route reads.
     enum Body: Sendable {
@@ -124,6 +126,7 @@ final class Route: Sendable {
         self.isVital = isVital
         self.body = body
         self.handler = handler
+        isHook = path == WebhookPaths.hook
     }
 }
 
@@ -243,11 +246,11 @@ public final class Router: @unchecked Sendable {
         }
         let bodyLimit: Int?
         do throws(Problem) {
-            if route.path == WebhookPaths.hook {
+            if route.isHook {
                 guard let hook = hooks[parameter] else { throw .unknownHook }
+                bodyLimit = route.body.limit(limits).map { min(hook.bodyBytes ?? $0, limits.largestBody) }
                 // Who signs may come from anywhere, through any tunnel.
                 if !hook.isSigned { try access.checkIsNoPage(head) }
-                bodyLimit = route.method == .post ? min(hook.bodyBytes ?? limits.bodyBytes, limits.largestBody) : nil
             } else {
                 bodyLimit = route.body.limit(limits)
                 subject.caller = try access.caller(of: head, isPublic: route.scope == nil)

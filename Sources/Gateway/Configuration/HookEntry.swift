@@ -171,7 +171,11 @@ extension EmitMapping {
             return nil
         }
         var arguments: [ArgumentTemplate] = []
-        for element in elements {
+        for (index, element) in elements.enumerated() {
+            if let text = element.unquotedTemplate {
+                members.fail("args", at: "args[\(index)]", "needs quotes: \"\(text)\"")
+                continue
+            }
             do throws(HookConfigurationError) {
                 if case .scalar(let text) = element.content, !element.isJSONConstant {
                     arguments.append(try ArgumentTemplate(template: text))
@@ -179,7 +183,7 @@ extension EmitMapping {
                     arguments.append(try ArgumentTemplate(json: element.json))
                 }
             } catch {
-                members.fail(error)
+                members.fail("args", at: "args[\(index)]", error.detail)
             }
         }
         return arguments
@@ -199,18 +203,27 @@ extension EmitMapping {
                 condition.text("equals").map { .equals($0) }, condition.texts("in").map { .isOneOf($0) },
                 condition.text("matches").map { .matches($0) },
             ].compactMap { $0 }
-            guard tests.count == 1 else {
+            guard ["equals", "in", "matches"].filter({ condition.has($0) }).count == 1 else {
                 condition.fail(nil, "must have one of equals, in and matches")
                 return nil
             }
-            guard let value else { return nil }
+            guard let value, tests.count == 1 else { return nil }
             do throws(HookConfigurationError) {
                 return try HookCondition(value: value, tests[0])
             } catch {
-                condition.fail(error)
+                condition.fail("value", error.detail)
                 return nil
             }
         }
+    }
+}
+
+extension YAMLNode {
+    /// `{/a}` without quotes, which YAML takes for a mapping; as a constant nobody wants it.
+    fileprivate var unquotedTemplate: String? {
+        guard case .mapping(let members) = content, members.count == 1, members[0].value.isNull else { return nil }
+        let key = members[0].key
+        return key == "body" || key.hasPrefix("/") || key.hasPrefix("header:") ? "{\(key)}" : nil
     }
 }
 

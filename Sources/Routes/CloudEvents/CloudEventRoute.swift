@@ -34,8 +34,9 @@ struct CloudEventRoute: Sendable {
         var places: [Problem.Place] = []
         guard let event = CloudEvent(value, at: "", { places.append($0) }) else { throw .invalidEvents(places) }
         let source = TemplateSource(body: value, fields: request.head.fields)
-        guard let emit = try configured.mapping.emit(from: source) else { return .delivery("ignored") }
+        guard var emit = try configured.mapping.emit(from: source) else { return .delivery("ignored") }
         try request.caller.check { $0.places(beyond: emit) }
+        emit.trace = request.head.trace
         return try await runner.run(emit, event.key(of: request.caller), confirmedWithin: configured.confirmWait)
     }
 
@@ -59,6 +60,7 @@ struct CloudEventRoute: Sendable {
         _ list: JSONValue, _ request: Request, _ configured: CloudEventMapping
     ) async throws(Problem) -> [DeliveryRunner.Item] {
         var items: [DeliveryRunner.Item] = []
+        let trace = request.head.trace
         var places: [Problem.Place] = []
         for (index, value) in list.elements().enumerated() {
             if index % Self.eventsPerTurn == Self.eventsPerTurn - 1 { await runner.emitter.pause() }
@@ -66,11 +68,12 @@ struct CloudEventRoute: Sendable {
             guard let event = CloudEvent(value, at: "/\(index)", { places.append($0) }) else { continue }
             do throws(Problem) {
                 let source = TemplateSource(body: value, fields: request.head.fields)
-                guard let emit = try configured.mapping.emit(from: source) else {
+                guard var emit = try configured.mapping.emit(from: source) else {
                     items.append(.ignored)
                     continue
                 }
                 try request.caller.check { $0.places(beyond: emit) }
+                emit.trace = trace
                 items.append(.emit(emit, event.key(of: request.caller)))
             } catch {
                 let own = error.places.map { Problem.Place("/\(index)\($0.pointer)", $0.detail) }

@@ -66,7 +66,7 @@ public struct EmitMapping: Sendable {
 
     /// The emit; `nil` if a condition is not met.
     ///
-    /// - Throws: everything that cannot be filled, or is beyond reach.
+    /// - Throws: everything that cannot be filled, makes no valid emit, or is beyond reach.
     func emit(from source: TemplateSource) throws(Problem) -> Emit? {
         guard conditions.allSatisfy({ $0.isMet(by: source) }) else { return nil }
         var filling = Filling(source: source)
@@ -74,7 +74,12 @@ public struct EmitMapping: Sendable {
             namespace: filling.name(namespace, "/namespace"), event: filling.name(event, "/event"),
             rooms: filling.names(rooms, "/rooms"), except: filling.names(except, "/except"))
         emit.arguments = filling.arguments(args)
-        let places = filling.places.isEmpty ? reach.places(beyond: emit) : filling.places
+        var places = filling.places
+        // Before anything of the same batch is published. How many names there may be, the emitter says.
+        if places.isEmpty { places = emit.faults(limits: CommandLimits(names: .max)).map(Problem.Place.init) }
+        if places.isEmpty {
+            places = reach.places(beyond: emit).map { .init($0.pointer, "not among what the configuration allows") }
+        }
         guard places.isEmpty else { throw Problem(.deliveryRefused, "the delivery makes no emit", places: places) }
         return emit
     }

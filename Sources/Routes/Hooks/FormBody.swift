@@ -3,12 +3,18 @@ internal import JSON
 /// A form (WHATWG URL, application/x-www-form-urlencoded) as JSON: an object of strings; or, if it has a field `payload` that
 /// holds an object, as GitHub's and Slack's forms do, that object.
 enum FormBody {
+    /// Senders have a few dozen. Each takes many times the memory of its bytes.
+    private static let mostFields = 1_000
+
     /// - Throws: for what is not UTF-8 or escaped wrongly, and for a field that comes twice: which one counts, two readers
     ///   may see differently. The same in JSON is refused, too.
     static func document(_ body: [UInt8]) throws(Problem) -> JSONDocument {
         var fields: [(name: String, value: String)] = []
         var names = Set<[UInt8]>()
         for pair in body.split(separator: UInt8(ascii: "&")) {
+            guard fields.count < mostFields else {
+                throw Problem(.payloadTooLarge, "a form of more than \(mostFields) fields")
+            }
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let field = (name: try decoded(parts[0]), value: parts.count > 1 ? try decoded(parts[1]) : "")
             guard names.insert(Array(field.name.utf8)).inserted else {

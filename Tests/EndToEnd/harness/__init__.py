@@ -1,5 +1,6 @@
 """Everything that the tests need around the gateway: see the module of each name."""
 
+from . import webhooks
 from .amqp0 import Amqp0Servers
 from .browser import BrowserPage
 from .cluster import ClusterServer
@@ -37,4 +38,5 @@ __all__ = [
     "die_with_parent",
     "run_command",
     "stream_chunks",
+    "webhooks",
 ]

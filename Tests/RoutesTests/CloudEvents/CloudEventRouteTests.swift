@@ -125,6 +125,22 @@ struct CloudEventRouteTests {
         #expect(await post(router(deliveries: deliveries), Self.event).outcome == "confirmed")
     }
 
+    @Test("is emitted once for each caller: nobody keeps another's events away")
+    func callersAreApart() async throws {
+        let emitter = RecordingEmitter()
+        let keys = [APIKey("a", name: "one"), APIKey("b", name: "another")]
+        let router = router(emitter, access: AccessPolicy(keys: keys, keyless: .nobody) { 0 })
+        for (key, outcomes) in [("a", ["confirmed", "duplicate"]), ("b", ["confirmed", "duplicate"])] {
+            for outcome in outcomes {
+                #expect(await post(router, Self.event, ["Authorization": "Bearer \(key)"]).outcome == outcome)
+            }
+        }
+        let batch = await post(
+            router, "[\(Self.event)]", type: "application/cloudevents-batch+json", ["X-API-Key": "b"])
+        #expect(batch.text == "{\"results\":[{\"status\":\"duplicate\"}]}\n")
+        #expect(emitter.calls.count == 2)
+    }
+
     // MARK: Binary mode
 
     /// The event that the only emit carries, as it went to clients.

@@ -100,6 +100,22 @@ struct EmitMappingTests {
         #expect(problem(many)?.places.count == 20)
     }
 
+    @Test("refuses what would make no valid emit, before anything of it is published")
+    func invalidNames() throws {
+        let body = "{\"long\": \"\(String(repeating: "x", count: 256))\", \"event\": \"connect\", \"hash\": \"a#b\"}"
+        for (pointer, mapping) in [
+            ("/event", try EmitMapping(event: "{/event}", rooms: ["r"])),
+            ("/rooms/1", try EmitMapping(event: "e", rooms: ["r", "{/long}"])),
+            ("/except/0", try EmitMapping(event: "e", rooms: ["r"], except: ["{/long}"])),
+            ("/namespace", try EmitMapping(namespace: "/{/hash}", event: "e", rooms: ["r"])),
+            ("/namespace", try EmitMapping(namespace: "{/event}", event: "e", rooms: ["r"])),
+        ] {
+            let refusal = try #require(problem(mapping, body))
+            #expect(refusal.code == .deliveryRefused)
+            #expect(refusal.places.map(\.pointer) == [pointer])
+        }
+    }
+
     @Test("names nothing beyond its reach")
     func reach() throws {
         let reach = Reach(
@@ -120,6 +136,8 @@ struct EmitMappingTests {
         #expect(problem(try mapping("/", "e", "user:1", ["{/name}"]))?.places.map(\.pointer) == ["/except/0"])
         let refused = try #require(problem(try mapping("/", "e", "{/name}")))
         #expect(refused.code == .deliveryRefused)
+        // Its sender has no key, and nothing to choose from.
+        #expect(refused.places.map(\.detail) == ["not among what the configuration allows"])
         #expect(!refused.response(requestID: "").text.contains("Ada"))
     }
 

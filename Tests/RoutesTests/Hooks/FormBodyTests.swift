@@ -54,6 +54,13 @@ struct FormBodyTests {
         #expect(throws: Problem(.invalidRequest, "the form is escaped wrongly, or not in UTF-8")) { try json(form) }
     }
 
+    @Test("of very many fields is refused: each takes many times the memory of its bytes")
+    func fields() throws {
+        func form(_ count: Int) -> String { (0..<count).map { "f\($0)" }.joined(separator: "&") }
+        #expect(throws: Never.self) { try json(form(1_000)) }
+        #expect(throws: Problem(.payloadTooLarge, "a form of more than 1000 fields")) { try json(form(1_001)) }
+    }
+
     @Test("that makes no JSON is refused")
     func nulInKey() {
         #expect(throws: Problem.self) { try json("%00=1") }

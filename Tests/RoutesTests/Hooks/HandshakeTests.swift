@@ -60,6 +60,32 @@ struct HandshakeTests {
         }
     }
 
+    @Test("is for all hosts where the hook is signed, as its deliveries are")
+    func hosts() async throws {
+        let open = try Hook(name: "open", scheme: .unsigned, secrets: [], mapping: .simple(), allowedOrigins: ["*"])
+        let signed = try Hook(
+            name: "h", scheme: .github, secrets: ["s"], mapping: .simple(), allowedOrigins: ["*"])
+        let router = router(access: .loopbackOnly, hooks: HookTable([signed, open]))
+        let header: KeyValuePairs = ["WebHook-Request-Origin": "a.example", "Host": "gateway.example"]
+        #expect(await ask(router, "/v1/hooks/h", header).field("WebHook-Allowed-Origin") == "*")
+        #expect(await ask(router, "/v1/hooks/open", header).status == 403)
+        #expect(await ask(router, "/v1/cloudevents", header).status == 403)
+    }
+
+    @Test("is not what a browser asks for a page", arguments: ["/v1/hooks/h", "/v1/cloudevents"])
+    func preflights(path: String) async throws {
+        let page = "https://app.example"
+        let router = router(
+            access: .key("k"), cors: try #require(CORSPolicy(text: page)), hooks: try table(origins: ["*"]))
+        let asked = await ask(router, path, ["Origin": page, "Access-Control-Request-Method": "POST"])
+        #expect(asked.field("Access-Control-Allow-Methods") == "OPTIONS, POST")
+        #expect(asked.field("Access-Control-Allow-Headers") == CORSPolicy.requestHeaders)
+        #expect(asked.field("WebHook-Allowed-Origin") == nil)
+        let other = await ask(router, path, ["WebHook-Request-Origin": "a.example", "Origin": page])
+        #expect(other.field("WebHook-Allowed-Origin") == "*")
+        #expect(other.field("Access-Control-Allow-Methods") == nil)
+    }
+
     @Test("grants nothing where nothing is configured")
     func standard() async throws {
         let configured = router(hooks: try table())

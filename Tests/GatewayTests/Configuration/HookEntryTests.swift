@@ -1,0 +1,429 @@
+import AMQPBridge
+import Foundation
+import JSON
+import Testing
+
+@testable import Gateway
+@testable import Routes
+
+@Suite("A hook of the configuration file")
+struct HookEntryTests {
+    // MARK: What is read
+
+    @Test("has every setting")
+    func everySetting() throws {
+        let entry = try #require(
+            try hooks(
+                """
+                hooks:
+                  - name: all-1.2_3~
+                    scheme: hmac
+                    secrets: [one, "two"]
+                    header: X-Signature
+                    algorithm: sha512
+                    encoding: base64
+                    prefix: "v1:"
+                    event: "e.{/kind}"
+                    rooms: ["user:{/id}", all]
+                    except: ["not:{/id}"]
+                    namespace: "/{header:X-Space}"
+                    args: ["{/kind}", "{body}", text]
+                    when:
+                      - {value: "{/kind}", in: [a, b]}
+                    deliveryId: "{/number}"
+                    allow: {namespaces: "/a*", rooms: ["user:*", all, "not:*"], events: e.*}
+                    rate: 600/m
+                    burst: 7
+                    maxBodyBytes: 4096
+                    confirmTimeout: 1.5s
+                    allowedOrigins: a.example
+                    allowedRate: 60
+                """
+            ).first)
+        let hook = entry.hook
+        #expect(hook.name == "all-1.2_3~")
+        #expect(entry.scheme == "hmac")
+        let signature = try #require(hook.signature as? HMACSignature)
+        #expect(signature.secrets.map(\.bytes) == [Array("one".utf8), Array("two".utf8)])
+        #expect(signature.header == "x-signature")
+        #expect(signature.algorithm == .sha512)
+        #expect(signature.encoding == .base64)
+        #expect(signature.prefix == "v1:")
+        #expect(entry.rate == Rate(600, per: .seconds(60), burst: 7))
+        #expect(hook.bodyBytes == 4_096)
+        #expect(hook.confirmWait == .milliseconds(1_500))
+        var origin = HeaderFields()
+        origin.add(other: "webhook-request-origin", "A.example")
+        #expect(hook.handshake.grant(origin).map(\.value) == ["a.example", "60"])
+
+        let body = "{\"kind\":\"a\",\"id\":7,\"number\":9}"
+        var expected = Emit(namespace: "/ab", event: "e.a", rooms: ["user:7", "all"], except: ["not:7"])
+        expected.arguments = JSONText(verbatim: Array("\"a\",\(body),\"text\"".utf8)[...])
+        #expect(try emit(hook, body, space: "ab") == expected)
+        #expect(try emit(hook, body.replacing("\"a\"", with: "\"c\""), space: "ab") == nil)
+        // Beyond what is allowed.
+        #expect(throws: Problem.self) { try emit(hook, body, space: "b") }
+        let document = try JSONDocument(parsing: Array(body.utf8))
+        #expect(hook.deliveryID?.find(in: TemplateSource(body: document.root, fields: HeaderFields())) == "9")
+    }
+
+    @Test("needs few of them")
+    func fewSettings() throws {
+        let entry = try #require(
+            try hooks("hooks: [{name: h, scheme: github, secrets: s, event: e, rooms: r}]").first)
+        let hook = entry.hook
+        #expect(entry.rate == nil && hook.limit == nil && hook.bodyBytes == nil)
+        #expect(hook.confirmWait == Hook.usualConfirmWait)
+        #expect(hook.handshake.grant(HeaderFields()).isEmpty)
+        #expect((hook.signature as? HMACSignature)?.secrets.map(\.bytes) == [Array("s".utf8)])
+        var expected = Emit(event: "e", rooms: ["r"])
+        expected.arguments = JSONText(verbatim: Array("{\"a\":1.0}".utf8)[...])
+        #expect(try emit(hook, "{\"a\":1.0}") == expected)
+        #expect(try hooks("hooks:").isEmpty)
+        #expect(try hooks("hooks: []").isEmpty)
+    }
+
+    @Test(
+        "has a scheme",
+        arguments: [
+            ("github", "HMACSignature"), ("stripe", "StripeSignature"), ("slack", "SlackSignature"),
+            ("bearer", "BearerToken"), ("standard-webhooks", "StandardWebhooksSignature"),
+        ])
+    func schemes(name: String, type: String) throws {
+        let text = "hooks: [{name: h, scheme: \(name), secrets: [whsec_YWJj, YWJj], event: e, rooms: r}]"
+        let signature = try #require(try hooks(text).first).hook.signature
+        #expect("\(Swift.type(of: signature))" == type)
+        let open = try hooks("hooks: [{name: h, scheme: none, event: e, everyone: true}]")
+        #expect(open.first?.hook.isSigned == false)
+        #expect(try emit(#require(open.first).hook, "{}")?.rooms == [])
+    }
+
+    @Test("has constants among its arguments, as YAML says them")
+    func constants() throws {
+        let hook = try #require(
+            try hooks(
+                """
+                hooks:
+                  - name: h
+                    scheme: none
+                    event: e
+                    rooms: [r]
+                    args:
+                      - 10.50
+                      - -3
+                      - "7"
+                      - true
+                      - "true"
+                      - yes
+                      - 007
+                      - null
+                      - ~
+                      - {z: 1, a: [2.0, "{/x}", null, {}], "é\\n": "\\"q\\""}
+                      - [[]]
+                      - "{{/x}}"
+                      - {"{/x}": 1}
+                      - {/x: 1}
+                """
+            ).first
+        ).hook
+        let arguments = try #require(try emit(hook, "{}")).arguments
+        #expect(
+            String(decoding: arguments.bytes, as: UTF8.self) == """
+                10.50,-3,"7",true,"true","yes","007",null,null,\
+                {"z":1,"a":[2.0,"{/x}",null,{}],"é\\n":"\\"q\\""},[[]],"{/x}",{"{/x}":1},{"/x":1}
+                """)
+        let none = try hooks("hooks: [{name: h, scheme: none, event: e, rooms: r, args: []}]")
+        #expect(try emit(#require(none.first).hook, "{}")?.arguments.isEmpty == true)
+    }
+
+    @Test("can have its secrets in files")
+    func secretFiles() throws {
+        try withFile("from a file\nmore") { path in
+            let entries = try hooks(
+                """
+                hooks:
+                  - {name: h, scheme: bearer, secrets: [written], secretFiles: ["\(path)"], event: e, rooms: r}
+                  - {name: i, scheme: bearer, secretFiles: "\(path)", event: e, rooms: r}
+                """)
+            let secrets = entries.compactMap { ($0.hook.signature as? BearerToken)?.secrets.map(\.bytes) }
+            #expect(secrets == [[Array("written".utf8), Array("from a file".utf8)], [Array("from a file".utf8)]])
+            #expect(entries.map(\.secretFiles) == [[path], [path]])
+        }
+    }
+
+    // MARK: What is wrong
+
+    /// A hook without fault, and a line more, which is the 6th.
+    private static func hook(with line: String) -> String {
+        """
+        hooks:
+          - name: h
+            scheme: none
+            event: e
+            rooms: [r]
+            \(line)
+        """
+    }
+
+    @Test(
+        "with a fault is refused, with its line and its name",
+        arguments: [
+            ("namespace: x", "6: hooks[0].namespace a namespace begins with '/' and contains no '#'"),
+            ("namespace: [/]", "6: hooks[0].namespace must be text"),
+            ("except: []", "6: hooks[0].except must be a list of texts"),
+            ("except: [a, '{x}']", "6: hooks[0].except[1] braces hold a JSON Pointer"),
+            ("except: [a, '{/~2}']", "6: hooks[0].except[1] in a JSON Pointer '~' is followed by 0 or 1, at byte 1"),
+            ("everyone: true", "5: hooks[0].rooms not together with 'everyone: true'"),
+            ("everyone: maybe", "6: hooks[0].everyone is 'maybe', but must be true or false"),
+            ("args: {a: 1}", "6: hooks[0].args must be a list"),
+            ("args: [1, '{/a']", "6: hooks[0].args[1] '{' without '}'"),
+            ("args: [1, {/a}]", "6: hooks[0].args[1] needs quotes: \"{/a}\""),
+            ("args: [{body}]", "6: hooks[0].args[0] needs quotes: \"{body}\""),
+            ("args: ['{header:Authorization}']", "6: hooks[0].args[0] credentials are not passed on"),
+            ("when: {value: a, equals: b}", "6: hooks[0].when must be a list"),
+            ("when: [a]", "6: hooks[0].when[0] must be a mapping"),
+            ("when: [{equals: b}]", "6: hooks[0].when[0] has no value"),
+            ("when: [{value: a}]", "6: hooks[0].when[0] must have one of equals, in and matches"),
+            (
+                "when: [{value: a, equals: b, in: [c]}]",
+                "6: hooks[0].when[0] must have one of equals, in and matches"
+            ),
+            ("when: [{value: '{', equals: b}]", "6: hooks[0].when[0].value '{' without '}'"),
+            ("when: [{value: a, in: []}]", "6: hooks[0].when[0].in must be a list of texts"),
+            ("when: [{value: a, equals: ''}]", "6: hooks[0].when[0].equals must be text"),
+            (
+                "when: [{value: a, equal: b}]",
+                "6: 'hooks[0].when[0].equal' is no setting; did you mean 'equals'?"
+            ),
+            ("deliveryId: '{x}'", "6: hooks[0].deliveryId braces hold a JSON Pointer"),
+            ("allow: [a]", "6: hooks[0].allow must be a mapping"),
+            ("allow: {room: a}", "6: 'hooks[0].allow.room' is no setting; did you mean 'rooms'?"),
+            ("allow: {rooms: []}", "6: hooks[0].allow.rooms must be a list of texts"),
+            ("rate: 10", "6: hooks[0].rate is '10', but must be a number for a second, a minute or an hour"),
+            ("burst: 5", "6: hooks[0].burst needs a rate"),
+            ("maxBodyBytes: 0", "6: hooks[0].maxBodyBytes is '0', but must be a number from 1 to 16777216"),
+            ("confirmTimeout: 3s", "6: hooks[0].confirmTimeout must be more than 0 and less than 3s"),
+            ("confirmTimeout: 0", "6: hooks[0].confirmTimeout is '0', but must be a duration of less than 3s"),
+            ("allowedOrigins: ['a b']", "6: hooks[0].allowedOrigins[0] must be a host name or '*'"),
+            ("allowedRate: 0", "6: hooks[0].allowedRate is '0', but must be a number from 1"),
+            ("secrets: [hunter2]", "6: hooks[0].secrets the scheme 'none' checks nothing"),
+            ("room: x", "6: 'hooks[0].room' is no setting; did you mean 'rooms'?"),
+            ("delivery_id: x", "6: 'hooks[0].delivery_id' is no setting; did you mean 'deliveryId'?"),
+            ("header: X", "6: 'hooks[0].header' is no setting"),
+        ])
+    func faults(line: String, message: String) throws {
+        let error = try #require(fault(Self.hook(with: line)))
+        #expect(error.split(separator: "\n").contains { $0.hasPrefix("f.yaml:\(message)") }, "\(error)")
+        #expect(!error.contains("hunter2"))
+    }
+
+    @Test(
+        "without what it needs is refused",
+        arguments: [
+            ("scheme: none, event: e, rooms: r", "hooks[0] has no name"),
+            ("name: h, event: e, rooms: r", "hooks[0] has no scheme"),
+            ("name: h, scheme: none, rooms: r", "hooks[0] has no event"),
+            (
+                "name: h, scheme: none, event: e",
+                "hooks[0].rooms is required; for everyone say 'everyone: true'"
+            ),
+            ("name: h, scheme: github, event: e, rooms: r", "hooks[0].secrets is required"),
+            ("name: h, scheme: github, secrets: [], event: e, rooms: r", "hooks[0].secrets must be a list of texts"),
+            ("name: h, scheme: github, secrets: '', event: e, rooms: r", "hooks[0].secrets must be a list of texts"),
+            ("name: h, scheme: github, secrets: [''], event: e, rooms: r", "hooks[0].secrets must be a list of texts"),
+            (
+                "name: h, scheme: github, secrets: [null], event: e, rooms: r",
+                "hooks[0].secrets must be a list of texts"
+            ),
+            (
+                "name: h, scheme: standard-webhooks, secrets: [hunter2], event: e, rooms: r",
+                "hooks[0].secrets[0] must be base64, behind 'whsec_'"
+            ),
+            (
+                "name: h, scheme: standard-webhooks, secrets: [YWJj, whsec_], event: e, rooms: r",
+                "hooks[0].secrets[1] is empty"
+            ),
+            ("name: h, scheme: hmac, secrets: hunter2, event: e, rooms: r", "hooks[0] has no header"),
+            (
+                "name: h, scheme: hmac, header: 'X Y', secrets: hunter2, event: e, rooms: r",
+                "hooks[0].header must be the name of a header"
+            ),
+            (
+                "name: h, scheme: hmac, header: X, algorithm: md5, secrets: hunter2, event: e, rooms: r",
+                "hooks[0].algorithm must be sha256, sha1 or sha512"
+            ),
+            (
+                "name: h, scheme: hmac, header: X, encoding: hexa, secrets: hunter2, event: e, rooms: r",
+                "hooks[0].encoding must be hex or base64"
+            ),
+            (
+                "name: h, scheme: GitHub, secrets: hunter2, event: e, rooms: r",
+                "hooks[0].scheme must be github, stripe, slack, standard-webhooks, hmac, bearer or none"
+            ),
+            ("name: a/b, scheme: none, event: e, rooms: r", "hooks[0].name must be 1 to 64 letters, digits"),
+            ("name: h, scheme: none, event: connect, rooms: r", "hooks[0].event 'connect' is reserved by Socket.IO"),
+            ("name: h, scheme: none, event: e, rooms: []", "hooks[0].rooms must be a list of texts"),
+            ("name: h, scheme: none, event: e, rooms: ['']", "hooks[0].rooms must be a list of texts"),
+            ("name: h, scheme: none, event: e, rooms: null", "hooks[0].rooms must be a list of texts"),
+            (
+                "name: h, scheme: github, secretFiles: [/nonexistent], event: e, rooms: r",
+                "hooks[0].secretFiles has '/nonexistent', from which no secret can be read"
+            ),
+            (
+                "name: h, scheme: none, event: e, everyone: true, allow: {rooms: a}",
+                "hooks[0].everyone beyond what the hook may reach: everyone takes the glob '*'"
+            ),
+        ])
+    func lacks(members: String, message: String) throws {
+        let error = try #require(fault("hooks:\n  - {\(members)}"))
+        #expect(error.contains("f.yaml:2: \(message)"), "\(error)")
+        #expect(!error.contains("hunter2"))
+    }
+
+    @Test("has a name of its own, and stands in a list; all that is wrong is told")
+    func several() throws {
+        #expect(fault("hooks: {name: h}") == "f.yaml:1: hooks must be a list")
+        #expect(fault("hooks: [h]") == "f.yaml:1: hooks[0] must be a mapping")
+        let text = """
+            hooks:
+              - {name: h, scheme: none, event: e, rooms: r}
+              - {name: h, scheme: none, event: e, rooms: r}
+              - {name: i, scheme: none, event: e}
+            """
+        #expect(
+            fault(text) == """
+                f.yaml:3: hooks[1].name is another hook's, too
+                f.yaml:4: hooks[2].rooms is required; for everyone say 'everyone: true'
+                """)
+        #expect(fault("hook: []")?.contains("did you mean 'hooks'?") == true)
+    }
+
+    // MARK: CloudEvents
+
+    @Test("for CloudEvents has the standard mapping but for what is said")
+    func cloudEvents() throws {
+        let standard = try #require(try file("cloudEvents: {allowedOrigins: ['*'], allowedRate: 5}").cloudEvents)
+        let event = "{\"type\":\"t\",\"subject\":\"s\",\"data\":1.0}"
+        var expected = Emit(event: "t", rooms: ["s"])
+        expected.arguments = JSONText(verbatim: Array(event.utf8)[...])
+        #expect(try emit(standard.mapping.mapping, event) == expected)
+        #expect(standard.mapping.confirmWait == Hook.usualConfirmWait)
+        var origin = HeaderFields()
+        origin.add(other: "webhook-request-origin", "x")
+        #expect(standard.mapping.handshake.grant(origin).map(\.value) == ["*", "5"])
+        let other = try #require(
+            try file("cloudEvents: {event: 'e:{/type}', everyone: true, args: ['{/data}'], confirmTimeout: 1s}")
+                .cloudEvents)
+        #expect(
+            try emit(other.mapping.mapping, event)
+                == Emit(event: "e:t", arguments: JSONText(verbatim: Array("1.0".utf8)[...])))
+        #expect(other.mapping.confirmWait == .seconds(1))
+        #expect(try file("cloudEvents:").cloudEvents == nil)
+    }
+
+    @Test(
+        "for CloudEvents is refused with its line and its name",
+        arguments: [
+            ("[]", "cloudEvents must be a mapping"),
+            ("{evnt: e}", "'cloudEvents.evnt' is no setting; did you mean 'event'?"),
+            ("{secrets: [hunter2]}", "'cloudEvents.secrets' is no setting"),
+            ("{rate: 1/s}", "'cloudEvents.rate' is no setting"),
+            ("{event: '{'}", "cloudEvents.event '{' without '}'"),
+            ("{rooms: []}", "cloudEvents.rooms must be a list of texts"),
+            ("{confirmTimeout: 5s}", "cloudEvents.confirmTimeout must be more than 0 and less than 3s"),
+            ("{rooms: r, everyone: true}", "cloudEvents.rooms not together with 'everyone: true'"),
+        ])
+    func cloudEventFaults(text: String, message: String) throws {
+        let error = try #require(fault("\n\ncloudEvents: \(text)"))
+        #expect(error.hasPrefix("f.yaml:3: \(message)"), "\(error)")
+        #expect(!error.contains("hunter2"))
+    }
+
+    // MARK: Printed
+
+    @Test("is printed without its secrets, and can be read again with others")
+    func printed() throws {
+        try withFile("hunter3") { path in
+            let text = """
+                hooks:
+                  - name: h
+                    secrets: [hunter2, "hunter4"]
+                    scheme: bearer
+                    secretFiles: ["\(path)"]
+                    event: "e{/a}"
+                    rooms: [r]
+                    args: ["{/a}", 1.50, {b: null}]
+                  - {name: open, scheme: none, event: e, everyone: true}
+                cloudEvents: {allowedOrigins: [a.example]}
+                """
+            try withFile(text) { config in
+                let names = ["GATEWAY_CONFIG": config]
+                let configuration = try Configuration(
+                    try ServeOptions.parse([]), environment: Environment(variables: names))
+                let printed = ConfigurationText(configuration).text
+                #expect(!printed.contains("hunter"))
+                #expect(printed.contains("    secrets: [(redacted)]\n"))
+                #expect(printed.components(separatedBy: "secrets:").count == 2)
+                #expect(printed.contains("args: [\"{/a}\",1.50,{\"b\":null}]"))
+                #expect(!"\(configuration.hooks)".contains("hunter"))
+                var dumped = ""
+                dump(configuration.hooks, to: &dumped)
+                #expect(!dumped.contains("hunter"))
+                let hooks = try #require(printed.range(of: "hooks:\n")).lowerBound
+                let again = try file(String(printed[hooks...]).replacing("(redacted)", with: "another"))
+                #expect(again.hooks.map(\.hook.name) == ["h", "open"])
+                #expect(try emit(again.hooks[0].hook, "{\"a\":1}") == emit(configuration.hooks[0].hook, "{\"a\":1}"))
+                #expect(again.cloudEvents != nil)
+                #expect(configuration.files.contains(path))
+            }
+        }
+    }
+
+    // MARK: Rates
+
+    @Test("keeps its rate over a reload, if it is the same")
+    func ring() throws {
+        func ring(_ rate: String, _ previous: HookRing?) throws -> HookRing {
+            let text = "hooks: [{name: h, scheme: none, event: e, rooms: r, rate: \(rate)}]"
+            return HookRing(try hooks(text), nil, previous: previous)
+        }
+        let first = try ring("5/s", nil)
+        let limit = try #require(first.table["h"]?.limit)
+        #expect(try ring("5/s", first).table["h"]?.limit === limit)
+        #expect(try ring("6/s", first).table["h"]?.limit !== limit)
+        #expect(try ring("5/s", nil).table["h"]?.limit !== limit)
+    }
+
+    private func file(_ text: String) throws -> ConfigurationFile {
+        try ConfigurationFile(path: "f.yaml", Array(text.utf8))
+    }
+
+    private func hooks(_ text: String) throws -> [HookEntry] { try file(text).hooks }
+
+    private func fault(_ text: String) -> String? {
+        do {
+            _ = try file(text)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func emit(_ hook: Hook, _ body: String, space: String? = nil) throws -> Emit? {
+        try emit(hook.mapping, body, space: space)
+    }
+
+    private func emit(_ mapping: EmitMapping, _ body: String, space: String? = nil) throws -> Emit? {
+        let document = try JSONDocument(parsing: Array(body.utf8))
+        var fields = HeaderFields()
+        if let space { fields.add(other: "x-space", space) }
+        return try mapping.emit(from: TemplateSource(body: document.root, fields: fields))
+    }
+
+    private func withFile(_ content: String, _ body: (String) throws -> Void) throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "gateway-test-\(UUID().uuidString)")
+        try Data(content.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try body(file.path)
+    }
+}
