@@ -1,14 +1,19 @@
 """One line for each request: what was asked, what became of it, and nothing of payloads or secrets."""
 
+import http.client
 import json
+import os
 import re
+import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, converse
+from harness import Gateway, PrivateRabbitMQ, Witness, binary, converse
 from harness.questions import until
+from harness.rabbitmq import die_with_parent
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 FORGED = b"/x%0a\x1b[31m\x7f\x9b\xc2\x9b\xe2\x80\xa8%22,%22status%22:%22200"
@@ -204,3 +209,28 @@ class FormattedGateway(Gateway):
         if found:
             self.address = (found[1], int(found[2]))
         return bool(found)
+
+
+def test_a_log_that_nobody_reads_keeps_no_request_waiting(broker):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
+    environment.update(GATEWAY_AMQP_URL=broker.url, GATEWAY_HTTP_ADDRESS=f"127.0.0.1:{port}", GATEWAY_LOOPS="1")
+    process = subprocess.Popen([binary(), "serve"], env=environment, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
+    try:
+        assert b"listening" in process.stderr.readline()
+        # From here on nobody reads. A pipe holds 64 KiB, the queue 1 MiB: each line has about 200 bytes.
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        for _ in range(8_000):
+            connection.request("GET", "/nothing-" + "x" * 150)
+            response = connection.getresponse()
+            assert response.status == 404
+            response.read()
+        connection.request("GET", "/livez")
+        assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.stderr.close()
+        process.wait()
