@@ -1,0 +1,49 @@
+/// A request whose head was accepted: on its way to a route's handler.
+public final class AdmittedRequest: Sendable {
+    public let subject: Subject
+    let route: Route
+
+    init(subject: Subject, route: Route, bodyLimit: Int?) {
+        self.subject = subject
+        self.route = route
+        self.bodyLimit = bodyLimit
+    }
+
+    public var head: RequestHead { subject.head }
+    public var id: String { subject.id }
+    /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
+    public let bodyLimit: Int?
+}
+
+/// What is known of a request from its head: enough to answer it, to count it and to log it.
+///
+/// `@unchecked Sendable`: complete before anybody but its router has it.
+public final class Subject: @unchecked Sendable {
+    let head: RequestHead
+    let id: String
+    /// The path's number with the counters.
+    let path: Int
+    let parameter: String
+    /// Who sent it, as soon as that is known.
+    var caller: Caller?
+
+    init(head: RequestHead, id: String, path: Int, parameter: String = "") {
+        self.head = head
+        self.id = id
+        self.path = path
+        self.parameter = parameter
+    }
+}
+
+/// What a handler gets.
+public struct Request: Sendable {
+    public let head: RequestHead
+    public let body: [UInt8]
+    let id: String
+    let caller: Caller
+    /// What stands for `{id}` in the path, as it was sent.
+    let parameter: String
+
+    /// What the body is. The router lets nothing else pass.
+    var mediaType: MediaType? { head.fields[.contentType].flatMap { MediaType($0) } }
+}
