@@ -197,6 +197,7 @@ def test_what_is_printed_can_be_loaded_again_but_for_secrets(file, tmp_path):
 
 @pytest.mark.parametrize("command", ["print", "check"])
 def test_no_secret_is_shown(file, tmp_path, command):
+    amqp = f"amqp: {{url: 'amqp://user:{SECRET}@host/v'}}\n"
     secret_file = tmp_path / "secret"
     secret_file.write_text(f"amqp://user:{SECRET}@host/v\n")
     for words, settings in [
@@ -207,6 +208,8 @@ def test_no_secret_is_shown(file, tmp_path, command):
         ([], {"amqp_url": f"http://user:{SECRET}@host"}),
         ([], {"config": file(f"amqp: {{url: 'http://user:{SECRET}@host'}}\n")}),
         ([], {"config": file(f"keys: [{{name: a, sha256: {SECRET}, scopes: [emit]}}]\n")}),
+        ([], {"config": file(amqp + f"hooks: [{{name: a, scheme: bearer, secrets: [{SECRET}], event: e, everyone: true}}]\n")}),
+        ([], {"config": file(amqp + f"hooks: [{{name: a, scheme: standard-webhooks, secrets: ['{SECRET}'], event: e}}]\n")}),
     ]:
         status, output, error = run_command("config", command, *words, **settings)
         assert output or error

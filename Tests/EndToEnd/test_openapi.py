@@ -13,8 +13,9 @@ import tempfile
 import time
 import uuid
 from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import count
 from urllib.parse import urlencode
 
 import pika
@@ -23,7 +24,18 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from harness import REPOSITORY, ClusterServer, CuttingProxy, Gateway, PrivateRabbitMQ, Witness, binary, converse
+from harness import (
+    REPOSITORY,
+    SIGNATURES,
+    ClusterServer,
+    CuttingProxy,
+    Gateway,
+    PrivateRabbitMQ,
+    Witness,
+    binary,
+    converse,
+    hook_entry,
+)
 
 CONTRACT = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
 PATHS = CONTRACT["paths"]
@@ -56,6 +68,35 @@ EMPTY_ROOM = {"/v1/sockets/leave": {"in": ["a"], "rooms": ["a"]}}
 OF_MANY = {**EMPTY_ROOM, "/v1/sockets/join": {"in": [ROOM], "rooms": ["a"]}, "/v1/sockets/disconnect": {"in": ["absent"]}}
 TO_SERVERS = {"/v1/servers/emit": ASKED}
 BODIES = {**QUERIES, **OF_ONE, **OF_MANY, **TO_SERVERS}
+
+# What others deliver, to hooks that are told apart by what they are like.
+HOOK, EVENTS = "/v1/hooks/{name}", "/v1/cloudevents"
+PAGE = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+SENDER = {"WebHook-Request-Origin": "sender.example"}
+HANDSHAKE = {"allowedOrigins": ["sender.example"], "allowedRate": 120}
+HOOKS = [
+    hook_entry("open", deliveryId="{/id}", **HANDSHAKE),
+    hook_entry("choosy", when=[{"value": "{/event}", "equals": "chosen"}]),
+    hook_entry("sparing", **{"except": [ROOM]}),
+    hook_entry("rare", rate="1/h"),
+    *(hook_entry(name) for name in SIGNATURES),
+]
+CLOUD_EVENTS = {**HANDSHAKE, "when": [{"value": "{/type}", "matches": "e*"}]}
+CHALLENGE = {"type": "url_verification", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}
+STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+EVENT_BATCH = {"Content-Type": "application/cloudevents-batch+json"}
+NUMBERS = count()
+
+
+def cloud_event(**members):
+    """One that nobody has sent yet."""
+    event = {"specversion": "1.0", "id": str(next(NUMBERS)), "source": "/s", "type": "e", "subject": ROOM}
+    return {**event, **members}
+
+
+def binary_event(**members):
+    """As headers."""
+    return {f"ce-{name}": value for name, value in cloud_event(**members).items()}
 
 
 def source(path):
@@ -95,9 +136,10 @@ def operations():
     ]
 
 
-def url(path, socket=SOCKET, query=None):
+def url(path, socket=SOCKET, query=None, hook="open"):
     """A path of the document as it is requested."""
-    return path.replace("{id}", socket) + (f"?{urlencode(query, doseq=True)}" if query else "")
+    filled = path.replace("{id}", socket).replace("{name}", hook)
+    return filled + (f"?{urlencode(query, doseq=True)}" if query else "")
 
 
 def documented_methods(path):
@@ -141,11 +183,11 @@ def check(method, path, response):
     documented = documented_response(method, path, response.status)
     headers = {name.lower(): value for name, value in response.headers.items()}
     check_headers(documented.get("headers", {}), headers)
-    if method == "HEAD":
+    if method == "HEAD" or "content" not in documented:
         assert response.body == b""
         return None
     content_type = headers["content-type"]
-    assert [content_type] == list(documented["content"]), (content_type, list(documented["content"]))
+    assert content_type in documented["content"], (content_type, list(documented["content"]))
     body = response.json if content_type.endswith("json") else response.body.decode()
     if content_type.endswith("yaml"):
         body = yaml.safe_load(body)
@@ -189,6 +231,11 @@ class Case:
     socket: str = SOCKET
     query: dict = field(default_factory=dict)
     target: str | None = None
+    # For `{name}`; how its deliveries are signed; what is delivered before; and what is said to have become of it.
+    hook: str = "open"
+    sign: Callable | None = None
+    before: object = None
+    outcome: str | None = None
 
     def __str__(self):
         again = "again" if self.is_replayed else ""
@@ -196,7 +243,7 @@ class Case:
 
     @property
     def url(self):
-        return self.target or url(self.path, self.socket, self.query)
+        return self.target or url(self.path, self.socket, self.query, self.hook)
 
     @property
     def is_replayed(self):
@@ -206,6 +253,10 @@ class Case:
         if self.method != "POST":
             return gateway.request(self.method, self.url, headers=self.headers)
         headers = self.headers
+        if self.sign:
+            headers = {**headers, **self.sign(json.dumps(self.body).encode())}
+        if self.before is not None:
+            gateway.post(self.before, headers, self.url)
         if self.first is not None:
             headers = {**headers, "Idempotency-Key": str(uuid.uuid4())}
             gateway.post(self.first, headers, self.url)
@@ -222,6 +273,24 @@ def batch(status, code=None, body=None, headers=None, **more):
 
 def both(status, code=None, body=None, headers=None):
     return emit(status, code, body, headers), batch(status, code, body, headers)
+
+
+def hook(status, code=None, body=None, headers=None, **more):
+    return Case("POST", HOOK, status, code, EMIT if body is None else body, headers or {}, **more)
+
+
+def event(status, code=None, body=None, headers=None, **more):
+    body = cloud_event() if body is None else body
+    return Case("POST", EVENTS, status, code, body, {**STRUCTURED, **(headers or {})}, **more)
+
+
+def delivered(status, code=None, headers=None):
+    return hook(status, code, headers=headers), event(status, code, headers=headers)
+
+
+def asked(status, code=None, headers=None):
+    """CloudEvents' handshake."""
+    return [Case("OPTIONS", path, status, code, None, headers or {}) for path in (HOOK, EVENTS)]
 
 
 def in_flight(path):
@@ -312,6 +381,58 @@ CASES = {
         *asking(422, "invalid_request", [*ONE, DISCONNECT], socket="x" * 256),
         *posted(422, "invalid_request", {"room": "a"}),
         *posted(422, "invalid_request", headers={"Idempotency-Key": "k" * 256}),
+        *(hook(200, hook=name, sign=sign, outcome="confirmed") for name, sign in SIGNATURES.items()),
+        *(hook(401, "not_authentic", hook=name) for name in SIGNATURES),
+        hook(200, outcome="confirmed"),
+        hook(200, body=f"payload={json.dumps(EMIT)}", headers={"Content-Type": "application/x-www-form-urlencoded"}),
+        hook(200, headers={"Content-Type": "application/vnd.api+json"}, outcome="confirmed"),
+        hook(200, hook="choosy", outcome="ignored"),
+        hook(200, body={**EMIT, "id": 1}, before={**EMIT, "id": 1}, outcome="duplicate"),
+        hook(200, hook="slack", body=CHALLENGE, sign=SIGNATURES["slack"], outcome=CHALLENGE["challenge"]),
+        event(200, outcome="confirmed"),
+        event(200, body=b"data", headers={"Content-Type": "text/plain", **binary_event()}, outcome="confirmed"),
+        event(200, body=cloud_event(type="ignored"), outcome="ignored"),
+        event(200, body=cloud_event(id="twice"), before=cloud_event(id="twice"), outcome="duplicate"),
+        event(
+            200,
+            body=[cloud_event(id="twice"), cloud_event(type="ignored"), *[cloud_event(id="again")] * 2],
+            before=[cloud_event(id="twice")],
+            headers=EVENT_BATCH,
+            outcome=["duplicate", "ignored", "confirmed", "duplicate"],
+        ),
+        *asked(200, headers=SENDER),
+        *asked(204),
+        *asked(204, headers={"WebHook-Request-Origin": "another.example"}),
+        *(
+            make(400, code, body)
+            for make in (hook, event)
+            for code, body in [
+                ("invalid_json", b"{"),
+                ("duplicate_key", b'{"a": 1, "a": 1}'),
+                ("too_deep", b"[" * 65 + b"]" * 65),
+            ]
+        ),
+        *delivered(400, "malformed_http", headers={"Transfer-Encoding": "gzip"}),
+        *asked(400, "malformed_http", headers={"Transfer-Encoding": "gzip"}),
+        *delivered(403, "host_not_allowed", headers={"Host": "example.com"}),
+        *asked(403, "host_not_allowed", headers={"Host": "example.com"}),
+        *delivered(403, "origin_not_allowed", headers={"Origin": "http://example.com"}),
+        *asked(403, "origin_not_allowed", headers={"Origin": "http://example.com"}),
+        hook(404, "not_found", hook="absent"),
+        Case("OPTIONS", HOOK, 404, "not_found", hook="absent"),
+        *delivered(413, "payload_too_large", headers={"Content-Length": str(10**9)}),
+        *asked(413, "payload_too_large", headers={"Content-Length": str(10**9)}),
+        event(413, "payload_too_large", [0] * 10_001, EVENT_BATCH),
+        *delivered(415, "unsupported_media_type", headers={"Content-Type": "text/plain"}),
+        *delivered(415, "unsupported_media_type", headers={"Content-Encoding": "gzip"}),
+        hook(422, "invalid_request", query={"a": "b"}),
+        hook(422, "invalid_request", b"a=1&a=1", {"Content-Type": "application/x-www-form-urlencoded"}),
+        hook(422, "delivery_refused", {"event": "connect", "rooms": [ROOM]}),
+        hook(422, "delivery_refused", {"event": "e"}),
+        hook(422, "not_expressible", hook="sparing"),
+        event(422, "invalid_request", {}),
+        event(422, "invalid_request", [cloud_event(), {}], EVENT_BATCH),
+        event(422, "delivery_refused", cloud_event(subject=None)),
     ],
     "servers": [
         *asking(200, operations=[*READS, *ONE, *SERVERS], bodies=BODIES),
@@ -340,6 +461,8 @@ CASES = {
         *asking(503, "incomplete", [*ONE, DISCONNECT], OF_ONE, socket=NOBODY),
         emit(200, body=ACKNOWLEDGED, routed=True),
         emit(503, "incomplete", {"event": "e", "except": [ROOM]}),
+        hook(503, "incomplete", hook="sparing"),
+        event(503, "incomplete"),
     ],
     "a connection that is lost": [
         *asking(504, "confirm_timeout", [DISCONNECT], [*OF_ONE, *OF_MANY, *TO_SERVERS]),
@@ -360,6 +483,8 @@ CASES = {
         emit(413, "payload_too_large", {"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}),
         batch(207, body={"items": [{"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}]}),
         emit(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
+        hook(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
+        event(422, "not_expressible", cloud_event(subject="broadcast")),
     ],
     "no exchange": [emit(200, routed=False)],
     "a key": [
@@ -368,6 +493,11 @@ CASES = {
         *both(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
         *both(401, "unauthorized"),
         *both(401, "unauthorized", headers={"X-API-Key": "another"}),
+        event(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
+        event(401, "unauthorized"),
+        event(200, headers={"X-API-Key": KEY}, outcome="confirmed"),
+        hook(200, outcome="confirmed"),
+        hook(200, hook="bearer", sign=SIGNATURES["bearer"], outcome="confirmed"),
         *every(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
         *every(401, "unauthorized"),
         Case(*DISCONNECT, 202, headers={"X-API-Key": KEY}),
@@ -380,6 +510,10 @@ CASES = {
         *every(403, "beyond_reach", headers=NARROW),
         *both(429, "rate_limited", headers=SPENT),
         *every(429, "rate_limited", headers=SPENT),
+        event(403, "insufficient_scope", headers=LACKING),
+        event(403, "beyond_reach", headers=NARROW),
+        event(429, "rate_limited", headers=SPENT),
+        hook(429, "rate_limited", hook="rare"),
         *service(400, "ambiguous_credentials", {**NARROW, "Authorization": "Bearer narrow"}, paths=["/metrics"]),
         *service(401, "unauthorized", paths=["/metrics"]),
         *service(403, "insufficient_scope", LACKING, paths=["/metrics"]),
@@ -390,20 +524,29 @@ CASES = {
         *every(503, "broker_unavailable"),
         emit(503, "broker_unavailable"),
         batch(207),
+        *delivered(503, "broker_unavailable"),
         *service(503, "broker_unavailable", paths=["/readyz"]),
     ],
-    "an internal exchange": [emit(503, "broker_refused"), batch(207)],
+    "an internal exchange": [emit(503, "broker_refused"), batch(207), *delivered(503, "broker_refused")],
     "a full queue": [
         Case("POST", "/v1/servers/emit", 503, "broker_nack", {"event": "e"}),
         Case("POST", "/v1/servers/emit", 503, "broker_nack", {"event": "e"}, first={"event": "e"}),
+        *delivered(503, "broker_nack"),
         emit(503, "broker_nack"), emit(503, "broker_nack", first=EMIT), batch(207)],
     "an alarm": [
         *asking(503, "broker_blocked", [*READS, *ONE, DISCONNECT], BODIES),
         Case("POST", "/v1/servers/emit", 503, "broker_blocked", {"event": "e"}),
+        *delivered(503, "broker_blocked"),
         emit(503, "broker_blocked"), batch(207), *service(503, "broker_blocked", paths=["/readyz"])],
     "a paused broker": [
         Case("POST", "/v1/servers/emit", 504, "confirm_timeout", {"event": "e"}),
+        *delivered(504, "confirm_timeout"),
         emit(504, "confirm_timeout"), emit(504, "confirm_timeout", first=EMIT), batch(207)],
+    "deliveries under way": [
+        hook(503, "delivery_in_flight", {**EMIT, "id": 1}),
+        event(503, "delivery_in_flight"),
+        event(503, "delivery_in_flight", [cloud_event()], EVENT_BATCH),
+    ],
     "requests in flight": [
         emit(409, "idempotency_key_in_flight", headers=in_flight("/v1/emit")),
         batch(409, "idempotency_key_in_flight", headers=in_flight("/v1/batch")),
@@ -412,7 +555,13 @@ CASES = {
             for path, body in BODIES.items()
         ),
     ],
-    "too many requests": [*both(503, "overloaded"), *every(503, "overloaded"), *service(200)],
+    "too many requests": [
+        *both(503, "overloaded"),
+        *every(503, "overloaded"),
+        *delivered(503, "overloaded"),
+        *asked(503, "overloaded"),
+        *service(200),
+    ],
     "too many questions": [
         *asking(503, "overloaded", [*READS, *ONE, DISCONNECT], BODIES),
         emit(503, "overloaded", ACKNOWLEDGED),
@@ -425,6 +574,16 @@ CASES = {
 def own_broker():
     with PrivateRabbitMQ() as broker:
         yield broker
+
+
+class HookedGateway(Gateway):
+    """With a configuration file that has hooks."""
+
+    def __init__(self, amqp_url, *flags, keys=(), cloud_events=None, **settings):
+        self._file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
+        json.dump({"keys": [*keys], "hooks": HOOKS, "cloudEvents": {**CLOUD_EVENTS, **(cloud_events or {})}}, self._file)
+        self._file.flush()
+        super().__init__(amqp_url, *flags, config=self._file.name, **settings)
 
 
 FULL = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -440,14 +599,14 @@ def declare(broker, exchange, queue_arguments=None, kind="direct", key=ROOM, **o
     connection.close()
 
 
-def amqp0(broker, exchange=f"{EXCHANGE}.rooms", **settings):
-    return Gateway(broker.url, wire_format="amqp0", amqp0_exchange=exchange, loops=1, **settings)
+def amqp0(broker, exchange=f"{EXCHANGE}.rooms", make=HookedGateway, **settings):
+    return make(broker.url, wire_format="amqp0", amqp0_exchange=exchange, loops=1, **settings)
 
 
 @contextmanager
 def with_python_socketio(broker, **settings):
     with Witness(broker.url, EXCHANGE, "fanout"):
-        with Gateway(broker.url, python_socketio_exchange=EXCHANGE, **settings) as gateway:
+        with HookedGateway(broker.url, python_socketio_exchange=EXCHANGE, **settings) as gateway:
             yield gateway
 
 
@@ -472,7 +631,7 @@ def known_servers(gateway):
     return Gateway.request(gateway, "GET", "/v1/servers").json.get("servers", [])
 
 
-class GatewayThatLosesConnections(Gateway):
+class GatewayThatLosesConnections(HookedGateway):
     """Before each request it is connected again."""
 
     def request(self, method, path, *arguments, **more):
@@ -507,7 +666,7 @@ def with_cluster_exchange_of_another_type(broker):
 def with_full_queue_of_python_socketio(broker):
     exchange = f"{EXCHANGE}.full.fanout"
     declare(broker, exchange, FULL, kind="fanout")
-    with Gateway(broker.url, python_socketio_exchange=exchange) as gateway:
+    with HookedGateway(broker.url, python_socketio_exchange=exchange) as gateway:
         gateway.emit(**EMIT)
         yield gateway
 
@@ -521,7 +680,7 @@ def with_amqp0(broker, **settings):
 
 @contextmanager
 def without_broker(_):
-    gateway = Gateway("amqp://127.0.0.1:1", requests_timeout="100ms").start(ready=False)
+    gateway = HookedGateway("amqp://127.0.0.1:1", requests_timeout="100ms").start(ready=False)
     yield gateway
     gateway.stop()
 
@@ -538,12 +697,10 @@ def with_keys_that_may_not_do_all(broker):
         entry(NARROW, scopes=["*"], namespaces=["/narrow"]),
         entry(SPENT, scopes=["*"], rate="1/h"),
     ]
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "gateway.yaml")
-        path.write_text(json.dumps({"keys": keys}))
-        with with_python_socketio(broker, config=path, protect_metrics="on") as gateway:
-            gateway.get("/v1/rooms", SPENT)
-            yield gateway
+    with with_python_socketio(broker, keys=keys, protect_metrics="on") as gateway:
+        gateway.get("/v1/rooms", SPENT)
+        gateway.post(EMIT, path=url(HOOK, hook="rare"))
+        yield gateway
 
 
 @contextmanager
@@ -610,6 +767,21 @@ def with_requests_in_flight(broker):
         yield gateway
 
 
+class GatewayThatIsBusyWithDeliveries(HookedGateway):
+    """What is delivered to it is under way already."""
+
+    def request(self, method, path, body=None, headers=None, timeout=15):
+        if not path.startswith(("/v1/hooks/", EVENTS)):
+            return super().request(method, path, body, headers, timeout)
+        with closing(http.client.HTTPConnection(*self.address)) as first:
+            first.request(method, path, body, headers)
+            deadline = time.monotonic() + 5
+            self.wait_until(lambda: self.metric("gateway_http_requests_in_flight") == 2, deadline, "be busy")
+            response = super().request(method, path, body, headers, timeout)
+            assert first.getresponse().status == 504
+            return response
+
+
 @contextmanager
 def with_too_many_requests(broker):
     with with_paused_broker(broker, confirm_timeout="60s", max_in_flight=1) as gateway:
@@ -648,19 +820,25 @@ def while_shutting_down(broker):
 SITUATIONS = {
     "python-socketio": with_python_socketio,
     "servers": with_servers,
-    "a silent server": lambda broker: with_servers(broker, silent=True, requests_timeout="200ms"),
+    "a silent server": lambda broker: with_servers(
+        broker, silent=True, requests_timeout="200ms", cloud_events={"except": [ROOM]}
+    ),
     "a connection that is lost": with_connections_that_are_lost,
     "an exchange of another type": with_cluster_exchange_of_another_type,
     "a full queue of python-socketio": with_full_queue_of_python_socketio,
     "amqp0": with_amqp0,
     "no exchange": lambda broker: amqp0(broker, f"{EXCHANGE}.absent"),
     "a key": lambda broker: with_python_socketio(broker, api_key=KEY),
+    "an allowed origin": lambda broker: with_python_socketio(broker, cors_origins=PAGE["Origin"]),
     "keys that may not do all": with_keys_that_may_not_do_all,
     "no broker": without_broker,
     "an internal exchange": with_internal_exchange,
     "a full queue": with_full_queue,
     "an alarm": with_alarm,
     "a paused broker": with_paused_broker,
+    "deliveries under way": lambda broker: with_paused_broker(
+        broker, confirm_timeout="5s", make=GatewayThatIsBusyWithDeliveries
+    ),
     "requests in flight": with_requests_in_flight,
     "too many requests": with_too_many_requests,
     "too many questions": with_too_many_questions,
@@ -707,6 +885,15 @@ def test_an_answer_is_as_documented(gateway, case):
         assert body["code"] == case.code
     if case.routed != "any":
         assert body["routed"] is case.routed
+    if case.outcome:
+        assert outcome(body) == case.outcome
+
+
+def outcome(answer):
+    """What is said to have become of a delivery; of each, if there were many; or what Slack wants to hear."""
+    if isinstance(answer, str):
+        return answer
+    return [outcome(result) for result in answer["results"]] if "results" in answer else answer["status"]
 
 
 def test_every_documented_answer_is_among_the_cases():
@@ -736,6 +923,18 @@ def test_every_answer_that_may_be_given_again_is_among_the_cases():
     assert cases == documented
 
 
+@pytest.mark.parametrize("path", [HOOK, EVENTS])
+def test_every_outcome_of_a_delivery_is_among_the_cases(path):
+    contents = resolved(PATHS[path]["post"]["responses"]["200"])["content"]
+    documented = {outcome(example) for content in contents.values() for example in examples(content) if "results" not in example}
+    documented |= {"confirmed", *CONTRACT["components"]["schemas"]["DeliveryPassed"]["properties"]["status"]["enum"]}
+    outcomes = [case.outcome for cases in CASES.values() for case in cases if case.path == path and case.outcome]
+    assert {text for text in outcomes if isinstance(text, str)} == documented
+    many = [texts for texts in outcomes if isinstance(texts, list)]
+    assert bool(many) == ("DeliveryResults" in str(contents))
+    assert all(set(texts) == documented for texts in many)
+
+
 # The document
 
 
@@ -749,17 +948,28 @@ def test_it_is_served_as_it_is(gateway):
     assert gateway.get("/openapi.yaml").body == (REPOSITORY / "openapi.yaml").read_bytes()
 
 
+def route_table():
+    """The source, with paths in place of their names."""
+    table = source("Routes/RouteTable.swift")
+    for name, path in re.findall(r'static let (\w+) = ("/[^"]+")', source("Routes/HeaderFields.swift")):
+        table = table.replace(f"WebhookPaths.{name},", f"{path},")
+    return table
+
+
 def test_every_route_of_the_source_is_documented():
-    assert set(re.findall(r'path: "([^"]+)"', source("Routes/RouteTable.swift"))) == set(PATHS)
+    assert set(re.findall(r'path: "([^"]+)"', route_table())) == set(PATHS)
+    routes = set(re.findall(r'Route\(\s*method: \.(\w+), path: "([^"]+)"', route_table()))
+    assert routes == {(method.lower(), path) for method, path, _ in operations() if method != "HEAD"}
 
 
 def test_the_scopes_are_those_of_the_source():
     names = dict(re.findall(r'case (\w+)(?: = "([\w:]+)")?', source("Routes/Access/Scope.swift")))
-    routes = re.findall(r'Route\(\s*method: \.(\w+), path: "([^"]+)", scope: (\.\w+)?', source("Routes/RouteTable.swift"))
+    routes = re.findall(r'Route\(\s*method: \.(\w+), path: "([^"]+)", scope: (\.\w+)?', route_table())
     scopes = {(method.upper(), path): names[case[1:]] or case[1:] for method, path, case in routes if case}
     scopes |= {("HEAD", path): scope for (method, path), scope in scopes.items() if method == "GET"}
     assert scopes == {(m, p): operation["x-scope"] for m, p, operation in operations() if "x-scope" in operation}
-    assert {(m, p) for m, p, _ in operations() if p.startswith("/v1/")} == set(scopes)
+    secured = {(m, p) for m, p, o in operations() if p.startswith("/v1/") and o.get("security") != []}
+    assert secured == set(scopes)
 
 
 def allowed(response):
@@ -779,6 +989,20 @@ def test_documented_methods_are_served_and_no_others(gateway, path):
         assert (response.status == 405) == (method not in documented_methods(path)), method
         if response.status == 405:
             assert allowed(response) == allowed(options)
+
+
+@in_situation("an allowed origin")
+@pytest.mark.parametrize("path", [HOOK, EVENTS])
+def test_pages_are_answered_also_where_options_is_a_handshake(gateway, path):
+    preflight = gateway.request("OPTIONS", url(path), headers=PAGE)
+    check("OPTIONS", path, preflight)
+    headers = resolved(PATHS[path]["options"]["responses"]["204"])["headers"]
+    expected = {name for name in headers if name.startswith("Access-Control-")} - {"Access-Control-Expose-Headers"}
+    assert (preflight.status, expected - set(preflight.headers)) == (204, set())
+    assert preflight.headers["Access-Control-Allow-Methods"] == preflight.headers["Allow"] == "OPTIONS, POST"
+    handshake = gateway.request("OPTIONS", url(path), headers={**SENDER, "Origin": PAGE["Origin"]})
+    check("OPTIONS", path, handshake)
+    assert (handshake.status, handshake.headers["Access-Control-Allow-Origin"]) == (200, PAGE["Origin"])
 
 
 @in_situation("python-socketio")
@@ -1023,7 +1247,7 @@ def test_the_schema_and_the_gateway_agree_on_every_value_of_a_question(gateway, 
         assert is_refused == bool(faults(schema, body)), (body, answer, faults(schema, body))
 
 
-QUERIED = [(method, path) for method, path, _ in operations() if path.startswith("/v1/") and method != "POST"]
+QUERIED = [(method, path) for method, path, _ in operations() if path.startswith("/v1/") and method in ("GET", "HEAD", "DELETE")]
 TEXTS = ["", "a", "/", "/chat", "/a#b", "true", "false", "1", "0", "-1", "1.5", "1000", "1001", "60000", "60001"]
 TEXTS += ["rooms", "handshake", "x" * 255, "x" * 256, "\u00fc", "a b&c=d%/+"]
 
@@ -1056,6 +1280,51 @@ def test_the_schemas_and_the_gateway_agree_on_every_query(gateway, method, path)
             check(method, path, response)
             is_good = name in documented and not faults(documented[name], read(documented[name], texts))
             assert (response.status == 422) == (not is_good), (name, texts, response.body)
+
+
+# Deliveries
+
+HOOK_CONTENT = PATHS[HOOK]["post"]["requestBody"]["content"]
+EVENT_CONTENT = PATHS[EVENTS]["post"]["requestBody"]["content"]
+EVENT_FIELDS = CONTRACT["components"]["schemas"]["CloudEvent"]["properties"]
+
+
+@in_situation("python-socketio")
+def test_example_deliveries_are_read(gateway):
+    for media, content in HOOK_CONTENT.items():
+        assert examples(content)
+        for body in examples(content):
+            response = gateway.post(urlencode(body) if "form" in media else body, {"Content-Type": media}, url(HOOK))
+            check("POST", HOOK, response)
+            assert response.json["code"] == "delivery_refused", "by the mapping, which is for others"
+
+
+@in_situation("python-socketio")
+def test_example_events_are_accepted(gateway):
+    parameters = [resolved(parameter) for parameter in PATHS[EVENTS]["post"]["parameters"]]
+    attributes = {p["name"]: p["example"] for p in parameters if p["name"].startswith("ce-")}
+    assert set(attributes) == {f"ce-{name}" for name in EVENT_FIELDS if not name.startswith("data")}
+    for media, content in EVENT_CONTENT.items():
+        assert examples(content)
+        for body in examples(content):
+            response = gateway.post(body, {"Content-Type": media, **(attributes if media == "application/json" else {})}, EVENTS)
+            check("POST", EVENTS, response)
+            assert response.status == 200
+
+
+@in_situation("python-socketio")
+@pytest.mark.parametrize("name", [*EVENT_FIELDS, "data and data_base64", "extension"])
+def test_the_schema_and_the_gateway_agree_on_every_value_of_an_event(gateway, name):
+    schema = EVENT_CONTENT["application/cloudevents+json"]["schema"]
+    bodies = [cloud_event(**dict.fromkeys(name.split(" and "), value)) for value in [*VALUES, "1.0", "1.1"]]
+    bodies += [{member: value for member, value in cloud_event().items() if member != name}, [], 1]
+    for body in bodies:
+        response = gateway.post(body, STRUCTURED, EVENTS)
+        answer = check("POST", EVENTS, response)
+        pointers = {error["pointer"] for error in answer.get("errors", [])}
+        # What an event becomes may not be valid either, but that depends on the configuration.
+        is_refused = answer.get("code") == "invalid_request" and not pointers <= {"/event", "/rooms/0"}
+        assert is_refused == bool(faults(schema, body)), (body, answer, faults(schema, body))
 
 
 # Settings

@@ -4,8 +4,10 @@ What is generated depends on the contract and SEED alone. For more of it, by han
 SCHEMATHESIS_SECONDS=600 .venv/bin/python -m pytest Tests/EndToEnd/test_schemathesis.py
 """
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -14,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import REPOSITORY, ClusterServer, Gateway, Witness
+from harness import REPOSITORY, ClusterServer, Gateway, Witness, hook_entry
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 HOOKS = Path(__file__).parent / "harness" / "schemathesis_hooks.py"
 SEED = 20260101
 EXAMPLES = 5  # of each operation, beside those of the document and of the limits of its schemas
+FEW_EXAMPLES = 2  # where most answers are the same
 SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "0"))  # for each test; 0: until the examples are done
 CHECKS = [
     "not_a_server_error",
@@ -33,6 +36,24 @@ CHECKS = [
 EXCHANGE = "test.schemathesis"
 SOCKET = "Zk3vWq0d7pXy5TnBAAAB"
 KEY = "the-key"
+SCOPES = [
+    value or name
+    for name, value in re.findall(
+        r'case (\w+)(?: = "([\w:]+)")?', (REPOSITORY / "Sources/Routes/Access/Scope.swift").read_text()
+    )
+]
+# One for each scope, and two for everything: within bounds, and not too often.
+KEYS = [
+    *({"name": scope.replace(":", "."), "scopes": [scope]} for scope in SCOPES),
+    {"name": "narrow", "scopes": ["*"], "namespaces": ["/"], "rooms": ["user:*", "lobby"], "events": ["order.*", "e*"]},
+    {"name": "rated", "scopes": ["*"], "rate": "20/s", "burst": 20},
+]
+# harness/schemathesis_hooks.py delivers to them: whatever it is, what a mapping has to find, and what must be signed.
+HOOKS_OF_GATEWAY = [
+    hook_entry("open", event="e", rooms=["lobby"], allowedOrigins=["*"]),
+    hook_entry("mapping", event="{/ref}", rooms=["repo:{/repository/full_name}"], rate="50/s"),
+    hook_entry("github"),
+]
 
 
 @dataclass
@@ -43,10 +64,18 @@ class Caller:
     headers: dict = field(default_factory=dict)
 
 
+def entry(name, **members):
+    return {"name": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), **members}
+
+
 CALLERS = {
     "nobody": Caller(),
     "whoever has the key": Caller({"api_key": KEY}, {"X-API-Key": KEY}),
     "whoever has another key": Caller({"api_key": KEY}, {"Authorization": "Bearer another"}),
+    **{
+        key["name"]: Caller({"keys": [entry(**key)], "protect_metrics": "on"}, {"X-API-Key": key["name"]})
+        for key in KEYS
+    },
 }
 
 
@@ -85,19 +114,57 @@ SITUATIONS = {"servers": with_servers, "no servers": without_servers}
 
 @pytest.mark.parametrize(
     "situation, caller",
-    [("servers", "whoever has the key"), ("no servers", "nobody"), ("no servers", "whoever has another key")],
+    [
+        ("servers", "whoever has the key"),
+        ("no servers", "nobody"),
+        ("no servers", "whoever has another key"),
+        ("servers", "narrow"),
+    ],
 )
 def test_every_answer_is_one_of_the_contract(broker, tmp_path, situation, caller):
     caller = CALLERS[caller]
-    with SITUATIONS[situation](broker, **caller.settings) as gateway:
-        before = gateway.metric("process_resident_memory_bytes")
+    with situate(situation, broker, tmp_path, caller) as gateway:
+        before = resident_bytes(gateway)
         result = run(gateway, tmp_path, caller.headers)
         assert result.returncode == 0, result.stdout[-20_000:]
         assert gateway.get("/livez").status == 200
-        assert gateway.metric("process_resident_memory_bytes") < before + 64 * 2**20
+        assert resident_bytes(gateway) < before + 64 * 2**20
+        if "protect_metrics" not in caller.settings:
+            # Taken, not signed, unknown, and read but refused.
+            assert statuses(gateway, "/v1/hooks/{name}") >= {200, 401, 404, 422}
+        if "api_key" in caller.settings:
+            assert statuses(gateway, "/v1/cloudevents") >= ({200, 422} if "X-API-Key" in caller.headers else {401})
 
 
-def run(gateway, directory, headers):
+@pytest.mark.parametrize("name", [*(scope.replace(":", ".") for scope in SCOPES), "rated"])
+def test_every_answer_to_a_key_that_may_do_little_is_one_of_the_contract(broker, tmp_path, name):
+    caller = CALLERS[name]
+    with situate("servers", broker, tmp_path, caller) as gateway:
+        # Most is refused before it is read, in one way.
+        result = run(gateway, tmp_path, caller.headers, phases="examples,fuzzing", examples=FEW_EXAMPLES)
+        assert result.returncode == 0, result.stdout[-20_000:]
+
+
+def situate(situation, broker, directory, caller):
+    path = directory / "gateway.yaml"
+    path.write_text(json.dumps({"keys": caller.settings.get("keys", []), "hooks": HOOKS_OF_GATEWAY}))
+    settings = {name: value for name, value in caller.settings.items() if name != "keys"}
+    return SITUATIONS[situation](broker, config=path, **settings)
+
+
+def statuses(gateway, path):
+    """What POST has been answered there."""
+    samples = gateway.get("/metrics").body.decode()
+    return {int(status) for status in re.findall(rf'route="{path}",method="POST",status="(\d+)"', samples)}
+
+
+def resident_bytes(gateway):
+    """Of the process; its metrics may be protected."""
+    status = Path(f"/proc/{gateway._process.pid}/statm").read_text()
+    return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def run(gateway, directory, headers, phases="examples,coverage,fuzzing", examples=EXAMPLES):
     configuration = directory / "schemathesis.toml"
     configuration.write_text(
         f"""
@@ -112,7 +179,7 @@ def run(gateway, directory, headers):
     )
     command = [SCHEMATHESIS, "--config-file", configuration, "run", REPOSITORY / "openapi.yaml", "--no-color"]
     command += ["--url", "http://%s:%d" % gateway.address, "--checks", ",".join(CHECKS), "--seed", str(SEED)]
-    command += ["--phases", "examples,coverage,fuzzing", "--mode", "all", "--max-examples", str(EXAMPLES)]
+    command += ["--phases", phases, "--mode", "all", "--max-examples", str(examples)]
     command += ["--continue-on-failure", "--request-timeout", "15", "--warnings", "off"]
     command += [part for name, value in headers.items() for part in ("-H", f"{name}:{value}")]
     command += ["--max-time", str(SECONDS)] if SECONDS else []

@@ -84,7 +84,9 @@ def test_it_serves_its_contract(gateway):
 
 
 def test_every_path_of_the_contract_is_served_with_its_methods(gateway, contract):
-    for path, operations in contract["paths"].items():
+    # Which hooks there are is configured.
+    paths = {path: operations for path, operations in contract["paths"].items() if path != "/v1/hooks/{name}"}
+    for path, operations in paths.items():
         response = gateway.request("OPTIONS", path)
         assert response.status == 204, path
         documented = {method.upper() for method in operations if method != "parameters"}

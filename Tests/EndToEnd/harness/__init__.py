@@ -7,6 +7,7 @@ from .cluster import ClusterServer
 from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
 from .gateway import Gateway, assert_problem, binary
+from .hooks import SIGNATURES, hook_entry
 from .raw_http import RawConversation, converse, stream_chunks
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
 from .responding_server import AnsweringClient, RespondingServer
@@ -27,6 +28,7 @@ __all__ = [
     "PrivateRabbitMQ",
     "RawConversation",
     "RespondingServer",
+    "SIGNATURES",
     "SimulatedServer",
     "SocketIOClient",
     "SocketIOServer",
@@ -36,6 +38,7 @@ __all__ = [
     "converse",
     "create_key",
     "die_with_parent",
+    "hook_entry",
     "run_command",
     "stream_chunks",
     "webhooks",
