@@ -24,6 +24,7 @@ public final class Subject: @unchecked Sendable {
     /// The path's number with the counters.
     let path: Int
     let parameter: String
+    public var isPost: Bool { head.method == .post }
     /// Who sent it, as soon as that is known.
     var caller: Caller?
 

@@ -249,3 +249,13 @@ def test_no_answer_is_one_that_a_browser_shows_or_a_cache_keeps(closed_gateway, 
     assert response.status == status
     for name, value in HARMLESS.items():
         assert response.headers.get_all(name) == [value]
+
+
+def test_of_a_post_that_succeeded_no_more_is_said_than_that_it_is_json(closed_gateway):
+    response = closed_gateway.post({"event": "e"}, {"X-API-Key": SECRET})
+    assert response.status == 200 and response.headers["Content-Type"] == "application/json"
+    assert {name: response.headers.get_all(name) for name in HARMLESS} == {
+        "X-Content-Type-Options": ["nosniff"],
+        "Cache-Control": None,
+        "Content-Security-Policy": None,
+    }
