@@ -56,7 +56,8 @@ let package = Package(
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(
-            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON"], resources: [.copy("Fixtures")]),
+            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON"],
+            resources: [.copy("Fixtures")]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
