@@ -31,7 +31,7 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
 	@scripts/setup.sh run browser container
-	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q
+	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q
 
 lint: ## Check the format of the sources
 	@swift format lint --strict --recursive Sources Tests Package.swift examples

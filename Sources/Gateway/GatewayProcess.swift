@@ -106,7 +106,8 @@ struct GatewayProcess {
         } catch {
             if let file = error.missingFile { live.files.add(missing: file) }
             logger.error(
-                "configuration not reloaded; the one before stays", metadata: ["reason": "\(error.description)"])
+                "configuration not reloaded; the one before stays",
+                metadata: ["reason": "\(error.description.split(separator: "\n").joined(separator: "; "))"])
         }
     }
 

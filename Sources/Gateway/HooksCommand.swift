@@ -26,13 +26,14 @@ struct HooksCommand: ParsableCommand {
         @ArgumentParser.Argument(help: "The hook's name.")
         var name: String
 
-        @Option(help: ArgumentHelp("The delivery's body; - is standard input.", valueName: "file"))
-        var body: String
+        @Option(
+            help: ArgumentHelp("The delivery's body; - is standard input. (default: none at all)", valueName: "file"))
+        var body: String?
 
         @Option(
             name: .customLong("header"),
             help: ArgumentHelp(
-                "A header of it, 'Name: value'; may be repeated. (Content-Type, if it is not given: application/json)",
+                "A header of it, 'Name: value'; may be repeated. (Content-Type of a body, if it is not given: application/json)",
                 valueName: "header"))
         var headers: [String] = []
 
@@ -83,7 +84,9 @@ struct HooksCommand: ParsableCommand {
             }
             guard let hook = source.file?.hooks.first(where: { $0.hook.name == name })?.hook else {
                 let known = (source.file?.hooks ?? []).map(\.hook.name)
-                throw ValidationError("there is no hook '\(name)'\(Suggestion.of(known, for: name))")
+                let hint =
+                    source.file == nil ? ": there is no configuration file (--config)" : Suggestion.of(known, for: name)
+                throw ValidationError("there is no hook '\(name)'\(hint)")
             }
             let (fields, bytes) = (try fields(), try contents())
             if let problem = hook.problem(fields, bodyBytes: bytes.count) { return .failure(Refusal(problem)) }
@@ -92,7 +95,7 @@ struct HooksCommand: ParsableCommand {
                     Refusal(
                         1,
                         [
-                            "401: the signature is missing, is not made of this very body with one of the hook's secrets, "
+                            "401: the secret is wrong, or the signature is missing, is not made of this very body with one of the hook's secrets, "
                                 + "or was made more than 300 s from now (see --at and --unsigned)"
                         ]))
             }
@@ -136,7 +139,7 @@ struct HooksCommand: ParsableCommand {
                     fields.add(other: name, value)
                 }
             }
-            if fields[.contentType] == nil { fields.add(.contentType, "application/json") }
+            if body != nil, fields[.contentType] == nil { fields.add(.contentType, "application/json") }
             return fields
         }
 
@@ -147,6 +150,7 @@ struct HooksCommand: ParsableCommand {
         }
 
         private func contents() throws -> [UInt8] {
+            guard let body else { return [] }
             if body == "-" { return StandardInput.readAll() }
             do throws(FileContents.Unreadable) {
                 return try FileContents.read(body, atMost: 16 << 20)

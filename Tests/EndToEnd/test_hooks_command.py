@@ -70,7 +70,7 @@ def test_a_body_can_be_in_a_file(run, tmp_path):
 def test_a_signature_must_fit(run, signature):
     result = run("github", headers=[EVENT, *([signature] if signature else [])])
     assert result.returncode == 1
-    assert reasons(result)[0].startswith("401: the signature")
+    assert reasons(result)[0].startswith("401: the secret")
     assert b"s3cret" not in result.stderr
 
 
@@ -125,6 +125,15 @@ def test_what_the_gateway_would_not_take_is_refused(run):
     assert reasons(run("github", PUSH, "--unsigned", headers=[EVENT, "Content-Type: text/plain"]))[0].startswith("the body must be")
     assert run("github", PUSH, "--unsigned", headers=[EVENT, "Content-Type: a/json", "content-type: b/json"]).returncode == 1
     assert "bytes" in reasons(run("github", b" " * 1_200_000, "--unsigned", headers=[EVENT]))[0]
+
+
+def test_a_delivery_may_have_no_body_at_all(run, tmp_path):
+    config = tmp_path / "nightly.yaml"
+    config.write_text("hooks: [{name: nightly, scheme: none, event: e, everyone: true, args: []}]")
+    command = [binary(), "hooks", "test", "nightly", "--config", str(config)]
+    result = subprocess.run(command, capture_output=True, timeout=20)
+    assert json.loads(result.stdout) == {"namespace": "/", "event": "e", "args": []}
+    assert b"there is no configuration file" in subprocess.run(command[:4], capture_output=True, timeout=20).stderr
 
 
 def test_an_unknown_hook_is_an_error_with_a_suggestion(run):

@@ -91,6 +91,9 @@ extension Problem {
 extension Rate: CustomStringConvertible {
     public var description: String {
         let most = burst == count ? "" : ", and \(burst) at once"
-        return "\(count) in \(period)\(most)"
+        let periods: [(Duration, String)] = [
+            (.seconds(1), "a second"), (.seconds(60), "a minute"), (.seconds(3_600), "an hour"),
+        ]
+        return "\(count) requests \(periods.first { $0.0 == period }?.1 ?? "in \(period)")\(most)"
     }
 }
