@@ -90,7 +90,7 @@ struct HooksCommand: ParsableCommand {
             }
             let (fields, bytes) = (try fields(), try contents())
             if let problem = hook.problem(fields, bodyBytes: bytes.count) { return .failure(Refusal(problem)) }
-            guard unsigned || hook.isAuthentic(fields, body: bytes, now: at ?? Int64(UTCTime.now().seconds)) else {
+            guard unsigned || hook.isAuthentic(fields, body: bytes, now: at ?? UnixTime.now()) else {
                 return .failure(
                     Refusal(
                         1,
@@ -132,7 +132,7 @@ struct HooksCommand: ParsableCommand {
                     throw ValidationError("--header '\(header)' is not 'Name: value'")
                 }
                 let name = header[..<colon].lowercased()
-                let value = header[header.index(after: colon)...].trimmed
+                let value = String(header[header.index(after: colon)...].withoutSpace)
                 if let known = HeaderName(rawValue: name) {
                     fields.add(known, value)
                 } else {
@@ -158,16 +158,6 @@ struct HooksCommand: ParsableCommand {
                 throw ValidationError("\(body): \(error.reason)")
             }
         }
-    }
-}
-
-extension Substring {
-    /// Without white space around it (RFC 9110, section 5.5).
-    fileprivate var trimmed: String {
-        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-        var bytes = utf8.drop(while: isSpace)
-        while bytes.last.map(isSpace) == true { bytes.removeLast() }
-        return String(Substring(bytes))
     }
 }
 

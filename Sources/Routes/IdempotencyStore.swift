@@ -67,9 +67,7 @@ public final class IdempotencyStore: Sendable {
 
     private struct State {
         var entries: [IdempotencyKey: Entry] = [:]
-        /// In the order in which they expire, since all live equally long.
-        var expiries: [(key: IdempotencyKey, time: MonotonicTime)] = []
-        var head = 0
+        var answered = ExpiryQueue<IdempotencyKey>()
         var bytes = 0
 
         mutating func remove(_ key: IdempotencyKey) {
@@ -78,14 +76,7 @@ public final class IdempotencyStore: Sendable {
         }
 
         mutating func forget(until now: MonotonicTime) {
-            while head < expiries.count, expiries[head].time <= now {
-                remove(expiries[head].key)
-                head += 1
-            }
-            if head > 1_024, head > expiries.count / 2 {
-                expiries.removeFirst(head)
-                head = 0
-            }
+            while let key = answered.takeExpired(now: now) { remove(key) }
         }
     }
 
@@ -142,7 +133,7 @@ public final class IdempotencyStore: Sendable {
             entry.bytes = bytes
             entry.answer = answer
             state.entries[reservation.key] = entry
-            state.expiries.append((reservation.key, now + limits.lifetime))
+            state.answered.append(reservation.key, until: now + limits.lifetime)
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import AMQPBridge
 internal import Routes
 
 /// The keys as they are checked: their rates hold over all event loops, and over reloads.
@@ -31,7 +32,7 @@ extension AccessPolicy {
         }
         self.init(
             keys: keys.keys, keyless: configuration.allowsAnonymous ? .everybody : .loopback,
-            clock: { UTCTime.now().seconds })
+            clock: { Int(UnixTime.now()) })
         cors = configuration.cors
     }
 }

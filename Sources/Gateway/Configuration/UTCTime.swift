@@ -32,10 +32,6 @@ struct UTCTime: Equatable {
         guard isReal else { return nil }
     }
 
-    static func now() -> UTCTime {
-        UTCTime(seconds: time(nil))
-    }
-
     private static func numbers(_ text: Substring, _ separator: Character, _ widths: [Int]) -> [Int]? {
         let parts = text.split(separator: separator, omittingEmptySubsequences: false)
         guard parts.map(\.utf8.count) == widths, parts.allSatisfy({ $0.utf8.allSatisfy { (48...57).contains($0) } })

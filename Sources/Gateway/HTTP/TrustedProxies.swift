@@ -58,12 +58,3 @@ extension IPAddress {
         self.init(address)
     }
 }
-
-extension Substring {
-    fileprivate var withoutSpace: Substring {
-        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-        var bytes = utf8.drop(while: isSpace)
-        while bytes.last.map(isSpace) == true { bytes.removeLast() }
-        return Substring(bytes)
-    }
-}

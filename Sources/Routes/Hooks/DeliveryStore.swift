@@ -32,21 +32,15 @@ public final class DeliveryStore: Sendable {
     private struct State {
         /// Whether it was delivered.
         var deliveries: [DeliveryKey: Bool] = [:]
-        /// Those that were, in the order in which they expire, since all live equally long.
-        var expiries: [(key: DeliveryKey, time: MonotonicTime)] = []
-        var head = 0
+        /// Those that were.
+        var delivered = ExpiryQueue<DeliveryKey>()
 
         mutating func forget(until now: MonotonicTime) {
-            while head < expiries.count, expiries[head].time <= now { forgetOldest() }
+            while let key = delivered.takeExpired(now: now) { deliveries[key] = nil }
         }
 
         mutating func forgetOldest() {
-            deliveries[expiries[head].key] = nil
-            head += 1
-            if head > 1_024, head > expiries.count / 2 {
-                expiries.removeFirst(head)
-                head = 0
-            }
+            if let key = delivered.takeOldest() { deliveries[key] = nil }
         }
     }
 
@@ -65,7 +59,7 @@ public final class DeliveryStore: Sendable {
             state.forget(until: now)
             if let isDelivered = state.deliveries[key] { return isDelivered ? .delivered : .inFlight }
             // Those in flight stay, and are as few as requests may be under way.
-            if state.deliveries.count >= limits.deliveries, state.head < state.expiries.count { state.forgetOldest() }
+            if state.deliveries.count >= limits.deliveries { state.forgetOldest() }
             state.deliveries[key] = false
             return .first(Reservation(key: key))
         }
@@ -80,7 +74,7 @@ public final class DeliveryStore: Sendable {
                 return
             }
             state.deliveries[reservation.key] = true
-            state.expiries.append((reservation.key, now + limits.lifetime))
+            state.delivered.append(reservation.key, until: now + limits.lifetime)
         }
     }
 }
