@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test unit companions e2e lint bench clean
+.PHONY: help setup build demo test unit companions e2e slow lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
@@ -17,7 +17,7 @@ demo: build ## Run everything on this machine and send an event through it
 	@scripts/setup.sh run
 	@exec .venv/bin/python demo/run.py $(binary)
 
-test: unit companions e2e ## Run all tests
+test: unit companions e2e ## Run all tests but the slow ones
 
 unit: ## Run the unit tests
 	@scripts/setup.sh build
@@ -31,7 +31,11 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
 	@scripts/setup.sh run browser container
-	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q
+	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
+
+slow: build ## Run the end-to-end tests that take long
+	@scripts/setup.sh run browser container
+	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -m slow
 
 lint: ## Check the format of the sources
 	@swift format lint --strict --recursive Sources Tests Package.swift examples

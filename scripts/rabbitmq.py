@@ -10,6 +10,7 @@ import argparse
 import atexit
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -32,13 +33,23 @@ class BrokerError(Exception):
 
 
 def free_ports(count):
-    """`count` different TCP ports that nobody listens on."""
-    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
-    try:
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    """`count` different TCP ports that a program which does not set SO_REUSEADDR can listen on.
+
+    They are below those that the kernel gives to connections: none of these takes one before the broker does.
+    """
+    first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = []
+    for port in random.sample(range(10_000, max(first_ephemeral, 20_000)), k=2_000):
+        # Without SO_REUSEADDR: epmd and Erlang are refused where an old connection is in TIME_WAIT.
+        with socket.socket() as candidate:
+            try:
+                candidate.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise BrokerError("there are no free TCP ports")
 
 
 def die_with_parent():
