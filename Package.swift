@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .target(name: "OpenAPIDocument"),
         .target(name: "CJSONArena"),
+        .target(name: "CSockets"),
         .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
         .target(
             name: "AMQPBridge",
@@ -41,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CMicrohttpd", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
+                "AMQPBridge", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -9,22 +9,35 @@ static inline size_t gateway_mhd_keep_escapes(void *context, struct MHD_Connecti
     return strlen(text);
 }
 
+// Swift has no va_list: it gets the finished line.
+struct gateway_mhd_log {
+    void (*write)(void *context, const char *message);
+    void *context;
+};
+static inline void gateway_mhd_write_log(void *log, const char *format, va_list arguments) {
+    char message[256];
+    __builtin_vsnprintf(message, sizeof message, format, arguments);
+    ((struct gateway_mhd_log *)log)->write(((struct gateway_mhd_log *)log)->context, message);
+}
+
 struct gateway_mhd_options {
-    int listening_socket;
-    unsigned int connection_limit;
     unsigned int inactivity_seconds;
     size_t memory_per_connection;
+    struct gateway_mhd_log *log; // must outlive the daemon
 };
 
 // MHD_start_daemon is variadic, which Swift cannot call.
 static inline struct MHD_Daemon *gateway_mhd_start(
     const struct gateway_mhd_options *options, MHD_AccessHandlerCallback handle,
-    MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connection, MHD_AcceptPolicyCallback accept,
+    MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connection,
     void *(*target)(void *context, const char *target, struct MHD_Connection *connection), void *context) {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, accept, context, handle, context,
-        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)options->listening_socket,
-        MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        handle, context,
+        // Comes first, or is not heard of the other options.
+        MHD_OPTION_EXTERNAL_LOGGER, gateway_mhd_write_log, options->log,
+        // Who may connect is decided before libmicrohttpd hears of it.
+        MHD_OPTION_CONNECTION_LIMIT, 1u << 30,
         MHD_OPTION_CONNECTION_TIMEOUT, options->inactivity_seconds,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->memory_per_connection,
         MHD_OPTION_URI_LOG_CALLBACK, target, context,
@@ -44,10 +57,9 @@ static inline int gateway_mhd_descriptor(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info != NULL ? info->connect_fd : -1;
 }
-// How many headers and query arguments a request has: each takes libmicrohttpd's memory for the connection.
+// How many headers a request has: each takes libmicrohttpd's memory for the connection.
 static inline int gateway_mhd_field_count(struct MHD_Connection *connection) {
-    return MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL)
-           + MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL);
+    return MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL);
 }
 static inline size_t gateway_mhd_head_size(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
@@ -56,6 +68,11 @@ static inline size_t gateway_mhd_head_size(struct MHD_Connection *connection) {
 static inline const struct sockaddr *gateway_mhd_client_address(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return info != NULL ? info->client_addr : NULL;
+}
+
+// A header's value; NULL: there is none.
+static inline const char *gateway_mhd_header(struct MHD_Connection *connection, const char *name) {
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
 // MHD_get_daemon_info is variadic, which Swift cannot call.

@@ -31,7 +31,7 @@ struct GatewayProcess {
         let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
         signals.block()
         signal(SIGPIPE, SIG_IGN)
-        Self.raiseDescriptorLimit()
+        let descriptors = Self.raiseDescriptorLimit()
         MHD_set_panic_func(
             { _, file, line, reason in
                 StandardError.write(
@@ -51,29 +51,41 @@ struct GatewayProcess {
             configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
         let group = LoopGroup(
             load: HTTPLoad(limits: configuration.loadLimits), cluster: cluster, configuration: configuration)
-        for (index, socket) in sockets.descriptors.enumerated() {
+        for index in 0..<configuration.loops {
             group.servers.append(
                 try LoopServer(
-                    index: index, socket: socket, configuration: configuration, access: access, load: group.load,
+                    index: index, configuration: configuration, access: access, load: group.load,
                     idempotency: idempotency, deliveries: deliveries, logger: logger, logLevel: logLevel,
                     cluster: cluster, hooks: live.hooks.table
                 ) { group.services(emitter: $0) })
         }
+        for server in group.servers { server.knows(group.servers) }
+        let firstAttempts = FirstAttempts(of: group.servers)
         cluster.start()
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
-        logger.info(
-            "listening",
-            metadata: [
-                "address": "\(sockets.address)", "loops": "\(configuration.loops)",
-                "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
-            ])
-        let received = signals.wait(every: Self.watchInterval) { isHangup in
-            guard live.files.hasChanged() || isHangup else { return }
-            reload(&live, group, isLoopback: sockets.isLoopback)
+        // Who connects before there is a broker would be refused, while another gateway could serve it.
+        var received = signals.wait(atMost: Self.mostStartTime) { firstAttempts.haveEnded }
+        if received == nil {
+            for (server, socket) in zip(group.servers, try sockets.listen()) { server.listen(on: socket) }
+            logger.info(
+                "listening",
+                metadata: [
+                    "address": "\(sockets.address)", "loops": "\(configuration.loops)", "descriptors": "\(descriptors)",
+                    "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
+                ])
+            received = signals.wait(every: Self.watchInterval) { isHangup in
+                guard live.files.hasChanged() || isHangup else { return }
+                reload(&live, group, isLoopback: sockets.isLoopback)
+            }
         }
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
-        stop(group, signals)
+        // Whoever presses Ctrl-C waits for it.
+        let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
+        stop(group, signals, delay: isAtTerminal ? .zero : configuration.shutdownDelay)
     }
+
+    /// How long the loops' first tries to reach the broker may keep the gateway from listening.
+    private static let mostStartTime: Duration = .seconds(3)
 
     /// How often the configuration's files are looked at.
     private static let watchInterval: Duration = .milliseconds(500)
@@ -111,12 +123,16 @@ struct GatewayProcess {
         }
     }
 
-    private func stop(_ group: LoopGroup, _ signals: SignalSet) {
+    private func stop(_ group: LoopGroup, _ signals: SignalSet, delay: Duration) {
         group.isDraining.store(true, ordering: .relaxed)
+        for server in group.servers { server.beginDraining() }
         // Load balancers need a while to see that /readyz fails; a second signal means: now.
-        if configuration.shutdownDelay > .zero { signals.waitToEnd(atMost: configuration.shutdownDelay) }
-        for server in group.servers { server.drain() }
+        if delay > .zero { signals.waitToEnd(atMost: delay) }
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
+        for server in group.servers { server.stopAccepting() }
+        // A request may be on its way on a connection that was kept.
+        _ = signals.wait(atMost: Self.lastCall) { group.load.openConnections == 0 }
+        for server in group.servers { server.closeIdle() }
         while !group.servers.allSatisfy(\.isStopped), MonotonicTime.now() < deadline {
             for server in group.servers where server.isIdle && !server.isStopped { server.stopIfIdle() }
             if signals.waitToEnd(atMost: .milliseconds(10)) { break }
@@ -128,13 +144,34 @@ struct GatewayProcess {
         logger.info(isClean ? "stopped" : "stopped with requests unanswered")
     }
 
+    /// How long connections that are kept are served when no new ones are taken any more.
+    private static let lastCall: Duration = .milliseconds(300)
+
     /// Each connection is a descriptor: the soft limit of 1,024 is for programs that use select(2).
-    private static func raiseDescriptorLimit() {
+    ///
+    /// - Returns: how many there may be.
+    private static func raiseDescriptorLimit() -> UInt64 {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        let soft = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? UInt64(limit.rlim_max) : UInt64(soft)
     }
+}
+
+/// The loops' first tries to reach the broker.
+private final class FirstAttempts: Sendable {
+    private let left: Atomic<Int>
+
+    /// To be made before the loops start.
+    init(of servers: [LoopServer]) {
+        left = Atomic(servers.count)
+        for server in servers {
+            server.link.firstAttemptEnded = { _ in self.left.subtract(1, ordering: .relaxed) }
+        }
+    }
+
+    var haveEnded: Bool { left.load(ordering: .relaxed) <= 0 }
 }
 
 /// The loops as one gateway: what a health check and a scrape want to know of all of them.
@@ -198,6 +235,17 @@ private struct SignalSet {
             case nil: work(false)
             }
         }
+    }
+
+    /// Waits until `isDone`, which is asked again and again, but no longer than `duration`.
+    ///
+    /// - Returns: the signal that came first and ends the process, if one did.
+    func wait(atMost duration: Duration, until isDone: () -> Bool) -> Int32? {
+        let deadline = MonotonicTime.now() + duration
+        while !isDone(), MonotonicTime.now() < deadline {
+            if let signal = wait(atMost: .milliseconds(5)), signal != SIGHUP { return signal }
+        }
+        return nil
     }
 
     /// Returns whether a signal came that ends the process.

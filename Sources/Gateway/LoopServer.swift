@@ -12,18 +12,21 @@ final class LoopServer: Sendable {
     let loop: EventLoop
     let link: BrokerLink
     let router: Router
+    private let load: HTTPLoad
     let daemon: HTTPDaemon
+    private let sockets: SocketWatch
     private let outcome = Atomic<Outcome>(.running)
     private let thread = Mutex<SystemThread?>(nil)
 
     init(
-        index: Int, socket: Int32, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
+        index: Int, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
         idempotency: IdempotencyStore, deliveries: DeliveryStore, logger: Logger, logLevel: LogLevel,
         cluster: ClusterClient,
         hooks: HookTable,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
         loop = EventLoop()
+        self.load = load
         let requestLog = RequestLog(logger, logLevel)
         var logger = logger
         logger[metadataKey: "loop"] = "\(index)"
@@ -36,33 +39,63 @@ final class LoopServer: Sendable {
         router = Router(
             services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency,
             hooks: hooks, deliveries: deliveries)
-        guard
+        guard let sockets = SocketWatch(load: load, logger: logger),
             let daemon = HTTPDaemon(
-                listeningOn: socket, loop: loop, router: router, limits: configuration.httpLimits, load: load,
+                sockets: sockets, loop: loop, router: router, limits: configuration.httpLimits, load: load,
                 proxies: configuration.trustedProxies, requestLog: requestLog)
         else { throw CannotServe() }
+        self.sockets = sockets
         self.daemon = daemon
-        // The broker first: its confirms become answers in the same turn.
+        // The broker first: its confirms become answers in the same turn. Who has connected is served in it, too.
         loop.add(link)
+        loop.add(sockets)
         loop.add(daemon)
+    }
+
+    /// Whom to ask for room when no connection of this loop can be closed. To be told before the loop starts.
+    func knows(_ others: [LoopServer]) {
+        let others = others.filter { $0 !== self }
+        sockets.askForRoom = { [weak self] in
+            guard self != nil,
+                let fullest = others.max(by: {
+                    $0.daemon.openConnections.load(ordering: .relaxed) < $1.daemon.openConnections.load(ordering: .relaxed)
+                })
+            else { return }
+            fullest.loop.execute { fullest.sockets.closeOne() }
+        }
+    }
+
+    /// Takes connections from this socket, which it owns from now on.
+    func listen(on socket: Int32) {
+        loop.execute { self.sockets.listen(on: socket) }
     }
 
     func start(index: Int) {
         thread.withLock { $0 = SystemThread(name: "loop-\(index)") { [loop] in loop.run() } }
     }
 
-    /// Whether there is nothing left to do: no connection can come, no request is under way, and the broker has
-    /// confirmed all that was published, for the callers that did not wait, too.
+    /// Whether there is nothing left to do: no connection can come, no request is under way, nobody still sends what was
+    /// refused, and the broker has confirmed all that was published, for the callers that did not wait, too.
     var isIdle: Bool {
         daemon.hasDrained.load(ordering: .relaxed) && daemon.inFlight.load(ordering: .relaxed) == 0
-            && link.counters.unsettled.value == 0
+            && link.counters.unsettled.value == 0 && load.lingering.value == 0
     }
 
     var isStopped: Bool { outcome.load(ordering: .relaxed) != .running }
 
+    /// From now on answers end their connections.
+    func beginDraining() {
+        loop.execute { self.daemon.beginDraining() }
+    }
+
     /// Takes no new connections.
-    func drain() {
-        loop.execute { self.daemon.drain() }
+    func stopAccepting() {
+        loop.execute { self.daemon.stopAccepting() }
+    }
+
+    /// Closes the connections that nobody uses.
+    func closeIdle() {
+        loop.execute { self.daemon.closeIdle() }
     }
 
     /// Ends HTTP and the broker connection, if ``isIdle`` still holds when the loop comes to it.

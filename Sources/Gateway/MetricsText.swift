@@ -20,6 +20,14 @@ struct MetricsText {
         metrics.sample("gateway_http_requests_in_flight", [:], UInt64(max(0, load.requestsInFlight)))
         metrics.family("gateway_http_connections", "gauge", "Open client connections.")
         metrics.sample("gateway_http_connections", [:], UInt64(max(0, load.openConnections)))
+        metrics.family("gateway_http_connections_lingering", "gauge", "Refused connections that are still read.")
+        metrics.sample("gateway_http_connections_lingering", [:], UInt64(max(0, load.lingering.value)))
+        metrics.family("gateway_http_connections_evicted_total", "counter", "Idle connections closed to make room.")
+        metrics.sample("gateway_http_connections_evicted_total", [:], load.evictions.value)
+        metrics.family(
+            "gateway_http_accept_pauses_total", "counter",
+            "Times that no connections were taken for a moment, for want of descriptors or room.")
+        metrics.sample("gateway_http_accept_pauses_total", [:], load.pauses.value)
         metrics.family("process_resident_memory_bytes", "gauge", "Resident memory.")
         metrics.sample("process_resident_memory_bytes", [:], residentBytes)
         return Array(metrics.text.utf8)

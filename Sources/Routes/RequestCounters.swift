@@ -14,7 +14,10 @@ public final class RequestCounters: Sendable {
     /// Requests for a path that is no route's.
     static let unknownRoute = "other"
     private static let methods = HTTPMethod.allCases
-    private static let statuses = [200, 202, 204, 207] + Set(Problem.Code.allCases.map(\.status)).sorted()
+    private static let statuses =
+        [200, 202, 204, 207] + Set(Problem.Code.allCases.map(\.status) + libraryStatuses).sorted()
+    /// What libmicrohttpd answers by itself.
+    private static let libraryStatuses = [400, 413, 414, 431, 500, 501, 505]
 
     private final class Cell: Sendable {
         let counter = Counter()

@@ -16,8 +16,6 @@ public struct RequestReport: Sendable {
         case clientLeft = "client left"
         /// Its body did not come in time, or its client did not take the answer.
         case timedOut = "timed out"
-        /// It went on with a body that had been refused.
-        case cutOff = "cut off"
         /// The gateway ended under it.
         case stopped
     }
@@ -43,10 +41,10 @@ public struct RequestReport: Sendable {
 
     /// - Parameters:
     ///   - answer: `nil`: there is none.
-    ///   - client: its address.
+    ///   - client: its address, if it is known.
     ///   - duration: from the request's head to the end of it.
     public init(
-        _ subject: Subject, _ answer: Answer?, _ outcome: Outcome, client: String, duration: Duration,
+        _ subject: Subject, _ answer: Answer?, _ outcome: Outcome, client: String?, duration: Duration,
         counters: RequestCounters
     ) {
         let route = counters.path(subject.path)

@@ -183,6 +183,14 @@ public final class Router: @unchecked Sendable {
         return refuse(Problem(.malformedHTTP, detail), subject)
     }
 
+    /// Counts an answer that was given without this router, to bytes that never became a request.
+    ///
+    /// - Returns: what is known of it, without a body.
+    public func noteAnswer(_ status: Int) -> Response {
+        let head = RequestHead(method: .other, path: "")
+        return finish(Response(status: status), Subject(head: head, id: requestID(of: head), path: unknownPath))
+    }
+
     private func answerWithoutRoute(_ subject: Subject, _ candidates: [Route]) -> Response {
         var methods = candidates.map(\.method.rawValue)
         if methods.contains("GET") { methods.append("HEAD") }

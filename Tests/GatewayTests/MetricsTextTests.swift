@@ -86,9 +86,8 @@ struct MetricsTextTests {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let cluster = ClusterClient(
             configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
-        let sockets = try ListeningSockets(ListenAddress(host: "127.0.0.1", port: 0), count: 1, sharesPort: false)
         return try LoopServer(
-            index: 0, socket: sockets.descriptors[0], configuration: configuration, access: .anonymous, load: load,
+            index: 0, configuration: configuration, access: .anonymous, load: load,
             idempotency: IdempotencyStore(), deliveries: DeliveryStore(),
             logger: logger, logLevel: LogLevel(.critical), cluster: cluster, hooks: .none
         ) { RouteServices(emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, openAPI: []) }

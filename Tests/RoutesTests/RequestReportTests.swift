@@ -100,7 +100,7 @@ struct RequestReportTests {
 
     @Test(
         "of a request that got no answer says why, and matters a little",
-        arguments: [.clientLeft, .timedOut, .cutOff, .stopped] as [RequestReport.Outcome])
+        arguments: [.clientLeft, .timedOut, .stopped] as [RequestReport.Outcome])
     func unanswered(outcome: RequestReport.Outcome) async throws {
         let router = router()
         for status in [200, 401, 504] {

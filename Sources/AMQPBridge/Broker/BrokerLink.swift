@@ -96,7 +96,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     }
 
     /// See ``BrokerConnector/firstAttemptEnded``.
-    var firstAttemptEnded: ((Result<Void, BrokerError>) -> Void)? {
+    public var firstAttemptEnded: ((Result<Void, BrokerError>) -> Void)? {
         get { connector.firstAttemptEnded }
         set { connector.firstAttemptEnded = newValue }
     }

@@ -23,7 +23,7 @@ public final class PublisherCounters: Sendable {
     }
 }
 
-/// A number that only grows. One thread adds, any may read.
+/// A number that only grows. Any thread adds, any may read.
 public struct Counter: ~Copyable, Sendable {
     private let number = Atomic<UInt64>(0)
 
@@ -36,13 +36,13 @@ public struct Counter: ~Copyable, Sendable {
     public var value: UInt64 { number.load(ordering: .relaxed) }
 }
 
-/// A number that goes up and down. One thread adds, any may read.
+/// A number that goes up and down. Any thread adds, any may read.
 public struct Gauge: ~Copyable, Sendable {
     private let number = Atomic<Int>(0)
 
     public init() {}
 
-    func add(_ count: Int) {
+    public func add(_ count: Int) {
         number.wrappingAdd(count, ordering: .relaxed)
     }
 

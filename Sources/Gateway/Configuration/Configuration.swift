@@ -98,6 +98,9 @@ extension Configuration {
         }
         let duration = "a duration of at least 1ms, such as 10s"
         httpLimits.headTime = try read(.headTimeout, options.headTimeout, duration, Duration.positive)
+        httpLimits.memoryPerConnection = try read(
+            .headBytes, options.headBytes, "a number of bytes from 8192 to 65536"
+        ) { Int($0, in: 8_192...65_536) }
         httpLimits.bodyTime = try read(.bodyTimeout, options.bodyTimeout, duration, Duration.positive)
         httpLimits.idleTime = try read(
             .idleTimeout, options.idleTimeout, "whole seconds from 1s to 600s",

@@ -56,10 +56,15 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("How long a request's head may take.", .headTimeout, "duration"))
     var headTimeout: String?
 
+    @Option(
+        help: .setting(
+            "Memory for a request's head, in bytes, 2048 of which are for the answer's.", .headBytes, "bytes"))
+    var headBytes: String?
+
     @Option(help: .setting("How long a request's body may take.", .bodyTimeout, "duration"))
     var bodyTimeout: String?
 
-    @Option(help: .setting("How long a connection may do nothing, whole seconds.", .idleTimeout, "duration"))
+    @Option(help: .setting("How long a connection may do nothing; longer than a proxy keeps its own.", .idleTimeout, "duration"))
     var idleTimeout: String?
 
     @Option(

@@ -6,11 +6,18 @@ final class HTTPCallbackContext {
     /// Set right after the start; callbacks run inside `MHD_run` only.
     unowned var daemon: HTTPDaemon!
 
+    private let log = UnsafeMutablePointer<gateway_mhd_log>.allocate(capacity: 1)
+
+    /// Freed with the daemon, which writes no line any more then.
+    deinit { log.deallocate() }
+
     /// Starts libmicrohttpd with this as its context, borrowed: the daemon owns it and outlives all callbacks.
     func start(_ options: inout gateway_mhd_options) -> OpaquePointer? {
-        gateway_mhd_start(
-            &options, accessCallback, completedCallback, connectionCallback, acceptCallback, targetCallback,
-            Unmanaged.passUnretained(self).toOpaque())
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        log.initialize(to: gateway_mhd_log(write: logCallback, context: context))
+        options.log = log
+        return gateway_mhd_start(
+            &options, accessCallback, completedCallback, connectionCallback, targetCallback, context)
     }
 }
 
@@ -18,11 +25,10 @@ private func daemon(of context: UnsafeMutableRawPointer?) -> HTTPDaemon? {
     context.flatMap { Unmanaged<HTTPCallbackContext>.fromOpaque($0).takeUnretainedValue().daemon }
 }
 
-private func acceptCallback(
-    context: UnsafeMutableRawPointer?, address: UnsafePointer<sockaddr>?, size: socklen_t
-) -> MHD_Result {
-    guard let daemon = daemon(of: context), let address else { return .NO }
-    return daemon.accepts(SocketAddress(copying: address, count: size).ip) ? .YES : .NO
+/// A line of libmicrohttpd's log. It comes before what it is about has been done.
+private func logCallback(context: UnsafeMutableRawPointer?, message: UnsafePointer<CChar>?) {
+    guard let daemon = daemon(of: context), let message else { return }
+    daemon.libraryReported(String(cString: message))
 }
 
 private func connectionCallback(
@@ -34,7 +40,7 @@ private func connectionCallback(
     if code.rawValue == 0 {
         let address = SocketAddress(copying: gateway_mhd_client_address(handle)).ip
         let connection = HTTPConnection(
-            descriptor: gateway_mhd_descriptor(handle), address: address, countedAs: daemon.counted(address))
+            handle: handle, descriptor: gateway_mhd_descriptor(handle), address: address, countedAs: daemon.counted(address))
         // Released below when the connection is closed, and nowhere else.
         socketContext.pointee = Unmanaged.passRetained(connection).toOpaque()
         daemon.opened(connection)
@@ -54,6 +60,7 @@ private func accessCallback(
     guard let pointer = exchange.pointee else {
         guard let socketContext = gateway_mhd_socket_context(handle) else { return .NO }
         let connection = Unmanaged<HTTPConnection>.fromOpaque(socketContext).takeUnretainedValue()
+        connection.isReadingHead = false
         connection.isProxy = daemon.proxies.contains(connection.address)
         let head = ParsedHead(
             handle, target: connection.target ?? -1, query: connection.query, url: url, method: method,
@@ -67,8 +74,15 @@ private func accessCallback(
     return daemon.receive(bytes, current)
 }
 
+/// The name of the header that ``targetCallback`` adds, told from the client's by where it stands in memory.
+let noCookie: StaticString = "Cookie"
+private let noValue: StaticString = ""
+
 /// Gets the request target before libmicrohttpd cuts the query off it. What it returns becomes the request's context,
 /// which is made later.
+///
+/// libmicrohttpd (0.9.75) would take 64 bytes of the connection's memory for each argument of the query, and twice the length
+/// of cookies. Neither is wanted: it sees an empty query, and an empty Cookie header before the client's.
 private func targetCallback(
     context: UnsafeMutableRawPointer?, target: UnsafePointer<CChar>?, handle: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
@@ -81,6 +95,11 @@ private func targetCallback(
     let query = String(validating: bytes[start...], as: UTF8.self)
     connection.query = query ?? ""
     connection.target = query != nil && bytes.allSatisfy { $0 > 0x20 && $0 != 0x7F } ? length : nil
+    connection.isReadingHead = true
+    // Its own buffer, which it writes to as well.
+    if start < length { UnsafeMutablePointer(mutating: target)[start] = 0 }
+    // Neither is copied.
+    MHD_set_connection_value_n(handle, .HEADER_KIND, noCookie.cString, noCookie.utf8CodeUnitCount, noValue.cString, 0)
     return nil
 }
 

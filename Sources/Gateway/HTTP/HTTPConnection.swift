@@ -5,6 +5,8 @@ internal import Glibc
 ///
 /// libmicrohttpd's own time-out is one of inactivity, which a byte per second never meets.
 final class HTTPConnection {
+    /// libmicrohttpd's connection.
+    let handle: OpaquePointer
     let descriptor: Int32
     /// The other end's.
     let address: IPAddress
@@ -16,11 +18,32 @@ final class HTTPConnection {
     var countsRequests: Bool { isProxy || countedAs == nil }
     /// When the connection is cut; `nil` while the next step is ours.
     var deadline: MonotonicTime?
-    /// Whether it has been.
-    private(set) var isCut = false
+    /// Since when nothing is asked of it; `nil`: there is a request.
+    var idleSince: MonotonicTime?
+    /// Whether it counts as a connection: not any more when it was closed to make room for another.
+    var isCounted = true
 
-    /// The request whose handler is at work, while libmicrohttpd does not look at the connection.
-    var waiting: HTTPExchange?
+    /// Why it was ended under libmicrohttpd.
+    enum Cut {
+        /// It has not got on in time.
+        case late
+        /// Its client has closed its side.
+        case clientLeft
+        /// Others need the room, or the gateway ends.
+        case unneeded
+    }
+
+    /// `nil`: it was not.
+    private(set) var cut: Cut?
+
+    /// The request that is being received or answered.
+    var exchange: HTTPExchange?
+    /// Whether the client has closed its side, or its sending half.
+    var hasClientLeft = false
+    /// Whether the client may still send of a body that nobody reads.
+    var hasUnreadBody = false
+    /// Whether a request line has come, and the end of the head has not.
+    var isReadingHead = false
 
     /// The length of the current request's target, query included; `nil` if it has a space or a control character in
     /// it, or a query that is not UTF-8.
@@ -28,16 +51,22 @@ final class HTTPConnection {
     /// What stands behind the `?` of it.
     var query = ""
 
-    init(descriptor: Int32, address: IPAddress, countedAs: ClientAddress?) {
+    init(handle: OpaquePointer, descriptor: Int32, address: IPAddress, countedAs: ClientAddress?) {
+        self.handle = handle
         self.descriptor = descriptor
         self.address = address
         self.countedAs = countedAs
     }
 
+    /// Sends nothing any more; what was sent arrives.
+    func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     /// Ends the connection under libmicrohttpd, which then closes it.
-    func cut() {
+    func end(_ cut: Cut) {
+        guard self.cut == nil else { return }
         shutdown(descriptor, Int32(SHUT_RDWR))
         deadline = nil
-        isCut = true
+        idleSince = nil
+        self.cut = cut
     }
 }

@@ -40,6 +40,17 @@ extension HTTPDaemon {
     }
 }
 
+extension HTTPDaemon {
+    /// Says that something was answered that never became a request.
+    func log(_ response: Response, client: IPAddress?) {
+        guard let subject = response.subject else { return }
+        requestLog.write(
+            RequestReport(
+                subject, RequestReport.Answer(response), .answered, client: client?.description, duration: .zero,
+                counters: router.counters))
+    }
+}
+
 extension HTTPExchange {
     fileprivate func outcome(_ end: RequestEnd) -> RequestReport.Outcome {
         switch end {
@@ -47,7 +58,7 @@ extension HTTPExchange {
         case .timedOut: .timedOut
         case .stopped: .stopped
         case .broken:
-            if connection.isCut { .timedOut } else if isTooLong { .cutOff } else { .clientLeft }
+            if isSentDirectly { .answered } else { connection.cut == .late ? .timedOut : .clientLeft }
         }
     }
 

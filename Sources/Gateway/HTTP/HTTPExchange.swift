@@ -27,6 +27,7 @@ final class HTTPExchange: @unchecked Sendable {
     let isCounted: Bool
     /// The loop's turn in which the head was there.
     let start: MonotonicTime
+    let isChunked: Bool
     var state: State
     /// What was answered, or is about to be.
     var answer: RequestReport.Answer?
@@ -35,20 +36,23 @@ final class HTTPExchange: @unchecked Sendable {
     var body: [UInt8] = []
     /// What of the process's limit for bodies and answers this one takes.
     var bodyBytes = 0
-    var discardedBytes = 0
-    /// Whether so much of a refused body has come that the connection was ended.
-    var isTooLong = false
+    /// Whether the answer was sent past libmicrohttpd, which takes none in the middle of a body.
+    var isSentDirectly = false
     /// Whether libmicrohttpd waits for the handler.
     var isSuspended = false
     /// The handler, while it is at work.
     var task: Task<Void, Never>?
 
-    init(handle: OpaquePointer, connection: HTTPConnection, client: IPAddress, start: MonotonicTime, state: State) {
+    init(
+        handle: OpaquePointer, connection: HTTPConnection, client: IPAddress, start: MonotonicTime, isChunked: Bool,
+        state: State
+    ) {
         self.handle = handle
         self.connection = connection
         self.client = client
         isCounted = connection.countsRequests
         self.start = start
+        self.isChunked = isChunked
         self.state = state
         subject =
             switch state {
@@ -56,5 +60,11 @@ final class HTTPExchange: @unchecked Sendable {
             case .discarding(let response), .answered(let response): response.subject
             case .handling, .sent: nil
             }
+    }
+
+    /// Its client has left: whoever waits for others on its behalf need not.
+    func abandon() {
+        isAbandoned = true
+        task?.cancel()
     }
 }

@@ -1,3 +1,4 @@
+internal import AMQPBridge
 internal import Synchronization
 
 /// How much the whole process has on its hands, over all event loops: connections, also by address, and requests.
@@ -13,6 +14,12 @@ final class HTTPLoad: Sendable {
     }
 
     let limits: Limits
+    /// How often a listener has rested because something had run out.
+    let pauses = Counter()
+    /// Connections that were closed to make room for others.
+    let evictions = Counter()
+    /// Connections that are over and are still read; they are among ``openConnections``.
+    let lingering = Gauge()
     private let connections = Atomic<Int>(0)
     private let requests = Atomic<Int>(0)
     private let bodyBytes = Atomic<Int>(0)
@@ -22,10 +29,11 @@ final class HTTPLoad: Sendable {
         self.limits = limits
     }
 
-    /// Whether one more connection from `address` may come; `nil`: from a proxy, which has many clients. Two loops that ask at
-    /// the same time can both be told yes.
-    func hasRoom(for address: ClientAddress?) -> Bool {
-        guard connections.load(ordering: .relaxed) < limits.connections else { return false }
+    /// Whether one more connection may come. Two loops that ask at the same time can both be told yes.
+    var hasRoomForConnection: Bool { connections.load(ordering: .relaxed) < limits.connections }
+
+    /// Whether one more connection from `address` may come; `nil`: from a proxy, which has many clients.
+    func hasRoom(forAddress address: ClientAddress?) -> Bool {
         guard let address, limits.connectionsPerAddress > 0 else { return true }
         return byAddress.withLock { $0[address, default: 0] } < limits.connectionsPerAddress
     }

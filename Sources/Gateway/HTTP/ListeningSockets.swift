@@ -28,17 +28,24 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// One listening socket per event loop, all on one address: the kernel spreads connections over them.
+///
+/// Taking the address and listening are two steps: who connects in between is refused, or served by another process that shares
+/// the port, instead of waiting for one that cannot serve yet.
 struct ListeningSockets {
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    let descriptors: [Int32]
     /// The address with the port that the system chose, if it was to choose.
     let address: ListenAddress
     let isLoopback: Bool
+    private let count: Int
+    private let sharesPort: Bool
+    private let wanted: ListenAddress
+    private let socketAddress: SocketAddress
+    private let first: Int32
 
-    /// Binds and listens.
+    /// Takes the address.
     ///
     /// - Parameter sharesPort: whether another process may serve the same port at the same time (`SO_REUSEPORT`).
     init(_ wanted: ListenAddress, count: Int, sharesPort: Bool) throws(Failure) {
@@ -49,27 +56,44 @@ struct ListeningSockets {
             throw Failure(description: "cannot listen on \(wanted): \(error)")
         }
         isLoopback = address.isLoopback
-        var descriptors: [Int32] = []
-        var port = wanted.port
-        for index in 0..<count {
+        first = try Self.bound(address, wanted, reusePort: sharesPort)
+        let port = Self.port(of: first)
+        address.setPort(port)
+        socketAddress = address
+        (self.wanted, self.count, self.sharesPort) = (wanted, count, sharesPort)
+        self.address = ListenAddress(host: wanted.host.isEmpty ? "0.0.0.0" : wanted.host, port: port)
+    }
+
+    /// Listens, once.
+    ///
+    /// - Returns: the sockets, which do not block, one for each loop.
+    func listen() throws(Failure) -> [Int32] {
+        var descriptors = [first]
+        do throws(Failure) {
+            try Self.listen(on: first, wanted)
             // SO_REUSEPORT would let us share the port of another gateway without a word. So the first socket takes the
             // port for itself, and shares it only when it listens.
-            let isExclusive = index == 0 && !sharesPort
-            let descriptor = try Self.bound(address, wanted, reusePort: !isExclusive)
-            guard listen(descriptor, SOMAXCONN) == 0 else { throw Self.failure("cannot listen on", wanted) }
-            if isExclusive { Self.set(SO_REUSEPORT, on: descriptor) }
-            descriptors.append(descriptor)
-            port = Self.port(of: descriptor)
-            address.setPort(port)
+            if !sharesPort { Self.set(SO_REUSEPORT, on: first) }
+            for _ in 1..<count {
+                descriptors.append(try Self.bound(socketAddress, wanted, reusePort: true))
+                try Self.listen(on: descriptors.last!, wanted)
+            }
+        } catch {
+            for descriptor in descriptors { close(descriptor) }
+            throw error
         }
-        self.descriptors = descriptors
-        self.address = ListenAddress(host: wanted.host.isEmpty ? "0.0.0.0" : wanted.host, port: port)
+        return descriptors
+    }
+
+    private static func listen(on descriptor: Int32, _ wanted: ListenAddress) throws(Failure) {
+        guard Glibc.listen(descriptor, SOMAXCONN) == 0 else { throw failure("cannot listen on", wanted) }
     }
 
     private static func bound(_ address: SocketAddress, _ wanted: ListenAddress, reusePort: Bool) throws(Failure)
         -> Int32
     {
-        let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+        let descriptor = socket(address.family, Int32(kind), 0)
         guard descriptor >= 0 else { throw failure("cannot make a socket for", wanted) }
         // Without it a restart would have to wait for old connections' TIME_WAIT.
         set(SO_REUSEADDR, on: descriptor)

@@ -17,7 +17,7 @@ struct ParsedHead {
     /// How much of the connection's memory the head takes.
     let memory: Int
 
-    /// libmicrohttpd keeps each header and query argument in a structure of 56 bytes, aligned to 16 (0.9.75).
+    /// libmicrohttpd keeps each header in a structure of 56 bytes, aligned to 16 (0.9.75).
     private static let fieldMemory = 64
 
     /// - Parameters:
@@ -74,7 +74,7 @@ private struct HeadLayout {
     /// One header line as it stands in the buffer: name, NUL (it was the colon), white space, value, line end.
     mutating func add(_ name: UnsafePointer<CChar>?, _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int)
     {
-        guard malformation == nil else { return }
+        guard malformation == nil, name != noCookie.cString else { return }
         guard let name, let value, name == next, Self.isOneLine(name, nameSize, value) else {
             malformation = "a header line that is folded, or that is none"
             return

@@ -24,6 +24,18 @@ struct SocketAddress {
         self = SocketAddress(copying: address, count: socklen_t(size))
     }
 
+    /// 127.0.0.1, without a port.
+    static var loopback: SocketAddress {
+        var address = SocketAddress()
+        withUnsafeMutableBytes(of: &address.storage) { bytes in
+            bytes.storeBytes(of: sa_family_t(AF_INET), as: sa_family_t.self)
+            bytes[4] = 127
+            bytes[7] = 1
+        }
+        address.count = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return address
+    }
+
     struct Unresolvable: Error, CustomStringConvertible {
         let description: String
     }

@@ -35,34 +35,46 @@ struct ListeningSocketsTests {
     @Test("are as many as wanted, on one port that the system chose")
     func chooseAPort() throws {
         let sockets = try ListeningSockets(anyPort, count: 3, sharesPort: false)
-        defer { close(sockets) }
-        #expect(sockets.descriptors.count == 3)
-        #expect(Set(sockets.descriptors).count == 3)
         #expect(sockets.address.host == "127.0.0.1")
         #expect(sockets.address.port != 0)
-        #expect(sockets.descriptors.map(port) == Array(repeating: sockets.address.port, count: 3))
+        #expect(!connects(to: sockets.address.port))
+        let descriptors = try sockets.listen()
+        defer { close(descriptors) }
+        #expect(Set(descriptors).count == 3)
+        #expect(descriptors.map(port) == Array(repeating: sockets.address.port, count: 3))
         #expect(connects(to: sockets.address.port))
     }
 
     @Test("do not take a port that somebody has, unless they share it")
     func busyPorts() throws {
         let first = try ListeningSockets(anyPort, count: 2, sharesPort: false)
-        defer { close(first) }
+        let descriptors = try first.listen()
+        defer { close(descriptors) }
         let error = #expect(throws: ListeningSockets.Failure.self) {
             try ListeningSockets(first.address, count: 2, sharesPort: false)
         }
         #expect(error?.description == "cannot listen on \(first.address): Address already in use")
         let second = try ListeningSockets(first.address, count: 2, sharesPort: true)
-        defer { close(second) }
         #expect(second.address == first.address)
+        close(try second.listen())
+    }
+
+    @Test("do not listen on a port that somebody has taken meanwhile")
+    func races() throws {
+        let first = try ListeningSockets(anyPort, count: 2, sharesPort: false)
+        let second = try ListeningSockets(first.address, count: 2, sharesPort: false)
+        let descriptors = try second.listen()
+        defer { close(descriptors) }
+        let error = #expect(throws: ListeningSockets.Failure.self) { try first.listen() }
+        #expect(error?.description == "cannot listen on \(first.address): Address already in use")
     }
 
     @Test("take a port again when nobody has it any more")
     func freePorts() throws {
         let first = try ListeningSockets(anyPort, count: 1, sharesPort: false)
-        close(first)
+        close(try first.listen())
         let second = try ListeningSockets(first.address, count: 1, sharesPort: false)
-        defer { close(second) }
+        close(try second.listen())
         #expect(second.address == first.address)
     }
 
@@ -71,7 +83,7 @@ struct ListeningSocketsTests {
         arguments: [("127.0.0.1", true), ("127.8.8.8", true), ("localhost", true), ("0.0.0.0", false), ("", false)])
     func loopback(host: String, isLoopback: Bool) throws {
         let sockets = try ListeningSockets(ListenAddress(host: host, port: 0), count: 1, sharesPort: false)
-        defer { close(sockets) }
+        close(try sockets.listen())
         #expect(sockets.isLoopback == isLoopback)
         if host.isEmpty { #expect(sockets.address.host == "0.0.0.0") }
     }
@@ -86,8 +98,8 @@ struct ListeningSocketsTests {
         #expect(error?.description.hasPrefix("cannot listen on 192.0.2.1:0: ") == true)
     }
 
-    private func close(_ sockets: ListeningSockets) {
-        for descriptor in sockets.descriptors { Glibc.close(descriptor) }
+    private func close(_ descriptors: [Int32]) {
+        for descriptor in descriptors { Glibc.close(descriptor) }
     }
 
     private func port(of descriptor: Int32) -> UInt16 {

@@ -1,0 +1,80 @@
+internal import AMQPBridge
+
+/// Connections that are over on our side while their clients still send: whoever closes a socket with unread bytes in it
+/// resets it, and the answer that was sent is lost on the way.
+///
+/// What is still to come is dropped until the client has ended its side, has been silent for a while, or has gone on for too
+/// long. Each counts as a connection until then.
+struct LingerTable {
+    struct Limits: Sendable, Equatable {
+        /// How long a client may be silent.
+        var silence: Duration = .seconds(5)
+        /// How long it may go on in all.
+        var total: Duration = .seconds(30)
+    }
+
+    private struct Entry {
+        let countedAs: ClientAddress?
+        let number: Int
+        let end: MonotonicTime
+        var silenceEnds: MonotonicTime
+    }
+
+    private let limits: Limits
+    private var entries: [Int32: Entry] = [:]
+    /// In the order in which they came; some of them are gone.
+    private var order: [(descriptor: Int32, number: Int)] = []
+    private var number = 0
+    /// When all end at the latest, because the gateway does.
+    private var lastCall: MonotonicTime?
+
+    init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
+
+    var count: Int { entries.count }
+    var isEmpty: Bool { entries.isEmpty }
+    /// How many are remembered, those that are gone included.
+    var tracked: Int { order.count }
+
+    func contains(_ descriptor: Int32) -> Bool { entries[descriptor] != nil }
+
+    mutating func add(_ descriptor: Int32, countedAs: ClientAddress?, now: MonotonicTime) {
+        number += 1
+        entries[descriptor] = Entry(
+            countedAs: countedAs, number: number, end: now + limits.total, silenceEnds: now + limits.silence)
+        order.append((descriptor, number))
+        if order.count > 2 * entries.count + 64 {
+            order.removeAll { entries[$0.descriptor]?.number != $0.number }
+        }
+    }
+
+    /// Bytes have come.
+    mutating func heard(_ descriptor: Int32, now: MonotonicTime) {
+        entries[descriptor]?.silenceEnds = now + limits.silence
+    }
+
+    /// Takes one out.
+    ///
+    /// - Returns: as whose it was counted; `nil` if it is not there.
+    mutating func remove(_ descriptor: Int32) -> ClientAddress?? {
+        entries.removeValue(forKey: descriptor).map(\.countedAs)
+    }
+
+    /// The one that has been here longest.
+    var oldest: Int32? {
+        order.first { entries[$0.descriptor]?.number == $0.number }?.descriptor
+    }
+
+    var all: [Int32] { Array(entries.keys) }
+
+    /// Those whose time is over.
+    func due(now: MonotonicTime) -> [Int32] {
+        entries.filter { _, entry in min(entry.end, entry.silenceEnds, lastCall ?? entry.end) <= now }.map(\.key)
+    }
+
+    /// The gateway ends: nobody stays beyond this.
+    mutating func end(by time: MonotonicTime) {
+        lastCall = time
+    }
+}

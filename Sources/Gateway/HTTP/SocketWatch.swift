@@ -1,0 +1,209 @@
+internal import AMQPBridge
+internal import CSockets
+internal import Glibc
+internal import Logging
+
+/// A loop's own look at its sockets, beside libmicrohttpd's: it accepts connections, sees which clients have gone, and drops
+/// what is sent to connections that are over.
+///
+/// libmicrohttpd (0.9.75) does none of these well: it stops listening for ever when it has run out of descriptors, it does not
+/// look at connections that wait for an answer, and it closes sockets with unread bytes in them.
+///
+/// `@unchecked Sendable`: touched on its loop's thread only.
+final class SocketWatch: EventSource, @unchecked Sendable {
+    /// Takes the connections; made after the watch.
+    unowned var daemon: HTTPDaemon!
+    /// Asks another loop to close a connection, when none of this one's can be.
+    var askForRoom: () -> Void = {}
+
+    private let epoll: Int32
+    private let load: HTTPLoad
+    private let logger: Logger
+    private var listener: Int32?
+    private var rest = ListenerRest()
+    private var lingering = LingerTable()
+    private var turn = MonotonicTime.now()
+    private var nextSweep: MonotonicTime?
+
+    /// So many connections are taken in one turn of the loop: others have something to do, too.
+    private static let mostAtOnce = 64
+    private static let sweepInterval: Duration = .milliseconds(500)
+
+    init?(load: HTTPLoad, logger: Logger) {
+        epoll = gateway_epoll()
+        guard epoll >= 0 else { return nil }
+        self.load = load
+        self.logger = logger
+    }
+
+    deinit { close(epoll) }
+
+    // MARK: EventSource
+
+    var pollInterest: (descriptor: Int32, events: Int16)? { (epoll, Int16(POLLIN)) }
+
+    var deadline: MonotonicTime? {
+        guard let sweep = nextSweep else { return rest.end }
+        return min(sweep, rest.end ?? sweep)
+    }
+
+    func process(events: Int16, now: MonotonicTime) {
+        turn = now
+        if rest.isOver(now: now), let listener { gateway_epoll_add_readable(epoll, listener) }
+        if events != 0 { takeEvents() }
+        if let sweep = nextSweep, sweep <= now {
+            for descriptor in lingering.due(now: now) { end(descriptor) }
+            nextSweep = lingering.isEmpty ? nil : now + Self.sweepInterval
+        }
+    }
+
+    func flush() {}
+
+    private func takeEvents() {
+        var canAccept = false
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { ready in
+            let count = gateway_epoll_take(epoll, ready.baseAddress!, 256)
+            for descriptor in ready.prefix(Int(max(count, 0))) {
+                if descriptor == listener {
+                    canAccept = true
+                } else if lingering.contains(descriptor) {
+                    dropReceived(descriptor)
+                } else {
+                    daemon.clientHasLeft(descriptor)
+                }
+            }
+        }
+        // Last, for a new connection may get the number of one that has just been closed.
+        if canAccept { accept(atMost: Self.mostAtOnce) }
+    }
+
+    // MARK: Accepting
+
+    /// Takes connections from this socket, which listens and does not block; it is closed here.
+    func listen(on descriptor: Int32) {
+        listener = descriptor
+        gateway_epoll_add_readable(epoll, descriptor)
+    }
+
+    /// Takes what has connected already, and nothing afterwards: closing a listener resets what it has not accepted.
+    func stopListening() {
+        guard let listener else { return }
+        accept(atMost: .max)
+        close(listener)
+        self.listener = nil
+        lingering.end(by: turn + .seconds(1))
+    }
+
+    private func accept(atMost most: Int) {
+        guard let listener else { return }
+        for _ in 0..<most {
+            guard makeRoom() else { return pause("maxConnections", resource: "connections") }
+            var address = SocketAddress()
+            let descriptor = address.fill { gateway_accept(listener, $0, $1) }
+            if descriptor >= 0 {
+                take(descriptor, address)
+                continue
+            }
+            switch errno {
+            case EAGAIN: return
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                let reason = String(cString: strerror(errno))
+                closeOne()
+                return pause(reason, resource: "descriptors")
+            // Errors of the network that came before the connection was taken (accept(2)), and signals.
+            default: continue
+            }
+        }
+    }
+
+    private func take(_ descriptor: Int32, _ address: SocketAddress) {
+        guard load.hasRoom(forAddress: daemon.counted(address.ip)) else {
+            close(descriptor)
+            return
+        }
+        daemon.add(descriptor, address)
+    }
+
+    /// Makes room for one more connection, if need be at the cost of those that need theirs least.
+    ///
+    /// - Returns: whether there is room.
+    private func makeRoom() -> Bool {
+        if load.hasRoomForConnection { return true }
+        if !closeOne() { askForRoom() }
+        return load.hasRoomForConnection
+    }
+
+    /// Closes the connection that is needed least.
+    ///
+    /// - Returns: `false` if all are at work.
+    @discardableResult
+    func closeOne() -> Bool {
+        guard let oldest = lingering.oldest else { return daemon.closeLongestIdle() }
+        end(oldest)
+        return true
+    }
+
+    private func pause(_ reason: String, resource: String) {
+        guard let listener else { return }
+        load.pauses.add(1)
+        gateway_epoll_remove(epoll, listener)
+        guard rest.begin(now: turn) else { return }
+        logger.warning(
+            "no new connections for a moment", metadata: ["reason": "\(reason)", "lacking": "\(resource)"])
+    }
+
+    // MARK: Departures
+
+    /// Tells ``HTTPDaemon/clientHasLeft(_:)`` when the client closes its side.
+    func watch(_ descriptor: Int32) { gateway_epoll_add_departure(epoll, descriptor) }
+
+    func unwatch(_ descriptor: Int32) { gateway_epoll_remove(epoll, descriptor) }
+
+    // MARK: Lingering
+
+    /// Whether connections that are over are still read.
+    var hasLingering: Bool { !lingering.isEmpty }
+
+    /// Goes on reading what libmicrohttpd is about to close.
+    ///
+    /// - Returns: `false` if that cannot be done: it is closed, then.
+    func linger(_ descriptor: Int32, countedAs: ClientAddress?) -> Bool {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return false }
+        shutdown(copy, Int32(SHUT_WR))
+        guard gateway_epoll_add_readable(epoll, copy) == 0 else {
+            close(copy)
+            return false
+        }
+        lingering.add(copy, countedAs: countedAs, now: turn)
+        load.lingering.add(1)
+        nextSweep = nextSweep ?? turn + Self.sweepInterval
+        return true
+    }
+
+    private func dropReceived(_ descriptor: Int32) {
+        // What is left is told again in the next turn.
+        for _ in 0..<4 {
+            let count = gateway_drop_received(descriptor)
+            if count > 0 {
+                lingering.heard(descriptor, now: turn)
+            } else if count < 0, errno == EAGAIN || errno == EINTR {
+                return
+            } else {
+                return end(descriptor)
+            }
+        }
+    }
+
+    private func end(_ descriptor: Int32) {
+        guard let countedAs = lingering.remove(descriptor) else { return }
+        close(descriptor)
+        load.lingering.add(-1)
+        load.closed(countedAs)
+    }
+
+    /// Closes all that is left.
+    func endLingering() {
+        for descriptor in lingering.all { end(descriptor) }
+    }
+}
