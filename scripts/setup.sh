@@ -5,6 +5,7 @@
 #   scripts/setup.sh run        RabbitMQ (as files only: no system broker), .venv, .cache/socket.io.min.js
 #   scripts/setup.sh browser    Chromium, for the test of the demo page
 #   scripts/setup.sh node       Node.js 18 or later, for the tests of the Node adapter
+#   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -49,11 +50,27 @@ apt_get() {
 # enabled is disabled again. A machine that had one keeps it as it was.
 install_rabbitmq() {
     installed rabbitmq-server && return
-    newcomers=(rabbitmq-server.service)
-    installed erlang-base || newcomers+=(epmd.service epmd.socket)
+    local units=(rabbitmq-server.service)
+    installed erlang-base || units+=(epmd.service epmd.socket)
+    install_without_services rabbitmq-server "${units[@]}"
+}
+
+# The proxies' packages do the same.
+install_proxies() {
+    local package
+    for package in nginx-light haproxy caddy; do
+        installed "$package" || install_without_services "$package" "${package%-light}.service"
+    done
+}
+
+# install_without_services PACKAGE UNIT…: the package, with none of its services started or enabled.
+install_without_services() {
+    local package=$1
+    shift
+    newcomers=("$@")
     trap leave_no_service EXIT
     forbid_service_starts
-    apt_install rabbitmq-server
+    apt_install "$package"
     leave_no_service
     trap - EXIT
 }
@@ -85,7 +102,9 @@ leave_no_service() {
             as_root systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
         fi
     done
-    if [ -e /etc/init.d/rabbitmq-server ]; then as_root update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true; fi
+    for unit in "${newcomers[@]}"; do
+        if [ -e "/etc/init.d/${unit%.service}" ]; then as_root update-rc.d "${unit%.service}" disable >/dev/null 2>&1 || true; fi
+    done
 }
 
 install_venv() {
@@ -118,7 +137,7 @@ fetch_browser_client() {
         rm -rf "$wheels"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|container …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|container …"
 for group in "$@"; do
     case $group in
         build)
@@ -131,11 +150,12 @@ for group in "$@"; do
             install_venv
             ;;
         browser) apt_install chromium ;;
+        proxies) install_proxies ;;
         node)
             command -v node >/dev/null || apt_install nodejs
             [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
             ;;
         container) apt_install debootstrap binutils ;;
-        *) fail "unknown group: $group (build, run, browser, node, container)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, container)" ;;
     esac
 done

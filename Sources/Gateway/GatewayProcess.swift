@@ -131,9 +131,9 @@ struct GatewayProcess {
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
         for server in group.servers { server.stopAccepting() }
         // A request may be on its way on a connection that was kept.
-        _ = signals.wait(atMost: Self.lastCall) { group.load.openConnections == 0 }
+        let isHurried = signals.wait(atMost: Self.lastCall) { group.load.openConnections == 0 } != nil
         for server in group.servers { server.closeIdle() }
-        while !group.servers.allSatisfy(\.isStopped), MonotonicTime.now() < deadline {
+        while !isHurried, !group.servers.allSatisfy(\.isStopped), MonotonicTime.now() < deadline {
             for server in group.servers where server.isIdle && !server.isStopped { server.stopIfIdle() }
             if signals.waitToEnd(atMost: .milliseconds(10)) { break }
         }

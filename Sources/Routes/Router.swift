@@ -183,6 +183,11 @@ public final class Router: @unchecked Sendable {
         return refuse(Problem(.malformedHTTP, detail), subject)
     }
 
+    /// The answer to a `Content-Length` that no number holds.
+    public func refuseLength(_ head: RequestHead) -> Response {
+        refuse(tooLong(limits.bodyBytes), Subject(head: head, id: requestID(of: head), path: unknownPath))
+    }
+
     /// Counts an answer that was given without this router, to bytes that never became a request.
     ///
     /// - Returns: what is known of it, without a body.

@@ -218,7 +218,8 @@ def test_a_log_that_nobody_reads_keeps_no_request_waiting(broker):
     environment.update(GATEWAY_AMQP_URL=broker.url, GATEWAY_HTTP_ADDRESS=f"127.0.0.1:{port}", GATEWAY_LOOPS="1")
     process = subprocess.Popen([binary(), "serve"], env=environment, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
     try:
-        assert b"listening" in process.stderr.readline()
+        while b" listening " not in (line := process.stderr.readline()):
+            assert line, "it ended"
         # From here on nobody reads. A pipe holds 64 KiB, the queue 1 MiB: each line has about 200 bytes.
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         for _ in range(8_000):

@@ -11,9 +11,9 @@ extension HTTPDaemon {
     /// A line of libmicrohttpd's log.
     func libraryReported(_ message: String) {
         if message.hasPrefix("Failed to parse `Content-Length' header") {
-            refuseHead("a Content-Length that is not a number")
+            refuseHead { $0.refuseMalformed($1, "a Content-Length that is not a number") }
         } else if message.hasPrefix("Too large value of 'Content-Length' header") {
-            refuseHead("a Content-Length that no number holds")
+            refuseHead { $0.refuseLength($1) }
         } else if let status = Self.status(in: message) {
             // The one that was answered above is reported, too.
             if hasAnsweredHeadError {
@@ -33,7 +33,7 @@ extension HTTPDaemon {
 
     /// Answers whose head it is. Several connections may be in the middle of a head, and the log does not say which: it is the
     /// one whose Content-Length is not right.
-    private func refuseHead(_ detail: String) {
+    private func refuseHead(_ refuse: (Router, RequestHead) -> Response) {
         guard libraryErrors != .unpreventable else { return }
         for connection in connections.values {
             guard connection.isReadingHead, let length = gateway_mhd_header(connection.handle, "Content-Length"),
@@ -43,7 +43,7 @@ extension HTTPDaemon {
             let response =
                 libraryErrors == .untried
                 ? Response(status: 400, contentType: "application/problem+json")
-                : router.refuseMalformed(RequestHead(method: .other, path: ""), detail)
+                : refuse(router, RequestHead(method: .other, path: ""))
             hasAnsweredHeadError = RawAnswer.send(response, isPost: false, to: connection.descriptor)
             // What libmicrohttpd sends now goes nowhere.
             connection.endSending()
@@ -73,6 +73,8 @@ extension HTTPDaemon {
         pair.send("GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n")
         for _ in 0..<8 { run() }
         let answer = pair.received()
+        pair.endSending()
+        for _ in 0..<2 { run() }
         return answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("application/problem+json")
             && answer.split(separator: "\n").count { $0.hasPrefix("HTTP/1.1 ") } == 1
     }

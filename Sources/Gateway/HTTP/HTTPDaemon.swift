@@ -40,7 +40,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     let limits: Limits
     let bodyTime: Int64
     /// When the current turn of the loop began.
-    private(set) var turn = MonotonicTime.now()
+    var turn = MonotonicTime.now()
     /// Whether answers end their connections, because the gateway ends.
     private(set) var isDraining = false
     /// Requests whose handlers are at work.
@@ -145,7 +145,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         connection.idleSince = turn
         connections[connection.descriptor] = connection
         openConnections.add(1, ordering: .relaxed)
-        load.opened(connection.countedAs)
+        // The one that tries libmicrohttpd is nobody's.
+        connection.isCounted = libraryErrors != .untried
+        if connection.isCounted { load.opened(connection.countedAs) }
         sockets.watch(connection.descriptor)
     }
 

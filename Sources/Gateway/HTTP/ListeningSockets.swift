@@ -41,7 +41,6 @@ struct ListeningSockets {
     let isLoopback: Bool
     private let count: Int
     private let sharesPort: Bool
-    private let wanted: ListenAddress
     private let socketAddress: SocketAddress
     private let first: Int32
 
@@ -60,7 +59,7 @@ struct ListeningSockets {
         let port = Self.port(of: first)
         address.setPort(port)
         socketAddress = address
-        (self.wanted, self.count, self.sharesPort) = (wanted, count, sharesPort)
+        (self.count, self.sharesPort) = (count, sharesPort)
         self.address = ListenAddress(host: wanted.host.isEmpty ? "0.0.0.0" : wanted.host, port: port)
     }
 
@@ -70,13 +69,13 @@ struct ListeningSockets {
     func listen() throws(Failure) -> [Int32] {
         var descriptors = [first]
         do throws(Failure) {
-            try Self.listen(on: first, wanted)
+            try Self.listen(on: first, address)
             // SO_REUSEPORT would let us share the port of another gateway without a word. So the first socket takes the
             // port for itself, and shares it only when it listens.
             if !sharesPort { Self.set(SO_REUSEPORT, on: first) }
             for _ in 1..<count {
-                descriptors.append(try Self.bound(socketAddress, wanted, reusePort: true))
-                try Self.listen(on: descriptors.last!, wanted)
+                descriptors.append(try Self.bound(socketAddress, address, reusePort: true))
+                try Self.listen(on: descriptors.last!, address)
             }
         } catch {
             for descriptor in descriptors { close(descriptor) }

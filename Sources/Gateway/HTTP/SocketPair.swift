@@ -17,6 +17,8 @@ struct SocketPair: ~Copyable {
         _ = Glibc.send(own, text.utf8Start, text.utf8CodeUnitCount, Int32(MSG_NOSIGNAL))
     }
 
+    func endSending() { shutdown(own, Int32(SHUT_WR)) }
+
     /// What has come, as far as it fits 4 KiB.
     func received() -> String {
         var bytes = [UInt8](repeating: 0, count: 4_096)

@@ -49,6 +49,8 @@ final class SocketWatch: EventSource, @unchecked Sendable {
 
     func process(events: Int16, now: MonotonicTime) {
         turn = now
+        // What is taken here is the daemon's in this turn.
+        daemon.turn = now
         if rest.isOver(now: now), let listener { gateway_epoll_add_readable(epoll, listener) }
         if events != 0 { takeEvents() }
         if let sweep = nextSweep, sweep <= now {
@@ -97,7 +99,10 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     private func accept(atMost most: Int) {
         guard let listener else { return }
         for _ in 0..<most {
-            guard makeRoom() else { return pause("maxConnections", resource: "connections") }
+            if !load.hasRoomForConnection {
+                guard isSomebodyWaiting(on: listener) else { return }
+                guard makeRoom() else { return pause("maxConnections", resource: "connections") }
+            }
             var address = SocketAddress()
             let descriptor = address.fill { gateway_accept(listener, $0, $1) }
             if descriptor >= 0 {
@@ -124,11 +129,15 @@ final class SocketWatch: EventSource, @unchecked Sendable {
         daemon.add(descriptor, address)
     }
 
+    private func isSomebodyWaiting(on listener: Int32) -> Bool {
+        var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, 0) > 0
+    }
+
     /// Makes room for one more connection, if need be at the cost of those that need theirs least.
     ///
     /// - Returns: whether there is room.
     private func makeRoom() -> Bool {
-        if load.hasRoomForConnection { return true }
         if !closeOne() { askForRoom() }
         return load.hasRoomForConnection
     }

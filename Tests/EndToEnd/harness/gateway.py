@@ -40,6 +40,7 @@ class Gateway:
             "wire_format": wire_format,
             "http_address": http_address,
             "log_format": "json",
+            "shutdown_delay": "0s",
             **settings,
         }
         self._process = None
@@ -99,6 +100,10 @@ class Gateway:
             self._process.send_signal(how)
         code = self.wait_for_exit()
         assert code == 0, f"exit code {code} after {signal.Signals(how).name}\n{''.join(self.stderr)}"
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     def signal(self, number):
         self._process.send_signal(number)

@@ -51,6 +51,7 @@ struct ConfigurationTests {
         Sample(.idempotencyLifetime, "90s", "90.0 seconds"),
         Sample(.idempotencyBytes, "65536", "65536"),
         Sample(.headTimeout, "250ms", "0.25 seconds"),
+        Sample(.headBytes, "16384", "16384"),
         Sample(.bodyTimeout, "7", "7.0 seconds"),
         Sample(.idleTimeout, "600s", "600.0 seconds"),
         Sample(.shutdownDelay, "3s", "3.0 seconds"),
@@ -73,14 +74,15 @@ struct ConfigurationTests {
             .httpAddress: "127.0.0.1:8080", .amqpURL: "127.0.0.1:5672, virtual host /", .wireFormat: "amqp0",
             .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/", .amqp0Union: "exclude",
             .confirmTimeout: "5.0 seconds", .amqpHeartbeat: "10.0 seconds", .maxBodyBytes: "1114112", .maxNames: "100",
-            .shutdownTimeout: "10.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
+            .shutdownTimeout: "6.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
             .corsOrigins: "none", .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText,
             .maxConnections: "10000",
             .maxConnectionsPerAddress: "0", .trustedProxies: "", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
             .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
             .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds", .maxWaiting: "10000",
             .idempotencyBytes: "67108864", .headTimeout: "10.0 seconds",
-            .bodyTimeout: "30.0 seconds", .idleTimeout: "60.0 seconds", .shutdownDelay: "0.0 seconds",
+            .bodyTimeout: "30.0 seconds", .idleTimeout: "130.0 seconds", .headBytes: "12288",
+            .shutdownDelay: "3.0 seconds",
         ]
         #expect(shown == expected)
         #expect(try #require(Int(Setting.loops.defaultText)) >= 1)
@@ -374,6 +376,7 @@ struct ConfigurationTests {
             .idempotencyLifetime: "\(configuration.idempotencyLimits.lifetime)",
             .idempotencyBytes: "\(configuration.idempotencyLimits.bytes)",
             .headTimeout: "\(configuration.httpLimits.headTime)",
+            .headBytes: "\(configuration.httpLimits.memoryPerConnection)",
             .bodyTimeout: "\(configuration.httpLimits.bodyTime)", .idleTimeout: "\(configuration.httpLimits.idleTime)",
             .shutdownDelay: "\(configuration.shutdownDelay)", .corsOrigins: "\(configuration.cors)",
             .allowAnonymous: "\(configuration.allowsAnonymous)", .reusePort: "\(configuration.sharesPort)",
