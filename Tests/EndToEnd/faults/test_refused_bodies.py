@@ -83,8 +83,12 @@ def test_no_memory_for_a_body_is_answered_in_the_middle(broker):
         connections = []
         for _ in range(4):
             connection = socket.create_connection(gateway.address, timeout=5)
-            connection.sendall(head + b" " * 400_000)
+            connection.sendall(head)
             connections.append(connection)
+        time.sleep(0.2)
+        for connection in connections:
+            connection.sendall(b" " * 400_000)
+            time.sleep(0.1)
         answers = []
         for connection in connections:
             connection.settimeout(1)

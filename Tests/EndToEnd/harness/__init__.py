@@ -8,6 +8,7 @@ from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
 from .gateway import Gateway, assert_problem, binary
 from .hooks import SIGNATURES, hook_entry
+from .proxies import Caddy, HAProxy, Nginx
 from .raw_http import RawConversation, converse, stream_chunks
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
 from .responding_server import AnsweringClient, RespondingServer
@@ -20,10 +21,13 @@ __all__ = [
     "Amqp0Servers",
     "AnsweringClient",
     "BrowserPage",
+    "Caddy",
     "ClusterServer",
     "CuttingProxy",
     "Gateway",
+    "HAProxy",
     "Key",
+    "Nginx",
     "REPOSITORY",
     "PrivateRabbitMQ",
     "RawConversation",

@@ -63,7 +63,8 @@ class Gateway:
             errors="replace",
             preexec_fn=die_with_parent,
         )
-        self._reader = threading.Thread(target=lambda: self.stderr.extend(iter(self._process.stderr.readline, "")))
+        self.stderr = []  # what an earlier process said is not this one's
+        self._reader = threading.Thread(target=self.stderr.extend, args=(iter(self._process.stderr.readline, ""),))
         self._reader.start()
         return self
 

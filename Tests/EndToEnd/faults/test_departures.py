@@ -1,0 +1,119 @@
+"""Clients that leave: in the middle of a head or a body, while they wait, and just before the gateway stops."""
+
+import signal
+import socket
+import time
+
+import pytest
+
+from harness import Gateway, PrivateRabbitMQ, Witness
+
+HEAD = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+PLACES = {
+    "a connection that says nothing": b"",
+    "a request line": b"GET /livez HT",
+    "a head": b"GET /livez HTTP/1.1\r\nHost: local",
+    "before a body": HEAD,
+    "a body": HEAD + b'{"event":',
+    "a refused body": HEAD.replace(b"/v1/emit", b"/v1/nothing") + b"{",
+    "a chunk": HEAD.replace(b"Content-Length: 100", b"Transfer-Encoding: chunked") + b'5\r\n{"e',
+    "the second head": b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP",
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(broker):
+    with Gateway(broker.url, loops=1) as gateway:
+        yield gateway
+
+
+def becomes(gateway, metric, value, within=1.0):
+    deadline = time.monotonic() + within
+    while (seen := gateway.metric(metric)) != value:
+        assert time.monotonic() < deadline, (metric, seen)
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", ["closes", "half-closes", "resets"])
+@pytest.mark.parametrize("place", PLACES)
+def test_one_that_leaves_is_seen_at_once(gateway, place, how):
+    connections = []
+    for _ in range(10):
+        connection = socket.create_connection(gateway.address, timeout=5)
+        connection.sendall(PLACES[place])
+        connections.append(connection)
+    time.sleep(0.1)
+    assert gateway.metric("gateway_http_connections") >= 10
+    for connection in connections:
+        if how == "half-closes":
+            connection.shutdown(socket.SHUT_WR)
+            continue
+        if how == "resets":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.close()
+    becomes(gateway, "gateway_http_connections", 1)
+    becomes(gateway, "gateway_http_requests_in_flight", 1)
+    for connection in connections:
+        connection.close()
+
+
+def test_a_whole_request_before_the_end_of_the_sending_side_is_answered(gateway):
+    for _ in range(50):
+        with socket.create_connection(gateway.address, timeout=5) as connection:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+            connection.shutdown(socket.SHUT_WR)
+            data = b""
+            while received := connection.recv(4096):
+                data += received
+            assert data.count(b"HTTP/1.1 200 ") == 3
+
+
+def test_an_emit_whose_client_has_ended_its_sending_side_is_answered(broker, gateway):
+    with socket.create_connection(gateway.address, timeout=5) as connection:
+        body = b'{"event":"e"}'
+        connection.sendall(HEAD.replace(b"100", b"%d" % len(body)) + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_stop_takes_less_than_a_second_when_nobody_is_left(broker, place):
+    with Gateway(broker.url, loops=2) as gateway:
+        connections = [socket.create_connection(gateway.address, timeout=5) for _ in range(20)]
+        for connection in connections:
+            connection.sendall(PLACES[place])
+        time.sleep(0.1)
+        for connection in connections:
+            connection.close()
+        start = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - start < 1
+
+
+def test_a_stop_waits_for_no_idle_client(broker):
+    with Gateway(broker.url, loops=2) as gateway:
+        connections = [socket.create_connection(gateway.address, timeout=5) for _ in range(20)]
+        for connection in connections[10:]:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(4096)
+        start = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - start < 1
+        for connection in connections:
+            connection.close()
+
+
+def test_one_that_leaves_while_the_broker_is_silent_does_not_keep_its_connection():
+    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, "test.departures", "direct", ["room"]):
+        settings = {"wire_format": "amqp0", "amqp0_exchange": "test.departures", "confirm_timeout": "2s"}
+        with Gateway(own_broker.url, loops=1, **settings) as gateway:
+            gateway.emit(event="known", rooms=["room"])
+            own_broker.pause()
+            try:
+                body = b'{"event":"e","rooms":["room"]}'
+                for _ in range(20):
+                    with socket.create_connection(gateway.address) as connection:
+                        connection.sendall(HEAD.replace(b"100", b"%d" % len(body)) + body)
+                becomes(gateway, "gateway_http_connections", 1, within=4)
+            finally:
+                own_broker.resume()
