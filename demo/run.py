@@ -207,6 +207,9 @@ def run(binary, once, stack):
                 "GATEWAY_HTTP_ADDRESS": f"127.0.0.1:{gateway_port}",
                 "GATEWAY_AMQP_URL": broker.url,
                 "GATEWAY_WIRE_FORMAT": "python-socketio",
+                # All on this machine, and over in a minute.
+                "GATEWAY_ALLOW_ANONYMOUS": "true",
+                "GATEWAY_SHUTDOWN_DELAY": "0s",
             },
         ),
         start(

@@ -1,3 +1,4 @@
+internal import AMQPBridge
 internal import ArgumentParser
 internal import Routes
 
@@ -10,20 +11,25 @@ struct ConfigCommand: ParsableCommand {
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say whether serve would start with these flags, this environment and this file.",
-            discussion: "The exit status is 0 if so; otherwise what is wrong is on standard error, a line each.")
+            discussion: """
+                The exit status is 0 if so; otherwise what is wrong is on standard error, a line each. There are the warnings, too, \
+                of what is valid and dangerous.
+                """)
 
         @OptionGroup var options: ServeOptions
 
         func run() throws {
             let configuration = try Configuration.loaded(options)
+            let address: SocketAddress
             do {
-                let address = try SocketAddress.resolve(
+                address = try SocketAddress.resolve(
                     configuration.listenAddress.host, port: configuration.listenAddress.port)
-                _ = try AccessPolicy(configuration, KeyRing(configuration.keys), isLoopback: address.isLoopback)
             } catch {
-                StandardError.write("socketio-gateway: \(error)\n")
+                StandardError.write("socketio-gateway: cannot listen on \(configuration.listenAddress): \(error)\n")
                 throw ExitCode.failure
             }
+            let warnings = configuration.warnings(isLoopback: address.isLoopback, now: Int(UnixTime.now()))
+            for warning in warnings { StandardError.write("socketio-gateway: warning: \(warning)\n") }
             print("valid; keys: \(configuration.keys.count), hooks: \(configuration.hooks.count)")
         }
     }

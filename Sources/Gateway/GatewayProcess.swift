@@ -41,10 +41,11 @@ struct GatewayProcess {
 
         let sockets = try ListeningSockets(
             configuration.listenAddress, count: configuration.loops, sharesPort: configuration.sharesPort)
+        let ownKey = configuration.keys.isEmpty && !configuration.allowsAnonymous ? KeyEntry.freshKey() : nil
         var live = LiveConfiguration(
-            configuration, keys: KeyRing(configuration.keys),
+            configuration, keys: KeyRing(ownKey.map { [KeyEntry(madeForThisRun: $0)] } ?? configuration.keys),
             hooks: HookRing(configuration.hooks, configuration.cloudEvents))
-        let access = try AccessPolicy(configuration, live.keys, isLoopback: sockets.isLoopback)
+        let access = AccessPolicy(configuration, live.keys, isLoopback: sockets.isLoopback)
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         let deliveries = DeliveryStore()
         let cluster = ClusterClient(
@@ -73,6 +74,7 @@ struct GatewayProcess {
                     "address": "\(sockets.address)", "loops": "\(configuration.loops)", "descriptors": "\(descriptors)",
                     "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
                 ])
+            sayWhoMayCall(sockets, ownKey)
             received = signals.wait(every: Self.watchInterval) { isHangup in
                 guard live.files.hasChanged() || isHangup else { return }
                 reload(&live, group, isLoopback: sockets.isLoopback)
@@ -82,6 +84,23 @@ struct GatewayProcess {
         // Whoever presses Ctrl-C waits for it.
         let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
         stop(group, signals, delay: isAtTerminal ? .zero : configuration.shutdownDelay)
+    }
+
+    /// Says what is dangerous, and how to call when nobody has a key yet.
+    private func sayWhoMayCall(_ sockets: ListeningSockets, _ ownKey: String?) {
+        for warning in configuration.warnings(isLoopback: sockets.isLoopback, now: Int(UnixTime.now())) {
+            logger.warning("\(warning)")
+        }
+        if configuration.allowsAnonymous, configuration.keys.isEmpty, sockets.isLoopback {
+            logger.warning("every program on this machine may do everything: allowAnonymous is set, and there is no key")
+        }
+        guard let ownKey else { return }
+        let call = FirstCall(address: sockets.address, key: ownKey)
+        switch configuration.logFormat {
+        case .text: LogWriter.standardError.write(Array(call.text.utf8)) { _ in [] }
+        case .json:
+            logger.warning("no key is configured: this one was made, until the gateway ends", metadata: call.metadata)
+        }
     }
 
     /// How long the loops' first tries to reach the broker may keep the gateway from listening.
@@ -95,9 +114,8 @@ struct GatewayProcess {
         live.files.accept()
         do throws(ConfigurationError) {
             let next = try load()
-            let keys = KeyRing(next.keys, previous: live.keys)
-            let access = try AccessPolicy(next, keys, isLoopback: isLoopback)
-            try live.check(keys)
+            let keys = try live.keys(for: next)
+            let access = AccessPolicy(next, keys, isLoopback: isLoopback)
             let hooks = HookRing(next.hooks, next.cloudEvents, previous: live.hooks)
             for server in group.servers {
                 server.loop.execute {
@@ -201,6 +219,7 @@ private final class LoopGroup: @unchecked Sendable {
             },
             openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))
         services.protectsMetrics = configuration.protectsMetrics
+        services.version = GatewayCommand.version
         return services
     }
 

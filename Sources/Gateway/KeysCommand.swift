@@ -45,7 +45,7 @@ struct KeysCommand: ParsableCommand {
         var burst: String?
 
         func run() throws {
-            let key = Self.freshKey()
+            let key = KeyEntry.freshKey()
             let entry = entry(for: key)
             // Read as it will be: whatever the file would refuse is refused here.
             do throws(ConfigurationError) {
@@ -54,15 +54,6 @@ struct KeysCommand: ParsableCommand {
                 throw ValidationError(error.description)
             }
             print("\(key)\n\n\(entry)", terminator: "")
-        }
-
-        /// 256 bits that nobody can guess, in 43 characters, behind what tells people and scanners for secrets what it is.
-        static func freshKey() -> String {
-            let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-            // getrandom(2).
-            var random = SystemRandomNumberGenerator()
-            let characters = (0..<43).map { _ in alphabet[Int(random.next() & 63)] }
-            return "sgw_" + String(decoding: characters, as: UTF8.self)
         }
 
         private func entry(for key: String) -> String {

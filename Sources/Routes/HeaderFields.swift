@@ -70,6 +70,8 @@ public struct HeaderFields: Sendable {
     private var present: UInt32 = 0
     /// A header that came more than once.
     public private(set) var repeated: HeaderName?
+    /// Whether a header says that a proxy has passed the request on. Proxies need not say so.
+    public private(set) var isForwarded = false
 
     public init() {
         // Most requests have no more: one allocation.
@@ -90,6 +92,19 @@ public struct HeaderFields: Sendable {
         }
         present |= name.bit
         values.append((name, value))
+    }
+
+    /// Looks at the name of a header, whether it is kept or not.
+    ///
+    /// - Parameter name: in any letter case.
+    public mutating func noteForwarding(_ name: UnsafeBufferPointer<UInt8>) {
+        if !isForwarded { isForwarded = ForwardingHeaders.contain(name) }
+    }
+
+    /// Puts a value in the place of what was sent, if it was.
+    public mutating func replace(_ name: HeaderName, by value: String) {
+        guard let index = values.firstIndex(where: { $0.name == name }) else { return }
+        values[index].value = value
     }
 
     /// - Parameter name: in lower case, and no ``HeaderName``'s.
@@ -126,6 +141,28 @@ public enum WebhookPaths {
         for index in 0..<prefix.utf8CodeUnitCount where path[index] != CChar(bitPattern: prefix.utf8Start[index]) {
             return false
         }
+        return true
+    }
+}
+
+/// The headers by which proxies say what they have passed on: RFC 7239, RFC 9110 (section 7.6.3), and what was there before.
+enum ForwardingHeaders {
+    private static let names: [StaticString] = ["forwarded", "via", "x-real-ip"]
+    private static let prefix: StaticString = "x-forwarded-"
+
+    /// - Parameter name: in any letter case.
+    static func contain(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        switch name.first {
+        case UInt8(ascii: "x"), UInt8(ascii: "X"), UInt8(ascii: "f"), UInt8(ascii: "F"), UInt8(ascii: "v"), UInt8(ascii: "V"):
+            begins(name, with: prefix) || names.contains { $0.utf8CodeUnitCount == name.count && begins(name, with: $0) }
+        default: false
+        }
+    }
+
+    private static func begins(_ name: UnsafeBufferPointer<UInt8>, with other: StaticString) -> Bool {
+        guard name.count >= other.utf8CodeUnitCount else { return false }
+        // 0x20 turns upper case into lower; on '-' it changes nothing.
+        for index in 0..<other.utf8CodeUnitCount where name[index] | 0x20 != other.utf8Start[index] { return false }
         return true
     }
 }

@@ -44,6 +44,7 @@ public struct Problem: Error, Sendable, Equatable {
         case rateLimited = "rate_limited"
         case hostNotAllowed = "host_not_allowed"
         case originNotAllowed = "origin_not_allowed"
+        case forwarded = "forwarded"
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
         case payloadTooLarge = "payload_too_large"
@@ -83,6 +84,7 @@ extension Problem.Code {
         case .rateLimited: (429, "Too many requests", true)
         case .hostNotAllowed: (403, "Host not allowed", false)
         case .originNotAllowed: (403, "Origin not allowed", false)
+        case .forwarded: (403, "Passed on by a proxy", false)
         case .notFound: (404, "No such resource", false)
         case .methodNotAllowed: (405, "Method not allowed", false)
         case .payloadTooLarge: (413, "Body too large", false)

@@ -3,10 +3,14 @@ public final class AdmittedRequest: Sendable {
     public let subject: Subject
     let route: Route
 
-    init(subject: Subject, route: Route, bodyLimit: Int?) {
+    /// The hooks as they were when the head came; `nil` where nobody asks.
+    let hooks: HookTable?
+
+    init(subject: Subject, route: Route, bodyLimit: Int?, hooks: HookTable? = nil) {
         self.subject = subject
         self.route = route
         self.bodyLimit = bodyLimit
+        self.hooks = hooks
     }
 
     public var head: RequestHead { subject.head }
@@ -44,6 +48,14 @@ public struct Request: Sendable {
     let caller: Caller
     /// What stands for `{id}` in the path, as it was sent.
     let parameter: String
+    /// The hooks as they were when the head came: what has been checked of a delivery by its head holds for its body.
+    let hooks: HookTable
+
+    /// The hook that the request is for.
+    func admittedHook() throws(Problem) -> Hook {
+        guard let hook = hooks[parameter] else { throw .unknownHook }
+        return hook
+    }
 
     /// What the body is. The router lets nothing else pass.
     var mediaType: MediaType? { head.fields[.contentType].flatMap { MediaType($0) } }

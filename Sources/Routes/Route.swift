@@ -10,6 +10,8 @@ final class Route: Sendable {
     let handler: @Sendable (Request) async throws(Problem) -> Response
     /// Whether it belongs to a hook, which says itself whom it trusts.
     let isHook: Bool
+    /// Whether the configuration of hooks and CloudEvents is asked for it.
+    let isDelivery: Bool
 
     /// What a route reads.
     enum Body: Sendable {
@@ -75,5 +77,6 @@ final class Route: Sendable {
         self.body = body
         self.handler = handler
         isHook = path == WebhookPaths.hook
+        isDelivery = isHook || path == WebhookPaths.cloudEvents
     }
 }

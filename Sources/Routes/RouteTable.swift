@@ -15,6 +15,8 @@ public struct RouteServices: Sendable {
     public var openAPI: [UInt8]
     /// Whether reading the metrics takes a key.
     public var protectsMetrics = false
+    /// The gateway's own.
+    public var version = ""
 
     public init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
@@ -53,10 +55,9 @@ extension Router {
         let rooms = RoomRoutes(cluster: cluster, timeout: timeout)
         let servers = ServerRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
         let service = ServiceRoutes(services: services)
-        let current = CurrentHooks(table)
         let runner = DeliveryRunner(emitter: emitter, deliveries: deliveries)
-        let hooks = HookRoute(runner: runner, hooks: current, clock: clock)
-        let cloudEvents = CloudEventRoute(runner: runner, hooks: current, limits: limits)
+        let hooks = HookRoute(runner: runner, clock: clock)
+        let cloudEvents = CloudEventRoute(runner: runner, limits: limits)
         self.init(
             routes: [
                 Route(method: .post, path: "/v1/emit", scope: .emit, body: .json, handler: emit.post),
@@ -92,12 +93,13 @@ extension Router {
                     method: .post, path: WebhookPaths.cloudEvents, scope: .emit, body: .cloudEvents,
                     handler: cloudEvents.post),
                 Route(method: .options, path: WebhookPaths.cloudEvents, scope: nil, handler: cloudEvents.options),
+                Route(method: .get, path: "/", scope: nil, isVital: true, handler: service.root),
                 Route(method: .get, path: "/livez", scope: nil, isVital: true, handler: service.alive),
                 Route(method: .get, path: "/readyz", scope: nil, isVital: true, handler: service.ready),
                 Route(
                     method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
                     handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
-            ], access: access, limits: limits, idempotency: idempotency, hooks: current)
+            ], access: access, limits: limits, idempotency: idempotency, hooks: table)
     }
 }

@@ -22,18 +22,19 @@ public final class Router: @unchecked Sendable {
     public let counters: RequestCounters
     /// Who may do what. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
     public var access: AccessPolicy
+    /// The hooks, and what CloudEvents become. May be replaced as ``access``: a delivery is what it was when its head came.
+    public var hooks: HookTable
     let routes: [Route]
     private let idempotency: IdempotencyStore
     private let paths: [String: Path]
     /// Those with a `{id}` in them.
     private let templates: [PathTemplate]
     private let unknownPath: Int
-    private let currentHooks: CurrentHooks
     private var identifiers = ULIDGenerator()
 
     init(
         routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore,
-        hooks: CurrentHooks = CurrentHooks(.none)
+        hooks: HookTable = .none
     ) {
         let counters = RequestCounters(routes: routes)
         let all = Dictionary(grouping: routes, by: \.path).reduce(into: [String: Path]()) { paths, group in
@@ -49,13 +50,7 @@ public final class Router: @unchecked Sendable {
         self.access = access
         self.limits = limits
         self.idempotency = idempotency
-        currentHooks = hooks
-    }
-
-    /// The hooks. Deliveries that come from now on meet the new ones; to be set on the loop's thread.
-    public var hooks: HookTable {
-        get { currentHooks.table }
-        set { currentHooks.table = newValue }
+        self.hooks = hooks
     }
 
     public enum Admission: Sendable {
@@ -74,6 +69,7 @@ public final class Router: @unchecked Sendable {
         if let ambiguity = head.ambiguity {
             return .answered(refuse(Problem(.malformedHTTP, ambiguity), subject))
         }
+        if head.path == "*", head.method == .options { return .answered(answerWithoutRoute(subject, routes)) }
         guard let path else { return .answered(refuse(Problem(.notFound, "nothing is here"), subject)) }
         let method = head.method == .head ? .get : head.method
         guard let route = path.routes.first(where: { $0.method == method }) else {
@@ -104,7 +100,9 @@ public final class Router: @unchecked Sendable {
         } catch {
             return .answered(refuse(error, subject))
         }
-        return .admitted(AdmittedRequest(subject: subject, route: route, bodyLimit: bodyLimit))
+        return .admitted(
+            AdmittedRequest(
+                subject: subject, route: route, bodyLimit: bodyLimit, hooks: route.isDelivery ? hooks : nil))
     }
 
     private func find(_ path: String) -> (Path?, parameter: String) {
@@ -119,7 +117,7 @@ public final class Router: @unchecked Sendable {
     public func handle(_ request: AdmittedRequest, body: [UInt8]) async -> Response {
         let handled = Request(
             head: request.head, body: body, id: request.id, caller: request.subject.caller ?? .anyone,
-            parameter: request.subject.parameter)
+            parameter: request.subject.parameter, hooks: request.hooks ?? .none)
         do throws(Problem) {
             guard let key = request.head.fields[.idempotencyKey], request.route.takesIdempotencyKey else {
                 return finish(try await request.route.handler(handled), request.subject)
@@ -197,9 +195,9 @@ public final class Router: @unchecked Sendable {
     }
 
     private func answerWithoutRoute(_ subject: Subject, _ candidates: [Route]) -> Response {
-        var methods = candidates.map(\.method.rawValue)
-        if methods.contains("GET") { methods.append("HEAD") }
-        if !methods.contains("OPTIONS") { methods.append("OPTIONS") }
+        var methods = Set(candidates.map(\.method.rawValue))
+        if methods.contains("GET") { methods.insert("HEAD") }
+        methods.insert("OPTIONS")
         let allow = methods.sorted().joined(separator: ", ")
         guard subject.head.method == .options else {
             var problem = Problem(.methodNotAllowed, "this path takes \(allow)")

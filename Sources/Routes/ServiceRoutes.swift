@@ -1,8 +1,49 @@
 internal import JSON
 
-/// `/livez`, `/readyz`, `/metrics` and `/openapi.yaml`: for operators and tools, without a key.
+/// `/`, `/livez`, `/readyz`, `/metrics` and `/openapi.yaml`: for operators and tools, without a key.
 struct ServiceRoutes: Sendable {
     let services: RouteServices
+
+    /// What this is: balancers ask here whether it is alive, and people who have found an address what it is.
+    @Sendable func root(_ request: Request) async throws(Problem) -> Response {
+        if request.head.fields.single("accept")?.contains("text/html") == true {
+            return Response(status: 200, contentType: "text/html; charset=utf-8", body: Array(page.utf8))
+        }
+        return .json { json in
+            json.append(json: "{\"name\":\"socketio-gateway\",\"version\":")
+            json.append(jsonString: services.version)
+            json.append(json: ",\"links\":{")
+            for (index, link) in Self.links.enumerated() {
+                json.append(json: index == 0 ? "\"" : ",\"")
+                json.append(json: link.name)
+                json.append(json: "\":\"")
+                json.append(json: link.path)
+                json.append(json: "\"")
+            }
+            json.append(json: "}}")
+        }
+    }
+
+    private static let links: [(name: StaticString, path: StaticString, text: StaticString)] = [
+        ("openapi", "/openapi.yaml", "what it understands"), ("live", "/livez", "whether it runs"),
+        ("ready", "/readyz", "whether it reaches RabbitMQ"), ("metrics", "/metrics", "its numbers, for Prometheus"),
+    ]
+
+    private var page: String {
+        let items = Self.links.map { "<li><a href=\"\($0.path)\">\($0.path)</a>: \($0.text)</li>" }.joined(separator: "\n")
+        return """
+            <!doctype html>
+            <html lang="en">
+            <title>socketio-gateway</title>
+            <h1>socketio-gateway \(services.version)</h1>
+            <p>POST an event as JSON, and Socket.IO clients receive it.</p>
+            <ul>
+            \(items)
+            </ul>
+            </html>
+
+            """
+    }
 
     @Sendable func alive(_ request: Request) async throws(Problem) -> Response {
         .json { $0.append(json: "{\"status\":\"alive\"}") }

@@ -8,7 +8,7 @@ import yaml
 
 from harness import Gateway, assert_problem, binary, create_key, run_command
 
-SECRET = "hunter2"
+SECRET = "hunter2-hunter2-hunter2"
 INVALID, REFUSED = 64, 1
 HASH = "0" * 64
 
@@ -167,11 +167,37 @@ def test_a_secret_is_taken_from_a_regular_file_only(tmp_path, kind):
 def test_check_says_whether_serve_would_start(file):
     assert check() == (0, "valid; keys: 0, hooks: 0\n", "")
     assert check(api_key=SECRET) == (0, "valid; keys: 1, hooks: 0\n", "")
-    status, output, error = check("--http-address", "0.0.0.0:0")
-    assert (status, output) == (REFUSED, "") and "refusing to serve" in error
-    assert check("--http-address", "0.0.0.0:0", "--allow-anonymous")[0] == 0
+    assert check("--http-address", "0.0.0.0:0") == (0, "valid; keys: 0, hooks: 0\n", "")
+    status, _, error = check("--http-address", "nowhere.invalid:0")
+    assert status == REFUSED and "cannot listen on nowhere.invalid:0" in error
     path = file(f"http: {{address: ':0'}}\nkeys:\n- {{name: a, sha256: '{HASH}', scopes: [emit]}}\n")
     assert check("--config", path) == (0, "valid; keys: 1, hooks: 0\n", "")
+
+
+DANGERS = {
+    "a key that can be guessed": ({"api_key": "secret"}, [], "", "6 characters"),
+    "everybody may do everything": ({"allow_anonymous": "true"}, ["--http-address", "0.0.0.0:0"], "", "may do everything"),
+    "a key for ever": ({}, [], f"keys:\n- {{name: boss, sha256: '{HASH}', scopes: ['*']}}\n", "for ever"),
+    "a key that has expired": ({}, [], f"keys:\n- {{name: old, sha256: '{HASH}', scopes: [emit], expires: 2020-01-01}}\n", "expired"),
+    "a hook for anybody": ({}, [], "hooks:\n- {name: h, scheme: none, event: e, rooms: [r]}\n", "from anybody"),
+}
+
+
+@pytest.mark.parametrize("danger", DANGERS)
+def test_check_and_serve_warn_of_what_is_dangerous(broker, file, danger):
+    settings, flags, content, words = DANGERS[danger]
+    settings = {"config": file(content), **settings} if content else settings
+    status, output, error = check(*flags, **settings)
+    assert status == 0 and output.startswith("valid") and error.startswith("socketio-gateway: warning: ") and words in error
+    assert len(error.splitlines()) == 1
+    with Gateway(broker.url, *flags, **{"allow_anonymous": None, **settings}) as gateway:
+        warnings = [line["message"] for line in gateway.log() if line["level"] == "warning"]
+        assert any(words in warning for warning in warnings), warnings
+
+
+def test_a_line_break_behind_a_secret_is_no_part_of_it(broker):
+    with Gateway(broker.url + "\n", api_key=SECRET + "\n", http_address="127.0.0.1:0\r\n") as gateway:
+        assert gateway.get("/v1/servers", {"Authorization": f"Bearer {SECRET}"}).status == 200
 
 
 # What is shown

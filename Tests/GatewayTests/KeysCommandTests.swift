@@ -6,7 +6,7 @@ import Testing
 struct KeysCommandTests {
     @Test("makes keys that nobody can guess, and everybody can recognise")
     func freshKeys() {
-        let keys = (0..<1_000).map { _ in KeysCommand.Create.freshKey() }
+        let keys = (0..<1_000).map { _ in KeyEntry.freshKey() }
         #expect(Set(keys).count == keys.count)
         for key in keys {
             #expect(key.wholeMatch(of: #/sgw_[A-Za-z0-9_-]{43}/#) != nil, "\(key)")

@@ -8,7 +8,7 @@ struct RouterTests {
 
     @Test(
         "knows its paths exactly as they are",
-        arguments: ["/", "", "*", "/v1", "/v1/emit/", "/v1//emit", "/V1/emit", "/v1/%65mit", "/livez/..", "/livez%00"])
+        arguments: ["", "/v1", "/v1/emit/", "/v1//emit", "/V1/emit", "/v1/%65mit", "/livez/..", "/livez%00"])
     func notFound(path: String) async {
         for method in HTTPMethod.allCases {
             let response = await router().request(method, path)

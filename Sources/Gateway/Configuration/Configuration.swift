@@ -9,6 +9,8 @@ struct Configuration: Sendable {
     var sharesPort: Bool
     var allowsAnonymous: Bool
     var keys: [KeyEntry]
+    /// The number of characters of `GATEWAY_API_KEY`; `nil`: it is not set.
+    var apiKeyLength: Int?
     var hooks: [HookEntry]
     var cloudEvents: CloudEventEntry?
     /// Whose web pages may call.
@@ -53,7 +55,7 @@ extension Configuration {
         try self.init(options, try SettingSource(environment: environment, configFlag: options.broker.config))
     }
 
-    private init(_ options: ServeOptions, _ source: SettingSource) throws(ConfigurationError) {
+    init(_ options: ServeOptions, _ source: SettingSource) throws(ConfigurationError) {
         func read<Value>(
             _ setting: Setting, _ flag: String?, _ expected: String, _ parse: (String) -> Value?
         ) throws(ConfigurationError) -> Value {
@@ -63,7 +65,7 @@ extension Configuration {
         listenAddress = try read(.httpAddress, options.httpAddress, "host:port") { ListenAddress($0) }
         sharesPort = try source.isOn(.reusePort, flag: options.reusePort)
         allowsAnonymous = try source.isOn(.allowAnonymous, flag: options.allowAnonymous)
-        keys = try Self.keys(source)
+        (keys, apiKeyLength) = try Self.keys(source)
         hooks = source.file?.hooks ?? []
         cloudEvents = source.file?.cloudEvents
         protectsMetrics = try source.isOn(.protectMetrics, flag: options.protectMetrics)
@@ -138,10 +140,10 @@ extension Configuration {
     }
 
     /// The one of the environment, and those of the file.
-    private static func keys(_ source: SettingSource) throws(ConfigurationError) -> [KeyEntry] {
-        var keys: [KeyEntry] = []
-        if let apiKey = try source.secret(.apiKey), !apiKey.text.isEmpty { keys.append(KeyEntry(apiKey: apiKey.text)) }
-        return keys + (source.file?.keys ?? [])
+    private static func keys(_ source: SettingSource) throws(ConfigurationError) -> ([KeyEntry], apiKeyLength: Int?) {
+        let listed = source.file?.keys ?? []
+        guard let apiKey = try source.secret(.apiKey), !apiKey.text.isEmpty else { return (listed, nil) }
+        return ([KeyEntry(apiKey: apiKey.text)] + listed, apiKey.text.count)
     }
 }
 

@@ -53,6 +53,9 @@ struct HookEntry: Sendable {
         hasSecrets = self.members.count < written.count
     }
 
+    /// Whether it takes deliveries from anybody, for anything.
+    var isOpen: Bool { scheme == "none" && !members.contains { $0.key == "allow" } }
+
     /// The texts, and those in files; `nil` if one cannot be read.
     private static func secrets(_ members: inout MappingReader) -> [String]? {
         var secrets = members.texts("secrets") ?? []

@@ -21,6 +21,27 @@ extension KeyEntry {
 
     private static let apiKeyName = "api-key"
 
+    /// Whether it is that of `GATEWAY_API_KEY`.
+    var isAPIKey: Bool { name == Self.apiKeyName }
+
+    /// The entry of a key that is made for one run, because none is configured: may do everything.
+    init(madeForThisRun key: String) {
+        self.init(name: Self.madeName, digest: SHA256.Digest(of: key), scopes: Set(Scope.allCases))
+    }
+
+    var isMadeForThisRun: Bool { name == Self.madeName }
+
+    private static let madeName = "made-at-start"
+
+    /// 256 bits that nobody can guess, in 43 characters, behind what tells people and scanners for secrets what it is.
+    static func freshKey() -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        // getrandom(2).
+        var random = SystemRandomNumberGenerator()
+        let characters = (0..<43).map { _ in alphabet[Int(random.next() & 63)] }
+        return "sgw_" + String(decoding: characters, as: UTF8.self)
+    }
+
     /// All that are listed.
     static func read(_ node: YAMLNode, _ faults: FileFaults) -> [KeyEntry] {
         var (names, digests): (Set<String>, Set<SHA256.Digest>) = ([], [SHA256.Digest(of: "")])
@@ -40,6 +61,7 @@ extension KeyEntry {
     private init?(_ members: inout MappingReader) {
         let name = members.requiredText("name")
         if name == Self.apiKeyName { members.fail("name", "is that of GATEWAY_API_KEY's key") }
+        if name == Self.madeName { members.fail("name", "is that of the key that is made when there is none") }
         if let name, !Self.isName(name) {
             members.fail("name", "must be 1 to 64 letters, digits, '.', '_' or '-'")
         }

@@ -5,6 +5,8 @@ internal import Routes
 struct KeyRing: Sendable {
     private let limits: [String: RateLimit]
     let keys: [APIKey]
+    /// Whether all that there is was made at the start, for want of another.
+    let isMadeForThisRun: Bool
 
     /// - Parameter previous: whose rates go on where they are the same.
     init(_ entries: [KeyEntry], previous: KeyRing? = nil) {
@@ -17,21 +19,16 @@ struct KeyRing: Sendable {
                     name: entry.name, scopes: entry.scopes, reach: entry.reach, limit: limits[entry.name]))
         }
         self.limits = limits
+        isMadeForThisRun = entries.count == 1 && entries[0].isMadeForThisRun
     }
 }
 
 extension AccessPolicy {
-    /// Without keys the gateway is for this machine only, unless it was told otherwise.
-    ///
-    /// - Parameter isLoopback: whether only this machine can reach it.
-    init(_ configuration: Configuration, _ keys: KeyRing, isLoopback: Bool) throws(ConfigurationError) {
-        guard !keys.keys.isEmpty || configuration.allowsAnonymous || isLoopback else {
-            throw ConfigurationError(
-                description: "refusing to serve \(configuration.listenAddress) to everyone: set GATEWAY_API_KEY or "
-                    + "keys in the configuration file, listen on a loopback address, or say --allow-anonymous")
-        }
+    /// - Parameter isLoopback: whether only this machine can reach the gateway.
+    init(_ configuration: Configuration, _ keys: KeyRing, isLoopback: Bool) {
         self.init(
-            keys: keys.keys, keyless: configuration.allowsAnonymous ? .everybody : .loopback,
+            keys: keys.keys,
+            keyless: configuration.allowsAnonymous ? (isLoopback ? .loopback : .everybody) : .nobody,
             clock: { Int(UnixTime.now()) })
         cors = configuration.cors
     }

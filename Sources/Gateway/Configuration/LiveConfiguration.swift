@@ -15,11 +15,20 @@ struct LiveConfiguration {
         if let previous, previous.files.paths == configuration.files { files = previous.files }
     }
 
-    /// - Throws: when there are no keys any more. What begins to ask for keys goes on asking: a file that has come out empty
+    /// The keys that hold with the next configuration: its own; as long as there have never been any, the one that was made at
+    /// the start.
+    ///
+    /// - Throws: when there are none any more. What begins to ask for keys goes on asking: a file that has come out empty
     ///   must not open the gateway.
-    func check(_ next: KeyRing) throws(ConfigurationError) {
-        guard next.keys.isEmpty, !keys.keys.isEmpty else { return }
-        throw ConfigurationError(description: "there are no keys any more; to serve without, start the gateway again")
+    func keys(for next: Configuration) throws(ConfigurationError) -> KeyRing {
+        if next.keys.isEmpty, !keys.keys.isEmpty {
+            guard keys.isMadeForThisRun, !next.allowsAnonymous else {
+                throw ConfigurationError(
+                    description: "there are no keys any more; to serve without, start the gateway again")
+            }
+            return keys
+        }
+        return KeyRing(next.keys, previous: keys)
     }
 
     /// What differs from what is running, and cannot be taken over.

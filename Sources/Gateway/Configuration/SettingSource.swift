@@ -9,6 +9,12 @@ final class SettingSource {
         let text: String
         let origin: Origin
 
+        /// White space around a text, such as the line break that `echo` leaves in a secret, is not part of it.
+        init(text: String, origin: Origin) {
+            self.text = String(text[...].withoutSpaceAround)
+            self.origin = origin
+        }
+
         var description: String { "\(origin)" }
         var customMirror: Mirror { Mirror(self, children: []) }
     }

@@ -11,7 +11,7 @@ internal import Routes
 /// received; method, target, version and headers must follow each other with nothing between them but a space, a colon,
 /// white space behind it, or CRLF, and end where the parser says that the head ends.
 struct ParsedHead {
-    let head: RequestHead
+    private(set) var head: RequestHead
     /// Why the bytes must not be taken for a request; `nil` if they may.
     let malformation: String?
     /// How much of the connection's memory the head takes.
@@ -19,6 +19,9 @@ struct ParsedHead {
 
     /// libmicrohttpd keeps each header in a structure of 56 bytes, aligned to 16 (0.9.75).
     private static let fieldMemory = 64
+
+    /// `http://host` alone means its root (RFC 9112, section 3.2.1).
+    private static func path(_ path: UnsafePointer<CChar>) -> String { path.pointee == 0 ? "/" : String(cString: path) }
 
     /// - Parameters:
     ///   - target: the length of the request target as it was received, query included.
@@ -43,16 +46,21 @@ struct ParsedHead {
         memory = size + Int(gateway_mhd_field_count(connection)) * Self.fieldMemory
         head = RequestHead(
             method: HTTPMethod(rawValue: String(cString: method)) ?? .other,
-            path: String(cString: url), query: query,
+            path: Self.path(layout.path), query: query,
             isHTTP10: strcmp(version, "HTTP/1.0") == 0,
             fields: layout.fields)
+        if let authority = layout.authority { head.fields.replace(.host, by: authority) }
     }
 }
 
 /// Follows a head through the read buffer.
 private struct HeadLayout {
     private(set) var fields = HeaderFields()
-    /// Whether headers of any name are kept.
+    /// Where the path begins, which ends in NUL.
+    let path: UnsafePointer<CChar>
+    /// That of a target in absolute form.
+    let authority: String?
+    /// Whether headers of any name are kept: where webhooks come, and at the root, for `Accept`.
     private let keepsOthers: Bool
     private var malformation: String?
     /// Where the next line has to begin.
@@ -65,7 +73,16 @@ private struct HeadLayout {
     ) {
         next = version
         self.isFromProxy = isFromProxy
-        keepsOthers = WebhookPaths.contain(url)
+        if url.pointee == CChar(UInt8(ascii: "/")) {
+            (path, authority) = (url, nil)
+        } else {
+            let length = strlen(url)
+            (path, authority) = url.withMemoryRebound(to: UInt8.self, capacity: length) {
+                let target = UnsafeBufferPointer(start: $0, count: length)
+                return (url + RequestTarget.pathOffset(in: target), RequestTarget.authority(of: target))
+            }
+        }
+        keepsOthers = WebhookPaths.contain(path) || path.pointee == 0 || path[1] == 0
         let isOneLine = url == method + strlen(method) + 1 && version == url + target + 1
         if !isOneLine { malformation = "a request line that is not 'method target version'" }
         endLine(version, count: strlen(version))
@@ -87,6 +104,7 @@ private struct HeadLayout {
                 return
             }
             let known = HeaderName(name)
+            if known == nil || known == .forwardedFor { fields.noteForwarding(name) }
             guard known != nil || keepsOthers, known != .forwardedFor || isFromProxy else { return }
             value.withMemoryRebound(to: UInt8.self, capacity: valueSize) { bytes in
                 let value = Self.string(Self.withoutTrailingSpace(UnsafeBufferPointer(start: bytes, count: valueSize)))

@@ -7,7 +7,8 @@ public struct AccessPolicy: Sendable {
         case nobody
         /// Programs on this machine only, so that no web page can reach the gateway through its visitor's browser. `Host`
         /// must be a loopback name (against DNS rebinding) and `Origin` must not be there, unless it is
-        /// allowed by ``cors``.
+        /// allowed by ``cors``. What a proxy says that it has passed on is refused: it would let in everybody whom it serves. (A
+        /// proxy that says nothing cannot be told from a program of this machine.)
         case loopback
         /// On purpose.
         case everybody
@@ -55,6 +56,10 @@ public struct AccessPolicy: Sendable {
         guard keyless == .loopback else { return }
         if let host = head.fields[.host], !Self.isLoopback(host) {
             throw Problem(.hostNotAllowed, "without an API key only requests to a loopback host are served")
+        }
+        if head.fields.isForwarded {
+            throw Problem(
+                .forwarded, "without an API key nothing is served that a proxy has passed on: set GATEWAY_API_KEY")
         }
         if let origin = head.fields[.origin], !cors.allows(origin) {
             throw Problem(
@@ -110,10 +115,19 @@ public struct AccessPolicy: Sendable {
         // On bytes: this is asked for every request.
         let bytes = host.utf8
         if bytes.first == UInt8(ascii: "[") {
-            return bytes.dropFirst().prefix { $0 != UInt8(ascii: "]") }.elementsEqual("::1".utf8)
+            let v6 = "[::1]".utf8
+            return bytes.starts(with: v6) && isPort(bytes.dropFirst(v6.count))
         }
         let name = bytes.prefix { $0 != UInt8(ascii: ":") }
+        guard isPort(bytes[name.endIndex...]) else { return false }
         return isLoopbackIPv4(name) || name.lazy.map { $0 | 0x20 }.elementsEqual("localhost".utf8)
+    }
+
+    /// Nothing, or a colon and digits, of which there may be none (RFC 3986, section 3.2.3).
+    private static func isPort(_ bytes: Substring.UTF8View) -> Bool {
+        guard let first = bytes.first else { return true }
+        return first == UInt8(ascii: ":")
+            && bytes.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
     /// `127.` and three more numbers up to 255.

@@ -4,7 +4,6 @@ internal import JSON
 /// `POST /v1/cloudevents`: CloudEvents become emits, one or many of them.
 struct CloudEventRoute: Sendable {
     let runner: DeliveryRunner
-    let hooks: CurrentHooks
     let limits: Router.Limits
 
     private static let eventsPerTurn = 64
@@ -12,7 +11,7 @@ struct CloudEventRoute: Sendable {
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
         let fields = request.head.fields
-        let configured = hooks.table.cloudEvents
+        let configured = request.hooks.cloudEvents
         switch CloudEventMode(fields) {
         case nil: throw .noCloudEvent
         case .batch: return try await postBatch(request, configured)
@@ -25,7 +24,7 @@ struct CloudEventRoute: Sendable {
     }
 
     @Sendable func options(_ request: Request) async throws(Problem) -> Response {
-        hooks.table.cloudEvents.handshake.answer(request.head.fields)
+        request.hooks.cloudEvents.handshake.answer(request.head.fields)
     }
 
     private func postOne(

@@ -4,12 +4,11 @@ internal import JSON
 /// `POST /v1/hooks/{name}`: a webhook becomes an emit.
 struct HookRoute: Sendable {
     let runner: DeliveryRunner
-    let hooks: CurrentHooks
     /// Seconds since 1970.
     let clock: @Sendable () -> Int64
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
-        guard let hook = hooks.table[request.parameter] else { throw .unknownHook }
+        let hook = try request.admittedHook()
         let fields = request.head.fields
         guard hook.isAuthentic(fields, body: request.body, now: clock()) else {
             throw Problem(.notAuthentic, "the delivery was not accepted")
@@ -31,8 +30,7 @@ struct HookRoute: Sendable {
     }
 
     @Sendable func options(_ request: Request) async throws(Problem) -> Response {
-        guard let hook = hooks.table[request.parameter] else { throw .unknownHook }
-        return hook.handshake.answer(request.head.fields)
+        try request.admittedHook().handshake.answer(request.head.fields)
     }
 }
 

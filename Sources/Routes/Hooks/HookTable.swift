@@ -16,14 +16,3 @@ public struct HookTable: Sendable {
 
     subscript(name: String) -> Hook? { hooks[name] }
 }
-
-/// The table that holds at the moment.
-///
-/// `@unchecked Sendable`: one for each event loop, and used on its thread only.
-final class CurrentHooks: @unchecked Sendable {
-    var table: HookTable
-
-    init(_ table: HookTable) {
-        self.table = table
-    }
-}

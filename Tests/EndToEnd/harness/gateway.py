@@ -41,6 +41,7 @@ class Gateway:
             "http_address": http_address,
             "log_format": "json",
             "shutdown_delay": "0s",
+            "allow_anonymous": "true",
             **settings,
         }
         self._process = None

@@ -29,22 +29,28 @@ struct LiveConfigurationTests {
 
     @Test("goes on asking for keys when there are none any more")
     func lastKey() throws {
-        let (with, without) = (KeyRing([KeyEntry(apiKey: "a")]), KeyRing([]))
-        let configuration = try configuration([:])
-        #expect(throws: ConfigurationError.self) {
-            try LiveConfiguration(configuration, keys: with, hooks: Self.noHooks).check(without)
-        }
-        try LiveConfiguration(configuration, keys: with, hooks: Self.noHooks).check(with)
-        try LiveConfiguration(configuration, keys: without, hooks: Self.noHooks).check(with)
-        try LiveConfiguration(configuration, keys: without, hooks: Self.noHooks).check(without)
+        let (without, with) = (try configuration([:]), try configuration(["GATEWAY_API_KEY": "a"]))
+        let anonymous = try configuration(["GATEWAY_ALLOW_ANONYMOUS": "on"])
+        let live = LiveConfiguration(with, keys: KeyRing(with.keys), hooks: Self.noHooks)
+        for next in [without, anonymous] { #expect(throws: ConfigurationError.self) { try live.keys(for: next) } }
+        #expect(try live.keys(for: with).keys.count == 1)
+        // One that was open stays so, until there is a key.
+        let open = LiveConfiguration(anonymous, keys: KeyRing([]), hooks: Self.noHooks)
+        #expect(try open.keys(for: anonymous).keys.isEmpty)
+        #expect(try open.keys(for: with).keys.count == 1)
     }
 
-    @Test("refuses to be open to everyone, unless it is meant to be")
-    func everyone() throws {
-        let ring = KeyRing([])
-        #expect(throws: ConfigurationError.self) { try AccessPolicy(try configuration([:]), ring, isLoopback: false) }
-        _ = try AccessPolicy(try configuration([:]), ring, isLoopback: true)
-        _ = try AccessPolicy(try configuration(["GATEWAY_ALLOW_ANONYMOUS": "on"]), ring, isLoopback: false)
-        _ = try AccessPolicy(try configuration([:]), KeyRing([KeyEntry(apiKey: "a")]), isLoopback: false)
+    @Test("keeps the key that was made for want of another, until there is one")
+    func madeKey() throws {
+        let (without, with) = (try configuration([:]), try configuration(["GATEWAY_API_KEY": "a"]))
+        let made = KeyRing([KeyEntry(madeForThisRun: "k")])
+        #expect(made.isMadeForThisRun && !KeyRing(with.keys).isMadeForThisRun && !KeyRing([]).isMadeForThisRun)
+        let live = LiveConfiguration(without, keys: made, hooks: Self.noHooks)
+        #expect(try live.keys(for: without).isMadeForThisRun)
+        #expect(try live.keys(for: with).keys.count == 1)
+        // Nor does it open by a file that changes.
+        #expect(throws: ConfigurationError.self) {
+            try live.keys(for: try configuration(["GATEWAY_ALLOW_ANONYMOUS": "on"]))
+        }
     }
 }

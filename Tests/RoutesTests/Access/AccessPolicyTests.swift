@@ -19,6 +19,9 @@ struct AccessPolicyTests {
             ("127.0.0.-1", false), ("127.0.0.x", false), ("1127.0.0.1", false), ("127", false), ("0.0.0.0", false),
             ("10.0.0.1", false), ("localhost.evil.com", false), ("localhost.", false), ("xlocalhost", false),
             ("evil.com:127.0.0.1", false), ("[::2]", false), ("[::]", false), ("[::ffff:127.0.0.1]", false),
+            ("[::1]evil.com", false), ("[::1]evil.com:80", false), ("[::1]:evil.com", false), ("[::1]x", false),
+            ("localhost:evil.com", false), ("127.0.0.1:80.evil.com", false), ("localhost:80:80", false),
+            ("127.0.0.1:", true), ("[::1]:", true), ("localhost:-1", false),
             ("[::1.evil.com]", false), ("[evil.com]", false), ("evil.com@127.0.0.1", false), (" 127.0.0.1", false),
         ])
     func loopbackHosts(host: String, isLoopback: Bool) async {
@@ -38,6 +41,39 @@ struct AccessPolicyTests {
             Issue.record("refused")
             return
         }
+    }
+
+    @Test(
+        "from this machine was not passed on by a proxy",
+        arguments: [
+            "X-Forwarded-For", "x-forwarded-host", "X-FORWARDED-PROTO", "X-Forwarded-", "X-Real-IP", "Forwarded", "Via",
+        ])
+    func forwarded(name: String) async {
+        var fields = HeaderFields([("Host", "localhost")])
+        Array(name.utf8).withUnsafeBufferPointer { fields.noteForwarding($0) }
+        #expect(fields.isForwarded)
+        let head = RequestHead(method: .get, path: "/livez", fields: fields)
+        guard case .answered(let response) = router(access: .loopbackOnly).admit(head) else {
+            Issue.record("admitted")
+            return
+        }
+        #expect(response.status == 403 && response.code == "forwarded")
+        // Whoever has a key may come through any proxy, and so may everybody where that is meant.
+        for access in [AccessPolicy.key("secret"), .anonymous] {
+            guard case .admitted = router(access: access).admit(head) else {
+                Issue.record("refused")
+                return
+            }
+        }
+    }
+
+    @Test(
+        "from this machine may have other headers",
+        arguments: ["X-Forward", "X-Forwarded", "Forwarded-For", "X-Real-IP2", "Vi", "Via2", "User-Agent", ""])
+    func notForwarded(name: String) {
+        var fields = HeaderFields()
+        Array(name.utf8).withUnsafeBufferPointer { fields.noteForwarding($0) }
+        #expect(!fields.isForwarded)
     }
 
     @Test(

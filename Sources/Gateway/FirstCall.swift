@@ -1,0 +1,25 @@
+internal import Logging
+
+/// How to call a gateway that was started without a key, and has made one.
+struct FirstCall {
+    /// Where it listens.
+    let address: ListenAddress
+    let key: String
+
+    /// A line for a shell.
+    var curl: String {
+        "curl -X POST \(url)/v1/emit -H 'Authorization: Bearer \(key)' -H 'Content-Type: application/json' "
+            + "-d '{\"event\":\"hello\"}'"
+    }
+
+    /// A paragraph for people.
+    var text: String { "\nNo key is configured, so this one was made, until the gateway ends. Try it:\n\n  \(curl)\n\n" }
+
+    var metadata: Logger.Metadata { ["curl": "\(curl)"] }
+
+    /// An address that listens on all is reached on this machine's own.
+    private var url: String {
+        let host = ["0.0.0.0", "::"].contains(address.host) ? "127.0.0.1" : address.host
+        return "http://\(ListenAddress(host: host, port: address.port))"
+    }
+}
