@@ -116,11 +116,12 @@ final class SettingSource {
     }
 
     private static func secret(in path: String, named name: String) throws(ConfigurationError) -> Found {
-        guard let text = FileContents.firstLine(of: path) else {
+        let found = FileContents.firstLine(of: path).map { Found(text: $0, origin: .secretFile(path)) }
+        guard let found, !found.text.isEmpty else {
             throw ConfigurationError(
                 description: "\(name): cannot read a secret from '\(path)'", missingFile: path)
         }
-        return Found(text: text, origin: .secretFile(path))
+        return found
     }
 
     /// Every file that was read.

@@ -13,9 +13,9 @@ struct SettingSourceTests {
     }
 
     @Test(
-        "comes from a file, without the line break at its end",
+        "comes from a file, without white space around it",
         arguments: [
-            ("k", "k"), ("k\n", "k"), ("k\r\n", "k"), ("k k=\"é\"\n", "k k=\"é\""), (" k \n", " k "),
+            ("k", "k"), ("k\n", "k"), ("k\r\n", "k"), ("k k=\"é\"\n", "k k=\"é\""), (" k \n", "k"),
             ("k\nmore\n", "k"),
         ])
     func file(content: String, expected: String) throws {
@@ -30,7 +30,7 @@ struct SettingSourceTests {
         for path in ["/nonexistent/secret", "/", "/dev/zero"] {
             expectError(["GATEWAY_API_KEY_FILE": path], naming: path)
         }
-        for content in ["", "\n", "\nhunter2"] {
+        for content in ["", "\n", "\nhunter2", " \t\n"] {
             try withFile(content) { expectError(["GATEWAY_API_KEY_FILE": $0], naming: $0) }
         }
     }
