@@ -177,10 +177,14 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         return try encoded(emit)
     }
 
-    /// Whether the emit is what a caller may ask for.
+    /// Whether the emit is what a caller may ask these servers for.
     func check(_ emit: Emit) throws(EmitError) {
         let faults = emit.faults(limits: limits)
         guard faults.isEmpty else { throw .invalid(faults) }
+        guard wireFormat.numberRooms == .announced, emit.namesNumbers, let cluster else { return }
+        if let server = cluster.serverWithoutNumbers(of: emit.namespace) {
+            throw .notAsked(.notSupported(.numbers, server: server))
+        }
     }
 
     /// The messages of a checked emit, in which more names may stand by now than a caller may list.

@@ -67,6 +67,7 @@ struct GatewayProcess {
                 "address": "\(sockets.address)", "loops": "\(configuration.loops)",
                 "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
             ])
+        if let caution = configuration.wireFormat.caution { logger.warning("\(caution)") }
         let received = signals.wait(every: Self.watchInterval) { isHangup in
             guard live.files.hasChanged() || isHangup else { return }
             reload(&live, group, isLoopback: sockets.isLoopback)

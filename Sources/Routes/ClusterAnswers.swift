@@ -47,7 +47,7 @@ extension [UInt8] {
 
     mutating func append(_ room: RoomPage.Room) {
         append(json: "{\"room\":")
-        append(jsonString: room.name)
+        append(room: room.name)
         append(json: ",\"sockets\":")
         append(number: room.sockets)
         append(json: "}")

@@ -59,6 +59,7 @@ public struct Problem: Error, Sendable, Equatable {
         case overloaded = "overloaded"
         case shuttingDown = "shutting_down"
         case noServers = "no_servers"
+        case notSupported = "not_supported"
         case incomplete = "incomplete"
         case confirmTimeout = "confirm_timeout"
         case idempotencyKeyInFlight = "idempotency_key_in_flight"
@@ -100,6 +101,7 @@ extension Problem.Code {
         case .overloaded: (503, "Too much is waiting already", true)
         case .shuttingDown: (503, "Shutting down", true)
         case .noServers: (503, "No server answers", true)
+        case .notSupported: (501, "A server cannot do this", false)
         case .incomplete: (503, "Not all servers have answered", true)
         // Trying again may deliver twice.
         case .confirmTimeout: (504, "The outcome is unknown", false)

@@ -126,7 +126,7 @@ struct SocketRoutes: Sendable {
         return SocketSelection(namespace: namespace, rooms: names ?? [], except: except)
     }
 
-    private func rooms(_ fields: inout Fields) -> [String] {
+    private func rooms(_ fields: inout Fields) -> [RoomName] {
         let rooms = fields.roomNames("rooms", parameter: "rooms")
         if rooms == nil, !fields.has("rooms") { fields.fail("rooms", "is required") }
         return rooms ?? []

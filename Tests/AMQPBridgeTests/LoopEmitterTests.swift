@@ -39,6 +39,29 @@ struct LoopEmitterTests {
         #expect(fault.field == CommandField("rooms", index: 0))
     }
 
+    @Test("refuses numbers where no server has such rooms, whatever would carry them")
+    func numbers() async {
+        let join = ChangeSockets(SocketSelection(rooms: ["a"]), .join(["b", 42]))
+        let disconnect = ChangeSockets(SocketSelection(rooms: [42]), .disconnect(close: false))
+        let except = ChangeSockets(SocketSelection(except: [42]), .disconnect(close: false))
+        for (command, field) in [
+            (join, CommandField("rooms", index: 1)), (disconnect, CommandField("in", index: 0)),
+            (except, CommandField("except", index: 0)),
+        ] {
+            await #expect(throws: Self.refusal(field)) { try await emitter().change(command, timeout: .seconds(1)) }
+        }
+        await #expect(throws: Self.refusal(CommandField("rooms", index: 0))) {
+            try await emitter().emit(Emit(event: "e", rooms: [42]), acknowledged: .all, timeout: .seconds(1))
+        }
+        await #expect(throws: Self.refusal(CommandField("except", index: 0))) {
+            try await emitter().emit(Emit(event: "e", except: [42]), confirmation: .broker)
+        }
+    }
+
+    private static func refusal(_ field: CommandField) -> EmitError {
+        .notExpressible(CommandFault(field, "servers of this wire format have no rooms that are numbers"))
+    }
+
     @Test("cannot publish, whether anybody waits or not", arguments: AMQPBridge.Confirmation.allCases)
     func unavailable(confirmation: AMQPBridge.Confirmation) async {
         await #expect(throws: EmitError.notPublished(.brokerUnavailable)) {

@@ -15,7 +15,8 @@ struct ProblemTests {
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
         .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
-        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .insufficientScope: 403, .beyondReach: 403,
+        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .notSupported: 501, .insufficientScope: 403,
+        .beyondReach: 403,
     ]
 
     /// Those after which the event may have been delivered.
@@ -108,6 +109,7 @@ struct EmitProblemTests {
         (.notAsked(.brokerBlocked(reason: "low")), .brokerBlocked),
         (.notAsked(.brokerRefused(exchange: "x")), .brokerRefused),
         (.notAsked(.overloaded), .overloaded),
+        (.notAsked(.notSupported(.numbers, server: "a")), .notSupported),
         (.notAsked(.tooLarge), .payloadTooLarge),
         (.notAsked(.unknown), .confirmTimeout),
         (.notAsked(.abandoned), .shuttingDown),
@@ -134,6 +136,8 @@ struct EmitProblemTests {
         #expect(Set(unknown.map { Problem(.notPublished(.unknown($0))).detail }).count == 4)
         #expect(Problem(.notAsked(.noServers(exchange: "x"))).detail.contains("'x'"))
         #expect(Problem(.notAsked(.brokerBlocked(reason: "low on memory"))).detail.contains("low on memory"))
+        let early = Problem(.notAsked(.notSupported(.numbers, server: "uid-1"))).detail
+        #expect(early.contains("'uid-1'") && early.contains("numbers"))
         let incomplete = Problem(.exceptionsUnknown(ServerTally(expected: 3, responded: 1, missing: ["a", "b"])))
         #expect(incomplete.detail.contains("2 of 3") && incomplete.detail.contains("nothing was published"))
     }

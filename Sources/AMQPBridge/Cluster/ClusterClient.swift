@@ -45,6 +45,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     private let loop = EventLoop()
     private let session: ClusterSession
     private let connector: BrokerConnector
+    private let early = EarlyServers()
     private let thread = Mutex<SystemThread?>(nil)
     private let waiters = Atomic<Int>(0)
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
@@ -65,6 +66,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         session.ignored = { size in
             logger.warning("ignored a message of the cluster", metadata: ["bytes": "\(size)"])
         }
+        session.serverChanged = { [early] uid, server in early.note(uid, server) }
         connector.opened = { [counters] in counters.connects.add(1) }
         loop.add(connector)
     }
@@ -115,11 +117,19 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         try await ask(Question(command, timeout: timeout)) { ($0.gathering as? CountGathering)!.result }
     }
 
-    /// - Returns: how many sockets it was done to; `nil` if a server did not say.
-    public func change(
-        _ command: ChangeSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<Int?> {
-        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? MatchGathering)!.matched }
+    /// What became of something that was to be done to sockets.
+    struct Change: Sendable {
+        /// To how many it was done; `nil` if a server did not say.
+        let matched: Int?
+        /// Whether a room to join is another socket's id, which a server did not take.
+        let isRefused: Bool
+    }
+
+    func change(_ command: ChangeSockets, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<Change> {
+        try await ask(Question(command, timeout: timeout)) { outcome in
+            let gathering = (outcome.gathering as? MatchGathering)!
+            return Change(matched: gathering.matched, isRefused: gathering.isRefused)
+        }
     }
 
     /// - Returns: what the servers answered.
@@ -145,6 +155,10 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
                 isRouted: outcome.isRouted, recipients: gathering.recipients, responses: gathering.responses)
         }
     }
+
+    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
+    /// moment; `nil`: there is none. From any thread.
+    func serverWithoutNumbers(of namespace: String) -> String? { early.server(of: namespace) }
 
     /// The servers known, once they have had the time to say who they are.
     public func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {

@@ -89,9 +89,9 @@ extension [UInt8] {
     /// Appends a socket selection as `"opts":{…}`, with flags as an object.
     mutating func append(options selection: SocketSelection, flags: (inout [UInt8]) -> Void = { _ in }) {
         append(json: "\"opts\":{\"rooms\":")
-        append(jsonStrings: selection.rooms.withoutDuplicates)
+        append(rooms: selection.rooms.withoutDuplicates)
         append(json: ",\"except\":")
-        append(jsonStrings: selection.except.withoutDuplicates)
+        append(rooms: selection.except.withoutDuplicates)
         append(json: ",\"flags\":{")
         flags(&self)
         append(json: "}}")

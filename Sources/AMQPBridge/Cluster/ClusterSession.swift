@@ -50,6 +50,8 @@ final class ClusterSession: BrokerSession {
     private(set) var failure: BrokerError?
     /// Called with what came and could not be understood.
     var ignored: ((_ size: Int) -> Void)?
+    /// Called with what a server says of itself, and with `nil` when it has gone.
+    var serverChanged: ((_ uid: String, _ server: Presence.Server?) -> Void)?
 
     private let exchange: String
     let limits: Limits
@@ -166,6 +168,11 @@ final class ClusterSession: BrokerSession {
             completion(.failure(.noServers(exchange: exchange)))
             return
         }
+        for feature in question.features {
+            guard let server = presence.server(without: feature, of: question.namespace) else { continue }
+            completion(.failure(.notSupported(feature, server: server)))
+            return
+        }
         if table.join(question, waiter: waiter, completion) { return }
         let expected = presence.servers(of: question.namespace, includingLost: question.includesLost)
         guard !expected.isEmpty else {
@@ -254,7 +261,7 @@ final class ClusterSession: BrokerSession {
         guard nextCheck <= now else { return }
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
-        if state == .ready, blockedReason == nil { for uid in presence.expire(now: now) { table.left(uid) } }
+        if state == .ready, blockedReason == nil { for uid in presence.expire(now: now) { left(uid) } }
         failParked(.brokerUnavailable) { $0.deadline <= now }
     }
 
@@ -345,11 +352,17 @@ final class ClusterSession: BrokerSession {
         table.receive(answer, for: message.correlationID, size: message.body.count)
     }
 
-    private func receivePresence(_ message: ContentAssembler.Message, now: MonotonicTime) {
-        guard let heard = ServerMessage(message.body) else {
-            ignored?(message.body.count)
+    private func receivePresence(_ content: ContentAssembler.Message, now: MonotonicTime) {
+        guard let message = ServerMessage(content.body) else {
+            ignored?(content.body.count)
             return
         }
-        if let gone = presence.hear(heard, now: now) { table.left(gone) }
+        if let gone = presence.hear(message, now: now) { return left(gone) }
+        serverChanged?(message.uid, presence.server(message.uid))
+    }
+
+    private func left(_ uid: String) {
+        table.left(uid)
+        serverChanged?(uid, nil)
     }
 }

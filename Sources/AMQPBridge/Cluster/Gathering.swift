@@ -106,17 +106,21 @@ extension JSONValue {
 private struct RoomCounts {
     /// The sockets of the namespace.
     var sockets = 0
-    /// By the bytes of their names: strings that Unicode calls equal are different rooms.
-    var rooms: [[UInt8]: Int] = [:]
+    var rooms: [RoomName: Int] = [:]
     /// The ids of those sockets that were counted here.
-    var ids: Set<[UInt8]> = []
+    var ids: Set<RoomName> = []
 
     /// `nil` for an answer that is none.
     init?(_ answer: ServerMessage) {
         guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
         if let count = data["count"]?.amount {
             sockets = count
-            data["rooms"]?.forEachMember { room, count in rooms[Array(room.utf8)] = count.amount ?? 0 }
+            // Servers without ``ServerFeature/numbers`` send an object, and say nothing of other rooms than strings.
+            data["rooms"]?.forEachMember { room, count in rooms[.name(room)] = count.amount ?? 0 }
+            data["rooms"]?.forEachElement { _, pair in
+                guard let room = pair.element(0).flatMap(RoomName.init) else { return }
+                rooms[room] = pair.element(1)?.amount ?? 0
+            }
             return
         }
         guard let list = data["sockets"], list.kind == .array else { return nil }
@@ -124,15 +128,16 @@ private struct RoomCounts {
             let socket = value.members
             guard let id = socket["id"]?.string else { return }
             sockets += 1
-            ids.insert(Array(id.utf8))
-            for room in Set((socket["rooms"]?.strings ?? []).map { Array($0.utf8) }) { rooms[room, default: 0] += 1 }
+            ids.insert(.name(id))
+            let own = Set(socket["rooms"]?.elements().compactMap(RoomName.init) ?? [])
+            for room in own { rooms[room, default: 0] += 1 }
         }
     }
 }
 
 final class RoomGathering: Gathering {
     private let command: ListRooms
-    private var rooms: [[UInt8]: Int] = [:]
+    private var rooms: [RoomName: Int] = [:]
 
     init(_ command: ListRooms) {
         self.command = command
@@ -148,24 +153,24 @@ final class RoomGathering: Gathering {
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: RoomPage = {
-        let ordered = rooms.sorted { $0.key.lexicographicallyPrecedes($1.key) }.prefix(command.limit).map {
-            RoomPage.Room(name: String(decoding: $0.key, as: UTF8.self), sockets: $0.value)
+        let ordered = rooms.sorted { $0.key.precedes($1.key) }.prefix(command.limit).map {
+            RoomPage.Room(name: $0.key, sockets: $0.value)
         }
         return RoomPage(rooms: ordered, hasMore: rooms.count > command.limit)
     }()
 
     /// What unmodified members send has not been filtered.
-    private func isWanted(_ room: [UInt8], _ ids: Set<[UInt8]>) -> Bool {
-        room.starts(with: command.prefix.utf8)
-            && (command.after.map { $0.utf8.lexicographicallyPrecedes(room) } ?? true)
+    private func isWanted(_ room: RoomName, _ ids: Set<RoomName>) -> Bool {
+        room.text.utf8.starts(with: command.prefix.utf8)
+            && (command.after.map { $0.precedes(room) } ?? true)
             && (command.includesPrivate || !ids.contains(room))
     }
 }
 
 final class CountGathering: Gathering {
-    private let rooms: [String]
+    private let rooms: [RoomName]
     private var sockets = 0
-    private var counts: [[UInt8]: Int] = [:]
+    private var counts: [RoomName: Int] = [:]
 
     init(_ command: CountSockets) {
         rooms = command.rooms.withoutDuplicates
@@ -180,7 +185,7 @@ final class CountGathering: Gathering {
 
     var result: SocketCounts {
         SocketCounts(
-            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: counts[Array($0.utf8)] ?? 0) })
+            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: counts[$0] ?? 0) })
     }
 }
 
@@ -188,11 +193,15 @@ final class CountGathering: Gathering {
 final class MatchGathering: Gathering {
     /// `nil` if a server did not say.
     private(set) var matched: Int? = 0
+    /// Whether a server has refused it for some sockets: one of the rooms to join is the id of another socket.
+    private(set) var isRefused = false
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .fetchSocketsResponse else { return .ignored }
-        let count = answer.data?.members["matched"]?.amount
+        let data = answer.data?.members
+        let count = data?["matched"]?.amount
         matched = matched.flatMap { sum in count.map { sum + $0 } }
+        if data?["error"]?.string == "room_is_socket" { isRefused = true }
         return .done
     }
 }

@@ -7,7 +7,10 @@ struct Presence {
         let namespaces: [String]
         let interval: Duration
         let subscriptionMode: String
+        var traits = ServerTraits()
         var lastSeen: MonotonicTime
+
+        func serves(_ namespace: String) -> Bool { namespaces.contains { $0.hasBytes(of: namespace) } }
     }
 
     /// After so many intervals of silence a server is gone.
@@ -32,7 +35,15 @@ struct Presence {
     /// - Parameter includingLost: those, too, that have fallen silent without a goodbye, and may come back.
     func servers(of namespace: String, includingLost: Bool = false) -> Set<String> {
         let known = Array(servers.values) + (includingLost ? lost.values.map(\.server) : [])
-        return Set(known.lazy.filter { $0.namespaces.contains { $0.hasBytes(of: namespace) } }.map(\.uid))
+        return Set(known.lazy.filter { $0.serves(namespace) }.map(\.uid))
+    }
+
+    /// A server that is known.
+    func server(_ uid: String) -> Server? { servers[uid] }
+
+    /// The uid of a server of the namespace that cannot do this; `nil`: there is none.
+    func server(without feature: ServerFeature, of namespace: String) -> String? {
+        servers.values.lazy.filter { !$0.traits.has(feature) && $0.serves(namespace) }.map(\.uid).min()
     }
 
     /// Nothing could be heard of anybody for a while: what was not heard says nothing.
@@ -55,7 +66,8 @@ struct Presence {
             servers[message.uid] = Server(
                 uid: message.uid, namespaces: message.members["namespaces"]?.strings ?? ["/"],
                 interval: .milliseconds(min(max(interval, Self.intervals.lowerBound), Self.intervals.upperBound)),
-                subscriptionMode: message.members["mode"]?.string ?? "static", lastSeen: now)
+                subscriptionMode: message.members["mode"]?.string ?? "static",
+                traits: ServerTraits(message.members), lastSeen: now)
             return nil
         default: return nil
         }

@@ -24,6 +24,8 @@ public struct AMQP0: WireFormat {
     private let hasPlaceholder: Bool
 
     public let knowsRecipients = true
+    /// The adapter binds a queue with each room, and amqplib takes nothing but strings for routing keys.
+    public let numberRooms = NumberRooms.none
 
     public init(exchange: String = "socket.io", namespaces: [String] = ["/"], union: Union = .exclude) {
         self.exchange = exchange
@@ -47,7 +49,7 @@ public struct AMQP0: WireFormat {
                 "socket.io-amqp0 servers share one exchange among all namespaces, so only configured ones can be emitted to: "
                     + namespaces.joined(separator: ", "))
         }
-        if let index = emit.rooms.firstIndex(of: Self.everyone) {
+        if let index = emit.rooms.firstIndex(of: .name(Self.everyone)) {
             throw NotExpressible(
                 CommandField("rooms", index: index),
                 "a room named 'broadcast' would reach every client of a socket.io-amqp0 server")
@@ -58,8 +60,11 @@ public struct AMQP0: WireFormat {
                 "clients of socket.io-amqp0 servers would receive a JSON object instead of bytes")
         }
         let exchange = try exchange(for: emit.namespace)
-        let rooms = emit.rooms.withoutDuplicates
-        let except = (emit.except + emit.exceptSockets).withoutDuplicates
+        if let fault = numberFault(emit.rooms, in: "rooms") ?? numberFault(emit.except, in: "except") {
+            throw NotExpressible(fault)
+        }
+        let rooms = emit.rooms.map(\.text).withoutDuplicates
+        let except = (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
         switch (rooms.count, union) {
         case (0, _):
             let body = Self.body(Self.packet(emit), except: except)
@@ -74,6 +79,12 @@ public struct AMQP0: WireFormat {
                 return Publication(exchange: exchange, routingKey: rooms[index], body: body)
             }
         }
+    }
+
+    public var caution: String? {
+        guard namespaces.count > 1 else { return nil }
+        return "socket.io-amqp0 names its queues without the namespace: on the servers each namespace needs an "
+            + "exchangeName (as configured here) and a queuePrefix of its own, or they take each other's events"
     }
 
     private func exchange(for namespace: String) throws(NotExpressible) -> String {

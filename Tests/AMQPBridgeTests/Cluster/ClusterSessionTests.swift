@@ -146,6 +146,36 @@ struct ClusterSessionTests {
         }
     }
 
+    @Test("asks nothing that a server of the namespace would not understand")
+    func features() {
+        let fixture = ClusterFixture()
+        let question = Question(CountSockets(rooms: [42]), timeout: .seconds(5))
+        fixture.ask("q", question)
+        #expect(fixture.error("q") == .notSupported(.numbers, server: "a"))
+        let features = "\"namespaces\":[\"/\"],\"features\":[\"acks\",\"numbers\"]"
+        for server in ["a", "b"] { fixture.hear(heartbeatText(server, features)) }
+        fixture.hear(heartbeatText("elsewhere", "\"namespaces\":[\"/c\"]"))
+        fixture.ask("r", question)
+        #expect(fixture.asked() == ["r"])
+    }
+
+    @Test("tells what servers say of themselves, and when they have gone")
+    func tellsOfServers() {
+        let fixture = ClusterFixture(servers: [])
+        let early = EarlyServers()
+        fixture.session.serverChanged = { early.note($0, $1) }
+        fixture.hear(heartbeatText("a"))
+        fixture.hear(heartbeatText("b", "\"namespaces\":[\"/c\"],\"intervalMs\":100"))
+        #expect(early.server(of: "/") == "a" && early.server(of: "/c") == "b" && early.server(of: "/d") == nil)
+        fixture.hear(heartbeatText("a", "\"namespaces\":[\"/\"],\"features\":[\"numbers\"]"))
+        #expect(early.server(of: "/") == nil)
+        fixture.hear(heartbeatText("a"))
+        fixture.hear("{\"uid\":\"a\",\"type\":13}")
+        #expect(early.server(of: "/") == nil)
+        fixture.advance(.seconds(1))
+        #expect(early.server(of: "/c") == nil)
+    }
+
     @Test("has the answer at once where no server has the namespace")
     func nobodyHasIt() {
         let fixture = ClusterFixture()

@@ -77,6 +77,23 @@ struct AMQP0Tests {
         #expect(fieldRefused(by: AMQP0(), Emit(event: "e", except: ["broadcast"])) == nil)
     }
 
+    @Test("refuses rooms that are numbers, which its servers do not have")
+    func refusesNumbers() {
+        #expect(fieldRefused(by: AMQP0(), Emit(event: "e", rooms: ["a", 42])) == CommandField("rooms", index: 1))
+        #expect(
+            fieldRefused(by: AMQP0(), Emit(event: "e", rooms: ["a"], except: [42])) == CommandField("except", index: 0))
+        #expect(fieldRefused(by: AMQP0(), Emit(event: "e", rooms: ["42"])) == nil)
+    }
+
+    @Test("warns whoever has several namespaces of what their servers need, and nobody else")
+    func caution() throws {
+        #expect(AMQP0().caution == nil)
+        #expect(AMQP0(exchange: "x{namespace}", namespaces: ["/chat"]).caution == nil)
+        let caution = try #require(AMQP0(exchange: "x{namespace}", namespaces: ["/", "/chat"]).caution)
+        #expect(caution.contains("exchangeName") && caution.contains("queuePrefix"))
+        #expect(PythonSocketIO().caution == nil && ClusterFormat().caution == nil)
+    }
+
     @Test("refuses namespaces that are not configured")
     func refusesOtherNamespaces() {
         let emit = Emit(namespace: "/chat", event: "e")

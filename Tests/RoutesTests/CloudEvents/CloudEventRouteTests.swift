@@ -214,7 +214,7 @@ struct CloudEventRouteTests {
         let headers = Self.attributes.map { ($0.key, $0.key == "ce-subject" ? value : $0.value) }
         let response = await router(emitter).deliver([], to: Self.path, headers, type: nil)
         #expect(response.status == 200)
-        #expect(emitter.calls.first?.emit.rooms == [text])
+        #expect(emitter.calls.first?.emit.rooms == [.name(text)])
     }
 
     @Test(
