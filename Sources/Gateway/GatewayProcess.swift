@@ -61,13 +61,13 @@ struct GatewayProcess {
         }
         cluster.start()
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
+        if let caution = configuration.wireFormat.caution { logger.warning("\(caution)") }
         logger.info(
             "listening",
             metadata: [
                 "address": "\(sockets.address)", "loops": "\(configuration.loops)",
                 "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
             ])
-        if let caution = configuration.wireFormat.caution { logger.warning("\(caution)") }
         let received = signals.wait(every: Self.watchInterval) { isHangup in
             guard live.files.hasChanged() || isHangup else { return }
             reload(&live, group, isLoopback: sockets.isLoopback)

@@ -36,6 +36,7 @@ from harness import (
     converse,
     hook_entry,
 )
+from harness.cluster import FEATURES
 
 CONTRACT = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
 PATHS = CONTRACT["paths"]
@@ -51,7 +52,7 @@ MIXED = {"items": [EMIT, {"event": ""}]}
 KEY = "the key"
 # Which may not do all: they lack every scope that a route takes, may name nothing that is named here, or are used up.
 LACKING, NARROW, SPENT = ({"X-API-Key": name} for name in ("lacking", "narrow", "spent"))
-SOCKET = "Zk3vWq0d7pXy5TnBAAAB"
+SOCKET, OTHER = "Zk3vWq0d7pXy5TnBAAAB", "Zk3vWq0d7pXy5TnBAAAD"
 NOBODY = "nobody"
 ACKNOWLEDGED = {**EMIT, "ack": {}}
 ASKED = {"event": "health", "ack": {}}
@@ -379,6 +380,11 @@ CASES = {
         *posted(415, "unsupported_media_type", headers={"Content-Type": "text/plain"}),
         *asking(422, "invalid_request", [*READS, *ONE, *SERVERS, DISCONNECT], query={"room_": "a"}),
         *asking(422, "invalid_request", [*ONE, DISCONNECT], socket="x" * 256),
+        # What would harm sockets or servers, or do less than was asked for.
+        Case(*DISCONNECT, 422, "not_expressible", query={"close": "true"}),
+        Case("POST", "/v1/sockets/{id}/join", 422, "not_expressible", {"rooms": ["a", OTHER]}),
+        Case("POST", "/v1/sockets/{id}/leave", 422, "not_expressible", {"rooms": [SOCKET]}),
+        Case("POST", "/v1/sockets/leave", 422, "not_expressible", {"in": [SOCKET], "rooms": [SOCKET]}),
         *posted(422, "invalid_request", {"room": "a"}),
         *posted(422, "invalid_request", headers={"Idempotency-Key": "k" * 256}),
         *(hook(200, hook=name, sign=sign, outcome="confirmed") for name, sign in SIGNATURES.items()),
@@ -456,6 +462,13 @@ CASES = {
         Case("POST", "/v1/servers/emit", 200, body={"event": "e", "args": [1]}, routed=True),
         Case("POST", "/v1/servers/emit", 200, body={"event": "e", "namespace": "/nowhere"}, routed=False),
     ],
+    "an early server": [
+        *(Case("POST", path, 501, "not_supported", {**BODIES[path], "rooms": [42]}) for path in [*QUERIES, *OF_ONE]),
+        *(Case("POST", path, 501, "not_supported", {**body, "in": [42]}) for path, body in OF_MANY.items()),
+        emit(501, "not_supported", {**ACKNOWLEDGED, "rooms": [42]}),
+        emit(501, "not_supported", {"event": "e", "except": [42]}),
+        emit(200, body={"event": "e", "rooms": [42]}, routed=None),
+    ],
     "a silent server": [
         *asking(200, operations=[*READS, *ONE, *SERVERS], bodies=BODIES),
         *asking(503, "incomplete", [*ONE, DISCONNECT], OF_ONE, socket=NOBODY),
@@ -483,6 +496,9 @@ CASES = {
         emit(413, "payload_too_large", {"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}),
         batch(207, body={"items": [{"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}]}),
         emit(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
+        emit(422, "not_expressible", {"event": "e", "rooms": [42]}),
+        *(Case("POST", path, 422, "not_expressible", {**body, "in": ["a", 42]}) for path, body in OF_MANY.items()),
+        *(Case("POST", path, 422, "not_expressible", {"rooms": ["a", 42]}) for path in OF_ONE),
         hook(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
         event(422, "not_expressible", cloud_event(subject="broadcast")),
     ],
@@ -614,8 +630,8 @@ def with_python_socketio(broker, **settings):
 def with_servers(broker, silent=False, **settings):
     """Two of them, one of which may say nothing."""
     with (
-        ClusterServer(broker.url, {SOCKET: {ROOM, "a"}, "another": {"a"}}),
-        ClusterServer(broker.url, {"third": {ROOM}}, silent=silent),
+        ClusterServer(broker.url, {SOCKET: {ROOM, "a", 42}, "another": {"a"}}, about=FEATURES),
+        ClusterServer(broker.url, {"third": {ROOM}}, silent=silent, about=FEATURES),
         with_python_socketio(broker, **settings) as gateway,
     ):
         wait_for_servers(gateway, 2)
@@ -638,6 +654,13 @@ class GatewayThatLosesConnections(HookedGateway):
         if path.startswith("/v1/"):
             self.wait_until(lambda: known_servers(self), time.monotonic() + 10, "be connected again")
         return super().request(method, path, *arguments, **more)
+
+
+@contextmanager
+def with_an_early_server(broker):
+    with ClusterServer(broker.url, {SOCKET: {ROOM}}), with_python_socketio(broker) as gateway:
+        wait_for_servers(gateway, 1)
+        yield gateway
 
 
 @contextmanager
@@ -823,6 +846,7 @@ SITUATIONS = {
     "a silent server": lambda broker: with_servers(
         broker, silent=True, requests_timeout="200ms", cloud_events={"except": [ROOM]}
     ),
+    "an early server": with_an_early_server,
     "a connection that is lost": with_connections_that_are_lost,
     "an exchange of another type": with_cluster_exchange_of_another_type,
     "a full queue of python-socketio": with_full_queue_of_python_socketio,
@@ -1153,7 +1177,7 @@ VALUES = [
     *(None, True, False, 0, 1.5, "", "a", "broker", "none", "later", "true"),
     *("/", "/chat", "chat", "/a#b", "#", "x" * 255, "x" * 256, "/" + "x" * 254, "/" + "x" * 255),
     *("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "error", "Connect"),
-    *([], ["a"], ["a", "a"], [""], ["a", ""], [1], [None], [["a"]], ["x" * 255], ["x" * 256]),
+    *([], ["a"], ["a", "a"], [""], ["a", ""], [1], ["1", 1], [1.5], [True], [2**53], [-(2**53)], [2**53 + 1], [None], [["a"]], ["x" * 255], ["x" * 256]),
     *({}, {"a": 1}, {"mode": "all"}, {"mode": "first", "timeoutMs": 1}, {"mode": "none"}, {"mode": 1}),
     *({"timeoutMs": value} for value in (0, 1, 60_000, 60_001, 1.5, "1", None)),
     *(-1, 1, 1_000, 1_001, 60_000, 60_001, ["rooms"], ["data", "handshake"], ["x"] * 1_001),
