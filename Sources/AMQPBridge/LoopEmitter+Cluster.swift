@@ -192,7 +192,7 @@ extension LoopEmitter {
 extension CommandFault {
     fileprivate static let roomIsSocket = CommandFault(
         CommandField("rooms"),
-        "one is the id of another socket, whose room python-socketio lets nobody join; others may have been joined")
+        "one is the id of another socket, whose room python-socketio lets nobody join; sockets that could join have")
 }
 
 extension AcknowledgedReceipt {

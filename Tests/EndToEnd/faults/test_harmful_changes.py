@@ -1,10 +1,11 @@
-"""Changes that python-socketio's servers carry out without saying so: none that would harm a socket or a server is sent."""
+"""Changes that would harm a socket or a python-socketio server: unverified they are not sent, and who answers refuses them."""
 
 import time
 
 import pytest
 
-from harness import AnsweringClient, Gateway, SocketIOServer, Witness, assert_problem
+from harness import REPOSITORY, AnsweringClient, Gateway, RespondingServer, SocketIOServer, Witness, assert_problem
+from harness.questions import ask, wait_for_servers
 
 
 @pytest.fixture(scope="module", params=["aio-pika", "kombu"])
@@ -69,3 +70,33 @@ def test_a_connection_that_cannot_be_closed_is_not_left_half_open(broker, exchan
         assert time.monotonic() < deadline, "it is still connected"
         time.sleep(0.02)
     assert is_reachable(gateway, b)
+
+
+# With responders
+
+RESPONDER = REPOSITORY / "adapters" / "python" / "socketio_gateway_responder"
+
+
+@pytest.mark.skipif(
+    not any('"room_is_socket"' in path.read_text() for path in RESPONDER.glob("*.py")), reason="the responder does not say so"
+)
+@pytest.mark.parametrize("manager", ["aio-pika", "kombu"])
+def test_a_responder_names_the_reason_and_not_that_the_socket_is_not_there(broker, exchange, manager):
+    exchange = f"{exchange}.{manager}"
+    settings = {"cluster_exchange": exchange, "python_socketio_exchange": exchange + ".fanout"}
+    with (
+        RespondingServer(broker.url, manager, exchange, exchange + ".fanout") as server,
+        Gateway(broker.url, **settings) as gateway,
+    ):
+        wait_for_servers(gateway, 1)
+        a, b = server.client("room"), server.client("room")
+        for path, selected in ((f"/v1/sockets/{a.sid}/join", {}), ("/v1/sockets/join", {"in": ["room"]})):
+            response = gateway.post({**selected, "rooms": [b.sid]}, path=path)
+            problem = assert_problem(response, 422, "not_expressible", "/rooms")
+            assert "id of another socket" in problem["detail"]
+        assert set(ask(gateway, f"/v1/sockets/{a.sid}")["rooms"]) == {a.sid, "room"}
+        # Its own it keeps, whoever wants to take it away.
+        assert gateway.post({"rooms": [a.sid, "room"]}, path=f"/v1/sockets/{a.sid}/leave").status == 200
+        assert is_reachable(gateway, a) and is_reachable(gateway, b)
+        absent = gateway.post({"rooms": ["r"]}, path="/v1/sockets/nobody/join")
+        assert_problem(absent, 404, "not_found")
