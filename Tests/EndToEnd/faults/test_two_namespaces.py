@@ -45,6 +45,20 @@ def test_without_the_queue_prefix_each_namespace_takes_half_of_what_is_for_the_o
     assert routed == [True] * 10
 
 
+@pytest.mark.parametrize("prefix, most", [("socket.io", 5), ("socket.io{namespace}", 10)], ids=["neither", "a queue prefix alone"])
+def test_on_one_exchange_what_is_for_one_namespace_reaches_the_other(broker, exchange, rooms, prefix, most):
+    """Which is why the gateway emits to none but `/` there, and cannot help it."""
+    with (
+        Amqp0Servers(broker.url, exchange, namespaces=NAMESPACES, queue_prefix=prefix) as servers,
+        Gateway(broker.url, wire_format="amqp0", amqp0_exchange=exchange) as gateway,
+    ):
+        main, chat = (servers.socket("room1", namespace=namespace) for namespace in NAMESPACES)
+        for event, data in EVENTS:
+            gateway.emit(event=event, data=data, **({"rooms": rooms} if rooms else {}))
+        servers.deliver()
+        assert (len(main.received), len(chat.received)) == (most, most)
+
+
 def warnings(gateway):
     return [line["message"] for line in gateway.log() if line["level"] == "warning"]
 
