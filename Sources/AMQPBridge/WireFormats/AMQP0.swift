@@ -24,7 +24,8 @@ public struct AMQP0: WireFormat {
     private let hasPlaceholder: Bool
 
     public let knowsRecipients = true
-    /// The adapter binds a queue with each room, and amqplib takes nothing but strings for routing keys.
+    /// Observed with 7.0.2: a socket that joins a number ends the adapter's channel, for amqplib takes only strings as routing
+    /// keys.
     public let numberRooms = NumberRooms.none
 
     public init(exchange: String = "socket.io", namespaces: [String] = ["/"], union: Union = .exclude) {
