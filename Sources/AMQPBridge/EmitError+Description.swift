@@ -7,7 +7,7 @@ extension EmitError: CustomStringConvertible {
         case .notPublished(let error): error.description
         case .notAsked(let error): error.description
         case .exceptionsUnknown(let servers):
-            "\(servers.missing.count) of \(servers.expected) servers have not said whom to leave out; nothing was published"
+            "\(servers.expected - servers.responded) of \(servers.expected) servers have not said whom to leave out; nothing was published"
         }
     }
 }
@@ -22,9 +22,24 @@ extension ClusterError: CustomStringConvertible {
         case .brokerBlocked(let reason): "RabbitMQ has raised an alarm: \(reason)"
         case .brokerRefused(let exchange): "RabbitMQ refuses the exchange '\(exchange)'; the gateway's log says why"
         case .overloaded: "too many requests wait for servers"
+        case .notSupported(let feature, let server): feature.missing(at: server)
         case .tooLarge: "the question is too large for a message"
         case .unknown: "nobody waited until a server answered, or the connection to RabbitMQ was lost"
         case .abandoned: "nobody waits any more"
+        }
+    }
+}
+
+extension ServerFeature {
+    /// Which server lacks it, and the cure.
+    fileprivate func missing(at server: String) -> String {
+        switch self {
+        case .acks:
+            "the server '\(server)' cannot tell what clients acknowledge: update it to Socket.IO 4.5 or python-socketio "
+                + "5.15.1, or later; nothing was emitted"
+        case .numbers:
+            "the server '\(server)' cannot tell rooms that are numbers from others: update its adapter or companion; "
+                + "nothing was asked"
         }
     }
 }

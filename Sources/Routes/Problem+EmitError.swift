@@ -23,6 +23,7 @@ extension Problem {
             case .brokerBlocked: .brokerBlocked
             case .brokerRefused: .brokerRefused
             case .overloaded: .overloaded
+            case .notSupported: .notSupported
             case .tooLarge: .payloadTooLarge
             case .unknown: .confirmTimeout
             // Its connection is gone, or the process is about to be.

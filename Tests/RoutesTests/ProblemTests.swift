@@ -15,7 +15,8 @@ struct ProblemTests {
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
         .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
-        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .insufficientScope: 403, .beyondReach: 403,
+        .idempotencyKeyReused: 422, .notSupported: 501, .noServers: 503, .incomplete: 503, .insufficientScope: 403,
+        .beyondReach: 403,
     ]
 
     /// Those after which the event may have been delivered.
@@ -108,6 +109,7 @@ struct EmitProblemTests {
         (.notAsked(.brokerBlocked(reason: "low")), .brokerBlocked),
         (.notAsked(.brokerRefused(exchange: "x")), .brokerRefused),
         (.notAsked(.overloaded), .overloaded),
+        (.notAsked(.notSupported(.acks, server: "a")), .notSupported),
         (.notAsked(.tooLarge), .payloadTooLarge),
         (.notAsked(.unknown), .confirmTimeout),
         (.notAsked(.abandoned), .shuttingDown),
@@ -130,11 +132,14 @@ struct EmitProblemTests {
         #expect(refused.contains("'x'") && !refused.contains("secret"))
         let large = Problem(.notPublished(.tooLarge(bytes: 222, limit: 111))).detail
         #expect(large.contains("222") && large.contains("111"))
+        let old = Problem(.notAsked(.notSupported(.acks, server: "f3a9"))).detail
+        #expect(old.contains("'f3a9'") && old.contains("4.5") && old.contains("5.15.1"))
         let unknown: [UnknownOutcome] = [.confirmTimedOut, .connectionLost, .channelClosed, .partial]
         #expect(Set(unknown.map { Problem(.notPublished(.unknown($0))).detail }).count == 4)
         #expect(Problem(.notAsked(.noServers(exchange: "x"))).detail.contains("'x'"))
         #expect(Problem(.notAsked(.brokerBlocked(reason: "low on memory"))).detail.contains("low on memory"))
-        let incomplete = Problem(.exceptionsUnknown(ServerTally(expected: 3, responded: 1, missing: ["a", "b"])))
+        let unanswered = ServerTally(expected: 3, responded: 1, missing: ["a"], tooLarge: ["b"])
+        let incomplete = Problem(.exceptionsUnknown(unanswered))
         #expect(incomplete.detail.contains("2 of 3") && incomplete.detail.contains("nothing was published"))
     }
 

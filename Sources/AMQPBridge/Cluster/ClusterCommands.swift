@@ -109,6 +109,8 @@ public struct ServerSideEmit: Sendable, Equatable {
     public var event: String
     /// The elements of a JSON array as they were written, without its brackets.
     public var arguments: JSONText
+    /// The bytes for the placeholders `{"_placeholder":true,"num":n}` in ``arguments``, in base64.
+    public var attachments: [String] = []
     /// Goes with the message to the broker; `nil`: no trace.
     public var trace: TraceContext?
 
@@ -145,14 +147,18 @@ public struct ServerTally: Sendable, Equatable {
     public let responded: Int
     /// The uids of those that have not.
     public let missing: [String]
+    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have they
+    /// responded.
+    public let tooLarge: [String]
 
-    public init(expected: Int, responded: Int, missing: [String]) {
+    public init(expected: Int, responded: Int, missing: [String], tooLarge: [String] = []) {
         self.expected = expected
         self.responded = responded
         self.missing = missing
+        self.tooLarge = tooLarge
     }
 
-    public var isComplete: Bool { missing.isEmpty }
+    public var isComplete: Bool { missing.isEmpty && tooLarge.isEmpty }
 }
 
 public struct ClusterSocket: Sendable, Equatable {
@@ -211,6 +217,10 @@ public struct ServerDescription: Sendable, Equatable {
     public let namespaces: [String]
     public let lastSeen: Duration
     public let subscriptionMode: String
+    /// What it can do of what not every server can; `nil`: an early companion, which does not say.
+    public var features: Set<String>?
+    /// The class of the adapter that its companion stands beside; `nil`: not told.
+    public var adapter: String?
 }
 
 /// Why a question has no answer at all.
@@ -223,6 +233,8 @@ public enum ClusterError: Error, Sendable, Equatable {
     case brokerRefused(exchange: String)
     /// Too many questions are under way.
     case overloaded
+    /// A server cannot do what it would be asked for.
+    case notSupported(ServerFeature, server: String)
     /// The question does not fit into a message.
     case tooLarge
     /// The connection broke behind something that may have been done.

@@ -11,6 +11,8 @@ struct Question {
     let gathering: any Gathering
     /// Whether servers that have fallen silent are to answer as well.
     var includesLost = false
+    /// What a server must be able to do, lest it do something else.
+    private(set) var feature: ServerFeature?
     /// Where who asks stands in a trace. Never with a read, whose answer may be for several.
     private(set) var trace: TraceContext?
     /// The members of `data`, but for the request id.
@@ -125,12 +127,13 @@ extension Question {
         self.init(.broadcast, emit.namespace, isRead: false, timeout: timeout, gathering) { json in
             json.append(packetOf: emit, timeout: timeout)
         }
+        feature = .acks
         trace = emit.trace
     }
 }
 
 extension [UInt8] {
-    /// Appends `"packet":[event,…]`.
+    /// Appends `"packet":[event,…]` and the attachments.
     mutating func append(packetOf command: ServerSideEmit) {
         append(json: "\"packet\":[")
         append(jsonString: command.event)
@@ -139,6 +142,7 @@ extension [UInt8] {
             append(json: command.arguments)
         }
         append(json: "]")
+        append(attachments: command.attachments)
     }
 
     /// Appends `"packet":{…},"opts":{…}` and the attachments. Flags that have their default are left out: `volatile: false`
@@ -162,9 +166,13 @@ extension [UInt8] {
             if let timeout { flags.append("\"timeout\":\(timeout.wholeMilliseconds)") }
             json.append(contentsOf: flags.joined(separator: ",").utf8)
         }
-        guard !emit.attachments.isEmpty else { return }
+        append(attachments: emit.attachments)
+    }
+
+    private mutating func append(attachments: [String]) {
+        guard !attachments.isEmpty else { return }
         append(json: ",\"attachments\":")
-        append(jsonStrings: emit.attachments)
+        append(jsonStrings: attachments)
     }
 }
 

@@ -101,6 +101,16 @@ struct QuestionTests {
         #expect(try Meaning(of: question.body(id: "id")).additions(to: recorded) == additions)
     }
 
+    @Test("to the servers themselves carries bytes beside the packet, as an emit does")
+    func bytesForServers() throws {
+        var command = ServerSideEmit(event: "e", arguments: JSONText("{\"_placeholder\":true,\"num\":0}"))
+        command.attachments = ["AAEC", ""]
+        let text = String(decoding: Question(command, timeout: .seconds(5)).body(id: "id"), as: UTF8.self)
+        #expect(
+            text == "{\"uid\":\"emitter\",\"nsp\":\"/\",\"type\":9,\"data\":{\"requestId\":\"id\","
+                + "\"packet\":[\"e\",{\"_placeholder\":true,\"num\":0}],\"attachments\":[\"AAEC\",\"\"]}}")
+    }
+
     @Test("is an emit to the servers if it wants no answer")
     func serverSideEmit() throws {
         let command = ServerSideEmit(event: "whoAreYou", arguments: JSONText("1"))
