@@ -170,9 +170,8 @@ final class ClusterSession: BrokerSession {
             completion(.failure(.noServers(exchange: exchange)))
             return
         }
-        if let feature = question.feature,
-            let server = presence.server(without: feature, of: question.namespace)
-        {
+        for feature in question.features {
+            guard let server = presence.server(without: feature, of: question.namespace) else { continue }
             completion(.failure(.notSupported(feature, server: server)))
             return
         }
@@ -364,14 +363,14 @@ final class ClusterSession: BrokerSession {
         table.receive(answer, for: message.correlationID, size: message.body.count)
     }
 
-    private func receivePresence(_ message: ContentAssembler.Message, now: MonotonicTime) {
-        guard let heard = ServerMessage(message.body) else {
-            ignored?(message.body.count)
+    private func receivePresence(_ content: ContentAssembler.Message, now: MonotonicTime) {
+        guard let message = ServerMessage(content.body) else {
+            ignored?(content.body.count)
             return
         }
-        probes.heard(of: heard.uid)
-        if let gone = presence.hear(heard, now: now) { table.left(gone) }
-        if state == .ready, let server = presence.server(heard.uid) { self.heard?([server]) }
+        probes.heard(of: message.uid)
+        if let gone = presence.hear(message, now: now) { return table.left(gone) }
+        if state == .ready, let server = presence.server(message.uid) { heard?([server]) }
     }
 
     // MARK: Servers that are not there

@@ -12,6 +12,8 @@ struct Presence {
         /// The broker has said that the server is not there: until then it is missed all the same, for its clients may still be
         /// connected.
         var awayUntil: MonotonicTime?
+
+        func serves(_ namespace: String) -> Bool { namespaces.contains { $0.hasBytes(of: namespace) } }
     }
 
     /// After so many intervals of silence a server is gone.
@@ -36,7 +38,7 @@ struct Presence {
     /// - Parameter includingLost: those, too, that have fallen silent without a goodbye, and may come back.
     func servers(of namespace: String, includingLost: Bool = false) -> Set<String> {
         let known = Array(servers.values) + (includingLost ? lost.values.map(\.server) : [])
-        return Set(known.lazy.filter { $0.namespaces.contains { $0.hasBytes(of: namespace) } }.map(\.uid))
+        return Set(known.lazy.filter { $0.serves(namespace) }.map(\.uid))
     }
 
     /// A server that is known, or remembered.
@@ -44,7 +46,7 @@ struct Presence {
 
     /// The uid of a server of the namespace that cannot do this; `nil`: there is none.
     func server(without feature: ServerFeature, of namespace: String) -> String? {
-        servers(of: namespace).filter { servers[$0]?.traits.has(feature) == false }.min()
+        servers.values.lazy.filter { !$0.traits.has(feature) && $0.serves(namespace) }.map(\.uid).min()
     }
 
     /// Whether the broker can be asked about any of these.

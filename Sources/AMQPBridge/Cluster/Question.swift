@@ -12,7 +12,7 @@ struct Question {
     /// Whether servers that have fallen silent are to answer as well.
     var includesLost = false
     /// What a server must be able to do, lest it do something else.
-    private(set) var feature: ServerFeature?
+    private(set) var features: [ServerFeature] = []
     /// Where who asks stands in a trace. Never with a read, whose answer may be for several.
     private(set) var trace: TraceContext?
     /// The members of `data`, but for the request id.
@@ -127,7 +127,7 @@ extension Question {
         self.init(.broadcast, emit.namespace, isRead: false, timeout: timeout, gathering) { json in
             json.append(packetOf: emit, timeout: timeout)
         }
-        feature = .acks
+        features.append(.acks)
         trace = emit.trace
     }
 }

@@ -17,20 +17,24 @@ class ClusterServer:
 
     Its sockets are virtual: `sockets` has a set of rooms by id. Every one of them acknowledges every event with
     `ACKNOWLEDGEMENT`, and the server answers an event of its own with the arguments, but for `unheard`, to which nobody
-    listens. With `silent` it takes questions and says nothing; `asked` is called with each before it is answered.
+    listens. With `silent` it takes questions and says nothing; `asked` is called with each before it is answered. `about`
+    are further members of its heartbeats.
 
     It lives on a thread of its own, so that what is asked while a test waits is answered.
     """
 
     ACKNOWLEDGEMENT = ["ok", 1]
 
-    def __init__(self, url, sockets=None, silent=False, exchange=EXCHANGE, namespaces=("/",), asked=lambda message: None):
+    def __init__(
+        self, url, sockets=None, silent=False, exchange=EXCHANGE, namespaces=("/",), asked=lambda message: None, about=None
+    ):
         self.uid = uuid.uuid4().hex
         self.sockets = {id: {id, *rooms} for id, rooms in (sockets or {}).items()}
         self.silent = silent
         self._exchange = exchange
         self._namespaces = list(namespaces)
         self._asked = asked
+        self._about = about or {}
         parameters = pika.URLParameters(url)
         parameters.heartbeat = 0  # it must outlive a broker that is paused
         self._connection = pika.BlockingConnection(parameters)
@@ -58,6 +62,7 @@ class ClusterServer:
     def _say_hello(self):
         # Rarely enough to be expected for as long as any test takes.
         presence = {"pid": 1, "intervalMs": 60_000, "mode": "static", "namespaces": self._namespaces, "agent": "model"}
+        presence.update(self._about)
         self._publish(self._exchange, "#presence", {"uid": self.uid, "type": HEARTBEAT, **presence})
 
     def _say_goodbye(self):
