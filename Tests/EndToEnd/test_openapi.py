@@ -464,6 +464,7 @@ CASES = {
         hook(503, "incomplete", hook="sparing"),
         event(503, "incomplete"),
     ],
+    "a server that cannot do all": [emit(501, "not_supported", ACKNOWLEDGED)],
     "a connection that is lost": [
         *asking(504, "confirm_timeout", [DISCONNECT], [*OF_ONE, *OF_MANY, *TO_SERVERS]),
         *repeated(504, "confirm_timeout", [*OF_ONE, *OF_MANY, *TO_SERVERS]),
@@ -611,10 +612,10 @@ def with_python_socketio(broker, **settings):
 
 
 @contextmanager
-def with_servers(broker, silent=False, **settings):
-    """Two of them, one of which may say nothing."""
+def with_servers(broker, silent=False, about=None, **settings):
+    """Two of them, one of which may say nothing. `about`: what the other says of itself."""
     with (
-        ClusterServer(broker.url, {SOCKET: {ROOM, "a"}, "another": {"a"}}),
+        ClusterServer(broker.url, {SOCKET: {ROOM, "a"}, "another": {"a"}}, about=about),
         ClusterServer(broker.url, {"third": {ROOM}}, silent=silent),
         with_python_socketio(broker, **settings) as gateway,
     ):
@@ -820,6 +821,7 @@ def while_shutting_down(broker):
 SITUATIONS = {
     "python-socketio": with_python_socketio,
     "servers": with_servers,
+    "a server that cannot do all": lambda broker: with_servers(broker, about={"features": []}),
     "a silent server": lambda broker: with_servers(
         broker, silent=True, requests_timeout="200ms", cloud_events={"except": [ROOM]}
     ),
@@ -1202,7 +1204,7 @@ def test_the_statuses_of_items_are_those_of_emits_that_are_read():
     documented = CONTRACT["components"]["schemas"]["BatchItemFailed"]["properties"]["status"]["enum"]
     responses = PATHS["/v1/emit"]["post"]["responses"]
     # Not what concerns the request as a whole, or is not taken in a batch.
-    assert set(documented) == {int(status) for status in responses} - {200, 202, 401, 409, 415, 429}
+    assert set(documented) == {int(status) for status in responses} - {200, 202, 401, 409, 415, 429, 501}
 
 
 @in_situation("python-socketio")

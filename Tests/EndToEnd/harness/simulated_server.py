@@ -145,7 +145,7 @@ class SimulatedServer:
         if method.routing_key == self._about.get("probe"):
             return self.probes.append(message)
         self.asked.append((properties, message))
-        if message["type"] not in self.holds:
+        if properties.reply_to and message["type"] not in self.holds:
             self._answer(properties, message)
 
     def _answer(self, properties, message):
