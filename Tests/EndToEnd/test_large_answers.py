@@ -104,7 +104,7 @@ def test_an_acknowledgement_that_was_too_large_leaves_the_others(gateway, server
     assert sorted(answer["servers"]["missing"]) == sorted([servers[0].uid, servers[1].uid])
 
 
-@pytest.mark.parametrize("most", [(1, None, None), (3, 2, 5)])
+@pytest.mark.parametrize("most", [(1, None, None), (1, 1, 1)])
 def test_nobody_who_is_left_out_is_on_a_page_that_ended_early(broker, exchange, gateway, servers, most):
     for server, count in zip(servers, most):
         server.most = count
