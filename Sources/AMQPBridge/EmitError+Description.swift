@@ -7,7 +7,7 @@ extension EmitError: CustomStringConvertible {
         case .notPublished(let error): error.description
         case .notAsked(let error): error.description
         case .exceptionsUnknown(let servers):
-            "\(servers.missing.count) of \(servers.expected) servers have not said whom to leave out; nothing was published"
+            "\(servers.expected - servers.responded) of \(servers.expected) servers have not said whom to leave out; nothing was published"
         }
     }
 }

@@ -64,22 +64,36 @@ extension LoopEmitter {
         // Without any server that answers, the wire format says that it cannot.
         guard try await !servers(timeout: questionTimeout(by: deadline)).isEmpty else { return emit }
         let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)
-        let cluster = try knownCluster()
-        let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.fetchSocketsOfAll(
-                FetchSockets(selection, fields: [], limit: Self.mostExceptions), timeout: questionTimeout(by: deadline))
-        }
-        guard answer.servers.isComplete else { throw .exceptionsUnknown(answer.servers) }
-        guard !answer.value.hasMore else {
-            throw .notExpressible(
-                CommandFault(
-                    CommandField("except"), "more than \(Self.mostExceptions) sockets would have to be left out"))
-        }
         var resolved = emit
         // The names, too: one may be the id of a socket on a server that nobody can ask.
-        resolved.exceptSockets += emit.except.compactMap(\.name) + answer.value.sockets.map(\.id)
+        resolved.exceptSockets +=
+            try await emit.except.compactMap(\.name) + allIDs(of: selection, by: deadline ?? .now() + questionTimeout)
         resolved.except = []
         return resolved
+    }
+
+    /// The ids of all sockets that are selected, page by page: servers end a page early for its size.
+    ///
+    /// - Throws: if anything may be missing, or if they are more than ``mostExceptions``.
+    private func allIDs(of selection: SocketSelection, by deadline: MonotonicTime) async throws(EmitError) -> [String] {
+        let cluster = try knownCluster()
+        var ids: [String] = []
+        var hasMore = true
+        while hasMore {
+            let command = FetchSockets(selection, fields: [], after: ids.last, limit: Self.mostExceptions - ids.count)
+            let answer = try await asking { () async throws(ClusterError) in
+                try await cluster.fetchSocketsOfAll(command, timeout: questionTimeout(by: deadline))
+            }
+            guard answer.servers.isComplete else { throw .exceptionsUnknown(answer.servers) }
+            ids += answer.value.sockets.map(\.id)
+            hasMore = answer.value.hasMore
+            guard !hasMore || ids.count < Self.mostExceptions else {
+                throw .notExpressible(
+                    CommandFault(
+                        CommandField("except"), "more than \(Self.mostExceptions) sockets would have to be left out"))
+            }
+        }
+        return ids
     }
 
     private func questionTimeout(by deadline: MonotonicTime?) -> Duration {

@@ -16,6 +16,8 @@ extension [UInt8] {
         append(number: servers.responded)
         append(json: ",\"missing\":")
         append(jsonStrings: servers.missing)
+        append(json: ",\"tooLarge\":")
+        append(jsonStrings: servers.tooLarge)
         append(json: "}")
     }
 

@@ -153,6 +153,14 @@ struct Fields {
         read(name, "an array", { _ in nil }, \.elementsText) ?? .empty
     }
 
+    /// The elements of an array with placeholders for the bytes in it, and the bytes in base64; see ``BinaryArguments``.
+    mutating func binaryArguments(_ name: String) -> (arguments: JSONText, attachments: [String]) {
+        let list = read(name, "an array", { _ in nil }, { $0.kind == .array ? $0 : nil })
+        guard let binary = list.map({ BinaryArguments(elementsOf: $0, at: "/\(name)") }) else { return (.empty, []) }
+        for fault in binary.faults { fail(String(fault.pointer.dropFirst()), fault.detail) }
+        return (JSONText(verbatim: binary.text[...]), binary.attachments)
+    }
+
     /// `ack`; `nil` when no answers are wanted.
     mutating func acknowledgement(hasMode: Bool) -> AcknowledgementRequest? {
         known.insert("ack")

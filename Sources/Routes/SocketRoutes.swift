@@ -176,7 +176,7 @@ struct SocketRoutes: Sendable {
             ? Problem(.notFound, "no server has this socket")
             : Problem(
                 .incomplete,
-                "\(servers.missing.count) of \(servers.expected) servers have not answered, and the others do not have it"
+                "\(servers.expected - servers.responded) of \(servers.expected) servers have not answered, and the others do not have it"
             )
     }
 }

@@ -477,6 +477,7 @@ CASES = {
         hook(503, "incomplete", hook="sparing"),
         event(503, "incomplete"),
     ],
+    "a server that cannot do all": [emit(501, "not_supported", ACKNOWLEDGED)],
     "a connection that is lost": [
         *asking(504, "confirm_timeout", [DISCONNECT], [*OF_ONE, *OF_MANY, *TO_SERVERS]),
         *repeated(504, "confirm_timeout", [*OF_ONE, *OF_MANY, *TO_SERVERS]),
@@ -627,10 +628,10 @@ def with_python_socketio(broker, **settings):
 
 
 @contextmanager
-def with_servers(broker, silent=False, **settings):
-    """Two of them, one of which may say nothing."""
+def with_servers(broker, silent=False, about=None, **settings):
+    """Two of them, one of which may say nothing. `about`: what the other says of itself."""
     with (
-        ClusterServer(broker.url, {SOCKET: {ROOM, "a", 42}, "another": {"a"}}, about=FEATURES),
+        ClusterServer(broker.url, {SOCKET: {ROOM, "a", 42}, "another": {"a"}}, about={**FEATURES, **(about or {})}),
         ClusterServer(broker.url, {"third": {ROOM}}, silent=silent, about=FEATURES),
         with_python_socketio(broker, **settings) as gateway,
     ):
@@ -843,6 +844,7 @@ def while_shutting_down(broker):
 SITUATIONS = {
     "python-socketio": with_python_socketio,
     "servers": with_servers,
+    "a server that cannot do all": lambda broker: with_servers(broker, about={"features": []}),
     "a silent server": lambda broker: with_servers(
         broker, silent=True, requests_timeout="200ms", cloud_events={"except": [ROOM]}
     ),
@@ -1226,7 +1228,7 @@ def test_the_statuses_of_items_are_those_of_emits_that_are_read():
     documented = CONTRACT["components"]["schemas"]["BatchItemFailed"]["properties"]["status"]["enum"]
     responses = PATHS["/v1/emit"]["post"]["responses"]
     # Not what concerns the request as a whole, or is not taken in a batch.
-    assert set(documented) == {int(status) for status in responses} - {200, 202, 401, 409, 415, 429}
+    assert set(documented) == {int(status) for status in responses} - {200, 202, 401, 409, 415, 429, 501}
 
 
 @in_situation("python-socketio")

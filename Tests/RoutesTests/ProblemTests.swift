@@ -110,6 +110,7 @@ struct EmitProblemTests {
         (.notAsked(.brokerRefused(exchange: "x")), .brokerRefused),
         (.notAsked(.overloaded), .overloaded),
         (.notAsked(.notSupported(.numbers, server: "a")), .notSupported),
+        (.notAsked(.notSupported(.acks, server: "a")), .notSupported),
         (.notAsked(.tooLarge), .payloadTooLarge),
         (.notAsked(.unknown), .confirmTimeout),
         (.notAsked(.abandoned), .shuttingDown),
@@ -132,13 +133,16 @@ struct EmitProblemTests {
         #expect(refused.contains("'x'") && !refused.contains("secret"))
         let large = Problem(.notPublished(.tooLarge(bytes: 222, limit: 111))).detail
         #expect(large.contains("222") && large.contains("111"))
+        let old = Problem(.notAsked(.notSupported(.acks, server: "f3a9"))).detail
+        #expect(old.contains("'f3a9'") && old.contains("4.5") && old.contains("5.15.1"))
         let unknown: [UnknownOutcome] = [.confirmTimedOut, .connectionLost, .channelClosed, .partial]
         #expect(Set(unknown.map { Problem(.notPublished(.unknown($0))).detail }).count == 4)
         #expect(Problem(.notAsked(.noServers(exchange: "x"))).detail.contains("'x'"))
         #expect(Problem(.notAsked(.brokerBlocked(reason: "low on memory"))).detail.contains("low on memory"))
         let early = Problem(.notAsked(.notSupported(.numbers, server: "uid-1"))).detail
         #expect(early.contains("'uid-1'") && early.contains("numbers"))
-        let incomplete = Problem(.exceptionsUnknown(ServerTally(expected: 3, responded: 1, missing: ["a", "b"])))
+        let unanswered = ServerTally(expected: 3, responded: 1, missing: ["a"], tooLarge: ["b"])
+        let incomplete = Problem(.exceptionsUnknown(unanswered))
         #expect(incomplete.detail.contains("2 of 3") && incomplete.detail.contains("nothing was published"))
     }
 

@@ -18,7 +18,7 @@ struct RoomRoutesTests {
         #expect(
             response.text
                 == "{\"rooms\":[{\"room\":\"a\\\"\",\"sockets\":3},{\"room\":\"b\",\"sockets\":1}],\"nextCursor\":\"b\","
-                + "\"complete\":true,\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[]}}\n")
+                + "\"complete\":true,\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[],\"tooLarge\":[]}}\n")
         #expect(cluster.questions == [.rooms(ListRooms(), timeout: .seconds(5))])
     }
 
@@ -111,7 +111,7 @@ struct RoomRoutesTests {
         let router = router(cluster: cluster)
         let expected =
             "{\"sockets\":17,\"rooms\":{\"b\":0,\"a\\\"\":3},\"complete\":true,"
-            + "\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[]}}\n"
+            + "\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[],\"tooLarge\":[]}}\n"
         #expect(
             await router.request(.get, "/v1/counts", query: "room=b&room=a%22&namespace=/c&timeoutMs=9").text
                 == expected)

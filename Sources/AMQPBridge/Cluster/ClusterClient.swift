@@ -67,6 +67,19 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
             logger.warning("ignored a message of the cluster", metadata: ["bytes": "\(size)"])
         }
         session.serverChanged = { [early] uid, server in early.note(uid, server) }
+        if let format = wireFormat as? AMQP0 {
+            var unconfigured = UnconfiguredNamespaces(configured: format.namespaces)
+            session.heard = { servers in
+                guard let names = unconfigured.news(of: servers) else { return }
+                logger.warning(
+                    "amqp0 servers have namespaces that are not configured",
+                    metadata: [
+                        "namespaces": "\(names.joined(separator: ", "))",
+                        "hint":
+                            "on one exchange they take each other's events: servers need exchangeName and queuePrefix for each",
+                    ])
+            }
+        }
         connector.opened = { [counters] in counters.connects.add(1) }
         loop.add(connector)
     }
@@ -325,5 +338,7 @@ extension ServerDescription {
         namespaces = server.namespaces
         lastSeen = max(now - server.lastSeen, .zero)
         subscriptionMode = server.subscriptionMode
+        features = server.traits.features
+        adapter = server.traits.adapter
     }
 }

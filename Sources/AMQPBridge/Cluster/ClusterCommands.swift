@@ -122,6 +122,8 @@ public struct ServerSideEmit: Sendable, Equatable {
     public var event: String
     /// The elements of a JSON array as they were written, without its brackets.
     public var arguments: JSONText
+    /// The bytes for the placeholders `{"_placeholder":true,"num":n}` in ``arguments``, in base64.
+    public var attachments: [String] = []
     /// Goes with the message to the broker; `nil`: no trace.
     public var trace: TraceContext?
 
@@ -158,14 +160,18 @@ public struct ServerTally: Sendable, Equatable {
     public let responded: Int
     /// The uids of those that have not.
     public let missing: [String]
+    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have they
+    /// responded.
+    public let tooLarge: [String]
 
-    public init(expected: Int, responded: Int, missing: [String]) {
+    public init(expected: Int, responded: Int, missing: [String], tooLarge: [String] = []) {
         self.expected = expected
         self.responded = responded
         self.missing = missing
+        self.tooLarge = tooLarge
     }
 
-    public var isComplete: Bool { missing.isEmpty }
+    public var isComplete: Bool { missing.isEmpty && tooLarge.isEmpty }
 }
 
 public struct ClusterSocket: Sendable, Equatable {
@@ -224,6 +230,10 @@ public struct ServerDescription: Sendable, Equatable {
     public let namespaces: [String]
     public let lastSeen: Duration
     public let subscriptionMode: String
+    /// What it can do of what not every server can; `nil`: an early companion, which does not say.
+    public var features: Set<String>?
+    /// The class of the adapter that its companion stands beside; `nil`: not told.
+    public var adapter: String?
 }
 
 /// Why a question has no answer at all.

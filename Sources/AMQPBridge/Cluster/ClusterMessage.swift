@@ -69,6 +69,19 @@ struct ServerMessage {
     }
 }
 
+extension ServerMessage {
+    /// Whether it stands for an answer that was too large to be sent.
+    var isTooLarge: Bool {
+        switch kind {
+        case .fetchSocketsResponse, .serverSideEmitResponse, .broadcastClientCount, .broadcastAck: break
+        default: return false
+        }
+        var isTooLarge = false
+        data?.forEachMember { key, value in if key == "error", value.string == "too_large" { isTooLarge = true } }
+        return isTooLarge
+    }
+}
+
 extension JSONValue {
     /// The members of an object; none of anything else.
     var members: [String: JSONValue] {

@@ -53,6 +53,9 @@ final class ClusterSession: BrokerSession {
     /// Called with what a server says of itself, and with `nil` when it has gone.
     var serverChanged: ((_ uid: String, _ server: Presence.Server?) -> Void)?
 
+    /// Called with all servers once it is known who is there, and then with each that is heard of.
+    var heard: (([Presence.Server]) -> Void)?
+
     private let exchange: String
     let limits: Limits
     private let callbacks: CallbackQueue?
@@ -61,6 +64,7 @@ final class ClusterSession: BrokerSession {
     private var frameMax = 4_096
     private var presence = Presence()
     private var table: QuestionTable
+    private var probes = ServerProbes()
     private var parked: [Parked] = []
     private var content: ContentAssembler
     private var mayProbe = true
@@ -192,7 +196,9 @@ final class ClusterSession: BrokerSession {
             completion(.failure(.tooLarge))
             return
         }
-        table.begin(question, id: id, expected: expected, waiter: waiter, deadline: deadline, completion)
+        table.begin(
+            question, id: id, expected: expected, away: presence.away(of: expected), waiter: waiter,
+            asked: presence.hasProbes(of: expected) ? now : nil, deadline: deadline, completion)
     }
 
     // MARK: BrokerSession
@@ -229,6 +235,7 @@ final class ClusterSession: BrokerSession {
         outbound = OutboundBuffer()
         content = ContentAssembler(maximumBytes: limits.answerBytes)
         table.disconnected()
+        probes = ServerProbes()
         callbacks?.disconnected()
         failParked(.brokerUnavailable)
     }
@@ -258,10 +265,14 @@ final class ClusterSession: BrokerSession {
         table.expire(now: now)
         callbacks?.expire(now: now, into: &outbound.bytes)
         if let discoveryEnd, discoveryEnd <= now { becomeReady(now: now) }
+        // While the broker takes nothing, it says nothing either.
+        for (uid, since) in table.overdue(now: now) where isOpen && blockedReason == nil {
+            probe(uid, since: since, now: now)
+        }
         guard nextCheck <= now else { return }
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
-        if state == .ready, blockedReason == nil { for uid in presence.expire(now: now) { left(uid) } }
+        if state == .ready, blockedReason == nil { forgetSilent(now: now) }
         failParked(.brokerUnavailable) { $0.deadline <= now }
     }
 
@@ -318,6 +329,7 @@ final class ClusterSession: BrokerSession {
         state = .ready
         // While the connection was away nothing could be heard of anybody: their time begins anew.
         presence.forgive(now: now)
+        heard?(servers)
         let waiting = parked
         parked = []
         for parked in waiting { parked.proceed(now) }
@@ -335,6 +347,7 @@ final class ClusterSession: BrokerSession {
     private func receive(_ message: ContentAssembler.Message, now: MonotonicTime) {
         switch message.source {
         case .returned where message.messageID == Self.discovery: becomeReady(now: now)
+        case .returned where ServerProbes.isProbe(message.messageID): probeReturned(message.messageID, now: now)
         case .returned: table.returned(message.messageID)
         case .delivery(Tag.replies): receiveAnswer(message)
         case .delivery(Tag.presence): receivePresence(message, now: now)
@@ -357,12 +370,44 @@ final class ClusterSession: BrokerSession {
             ignored?(content.body.count)
             return
         }
-        if let gone = presence.hear(message, now: now) { return left(gone) }
+        probes.heard(of: message.uid)
+        if let gone = presence.hear(message, now: now) {
+            table.left(gone)
+            serverChanged?(gone, nil)
+            return
+        }
         serverChanged?(message.uid, presence.server(message.uid))
+        if state == .ready, let server = presence.server(message.uid) { heard?([server]) }
     }
 
-    private func left(_ uid: String) {
-        table.left(uid)
-        serverChanged?(uid, nil)
+    // MARK: Servers that are not there
+
+    private func forgetSilent(now: MonotonicTime) {
+        for uid in presence.expire(now: now) {
+            table.left(uid, mayReturn: true)
+            serverChanged?(uid, nil)
+        }
+        probes.keep { presence.server($0) != nil }
+    }
+
+    /// Asks the broker whether the server is there, if there is a way to, and nobody has since then.
+    private func probe(_ uid: String, since: MonotonicTime, now: MonotonicTime) {
+        guard let key = presence.server(uid)?.traits.probe, outbound.pending < limits.pendingBytes,
+            let id = probes.begin(uid, since: since, now: now)
+        else { return }
+        let body = ClusterMessage.write(.heartbeat, namespace: nil)
+        _ = FrameWriter.publish(
+            Publication(exchange: exchange, routingKey: key, expiration: 5_000, body: body),
+            messageID: id, channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+    }
+
+    private func probeReturned(_ id: String, now: MonotonicTime) {
+        switch probes.returned(id) {
+        case .gone(let uid):
+            presence.returned(uid, now: now)
+            table.away(uid)
+        case .outdated(let uid) where table.isAwaited(uid): probe(uid, since: now, now: now)
+        case .outdated, nil: break
+        }
     }
 }

@@ -4,15 +4,23 @@ internal import JSON
 protocol Gathering: AnyObject {
     /// Takes a server's answer.
     func take(_ answer: ServerMessage) -> GatheringProgress
+    /// Takes what a server says instead of an answer that was too large to be sent.
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress
 }
 
-enum GatheringProgress {
+extension Gathering {
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress { .tooLarge(isLast: true) }
+}
+
+enum GatheringProgress: Equatable {
     /// It says nothing that was asked for.
     case ignored
     /// More will come from this server.
     case partial
     /// The server has given all of its answer.
     case done
+    /// The server could not send all, for its size.
+    case tooLarge(isLast: Bool)
     /// Nobody else needs to answer any more.
     case finished
 }
@@ -31,25 +39,30 @@ extension JSONValue {
 final class SocketGathering: Gathering {
     private let command: FetchSockets
     private var sockets: [[UInt8]: ClusterSocket] = [:]
+    private var end = ListEnd()
 
     init(_ command: FetchSockets) {
         self.command = command
     }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
-        guard answer.kind == .fetchSocketsResponse, let list = answer.data?.members["sockets"], list.kind == .array
+        guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members, let list = data["sockets"],
+            list.kind == .array
         else { return .ignored }
+        var own = ListEnd.Own()
         list.forEachElement { _, value in
             guard let socket = socket(value, of: answer.uid) else { return }
             sockets[Array(socket.id.utf8)] = socket
+            own.add(.name(socket.id))
         }
-        return .done
+        return data["more"]?.boolean == true ? end.breakOff(behind: own) : .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: SocketPage = {
-        let ordered = sockets.values.sorted { $0.id.precedes($1.id) }
-        return SocketPage(sockets: Array(ordered.prefix(command.limit)), hasMore: ordered.count > command.limit)
+        let ordered = sockets.values.filter { end.includes(.name($0.id)) }.sorted { $0.id.precedes($1.id) }
+        return SocketPage(
+            sockets: Array(ordered.prefix(command.limit)), hasMore: ordered.count > command.limit || end.isEarly)
     }()
 
     private func socket(_ value: JSONValue, of server: String) -> ClusterSocket? {
@@ -62,7 +75,7 @@ final class SocketGathering: Gathering {
             command.fields.contains(field) ? members[field.rawValue]?.text : nil
         }
         return ClusterSocket(
-            id: id, rooms: text(.rooms), data: text(.data),
+            id: id, rooms: command.fields.contains(.rooms) ? members["rooms"]?.roomsWithNames : nil, data: text(.data),
             handshake: command.fields.contains(.handshake) ? members["handshake"]?.withoutCredentials : nil,
             server: server)
     }
@@ -109,11 +122,17 @@ private struct RoomCounts {
     var rooms: [RoomName: Int] = [:]
     /// The ids of those sockets that were counted here.
     var ids: Set<RoomName> = []
+    /// Whether the server has counted.
+    var isCounted = false
+    /// Whether the server has left something out, for its size.
+    let hasMore: Bool
 
     /// `nil` for an answer that is none.
     init?(_ answer: ServerMessage) {
         guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
+        hasMore = data["more"]?.boolean == true
         if let count = data["count"]?.amount {
+            isCounted = true
             sockets = count
             // Servers without ``ServerFeature/numbers`` send an object, and say nothing of other rooms than strings.
             data["rooms"]?.forEachMember { room, count in rooms[.name(room)] = count.amount ?? 0 }
@@ -138,6 +157,7 @@ private struct RoomCounts {
 final class RoomGathering: Gathering {
     private let command: ListRooms
     private var rooms: [RoomName: Int] = [:]
+    private var end = ListEnd()
 
     init(_ command: ListRooms) {
         self.command = command
@@ -145,23 +165,30 @@ final class RoomGathering: Gathering {
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard let counts = RoomCounts(answer) else { return .ignored }
+        var own = ListEnd.Own()
         for (room, count) in counts.rooms where count > 0 && isWanted(room, counts.ids) {
             rooms[room, default: 0] += count
+            own.add(room)
         }
-        return .done
+        // One that lists what is left out here as well ends its list early, too.
+        let hasMore =
+            counts.hasMore || counts.isCounted && counts.rooms.count > command.limit && own.count < counts.rooms.count
+        return hasMore ? end.breakOff(behind: own) : .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: RoomPage = {
-        let ordered = rooms.sorted { $0.key.precedes($1.key) }.prefix(command.limit).map {
+        let told = rooms.filter { end.includes($0.key) }
+        let ordered = told.sorted { $0.key.precedes($1.key) }.prefix(command.limit).map {
             RoomPage.Room(name: $0.key, sockets: $0.value)
         }
-        return RoomPage(rooms: ordered, hasMore: rooms.count > command.limit)
+        return RoomPage(rooms: ordered, hasMore: told.count > command.limit || end.isEarly)
     }()
 
     /// What unmodified members send has not been filtered.
     private func isWanted(_ room: RoomName, _ ids: Set<RoomName>) -> Bool {
-        room.text.utf8.starts(with: command.prefix.utf8)
+        let text = room.text.utf8
+        return Publication.nameBytes.contains(text.count) && text.starts(with: command.prefix.utf8)
             && (command.after.map { $0.precedes(room) } ?? true)
             && (command.includesPrivate || !ids.contains(room))
     }
@@ -180,7 +207,7 @@ final class CountGathering: Gathering {
         guard let counts = RoomCounts(answer) else { return .ignored }
         sockets += counts.sockets
         self.counts.merge(counts.rooms, uniquingKeysWith: +)
-        return .done
+        return counts.hasMore ? .tooLarge(isLast: true) : .done
     }
 
     var result: SocketCounts {
@@ -203,6 +230,11 @@ final class MatchGathering: Gathering {
         matched = matched.flatMap { sum in count.map { sum + $0 } }
         if data?["error"]?.string == "room_is_socket" { isRefused = true }
         return .done
+    }
+
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress {
+        matched = nil
+        return .tooLarge(isLast: true)
     }
 }
 
@@ -256,6 +288,16 @@ final class AcknowledgementGathering: Gathering {
         servers[answer.uid] = server
         if mode == .first, !responses.isEmpty { return .finished }
         return server.clients.map { server.received >= $0 } ?? false ? .done : .partial
+    }
+
+    /// One of a server's clients has answered at too great a length; the others are waited for.
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress {
+        guard answer.kind == .broadcastAck else { return .tooLarge(isLast: true) }
+        var server = servers[answer.uid] ?? (nil, 0)
+        if let clients = server.clients, server.received >= clients { return .ignored }
+        server.received += 1
+        servers[answer.uid] = server
+        return .tooLarge(isLast: server.clients.map { server.received >= $0 } ?? false)
     }
 
     /// All arguments of an answer; members that know only the first send `packet`. No `packet` is no argument.

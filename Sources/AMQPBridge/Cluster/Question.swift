@@ -143,13 +143,14 @@ extension Question {
         self.init(.broadcast, emit.namespace, isRead: false, timeout: timeout, gathering) { json in
             json.append(packetOf: emit, timeout: timeout)
         }
+        features.append(.acks)
         trace = emit.trace
         if emit.namesNumbers { features.append(.numbers) }
     }
 }
 
 extension [UInt8] {
-    /// Appends `"packet":[event,…]`.
+    /// Appends `"packet":[event,…]` and the attachments.
     mutating func append(packetOf command: ServerSideEmit) {
         append(json: "\"packet\":[")
         append(jsonString: command.event)
@@ -158,6 +159,7 @@ extension [UInt8] {
             append(json: command.arguments)
         }
         append(json: "]")
+        append(attachments: command.attachments)
     }
 
     /// Appends `"packet":{…},"opts":{…}` and the attachments. Flags that have their default are left out: `volatile: false`
@@ -182,9 +184,13 @@ extension [UInt8] {
             if let timeout { flags.append("\"timeout\":\(timeout.wholeMilliseconds)") }
             json.append(contentsOf: flags.joined(separator: ",").utf8)
         }
-        guard !emit.attachments.isEmpty else { return }
+        append(attachments: emit.attachments)
+    }
+
+    private mutating func append(attachments: [String]) {
+        guard !attachments.isEmpty else { return }
         append(json: ",\"attachments\":")
-        append(jsonStrings: emit.attachments)
+        append(jsonStrings: attachments)
     }
 }
 

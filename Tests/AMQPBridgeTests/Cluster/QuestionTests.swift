@@ -101,6 +101,16 @@ struct QuestionTests {
         #expect(try Meaning(of: question.body(id: "id")).additions(to: recorded) == additions)
     }
 
+    @Test("to the servers themselves carries bytes beside the packet, as an emit does")
+    func bytesForServers() throws {
+        var command = ServerSideEmit(event: "e", arguments: JSONText("{\"_placeholder\":true,\"num\":0}"))
+        command.attachments = ["AAEC", ""]
+        let text = String(decoding: Question(command, timeout: .seconds(5)).body(id: "id"), as: UTF8.self)
+        #expect(
+            text == "{\"uid\":\"emitter\",\"nsp\":\"/\",\"type\":9,\"data\":{\"requestId\":\"id\","
+                + "\"packet\":[\"e\",{\"_placeholder\":true,\"num\":0}],\"attachments\":[\"AAEC\",\"\"]}}")
+    }
+
     @Test("is an emit to the servers if it wants no answer")
     func serverSideEmit() throws {
         let command = ServerSideEmit(event: "whoAreYou", arguments: JSONText("1"))
@@ -181,12 +191,12 @@ struct QuestionTests {
         for (question, text) in questions {
             let body = String(decoding: question.body(id: "id"), as: UTF8.self)
             #expect(body.contains(text), "\(body)")
-            #expect(question.features == [.numbers])
+            #expect(question.features == (question.kind == .broadcast ? [.acks, .numbers] : [.numbers]))
         }
         let names = ChangeSockets(SocketSelection(rooms: ["42"]), .join(["42"]))
         #expect(Question(names, timeout: timeout).features == [])
         #expect(Question(FetchSockets(SocketSelection()), timeout: timeout).features == [])
-        #expect(Question(Emit(event: "e", rooms: ["42"]), mode: .all, timeout: timeout).features == [])
+        #expect(Question(Emit(event: "e", rooms: ["42"]), mode: .all, timeout: timeout).features == [.acks])
     }
 
     @Test("lists what is behind a number in words that every server understands, and is no other list's question")
