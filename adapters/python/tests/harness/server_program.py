@@ -42,6 +42,8 @@ def handle_server_side_emits(responder, sio):
     responder.on("raises", raises)
     responder.on("unserialisable", lambda: object())
     responder.on("callbacks", lambda: count_callbacks(sio))
+    responder.on("echo", lambda value: value)
+    responder.on("repeat", lambda text, times: text * times)
     responder.on("reversed bytes", lambda data: {"bytes": bytes(reversed(data)), "text": "t"})
     responder.on("where", lambda: os.getpid(), namespace="/chat")
 
