@@ -47,6 +47,7 @@ class AsyncLink:
         self._connection: Any = None
         self._channel: Any = None
         self._answers: Any = None
+        self._answers_closed: asyncio.Future[None] = self.lost
         self._exchange: Any = None
         self._queue: Any = None
 
@@ -79,21 +80,20 @@ class AsyncLink:
 
     async def answer(self, publication: Publication) -> bool:
         """To the default exchange. False if the broker did not take it, and closed the channel instead."""
-        if self._answers is None or self._answers.is_closed:
+        if self._answers is None:
             self._answers = await self._connection.channel(publisher_confirms=False)
+            self._answers_closed = asyncio.get_running_loop().create_future()
             self._answers.close_callbacks.add(self._on_close_of_answers)
-        channel = self._answers
+        answers, closed = self._answers, self._answers_closed
         try:
-            await channel.default_exchange.publish(_message(publication), publication.routing_key, mandatory=False)
+            await answers.default_exchange.publish(_message(publication), publication.routing_key, mandatory=False)
             if len(publication.body) > SMALL:
                 # Any request would do: when it is answered, the broker has taken what was before it in the channel.
-                await channel.set_qos(prefetch_count=0, timeout=PROBE_TIMEOUT)
-        except asyncio.TimeoutError:
-            raise
-        except Exception as error:
-            if self.lost.done() or self._connection.is_closed or not channel.is_closed:
+                await answers.set_qos(prefetch_count=0, timeout=PROBE_TIMEOUT)
+        except (aio_pika.exceptions.ChannelClosed, aio_pika.exceptions.ChannelInvalidStateError):
+            await asyncio.wait({closed, self.lost}, timeout=PROBE_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+            if not closed.done() or self.lost.done():
                 raise
-            self._note_refusal(error)
             return False
         return True
 
@@ -109,9 +109,9 @@ class AsyncLink:
         self._receive(Delivery(message.body, message.reply_to, message.correlation_id, message.routing_key or ""))
 
     def _on_close_of_answers(self, _: Any, error: BaseException | None = None) -> None:
-        self._note_refusal(error)  # of one that nobody waited for
-
-    def _note_refusal(self, error: BaseException | None) -> None:
+        self._answers = None
+        if not self._answers_closed.done():
+            self._answers_closed.set_result(None)
         if isinstance(error, aio_pika.exceptions.ChannelClosed):  # by the broker, not with the connection
             self._refused(str(error))
 

@@ -52,7 +52,7 @@ async def serve_with_asyncio(url, channel, namespaces, options):
     sio = socketio.AsyncServer(
         async_mode="aiohttp", client_manager=socketio.AsyncAioPikaManager(url, channel), namespaces=namespaces
     )
-    responder = GatewayResponder(sio, url, **options)
+    responder = GatewayResponder(sio, **options)
     handle_server_side_emits(responder, sio)
 
     @responder.on("slow")
@@ -102,7 +102,7 @@ def serve_with_threads(url, channel, namespaces, options):
         ping_interval=2,  # over HTTP a client's goodbye may get lost; then it is soon missed
         ping_timeout=4,
     )
-    responder = ThreadedGatewayResponder(sio, url, **options)
+    responder = ThreadedGatewayResponder(sio, **options)
     handle_server_side_emits(responder, sio)
 
     @responder.on("slow")
