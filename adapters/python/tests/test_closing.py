@@ -46,9 +46,12 @@ def test_busy_clients_that_poll_do_not_come_back(broker, manager):
         with FakeGateway(broker.url, exchange) as gateway:
             gateway.wait_for_servers(1)
             clients = [
-                server.client("a", also="/chat" if number % 3 == 0 else None, returns=True, transports=["polling"])
+                server.client(
+                    "a", also="/chat" if number % 3 == 0 else None, returns=True, transports=["polling"],
+                    leaves_slowly=number % 2 == 0,
+                )
                 for number in range(CLIENTS)
-            ]
+            ]  # fmt: skip
             with Traffic(gateway, clients) as traffic:
                 request = gateway.question(6, {"opts": opts("a"), "close": True})
                 for _ in range(20):

@@ -17,7 +17,7 @@ class Client:
 
     def __init__(
         self, url, *rooms, namespace="/", also=None, session=None, answers=None, headers=None, query="",
-        returns=False, transports=None,
+        returns=False, transports=None, leaves_slowly=False,
     ):  # fmt: skip
         self._namespace = namespace
         self._received = queue.Queue()
@@ -30,7 +30,8 @@ class Client:
         )
         self._client.on("connect", self._on_connect, namespace=namespace)
         self._client.on("*", self._on_event, namespace=namespace)
-        self._client.on("disconnect", lambda *_: self.disconnected.set(), namespace=namespace)
+        self._leaves_slowly = leaves_slowly
+        self._client.on("disconnect", self._on_disconnect, namespace=namespace)
         auth = {"rooms": list(rooms), "session": session}
         namespaces = [namespace, also] if also else [namespace]
         self._client.connect(
@@ -78,10 +79,19 @@ class Client:
 
     def close(self):
         self._closed.set()
-        self._client.shutdown() if self._client.reconnection else self._client.disconnect()
+        if self._client.reconnection:
+            # It may wait for a request of its own that an asyncio server never answers; the end of the server ends that.
+            threading.Thread(target=self._client.shutdown, daemon=True).start()
+        else:
+            self._client.disconnect()
 
     def _on_connect(self):
         self.connections += 1
+
+    def _on_disconnect(self, *_):
+        if self._leaves_slowly:
+            time.sleep(0.3)
+        self.disconnected.set()
 
     def _on_event(self, event, *args):
         self._received.put((event, *args))
