@@ -17,6 +17,8 @@ except ImportError:  # the other responder does without
     aio_pika = None
 
 PROBE_TIMEOUT = 30.0  # seconds
+# What aiormq raises for a wrong password, for a virtual host (it takes the refusal for a wrong frame), for a permission.
+REFUSALS = ("ProbableAuthenticationError", "ConnectionNotAllowed", "InvalidFrameError", "ChannelAccessRefused")
 
 
 def require() -> None:
@@ -27,8 +29,7 @@ def require() -> None:
 
 def was_refused(error: BaseException | None) -> bool:
     """Whether the broker was there, and did not want us: the password, the virtual host, a permission."""
-    refusals = ("ProbableAuthenticationError", "AuthenticationError", "ConnectionNotAllowed", "ChannelAccessRefused")
-    return type(error).__name__ in refusals
+    return type(error).__name__ in REFUSALS
 
 
 class AsyncLink:
