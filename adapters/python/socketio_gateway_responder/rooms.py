@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from .messages import RoomName
 from .repairing import repaired_name
 
@@ -20,7 +22,7 @@ def name_of(room: object, numbers: bool) -> RoomName | None:
     return room if numbers and is_number(room) else None
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int]:
     """Whether it is a whole number that names a room. True and 1.0 are none, though they are equal to 1."""
     return type(value) is int and -LARGEST_NUMBER <= value <= LARGEST_NUMBER
 
