@@ -81,3 +81,14 @@ def test_a_client_that_takes_nothing_is_closed_in_time_and_holds_up_nobody(broke
         assert answer["matched"] == 6
         assert 1.5 < time.monotonic() - started < 4
         assert polite.connections == 1
+
+
+def test_all_namespaces_of_a_connection_are_told_before_it_is_closed(server, gateway):
+    """Else a browser connects again for those that were not."""
+    poll = server.silent_client("a", namespaces=["/", "/chat"])
+    request = gateway.question(6, {"opts": opts("a"), "close": True})
+    assert poll() == ["41", "41/chat,"]
+    assert poll() == ["1"]
+    assert [data["matched"] for _, data in gateway.answers(request, 1)] == [1]
+    assert "ession" in poll()[0]  # there is none any more
+    assert gateway.fetch(count=True)["count"] == gateway.fetch("/chat", count=True)["count"] == 0

@@ -1,11 +1,12 @@
 """The small parts."""
 
+import json
 import logging
 
 import pytest
 import socketio
 
-from socketio_gateway_responder import GatewayResponder, ThreadedGatewayResponder
+from socketio_gateway_responder import GatewayResponder, ThreadedGatewayResponder, features
 from socketio_gateway_responder.answers import acknowledgement, value_of_handler
 from socketio_gateway_responder.backlog import Backlog
 from socketio_gateway_responder.backoff import Backoff
@@ -92,6 +93,15 @@ def test_the_broker_may_lower_the_limit_of_answers():
 )  # fmt: skip
 def test_versions_that_can_do_acknowledgements(version, expected):
     assert has_acks(version) is expected
+
+
+@pytest.mark.parametrize(("version", "expected"), [("5.14.3", ["numbers"]), ("5.18.1", ["acks", "numbers"])])
+def test_a_version_without_acknowledgements_is_warned_of_and_not_announced(monkeypatch, caplog, version, expected):
+    monkeypatch.setattr(features, "installed_version", lambda: version)
+    with ThreadedGatewayResponder(socketio.Server(async_mode="threading"), "amqp://127.0.0.1:1") as responder:
+        assert json.loads(responder._heartbeat().body)["features"] == expected
+    warnings = [record.message for record in caplog.records if "5.15.1 and later" in record.message]
+    assert len(warnings) == (version == "5.14.3")
 
 
 @pytest.mark.parametrize(

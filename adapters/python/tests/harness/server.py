@@ -54,13 +54,21 @@ class Server:
         self._clients.append(client)
         return client
 
-    def silent_client(self, *rooms):
-        """A client that connects by polling, and does not poll any more. There is nothing to close."""
+    def silent_client(self, *rooms, namespaces=("/",)):
+        """A client that connects by polling, and does not poll any more. What it returns is its next request, as a
+        function, whose result are the packets in the response. There is nothing to close."""
         url = f"{self.url}/socket.io/?EIO=4&transport=polling"
-        session = json.loads(requests.get(url, timeout=5).text[1:])["sid"]
+        url += "&sid=" + json.loads(requests.get(url, timeout=5).text[1:])["sid"]
+
+        def poll():
+            return requests.get(url, timeout=5).text.split("\x1e")
+
         auth = json.dumps({"rooms": rooms, "session": None})
-        assert requests.post(f"{url}&sid={session}", data="40" + auth, timeout=5).text == "OK"
-        assert requests.get(f"{url}&sid={session}", timeout=5).text.startswith("40")
+        for namespace in namespaces:
+            prefix = "" if namespace == "/" else f"{namespace},"
+            assert requests.post(url, data=f"40{prefix}{auth}", timeout=5).text == "OK"
+            assert poll()[0].startswith(f"40{prefix}")
+        return poll
 
     def log(self):
         """What has been logged since last time."""
