@@ -49,7 +49,16 @@ const tell = (type, data) => broker.send("/", { uid: "emitter", nsp: "/", type, 
 
 test("it says what it is, again and again, and goodbye", async () => {
   const { uid, agent, ...rest } = presence().at(-1);
-  assert.deepEqual(rest, { type: 2, pid: process.pid, intervalMs: 100, mode: "static", namespaces: ["/"] });
+  assert.deepEqual(rest, {
+    type: 2,
+    pid: process.pid,
+    intervalMs: 100,
+    mode: "static",
+    namespaces: ["/"],
+    features: ["acks", "numbers"],
+    probe: `#server#${uid}`,
+    adapter: "OtherAdapter",
+  });
   const before = presence().length;
   broker.send("#discover", { uid: "somebody else", type: 1 });
   assert.equal(presence().length, before);

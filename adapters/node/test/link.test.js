@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Backoff } from "../lib/backoff.js";
-import { Link, NotConnectedError } from "../lib/link.js";
+import { Link } from "../lib/link.js";
+import { NotConnectedError } from "../lib/not-connected.js";
 import { Subscription } from "../lib/subscription.js";
 import { BrokerDouble } from "./support/broker-double.js";
 import { eventually } from "./support/eventually.js";
@@ -132,7 +133,7 @@ test("a given connection is kept when a channel goes, and never closed", async (
   const subscription = subscribe(["/"]);
   await started(subscription);
   connection.channels[1].fail(new Error("404"));
-  await eventually(() => connection.channels.length === 4 && subscription.isStarted);
+  await eventually(() => connection.channels.length === 6 && subscription.isStarted);
   await link.close();
   assert.equal(connection.isClosed, false);
   assert.equal(broker.queueCount, 0);
