@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode, encodeForGateway } from "../lib/protocol.js";
 import { JSONText, jsonOf, MAX_DEPTH, repairedJSONOf, tellable } from "../lib/json-text.js";
+import { depthOf, nested } from "./support/tellable.js";
 
 const HALF = "\ud83d";
-const nested = (levels) => JSON.parse(`${"[".repeat(levels)}1${"]".repeat(levels)}`);
-const depthOf = (value) => (Array.isArray(value) ? 1 + Math.max(0, ...value.map(depthOf)) : 0);
 const repaired = (value) => JSON.parse(repairedJSONOf(value));
 
 test("what needs no repair stays as it is", () => {
