@@ -115,14 +115,18 @@ export class Hub {
    */
   answer(message, { replyTo, correlationId }) {
     if (!replyTo) return;
+    const { requestId } = message.data;
+    const publication = (answer) => ({
+      exchange: "",
+      key: replyTo,
+      content: encodeForGateway(answer),
+      options: { contentType: CONTENT_TYPE, correlationId },
+    });
+    const tooLarge = () => publication({ ...message, data: { requestId, error: "too_large" } });
     this.guarded("publish", message.nsp, () => {
-      let content = encodeForGateway(message);
-      if (content.length > this.mostAnswerBytes) {
-        const { requestId } = message.data;
-        content = encodeForGateway({ ...message, data: { requestId, error: "too_large" } });
-      }
-      const options = { contentType: CONTENT_TYPE, correlationId };
-      this.#link.answer({ exchange: "", key: replyTo, content, options });
+      const whole = publication(message);
+      const isTooLarge = whole.content.length > this.mostAnswerBytes;
+      this.#link.answer(isTooLarge ? tooLarge() : { ...whole, instead: tooLarge });
     });
   }
 

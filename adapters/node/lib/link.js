@@ -86,7 +86,7 @@ export class Link {
    * @throws {import("./message-size.js").MessageTooLargeError} once the broker has refused another for its size
    */
   publish(publication) {
-    this.#readySession().publisher.publish(this.#checked(publication));
+    this.#readySession().publisher.publish(publication);
   }
 
   /**
@@ -96,7 +96,7 @@ export class Link {
    * @throws as {@link publish}
    */
   answer(publication) {
-    this.#readySession().answers.publish(this.#checked(publication));
+    this.#readySession().answers.publish(publication);
   }
 
   #readySession() {
@@ -104,11 +104,6 @@ export class Link {
     if (!session?.isReady) throw new NotConnectedError("not connected to RabbitMQ");
     if (session.isBlocked) throw new NotConnectedError("RabbitMQ accepts no messages at the moment");
     return session;
-  }
-
-  #checked(publication) {
-    this.#size.check(publication.content.length);
-    return publication;
   }
 
   get #makesConnections() {

@@ -1,31 +1,29 @@
 /** How large a message the broker takes. No client can learn it before one was refused. */
 
-/** RabbitMQ's text when it closes a channel with 406; before 3.12 it says `larger than max size`, too. */
+/** RabbitMQ's text when it closes a channel with 406; above its hard limit it says `larger than max size`. */
 const REFUSAL = /message size (\d+) (?:is )?larger than (?:configured )?max size (\d+)/;
 
 /**
  * @param {any} error of a channel that was closed
- * @returns {number | null} the most bytes that the broker takes, if it was closed for a message that has more
+ * @returns {{ bytes: number, mostBytes: number } | null} what the refused message has and what a message may have, if it
+ *   was closed for that
  */
-export function maxBytesIn(error) {
+export function refusalIn(error) {
   const found = REFUSAL.exec(error?.message ?? "");
-  return found === null ? null : Number(found[2]);
+  return found === null ? null : { bytes: Number(found[1]), mostBytes: Number(found[2]) };
 }
 
 /** What was learned, for as long as this process lives. */
 export class MessageSize {
   mostBytes = Infinity;
 
-  /** @returns {boolean} whether the error said something of it */
-  learnFrom(error) {
-    const bytes = maxBytesIn(error);
-    if (bytes !== null) this.mostBytes = Math.min(this.mostBytes, bytes);
-    return bytes !== null;
+  learn(mostBytes) {
+    this.mostBytes = Math.min(this.mostBytes, mostBytes);
   }
 
   /** @throws {MessageTooLargeError} */
-  check(bytes) {
-    if (bytes > this.mostBytes) throw new MessageTooLargeError(bytes, this.mostBytes);
+  check({ content }) {
+    if (content.length > this.mostBytes) throw new MessageTooLargeError(content.length, this.mostBytes);
   }
 }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Backoff } from "../lib/backoff.js";
 import { Link } from "../lib/link.js";
-import { maxBytesIn } from "../lib/message-size.js";
+import { refusalIn } from "../lib/message-size.js";
 import { NotConnectedError } from "../lib/not-connected.js";
 import { Subscription } from "../lib/subscription.js";
 import { BrokerDouble } from "./support/broker-double.js";
@@ -144,6 +144,24 @@ test("a message that the broker finds too large costs its channel, not the subsc
   assert.deepEqual([link.isConnected, broker.connections.length, reported.length], [true, 1, 1]);
 });
 
+test("what was sent behind such a message arrives all the same, once, and in order", async () => {
+  broker.maxMessageSize = 1_000;
+  open();
+  const subscription = subscribe(["/"]);
+  await started(subscription);
+  const texts = Array.from({ length: 20 }, (_, i) => String(i));
+  for (const text of texts) {
+    publish("/", { content: Buffer.from(text) });
+    if (text === "9") publish("/", { content: Buffer.alloc(2_000) });
+    if (text === "12") publish("/", { content: Buffer.alloc(3_000) });
+    if (text === "15") await sleep(0);
+  }
+  await eventually(() => subscription.received.length >= texts.length);
+  await sleep(20);
+  assert.deepEqual(subscription.received, texts);
+  assert.deepEqual(reported.map(({ error }) => error.code), [406, "ERR_MESSAGE_TOO_LARGE"]);
+});
+
 test("what is published while the channel is opened again goes out in order, up to a limit", async () => {
   broker.maxMessageSize = 16 * 1024 * 1024 + 1;
   open();
@@ -163,10 +181,11 @@ test("what is published while the channel is opened again goes out in order, up 
 
 test("the sizes in RabbitMQ's refusals are understood, old and new", () => {
   const refusal = "Channel closed by server: 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - ";
-  assert.equal(maxBytesIn(new Error(`${refusal}message size 9 is larger than configured max size 8"`)), 8);
-  assert.equal(maxBytesIn(new Error(`${refusal}message size 9 larger than max size 8"`)), 8);
+  for (const text of ["is larger than configured max size", "larger than max size"]) {
+    assert.deepEqual(refusalIn(new Error(`${refusal}message size 9 ${text} 8"`)), { bytes: 9, mostBytes: 8 });
+  }
   for (const error of [new Error(`${refusal}inequivalent arg 'durable'"`), {}, undefined]) {
-    assert.equal(maxBytesIn(error), null);
+    assert.equal(refusalIn(error), null);
   }
 });
 

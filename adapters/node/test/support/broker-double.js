@@ -176,6 +176,10 @@ class ChannelDouble extends EventEmitter {
     return this.hasRoom;
   }
 
+  async prefetch() {
+    await this.#answer();
+  }
+
   async close() {
     await turn();
     if (this.isClosed) throw illegal("Channel closed");
