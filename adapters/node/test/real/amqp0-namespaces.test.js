@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
 import { startBroker } from "./broker.js";
 import { packages, skip } from "./packages.js";
-import { amqp0Adapter } from "./servers.js";
+import { amqp0Adapter, keepExchange } from "./servers.js";
 import { Stage } from "./stage.js";
 
 const EMITS = 20;
@@ -28,6 +28,7 @@ describe("socket.io-amqp0 with several namespaces", { skip: reason }, () => {
   }
 
   test("every emit arrives in its namespace, and in no other", async () => {
+    for (const namespace of ["/", "/chat"]) await keepExchange(stage, stage.exchange + namespace);
     const server = await stage.companion({ adapter: adapterOf });
     server.io.of("/chat");
     const clients = {};

@@ -41,6 +41,7 @@ if (packages.amqp0) SERVERS["attachGateway beside socket.io-amqp0"] = besideAmqp
 
 async function besideAmqp0(stage, options = {}) {
   const exchangeName = `${stage.exchange}.amqp0`;
+  await keepExchange(stage, exchangeName);
   const adapter = amqp0Adapter(stage, { exchangeName, queuePrefix: exchangeName });
   return stage.companion({ adapter, ...options });
 }
@@ -53,4 +54,18 @@ export function amqp0Adapter(stage, settings) {
     return connection;
   };
   return packages.amqp0.createAdapter({ amqpConnection, ...settings });
+}
+
+/**
+ * socket.io-amqp0 7.0.2 starts twice at once, and its exchange goes with the last queue: if that is between the declaration
+ * and the binding of the other start, its connection is closed with 404, and the adapter tries to open channels on it
+ * without a pause, for ever. While another queue is bound, the exchange stays.
+ */
+export async function keepExchange(stage, name) {
+  const connection = await stage.connect();
+  stage.atEnd(() => connection.close());
+  const channel = await connection.createChannel();
+  await channel.assertExchange(name, "direct", { durable: false, autoDelete: true });
+  const { queue } = await channel.assertQueue("", { exclusive: true });
+  await channel.bindQueue(queue, name, "kept");
 }
