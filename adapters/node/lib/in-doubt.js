@@ -7,16 +7,18 @@
 export class InDoubt {
   #publications = [];
   #asked = 0;
-  /** The largest message that was taken, in bytes. */
+  /** The largest message that was sent on this channel or taken on any, in bytes. */
+  #largestBytes = 0;
   #takenBytes = 0;
 
   /**
    * @param {Publication} publication as it is sent
-   * @returns {boolean} whether no message of this size was taken yet: the broker is to be asked for a sign that it was
+   * @returns {boolean} whether it is the largest so far: the broker is to be asked for a sign that it was taken
    */
   note(publication) {
-    const isDoubtful = publication.content.length > this.#takenBytes;
-    if (isDoubtful) this.#asked += 1;
+    const bytes = publication.content.length;
+    const isDoubtful = bytes > this.#largestBytes;
+    if (isDoubtful) [this.#asked, this.#largestBytes] = [this.#asked + 1, bytes];
     if (this.#asked > 0) this.#publications.push(publication);
     return isDoubtful;
   }
@@ -38,7 +40,7 @@ export class InDoubt {
    */
   giveUp(bytes) {
     const publications = this.#publications;
-    [this.#publications, this.#asked] = [[], 0];
+    [this.#publications, this.#asked, this.#largestBytes] = [[], 0, this.#takenBytes];
     const index = publications.findIndex(({ content }) => content.length === bytes);
     return index < 0 ? { behind: [] } : { refused: publications[index], behind: publications.slice(index + 1) };
   }

@@ -13,6 +13,7 @@ test("only a message that is larger than all that were taken is in doubt", () =>
   inDoubt.taken(first);
   for (const bytes of [1, 10]) assert.equal(inDoubt.note(message(bytes)), false);
   assert.equal(inDoubt.note(larger), true);
+  assert.equal(inDoubt.note(message(15)), false, "what is said of the larger one is said of it");
   inDoubt.taken(larger);
   assert.equal(inDoubt.note(message(20)), false);
 });
@@ -35,6 +36,16 @@ test("nothing is kept when nothing is in doubt", () => {
   inDoubt.taken(large);
   inDoubt.note(message(3));
   assert.deepEqual(inDoubt.giveUp(2), { behind: [] });
+});
+
+test("what was taken on one channel is in no doubt on the next", () => {
+  const inDoubt = new InDoubt();
+  const [taken, refused] = [message(30), message(40)];
+  inDoubt.note(taken);
+  inDoubt.taken(taken);
+  inDoubt.note(refused);
+  inDoubt.giveUp(40);
+  assert.deepEqual([30, 31].map((bytes) => inDoubt.note(message(bytes))), [false, true]);
 });
 
 test("what was closed for another reason brings nothing back, and late signs mean nothing", () => {
