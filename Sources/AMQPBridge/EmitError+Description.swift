@@ -48,6 +48,8 @@ extension PublishError: CustomStringConvertible {
         case .overloaded: "too much is waiting for RabbitMQ; nothing was published"
         case .tooLarge(let bytes, let limit):
             "\(bytes) bytes are too many for RabbitMQ, at most \(limit) are allowed; nothing was published"
+        case .messageTooLarge(let bytes, let limit):
+            "the message would be \(bytes) bytes; RabbitMQ takes at most \(limit) (max_message_size); nothing was published"
         case .unknown(let outcome): outcome.description
         }
     }

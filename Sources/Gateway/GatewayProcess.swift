@@ -47,8 +47,10 @@ struct GatewayProcess {
         let access = try AccessPolicy(configuration, live.keys, isLoopback: sockets.isLoopback)
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         let deliveries = DeliveryStore()
+        let knowledge = BrokerKnowledge()
         let cluster = ClusterClient(
-            configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
+            configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat,
+            knowledge: knowledge, logger: logger)
         let group = LoopGroup(
             load: HTTPLoad(limits: configuration.loadLimits), cluster: cluster, configuration: configuration)
         for (index, socket) in sockets.descriptors.enumerated() {
@@ -56,7 +58,7 @@ struct GatewayProcess {
                 try LoopServer(
                     index: index, socket: socket, configuration: configuration, access: access, load: group.load,
                     idempotency: idempotency, deliveries: deliveries, logger: logger, logLevel: logLevel,
-                    cluster: cluster, hooks: live.hooks.table
+                    cluster: cluster, knowledge: knowledge, hooks: live.hooks.table
                 ) { group.services(emitter: $0) })
         }
         cluster.start()

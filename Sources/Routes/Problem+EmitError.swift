@@ -48,6 +48,10 @@ extension Problem {
                 .payloadTooLarge,
                 "with one message for each room this would be \(bytes) bytes for RabbitMQ; at most \(limit) are allowed"
             )
+        case .messageTooLarge(let bytes, let limit):
+            self.init(
+                .payloadTooLarge,
+                "the message for RabbitMQ would be \(bytes) bytes; its max_message_size allows at most \(limit)")
         case .unknown(let outcome): self.init(.confirmTimeout, outcome.detail)
         }
     }

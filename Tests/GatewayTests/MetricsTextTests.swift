@@ -90,7 +90,7 @@ struct MetricsTextTests {
         return try LoopServer(
             index: 0, socket: sockets.descriptors[0], configuration: configuration, access: .anonymous, load: load,
             idempotency: IdempotencyStore(), deliveries: DeliveryStore(),
-            logger: logger, logLevel: LogLevel(.critical), cluster: cluster, hooks: .none
+            logger: logger, logLevel: LogLevel(.critical), cluster: cluster, knowledge: BrokerKnowledge(), hooks: .none
         ) { RouteServices(emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, openAPI: []) }
     }
 

@@ -10,9 +10,9 @@ struct ConfirmLedger<Entry> {
         var isReturned = false
     }
 
-    /// What became of everything unsettled when the broker closed the channel over an exchange.
+    /// What became of everything unsettled when the broker closed the channel over one publish.
     struct Closed {
-        /// The last publish to that exchange: the broker cannot have routed it.
+        /// The broker cannot have routed it.
         var rejected: Published?
         /// Published before it: may have been routed without an ack (measured), so nobody can tell.
         var unknown: [Published] = []
@@ -73,17 +73,24 @@ struct ConfirmLedger<Entry> {
     /// The close does not say which publish it was. Of several to that exchange only the last is certain: either it was
     /// the one, or it came behind the one. Everything before it may or may not have been routed.
     mutating func reset(closedOver exchange: String) -> Closed {
+        reset(rejecting: { $0.lastIndex { $0.exchange == exchange } })
+    }
+
+    /// Empties the ledger because the broker closed the channel over the first publish of which `isRejected` holds: it
+    /// reads them in order, so it met no other such before.
+    mutating func reset(closedOverFirst isRejected: (Entry) -> Bool) -> Closed {
+        reset(rejecting: { $0.firstIndex { isRejected($0.entry) } })
+    }
+
+    private mutating func reset(rejecting index: ([Published]) -> Int?) -> Closed {
         let unsettled = reset()
-        var closed = Closed()
-        guard let last = unsettled.lastIndex(where: { $0.exchange == exchange }) else {
+        guard let index = index(unsettled) else {
             // Its own publish was given up on already; what is left stands on either side of it.
-            closed.unknown = unsettled
-            return closed
+            return Closed(unknown: unsettled)
         }
-        closed.unknown = Array(unsettled[..<last])
-        closed.rejected = unsettled[last]
-        closed.discarded = Array(unsettled[(last + 1)...])
-        return closed
+        return Closed(
+            rejected: unsettled[index], unknown: Array(unsettled[..<index]),
+            discarded: Array(unsettled[(index + 1)...]))
     }
 
     /// The exchanges of everything unsettled.

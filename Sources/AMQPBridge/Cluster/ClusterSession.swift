@@ -50,10 +50,13 @@ final class ClusterSession: BrokerSession {
     private(set) var failure: BrokerError?
     /// Called with what came and could not be understood.
     var ignored: ((_ size: Int) -> Void)?
+    /// Called when the broker closes a channel.
+    var channelClosed: ((ChannelClose) -> Void)?
 
     private let exchange: String
     let limits: Limits
     private let callbacks: CallbackQueue?
+    private let knowledge: BrokerKnowledge
     private var state = State.starting
     private var openConsumers: Set<String> = []
     private var frameMax = 4_096
@@ -69,10 +72,14 @@ final class ClusterSession: BrokerSession {
     /// How often servers that have fallen silent are looked for.
     private static let checkInterval: Duration = .milliseconds(250)
 
-    init(exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?) {
+    init(
+        exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?,
+        knowledge: BrokerKnowledge = BrokerKnowledge()
+    ) {
         self.exchange = exchange
         self.limits = limits
         self.callbacks = callbacks
+        self.knowledge = knowledge
         table = QuestionTable(limits: limits.table)
         content = ContentAssembler(maximumBytes: limits.answerBytes)
     }
@@ -177,6 +184,10 @@ final class ClusterSession: BrokerSession {
             exchange: exchange, routingKey: question.namespace,
             expiration: question.expires ? (deadline - now).wholeMilliseconds : nil, body: question.body(id: id))
         publication.trace = question.trace
+        guard publication.body.count <= knowledge.longestBody else {
+            completion(.failure(.tooLarge))
+            return
+        }
         guard
             FrameWriter.publish(
                 publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,
@@ -185,7 +196,9 @@ final class ClusterSession: BrokerSession {
             completion(.failure(.tooLarge))
             return
         }
-        table.begin(question, id: id, expected: expected, waiter: waiter, deadline: deadline, completion)
+        table.begin(
+            question, id: id, size: publication.body.count, expected: expected, waiter: waiter, deadline: deadline,
+            completion)
     }
 
     // MARK: BrokerSession
@@ -229,6 +242,9 @@ final class ClusterSession: BrokerSession {
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
         // What else had come on the connection that is given up says nothing any more.
         guard failure == nil else { return }
+        if case .channelClosed(let channel, let code, let text) = frame {
+            channelClosed?(ChannelClose(channel: channel, code: code, text: text))
+        }
         switch frame {
         case .delivered, .returned, .header, .content:
             if let message = content.take(frame, on: channel) { receive(message, now: now) }
@@ -237,7 +253,7 @@ final class ClusterSession: BrokerSession {
             openConsumers.insert(tag)
             if openConsumers == [Tag.replies, Tag.presence] { discover(now: now) }
         case .consumerCancelled: failure = BrokerError("the broker has deleted a queue of the cluster client")
-        case .channelClosed(_, let code, let text): channelClosed(code: code, text: text)
+        case .channelClosed(_, let code, let text): beginAnew(code: code, text: text)
         case .blocked(let reason): blockedReason = reason
         case .unblocked:
             blockedReason = nil
@@ -282,11 +298,16 @@ final class ClusterSession: BrokerSession {
     }
 
     /// Whichever it is, everything begins anew, on a new connection.
-    private func channelClosed(code: Int, text: String) {
+    private func beginAnew(code: Int, text: String) {
         failure = BrokerError("the broker closed a channel of the cluster client: \(code) \(text)")
         if text.contains("'amq.default'") {
             // This user may not publish to the default exchange: no probes, then.
             mayProbe = false
+            return
+        }
+        if let refusal = OversizeRefusal(code: code, text: text) {
+            knowledge.learn(longestBody: refusal.limit)
+            table.fail(longerThan: refusal.limit, .tooLarge)
             return
         }
         // Anything else, such as an exchange that somebody has deleted, is mended by beginning anew.

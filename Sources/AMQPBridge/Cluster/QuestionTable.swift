@@ -13,6 +13,8 @@ struct QuestionTable {
     private final class Entry {
         let question: Question
         let id: String
+        /// Of the message, in bytes.
+        let size: Int
         /// The servers that are to answer.
         var expected: Set<String>
         /// Those that have given all of their answer.
@@ -25,10 +27,12 @@ struct QuestionTable {
         let deadline: MonotonicTime
 
         init(
-            _ question: Question, id: String, expected: Set<String>, waiting: [Int: Completion], deadline: MonotonicTime
+            _ question: Question, id: String, size: Int, expected: Set<String>, waiting: [Int: Completion],
+            deadline: MonotonicTime
         ) {
             self.question = question
             self.id = id
+            self.size = size
             self.expected = expected
             self.waiting = waiting
             self.deadline = deadline
@@ -67,11 +71,14 @@ struct QuestionTable {
     }
 
     /// A question has been asked.
+    ///
+    /// - Parameter size: of its message, in bytes.
     mutating func begin(
-        _ question: Question, id: String, expected: Set<String>, waiter: Int, deadline: MonotonicTime,
+        _ question: Question, id: String, size: Int = 0, expected: Set<String>, waiter: Int, deadline: MonotonicTime,
         _ completion: @escaping Completion
     ) {
-        let entry = Entry(question, id: id, expected: expected, waiting: [waiter: completion], deadline: deadline)
+        let entry = Entry(
+            question, id: id, size: size, expected: expected, waiting: [waiter: completion], deadline: deadline)
         entries[id] = entry
         if let key = question.key { reads[key] = id }
         questionOfWaiter[waiter] = id
@@ -130,6 +137,11 @@ struct QuestionTable {
         for id in deadlines.due(now: now) {
             if let entry = entries[id] { finish(entry) }
         }
+    }
+
+    /// The broker takes no message that is so long: nobody has received these questions.
+    mutating func fail(longerThan limit: Int, _ error: ClusterError) {
+        for entry in entries.values where entry.size > limit { end(entry, .failure(error)) }
     }
 
     /// The connection is gone, and with it every answer that has not come.
