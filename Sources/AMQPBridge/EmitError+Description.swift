@@ -18,9 +18,12 @@ extension ClusterError: CustomStringConvertible {
         case .noServers(let exchange):
             "no server answers on the exchange '\(exchange)': use the Node adapter, or add attachGateway (Node) or "
                 + "GatewayResponder (Python) to your servers"
+        case .turnedOff:
+            "questions to servers are turned off: cluster.enabled (GATEWAY_CLUSTER_ENABLED) is false; nothing was done"
         case .brokerUnavailable: "there is no connection to RabbitMQ for questions; nothing was asked"
         case .brokerBlocked(let reason): "RabbitMQ has raised an alarm: \(reason)"
-        case .brokerRefused(let exchange): "RabbitMQ refuses the exchange '\(exchange)'; the gateway's log says why"
+        case .brokerRefused(let exchange):
+            "RabbitMQ refuses what questions need: the exchange '\(exchange)' and a queue; the gateway's log says why"
         case .overloaded: "too many requests wait for servers"
         case .tooLarge: "the question is too large for a message"
         case .unknown: "nobody waited until a server answered, or the connection to RabbitMQ was lost"

@@ -25,21 +25,25 @@ extension LoopEmitter {
     }
 
     public func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
-        let cluster = try knownCluster()
-        let noServers: ClusterError
-        do throws(ClusterError) {
-            return .done(try await cluster.change(command, timeout: timeout))
-        } catch .noServers(let exchange) {
-            noServers = .noServers(exchange: exchange)
-        } catch {
-            throw .notAsked(error)
+        let nobody: ClusterError
+        if isClusterOff {
+            nobody = .turnedOff
+        } else {
+            let cluster = try knownCluster()
+            do throws(ClusterError) {
+                return .done(try await cluster.change(command, timeout: timeout))
+            } catch .noServers(let exchange) {
+                nobody = .noServers(exchange: exchange)
+            } catch {
+                throw .notAsked(error)
+            }
         }
         guard let publications = wireFormat.publications(for: command), !publications.isEmpty else {
-            throw .notAsked(noServers)
+            throw .notAsked(nobody)
         }
         // Without a queue there is no server of any kind.
         guard try await publish(command.trace.map { publications.with($0) } ?? publications) else {
-            throw .notAsked(noServers)
+            throw .notAsked(nobody)
         }
         return .published
     }
@@ -49,7 +53,7 @@ extension LoopEmitter {
     ///
     /// - Parameter deadline: when they must have said it at the latest; `nil`: each question has its usual time.
     func resolvingExceptions(of emit: Emit, by deadline: MonotonicTime? = nil) async throws(EmitError) -> Emit {
-        guard !wireFormat.exceptsRooms, cluster != nil else { return emit }
+        guard !wireFormat.exceptsRooms, cluster != nil || isClusterOff else { return emit }
         // Without any server that answers, the wire format says that it cannot.
         guard try await !servers(timeout: questionTimeout(by: deadline)).isEmpty else { return emit }
         let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)
@@ -80,7 +84,7 @@ extension LoopEmitter {
     private static let mostExceptions = 10_000
 
     private func knownCluster() throws(EmitError) -> ClusterClient {
-        guard let cluster else { throw .notAsked(.brokerUnavailable) }
+        guard let cluster else { throw .notAsked(isClusterOff ? .turnedOff : .brokerUnavailable) }
         return cluster
     }
 

@@ -78,19 +78,24 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     let link: BrokerLink
     let limits: CommandLimits
     let cluster: ClusterClient?
+    /// Whether the operator does not want servers to be asked.
+    let isClusterOff: Bool
     /// How long servers have to say whom to leave out.
     let questionTimeout: Duration
     private var identifiers = ULIDGenerator()
 
-    /// - Parameter cluster: asks the servers; without it nothing can be done that needs their answers.
+    /// - Parameters:
+    ///   - cluster: asks the servers; without it nothing can be done that needs their answers.
+    ///   - isClusterOff: that there is none because the operator does not want it.
     public init(
         wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits(),
-        cluster: ClusterClient? = nil, questionTimeout: Duration = .seconds(5)
+        cluster: ClusterClient? = nil, isClusterOff: Bool = false, questionTimeout: Duration = .seconds(5)
     ) {
         self.wireFormat = wireFormat
         self.link = link
         self.limits = limits
         self.cluster = cluster
+        self.isClusterOff = isClusterOff
         self.questionTimeout = questionTimeout
     }
 

@@ -48,9 +48,11 @@ struct GatewayProcess {
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         let deliveries = DeliveryStore()
         let knowledge = BrokerKnowledge()
-        let cluster = ClusterClient(
-            configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat,
-            knowledge: knowledge, logger: logger)
+        let cluster =
+            configuration.asksServers
+            ? ClusterClient(
+                configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat,
+                knowledge: knowledge, logger: logger) : nil
         let group = LoopGroup(
             load: HTTPLoad(limits: configuration.loadLimits), cluster: cluster, configuration: configuration)
         for (index, socket) in sockets.descriptors.enumerated() {
@@ -61,7 +63,7 @@ struct GatewayProcess {
                     cluster: cluster, knowledge: knowledge, hooks: live.hooks.table
                 ) { group.services(emitter: $0) })
         }
-        cluster.start()
+        cluster?.start()
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
         logger.info(
             "listening",
@@ -124,7 +126,7 @@ struct GatewayProcess {
             if signals.waitToEnd(atMost: .milliseconds(10)) { break }
         }
         // Ends what waits for servers.
-        group.cluster.stop()
+        group.cluster?.stop()
         for server in group.servers where !server.isStopped { server.stop() }
         let isClean = group.servers.map { $0.join() }.allSatisfy { $0 }
         logger.info(isClean ? "stopped" : "stopped with requests unanswered")
@@ -145,11 +147,11 @@ struct GatewayProcess {
 private final class LoopGroup: @unchecked Sendable {
     var servers: [LoopServer] = []
     let load: HTTPLoad
-    let cluster: ClusterClient
+    let cluster: ClusterClient?
     private let configuration: Configuration
     let isDraining = Atomic<Bool>(false)
 
-    init(load: HTTPLoad, cluster: ClusterClient, configuration: Configuration) {
+    init(load: HTTPLoad, cluster: ClusterClient?, configuration: Configuration) {
         self.load = load
         self.cluster = cluster
         self.configuration = configuration
@@ -157,11 +159,11 @@ private final class LoopGroup: @unchecked Sendable {
 
     func services(emitter: any EmitService) -> RouteServices {
         var services = RouteServices(
-            emitter: emitter, cluster: cluster, questionTimeout: configuration.requestsTimeout,
+            emitter: emitter, cluster: cluster ?? TurnedOffCluster(), questionTimeout: configuration.requestsTimeout,
             readiness: { self.readiness },
             metrics: {
                 MetricsText.render(
-                    self.servers, load: self.load, cluster: self.cluster.counters,
+                    self.servers, load: self.load, cluster: self.cluster?.counters ?? ClusterCounters(),
                     wireFormat: self.configuration.wireFormatName)
             },
             openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))

@@ -67,7 +67,8 @@ struct MetricsText {
         family(
             "gateway_broker_channels_closed_total", "counter",
             "Channels that the broker has closed, by reply code; 404 is a look-up of an exchange that is not there.")
-        let total = counters.reduce(into: [:]) { $0.merge($1.byCode, uniquingKeysWith: +) }
+        // Those that happen are there from the beginning.
+        let total = counters.reduce(into: [403: 0, 404: 0, 406: 0]) { $0.merge($1.byCode, uniquingKeysWith: +) }
         for (code, count) in total.sorted(by: { $0.key < $1.key }) {
             sample(
                 "gateway_broker_channels_closed_total", ["code": code == 0 ? "other" : String(code)], count)

@@ -19,6 +19,7 @@ extension Problem {
         let code: Code =
             switch error {
             case .noServers: .noServers
+            case .turnedOff: .turnedOff
             case .brokerUnavailable: .brokerUnavailable
             case .brokerBlocked: .brokerBlocked
             case .brokerRefused: .brokerRefused

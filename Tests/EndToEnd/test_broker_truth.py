@@ -1,5 +1,7 @@
 """What the gateway says of an emit is true, whatever happens to the broker under it."""
 
+import http.client
+import json
 import time
 
 import pytest
@@ -199,6 +201,23 @@ def test_a_broker_that_stands_still_under_load_leaves_the_outcome_unknown(own_br
             load.wait_for(200)
         assert_truthful(load.outcomes, topology.received())
         assert set(load.summary()) <= {"routed", "unknown"}
+
+
+def test_unconfirmed_emits_of_one_connection_keep_their_order(own_broker, exchange):
+    """Also from the first on, while the exchange is looked up, and while others emit."""
+    topology = Topology(own_broker.url, exchange)
+    for attempt in range(3):
+        with amqp0_gateway(own_broker.url, exchange) as gateway, Load(gateway, ["another room"], clients=4):
+            body = [json.dumps({"event": "load", "data": n, "rooms": [ROOM], "confirm": "none"}).encode() for n in range(400)]
+            connection = http.client.HTTPConnection(*gateway.address)
+            for text in body:
+                connection.request("POST", "/v1/emit", text, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                assert (response.status, json.loads(response.read())["status"]) == (202, "accepted")
+            connection.close()
+            arrived = []
+            eventually(lambda: arrived.extend(topology.received()) or len(arrived) == 400)
+            assert arrived == list(range(400))
 
 
 def test_unconfirmed_emits_arrive_too(own_broker, exchange):

@@ -18,6 +18,17 @@ struct ConfirmLedger<Entry> {
         var unknown: [Published] = []
         /// Published behind it: the broker discarded it, so it can be sent again.
         var discarded: [Published] = []
+
+        fileprivate init(_ unsettled: [Published], rejected index: Int?) {
+            guard let index else {
+                // Its own publish was given up on already; what is left stands on either side of it.
+                unknown = unsettled
+                return
+            }
+            unknown = Array(unsettled[..<index])
+            rejected = unsettled[index]
+            discarded = Array(unsettled[(index + 1)...])
+        }
     }
 
     private var slots: [Published?] = []
@@ -73,24 +84,15 @@ struct ConfirmLedger<Entry> {
     /// The close does not say which publish it was. Of several to that exchange only the last is certain: either it was
     /// the one, or it came behind the one. Everything before it may or may not have been routed.
     mutating func reset(closedOver exchange: String) -> Closed {
-        reset(rejecting: { $0.lastIndex { $0.exchange == exchange } })
+        let unsettled = reset()
+        return Closed(unsettled, rejected: unsettled.lastIndex { $0.exchange == exchange })
     }
 
     /// Empties the ledger because the broker closed the channel over the first publish of which `isRejected` holds: it
     /// reads them in order, so it met no other such before.
     mutating func reset(closedOverFirst isRejected: (Entry) -> Bool) -> Closed {
-        reset(rejecting: { $0.firstIndex { isRejected($0.entry) } })
-    }
-
-    private mutating func reset(rejecting index: ([Published]) -> Int?) -> Closed {
         let unsettled = reset()
-        guard let index = index(unsettled) else {
-            // Its own publish was given up on already; what is left stands on either side of it.
-            return Closed(unknown: unsettled)
-        }
-        return Closed(
-            rejected: unsettled[index], unknown: Array(unsettled[..<index]),
-            discarded: Array(unsettled[(index + 1)...]))
+        return Closed(unsettled, rejected: unsettled.firstIndex { isRejected($0.entry) })
     }
 
     /// The exchanges of everything unsettled.

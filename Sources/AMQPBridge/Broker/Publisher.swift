@@ -208,6 +208,7 @@ final class Publisher: BrokerSession {
 
     /// Nothing here can fail for good without the connection.
     var failure: BrokerError? { nil }
+    var rest: Duration? { nil }
 
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) { handle(frame, now: now) }
 

@@ -68,6 +68,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         }
         let log = ChannelCloseLog(logger, counters.channelsClosed)
         session.channelClosed = { log.note($0, now: .now()) }
+        session.wanted = { [unowned connector] in connector.wake() }
         connector.opened = { [counters] in counters.connects.add(1) }
         loop.add(connector)
     }
@@ -285,6 +286,8 @@ private final class PendingCallbacks: Sendable {
 
 /// What the cluster client has done so far.
 public final class ClusterCounters: Sendable {
+    public init() {}
+
     public let connects = Counter()
     public let channelsClosed = ChannelCloseCounters()
     /// Questions that all servers have answered.

@@ -33,7 +33,7 @@ final class ClusterSession: BrokerSession {
         /// The servers have been asked who they are, and have until then to say so.
         case discovering(until: MonotonicTime)
         case ready
-        /// The broker does not let us use the exchange.
+        /// The broker does not let us use the exchange, or have a queue: seldom asked again, unless somebody has a question.
         case refused
     }
 
@@ -52,6 +52,8 @@ final class ClusterSession: BrokerSession {
     var ignored: ((_ size: Int) -> Void)?
     /// Called when the broker closes a channel.
     var channelClosed: ((ChannelClose) -> Void)?
+    /// Called when somebody asks during a ``rest``.
+    var wanted: (() -> Void)?
 
     private let exchange: String
     let limits: Limits
@@ -67,6 +69,8 @@ final class ClusterSession: BrokerSession {
     private var mayProbe = true
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
+    /// How long a refusal stands, unless somebody asks: each try is several lines in the broker's log.
+    private static let refusalTime: Duration = .seconds(60)
     /// How long servers have to answer who they are. Whoever is slower is known from their next heartbeat on.
     private static let discoveryTime: Duration = .milliseconds(500)
     /// How often servers that have fallen silent are looked for.
@@ -121,8 +125,7 @@ final class ClusterSession: BrokerSession {
         switch state {
         case .ready: completion(nil, now)
         case .disconnected: completion(.brokerUnavailable, now)
-        case .refused: completion(.brokerRefused(exchange: exchange), now)
-        case .starting, .opening, .discovering:
+        case .starting, .opening, .discovering, .refused:
             guard waiting < limits.waiting else { return completion(.overloaded, now) }
             parked.append(
                 Parked(waiter: waiter, deadline: deadline) {
@@ -130,6 +133,7 @@ final class ClusterSession: BrokerSession {
                 } fail: {
                     completion($0, now)
                 })
+            if state == .refused { wanted?() }
         }
     }
 
@@ -222,6 +226,8 @@ final class ClusterSession: BrokerSession {
         if case .discovering(let until) = state { until } else { nil }
     }
 
+    var rest: Duration? { state == .refused ? Self.refusalTime : nil }
+
     func connected(frameMax: Int) {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
@@ -271,7 +277,7 @@ final class ClusterSession: BrokerSession {
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
         if state == .ready, blockedReason == nil { for uid in presence.expire(now: now) { table.left(uid) } }
-        failParked(.brokerUnavailable) { $0.deadline <= now }
+        failParked(state == .refused ? .brokerRefused(exchange: exchange) : .brokerUnavailable) { $0.deadline <= now }
     }
 
     func probe() {
