@@ -210,10 +210,13 @@ final class Publisher: BrokerSession {
     var failure: BrokerError? { nil }
     var rest: Duration? { nil }
 
-    func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) { handle(frame, now: now) }
-
-    func handle(_ frame: InboundFrame, now: MonotonicTime) {
+    func handle(
+        _ frame: InboundFrame, on frameChannel: UInt16 = FrameWriter.publishChannel, now: MonotonicTime
+    ) {
         switch frame {
+        // What is said of tags on another channel is not said of ours.
+        case .acknowledged where frameChannel != FrameWriter.publishChannel: break
+        case .refused where frameChannel != FrameWriter.publishChannel: break
         case .acknowledged(let tag, let multiple):
             settle(tag: tag, multiple: multiple, now: now) { .confirmed(routed: !$0.isReturned) }
         case .refused(let tag, let multiple):
@@ -295,7 +298,9 @@ final class Publisher: BrokerSession {
         case FrameWriter.controlChannel: controlChannelClosed(close)
         case FrameWriter.lookUpChannel:
             learn(lookUps.closed(code: close.code, text: close.text, into: &outbound.bytes), now: now)
-        default: publishChannelClosed(close, now: now)
+        case FrameWriter.publishChannel: publishChannelClosed(close, now: now)
+        // One that we have not opened.
+        default: break
         }
     }
 

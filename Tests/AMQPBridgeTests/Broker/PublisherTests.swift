@@ -295,6 +295,22 @@ struct PublisherTests {
         #expect(fixture.result("a") == .success(true))
     }
 
+    @Test("believes nothing that is said on a channel which is not its own")
+    func ignoresOtherChannels() {
+        let fixture = PublisherFixture()
+        fixture.prove()
+        fixture.publish("a")
+        for channel in [0, 2, 3, 9] as [UInt16] {
+            fixture.publisher.handle(.acknowledged(tag: 2, multiple: false), on: channel, now: fixture.now)
+            fixture.publisher.handle(.refused(tag: 2, multiple: false), on: channel, now: fixture.now)
+        }
+        fixture.receive(.channelClosed(9, code: 404, text: "NOT_FOUND - no exchange 'x' in vhost '/'"))
+        #expect(fixture.isWaiting("a"))
+        #expect(fixture.publisher.isOpen)
+        fixture.ack(2)
+        #expect(fixture.result("a") == .success(true))
+    }
+
     @Test("does not know what became of a message that is not confirmed in time")
     func timesOut() {
         let fixture = PublisherFixture()
