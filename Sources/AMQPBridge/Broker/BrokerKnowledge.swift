@@ -45,6 +45,8 @@ public final class BrokerKnowledge: Sendable {
         state.withLock { $0.deliver[asker] = deliver }
     }
 
+    func stopListening(_ asker: Asker) { listen(asker) { _ in } }
+
     func ask(_ exchange: String, by asker: Asker) {
         state.withLock { $0.lookUps.ask(exchange, by: asker) }
     }

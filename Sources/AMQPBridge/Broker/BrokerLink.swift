@@ -29,6 +29,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     public let counters: PublisherCounters
     let loop: EventLoop
     private let configuration: Configuration
+    private let knowledge: BrokerKnowledge
     private let publisher: Publisher
     private let connector: BrokerConnector
     private var waits = ConfirmWaits()
@@ -38,6 +39,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         _ configuration: Configuration, knowledge: BrokerKnowledge = BrokerKnowledge(), loop: EventLoop, logger: Logger
     ) {
         self.configuration = configuration
+        self.knowledge = knowledge
         self.loop = loop
         counters = PublisherCounters()
         publisher = Publisher(
@@ -48,8 +50,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         connector.opened = { [counters] in counters.connects.add(1) }
         let log = ChannelCloseLog(logger, counters.channelsClosed)
         publisher.channelClosed = { log.note($0, now: .now()) }
-        knowledge.listen(publisher.asker) { [weak self] answer in
-            loop.execute { [weak self] in self?.publisher.learn(answer, now: .now()) }
+        // Until it is closed: a weak reference would make every retain of the link slow (they are counted elsewhere then).
+        knowledge.listen(publisher.asker) { [self] answer in
+            loop.execute { self.publisher.learn(answer, now: .now()) }
         }
     }
 
@@ -130,5 +133,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     public func flush() { connector.flush() }
 
     /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.
-    public func close() { connector.close() }
+    public func close() {
+        connector.close()
+        knowledge.stopListening(publisher.asker)
+    }
 }

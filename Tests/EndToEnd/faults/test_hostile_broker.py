@@ -89,8 +89,8 @@ CASES = [
 @pytest.mark.parametrize("stage, way", CASES)
 def test_it_is_survived_and_nothing_untrue_is_said(broker, gateway, stage, way):
     gateway.wait_until_ready(timeout=20)
-    broker.misbehave(stage, way, seed=crc32(f"{stage} {way}".encode()))
     logged = len(gateway.log())
+    broker.misbehave(stage, way, seed=crc32(f"{stage} {way}".encode()))
     with Emits(gateway, f"{stage} {way}") as emits:
         deadline = time.monotonic() + 10
         while not broker.misbehaved and time.monotonic() < deadline:

@@ -132,12 +132,13 @@ class HostileBroker:
         client.close()
 
     def answer(self, client, stage, data):
-        """Sends what the gateway waits for, or something else. Returns whether it was right."""
+        """Sends what the gateway waits for, or something else. Returns whether it was right, whatever came behind it."""
         way = self._way
         if way is None or way[0] != stage:
             client.sendall(data)
             return True
         self.misbehaved += 1
+        right = data
         data, end = way[1](data, self._chance)
         if data:
             client.sendall(data)
@@ -146,7 +147,7 @@ class HostileBroker:
             client.close()
         if end:
             raise EOFError
-        return False
+        return data is not None and data.startswith(right)
 
 
 class _Conversation:
@@ -241,14 +242,12 @@ class _Conversation:
         tag = struct.pack(">QB", self._tags[channel], 0)
         # Before it goes out: the gateway may answer at once.
         self._broker.acknowledged.add(body)
-        if not self._answer_ack(channel, tag):
-            self._broker.acknowledged.discard(body)
-
-    def _answer_ack(self, channel, tag):
+        is_right = False
         try:
-            return self._answer("basic.ack", method(channel, 60, 80, tag))
-        except (OSError, EOFError):
-            return False
+            is_right = self._answer("basic.ack", method(channel, 60, 80, tag))
+        finally:
+            if not is_right:
+                self._broker.acknowledged.discard(body)
 
 
 def _shut(connection):
