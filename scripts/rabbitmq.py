@@ -62,8 +62,7 @@ class PrivateRabbitMQ:
 
     def __init__(self, plugins=(), settings=()):
         """`settings` are further lines of rabbitmq.conf, such as `"max_message_size = 65536"`."""
-        self.plugins = list(plugins)
-        self._settings = list(settings)
+        self.plugins, self._settings = list(plugins), list(settings)
         self.port, self._dist_port, self._epmd_port, management_port = free_ports(4)
         self.management_port = management_port if "rabbitmq_management" in self.plugins else None
         self._node = f"gateway-{os.getpid()}-{self.port}@localhost"

@@ -31,6 +31,7 @@ extension LoopEmitter {
         case .disconnect: break
         }
         try checkNumbers(["in": command.selection.rooms, "except": command.selection.except])
+        if isClusterOff { return try await publish(command, .turnedOff) }
         let cluster = try knownCluster()
         let answer: ClusterAnswer<ClusterClient.Change>
         do throws(ClusterError) {
@@ -45,12 +46,12 @@ extension LoopEmitter {
     }
 
     /// Has servers do it that nobody can ask.
-    private func publish(_ command: ChangeSockets, _ noServers: ClusterError) async throws(EmitError) -> ChangeReceipt {
+    private func publish(_ command: ChangeSockets, _ nobody: ClusterError) async throws(EmitError) -> ChangeReceipt {
         let publications = try expressing { () throws(NotExpressible) in try wireFormat.publications(for: command) }
-        guard let publications, !publications.isEmpty else { throw .notAsked(noServers) }
+        guard let publications, !publications.isEmpty else { throw .notAsked(nobody) }
         // Without a queue there is no server of any kind.
         guard try await publish(command.trace.map { publications.with($0) } ?? publications) else {
-            throw .notAsked(noServers)
+            throw .notAsked(nobody)
         }
         return .published
     }
@@ -60,7 +61,7 @@ extension LoopEmitter {
     ///
     /// - Parameter deadline: when they must have said it at the latest; `nil`: each question has its usual time.
     func resolvingExceptions(of emit: Emit, by deadline: MonotonicTime? = nil) async throws(EmitError) -> Emit {
-        guard !wireFormat.exceptsRooms, cluster != nil else { return emit }
+        guard !wireFormat.exceptsRooms, cluster != nil || isClusterOff else { return emit }
         // Without any server that answers, the wire format says that it cannot.
         guard try await !servers(timeout: questionTimeout(by: deadline)).isEmpty else { return emit }
         let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)
@@ -105,7 +106,7 @@ extension LoopEmitter {
     private static let mostExceptions = 10_000
 
     private func knownCluster() throws(EmitError) -> ClusterClient {
-        guard let cluster else { throw .notAsked(.brokerUnavailable) }
+        guard let cluster else { throw .notAsked(isClusterOff ? .turnedOff : .brokerUnavailable) }
         return cluster
     }
 

@@ -60,6 +60,8 @@ public struct Problem: Error, Sendable, Equatable {
         case shuttingDown = "shutting_down"
         case notSupported = "not_supported"
         case noServers = "no_servers"
+        case turnedOff = "turned_off"
+        case notImplemented = "not_implemented"
         case incomplete = "incomplete"
         case confirmTimeout = "confirm_timeout"
         case idempotencyKeyInFlight = "idempotency_key_in_flight"
@@ -102,6 +104,8 @@ extension Problem.Code {
         case .overloaded: (503, "Too much is waiting already", true)
         case .shuttingDown: (503, "Shutting down", true)
         case .noServers: (503, "No server answers", true)
+        case .turnedOff: (501, "Turned off", false)
+        case .notImplemented: (501, "Not implemented", false)
         case .incomplete: (503, "Not all servers have answered", true)
         // Trying again may deliver twice.
         case .confirmTimeout: (504, "The outcome is unknown", false)

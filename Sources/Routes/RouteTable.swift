@@ -56,7 +56,7 @@ extension Router {
         let current = CurrentHooks(table)
         let runner = DeliveryRunner(emitter: emitter, deliveries: deliveries)
         let hooks = HookRoute(runner: runner, hooks: current, clock: clock)
-        let cloudEvents = CloudEventRoute(runner: runner, hooks: current, limits: limits)
+        let cloudEvents = CloudEventRoute(runner: runner, hooks: current)
         self.init(
             routes: [
                 Route(method: .post, path: "/v1/emit", scope: .emit, body: .json, handler: emit.post),

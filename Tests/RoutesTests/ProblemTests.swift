@@ -15,6 +15,7 @@ struct ProblemTests {
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
         .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
+        .turnedOff: 501, .notImplemented: 501,
         .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .notSupported: 501, .insufficientScope: 403,
         .beyondReach: 403,
     ]
@@ -104,7 +105,8 @@ struct EmitProblemTests {
         (.notPublished(.unknown(.connectionLost)), .confirmTimeout),
         (.notPublished(.unknown(.channelClosed)), .confirmTimeout),
         (.notPublished(.unknown(.partial)), .confirmTimeout),
-        (.notAsked(.noServers(exchange: "x")), .noServers),
+        (.notAsked(.noServers(exchange: "x")), .noServers), (.notAsked(.turnedOff), .turnedOff),
+        (.notPublished(.messageTooLarge(bytes: 9, limit: 8)), .payloadTooLarge),
         (.notAsked(.brokerUnavailable), .brokerUnavailable),
         (.notAsked(.brokerBlocked(reason: "low")), .brokerBlocked),
         (.notAsked(.brokerRefused(exchange: "x")), .brokerRefused),

@@ -53,13 +53,14 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has any.
     public init(
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
-        wireFormat: any WireFormat, logger: Logger
+        wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
     ) {
         let callbacks = wireFormat.callbackAddress.map { CallbackQueue(exchange: $0.exchange, hostID: $0.hostID) }
         exchange = configuration.exchange
         var limits = ClusterSession.Limits()
         limits.waiting = configuration.waiting
-        session = ClusterSession(exchange: configuration.exchange, limits: limits, callbacks: callbacks)
+        session = ClusterSession(
+            exchange: configuration.exchange, limits: limits, callbacks: callbacks, knowledge: knowledge)
         var broker = broker
         broker.connectionName = "socketio-gateway cluster"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: logger)
@@ -80,6 +81,9 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
                     ])
             }
         }
+        let log = ChannelCloseLog(logger, counters.channelsClosed)
+        session.channelClosed = { log.note($0, now: .now()) }
+        session.wanted = { [unowned connector] in connector.wake() }
         connector.opened = { [counters] in counters.connects.add(1) }
         loop.add(connector)
     }
@@ -309,7 +313,10 @@ private final class PendingCallbacks: Sendable {
 
 /// What the cluster client has done so far.
 public final class ClusterCounters: Sendable {
+    public init() {}
+
     public let connects = Counter()
+    public let channelsClosed = ChannelCloseCounters()
     /// Questions that all servers have answered.
     public let complete = Counter()
     /// Questions that some have not answered in time.

@@ -240,6 +240,8 @@ public struct ServerDescription: Sendable, Equatable {
 public enum ClusterError: Error, Sendable, Equatable {
     /// No server answers questions on this exchange.
     case noServers(exchange: String)
+    /// This gateway asks nobody: its operator does not want it to.
+    case turnedOff
     case brokerUnavailable
     case brokerBlocked(reason: String)
     /// The broker does not let us use the exchange.

@@ -33,7 +33,7 @@ final class ClusterSession: BrokerSession {
         /// The servers have been asked who they are, and have until then to say so.
         case discovering(until: MonotonicTime)
         case ready
-        /// The broker does not let us use the exchange.
+        /// The broker does not let us use the exchange, or have a queue: seldom asked again, unless somebody has a question.
         case refused
     }
 
@@ -55,10 +55,15 @@ final class ClusterSession: BrokerSession {
 
     /// Called with all servers once it is known who is there, and then with each that is heard of.
     var heard: (([Presence.Server]) -> Void)?
+    /// Called when the broker closes a channel.
+    var channelClosed: ((ChannelClose) -> Void)?
+    /// Called when somebody asks during a ``rest``.
+    var wanted: (() -> Void)?
 
     private let exchange: String
     let limits: Limits
     private let callbacks: CallbackQueue?
+    private let knowledge: BrokerKnowledge
     private var state = State.starting
     private var openConsumers: Set<String> = []
     private var frameMax = 4_096
@@ -70,15 +75,21 @@ final class ClusterSession: BrokerSession {
     private var mayProbe = true
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
+    /// How long a refusal stands, unless somebody asks: each try is several lines in the broker's log.
+    private static let refusalTime: Duration = .seconds(60)
     /// How long servers have to answer who they are. Whoever is slower is known from their next heartbeat on.
     private static let discoveryTime: Duration = .milliseconds(500)
     /// How often servers that have fallen silent are looked for.
     private static let checkInterval: Duration = .milliseconds(250)
 
-    init(exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?) {
+    init(
+        exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?,
+        knowledge: BrokerKnowledge = BrokerKnowledge()
+    ) {
         self.exchange = exchange
         self.limits = limits
         self.callbacks = callbacks
+        self.knowledge = knowledge
         table = QuestionTable(limits: limits.table)
         content = ContentAssembler(maximumBytes: limits.answerBytes)
     }
@@ -120,8 +131,7 @@ final class ClusterSession: BrokerSession {
         switch state {
         case .ready: completion(nil, now)
         case .disconnected: completion(.brokerUnavailable, now)
-        case .refused: completion(.brokerRefused(exchange: exchange), now)
-        case .starting, .opening, .discovering:
+        case .starting, .opening, .discovering, .refused:
             guard waiting < limits.waiting else { return completion(.overloaded, now) }
             parked.append(
                 Parked(waiter: waiter, deadline: deadline) {
@@ -129,6 +139,7 @@ final class ClusterSession: BrokerSession {
                 } fail: {
                     completion($0, now)
                 })
+            if state == .refused { wanted?() }
         }
     }
 
@@ -188,6 +199,10 @@ final class ClusterSession: BrokerSession {
             exchange: exchange, routingKey: question.namespace,
             expiration: question.expires ? (deadline - now).wholeMilliseconds : nil, body: question.body(id: id))
         publication.trace = question.trace
+        guard publication.body.count <= knowledge.longestBody else {
+            completion(.failure(.tooLarge))
+            return
+        }
         guard
             FrameWriter.publish(
                 publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,
@@ -197,8 +212,8 @@ final class ClusterSession: BrokerSession {
             return
         }
         table.begin(
-            question, id: id, expected: expected, away: presence.away(of: expected), waiter: waiter,
-            asked: presence.hasProbes(of: expected) ? now : nil, deadline: deadline, completion)
+            question, id: id, size: publication.body.count, expected: expected, away: presence.away(of: expected),
+            waiter: waiter, asked: presence.hasProbes(of: expected) ? now : nil, deadline: deadline, completion)
     }
 
     // MARK: BrokerSession
@@ -222,6 +237,8 @@ final class ClusterSession: BrokerSession {
         if case .discovering(let until) = state { until } else { nil }
     }
 
+    var rest: Duration? { state == .refused ? Self.refusalTime : nil }
+
     func connected(frameMax: Int) {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
@@ -243,6 +260,9 @@ final class ClusterSession: BrokerSession {
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
         // What else had come on the connection that is given up says nothing any more.
         guard failure == nil else { return }
+        if case .channelClosed(let channel, let code, let text) = frame {
+            channelClosed?(ChannelClose(channel: channel, code: code, text: text))
+        }
         switch frame {
         case .delivered, .returned, .header, .content:
             if let message = content.take(frame, on: channel) { receive(message, now: now) }
@@ -251,7 +271,7 @@ final class ClusterSession: BrokerSession {
             openConsumers.insert(tag)
             if openConsumers == [Tag.replies, Tag.presence] { discover(now: now) }
         case .consumerCancelled: failure = BrokerError("the broker has deleted a queue of the cluster client")
-        case .channelClosed(_, let code, let text): channelClosed(code: code, text: text)
+        case .channelClosed(_, let code, let text): beginAnew(code: code, text: text)
         case .blocked(let reason): blockedReason = reason
         case .unblocked:
             blockedReason = nil
@@ -273,7 +293,7 @@ final class ClusterSession: BrokerSession {
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
         if state == .ready, blockedReason == nil { forgetSilent(now: now) }
-        failParked(.brokerUnavailable) { $0.deadline <= now }
+        failParked(state == .refused ? .brokerRefused(exchange: exchange) : .brokerUnavailable) { $0.deadline <= now }
     }
 
     func probe() {
@@ -300,11 +320,16 @@ final class ClusterSession: BrokerSession {
     }
 
     /// Whichever it is, everything begins anew, on a new connection.
-    private func channelClosed(code: Int, text: String) {
+    private func beginAnew(code: Int, text: String) {
         failure = BrokerError("the broker closed a channel of the cluster client: \(code) \(text)")
         if text.contains("'amq.default'") {
             // This user may not publish to the default exchange: no probes, then.
             mayProbe = false
+            return
+        }
+        if let refusal = OversizeRefusal(code: code, text: text) {
+            knowledge.learn(longestBody: refusal.limit)
+            table.fail(longerThan: refusal.limit, .tooLarge)
             return
         }
         // Anything else, such as an exchange that somebody has deleted, is mended by beginning anew.

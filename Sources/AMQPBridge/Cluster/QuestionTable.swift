@@ -13,6 +13,8 @@ struct QuestionTable {
     private final class Entry {
         let question: Question
         let id: String
+        /// Of the message, in bytes.
+        let size: Int
         /// The servers that are to answer.
         var expected: Set<String>
         /// Those that have given all of their answer.
@@ -31,11 +33,12 @@ struct QuestionTable {
         var impatientAt: MonotonicTime?
 
         init(
-            _ question: Question, id: String, expected: Set<String>, away: Set<String>, waiting: [Int: Completion],
+            _ question: Question, id: String, size: Int, expected: Set<String>, away: Set<String>, waiting: [Int: Completion],
             deadline: MonotonicTime
         ) {
             self.question = question
             self.id = id
+            self.size = size
             self.expected = expected
             self.away = away
             self.waiting = waiting
@@ -102,14 +105,16 @@ struct QuestionTable {
     /// A question has been asked.
     ///
     /// - Parameters:
+    ///   - size: of its message, in bytes.
     ///   - away: those of the expected that are not on the broker.
     ///   - asked: when, if there are servers that the broker can be asked about.
     mutating func begin(
-        _ question: Question, id: String, expected: Set<String>, away: Set<String> = [], waiter: Int,
+        _ question: Question, id: String, size: Int = 0, expected: Set<String>, away: Set<String> = [], waiter: Int,
         asked: MonotonicTime? = nil, deadline: MonotonicTime, _ completion: @escaping Completion
     ) {
         let entry = Entry(
-            question, id: id, expected: expected, away: away, waiting: [waiter: completion], deadline: deadline)
+            question, id: id, size: size, expected: expected, away: away, waiting: [waiter: completion],
+            deadline: deadline)
         entries[id] = entry
         if let asked { setImpatience(of: entry, at: asked + Self.patience) }
         if let key = question.key { reads[key] = id }
@@ -215,6 +220,11 @@ struct QuestionTable {
         for id in deadlines.due(now: now) {
             if let entry = entries[id] { finish(entry) }
         }
+    }
+
+    /// The broker takes no message that is so long: nobody has received these questions.
+    mutating func fail(longerThan limit: Int, _ error: ClusterError) {
+        for entry in entries.values where entry.size > limit { end(entry, .failure(error)) }
     }
 
     /// The connection is gone, and with it every answer that has not come.

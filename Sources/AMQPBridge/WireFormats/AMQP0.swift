@@ -7,20 +7,11 @@ internal import JSON
 public struct AMQP0: WireFormat {
     public static let name = "amqp0"
 
-    /// How several rooms are addressed.
-    public enum Union: String, Sendable, CaseIterable {
-        /// One message per room, each leaving out the rooms before it: every socket receives the event once.
-        case exclude
-        /// One message with a `CC` header, as the adapter itself sends it: a socket in two of the rooms receives it twice.
-        case cc
-    }
-
     /// The adapter's `exchangeName`; `{namespace}` in it stands for the emit's namespace.
     public let exchange: String
     /// The namespaces that the servers serve. All namespaces of one exchange share its queues, so an emit would reach any
     /// of them: more than one needs `{namespace}` in ``exchange``.
     public let namespaces: [String]
-    public let union: Union
     private let hasPlaceholder: Bool
 
     public let knowsRecipients = true
@@ -28,20 +19,19 @@ public struct AMQP0: WireFormat {
     /// keys.
     public let numberRooms = NumberRooms.none
 
-    public init(exchange: String = "socket.io", namespaces: [String] = ["/"], union: Union = .exclude) {
+    public init(exchange: String = "socket.io", namespaces: [String] = ["/"]) {
         self.exchange = exchange
         self.namespaces = namespaces
-        self.union = union
         hasPlaceholder = exchange.contains(Self.placeholder)
     }
 
     /// Stands for the emit's namespace in the name of the exchange.
     public static let placeholder = "{namespace}"
     private static let everyone = "broadcast"
+    /// The most bytes of names that the messages of one emit may list together, which grow with the square of its rooms.
+    static let mostListedBytes = 16 << 20
 
-    public func messageCount(for emit: Emit) -> Int {
-        union == .exclude ? max(1, emit.rooms.withoutDuplicates.count) : 1
-    }
+    public func messageCount(for emit: Emit) -> Int { max(1, emit.rooms.withoutDuplicates.count) }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
         guard namespaces.contains(emit.namespace) else {
@@ -66,20 +56,30 @@ public struct AMQP0: WireFormat {
         }
         let rooms = emit.rooms.map(\.text).withoutDuplicates
         let except = (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
-        switch (rooms.count, union) {
-        case (0, _):
+        guard !rooms.isEmpty else {
             let body = Self.body(Self.packet(emit), except: except)
             return [Publication(exchange: exchange, routingKey: Self.everyone, body: body)]
-        case (1, _), (_, .cc):
-            let body = Self.body(Self.packet(emit), except: except)
-            return [Publication(exchange: exchange, routingKey: rooms[0], carbonCopies: Array(rooms[1...]), body: body)]
-        case (_, .exclude):
-            let packet = Self.packet(emit)
-            return rooms.indices.map { index in
-                let body = Self.body(packet, except: except + rooms[..<index])
-                return Publication(exchange: exchange, routingKey: rooms[index], body: body)
-            }
         }
+        let listed = Self.listedBytes(rooms, except)
+        guard listed <= Self.mostListedBytes else {
+            throw NotExpressible(
+                CommandField("rooms"),
+                "socket.io-amqp0 servers take a message for each room, with the rooms before it: the names alone would be "
+                    + "\(listed) bytes, at most \(Self.mostListedBytes) are allowed; name fewer rooms in an emit")
+        }
+        // One message for each room, each leaving out the rooms before it: every socket receives the event once. The
+        // adapter's own way, one message with a `CC` header, has a socket in two of the rooms receive it twice.
+        let packet = Self.packet(emit)
+        return rooms.indices.map { index in
+            let body = Self.body(packet, except: except + rooms[..<index])
+            return Publication(exchange: exchange, routingKey: rooms[index], body: body)
+        }
+    }
+
+    /// How many bytes the names take that the messages to these rooms leave out, with their quotes and commas.
+    private static func listedBytes(_ rooms: [String], _ except: [String]) -> Int {
+        let own = except.reduce(0) { $0 + $1.utf8.count + 3 } * rooms.count
+        return rooms.indices.reduce(own) { $0 + (rooms[$1].utf8.count + 3) * (rooms.count - 1 - $1) }
     }
 
     public var caution: String? {

@@ -151,18 +151,18 @@ struct KeyReachTests {
         func event(_ id: String, _ type: String, _ room: String) -> String {
             #"{"specversion":"1.0","id":"\#(id)","source":"s","type":"\#(type)","subject":"\#(room)"}"#
         }
-        func post(_ body: String, _ type: String) async -> Response {
-            await router.request(.post, "/v1/cloudevents", [.apiKey: "k", .contentType: type], body: body)
+        func post(_ body: String) async -> Response {
+            let type = "application/cloudevents+json"
+            return await router.request(.post, "/v1/cloudevents", [.apiKey: "k", .contentType: type], body: body)
         }
-        let (one, batch) = ("application/cloudevents+json", "application/cloudevents-batch+json")
-        let refused = await post(event("1", "order.paid", "admin"), one)
+        let refused = await post(event("1", "order.paid", "admin"))
         #expect(refused.status == 403)
         #expect(refused.pointers == ["/rooms/0"])
-        let partly = await post("[\(event("1", "order.paid", "lobby")),\(event("2", "paid", "lobby"))]", batch)
-        #expect(partly.status == 403)
-        #expect(partly.pointers == ["/1/event"])
+        let other = await post(event("1", "paid", "lobby"))
+        #expect(other.status == 403)
+        #expect(other.pointers == ["/event"])
         #expect(emitter.calls.isEmpty)
-        #expect(await post(event("1", "order.paid", "lobby"), one).status == 200)
+        #expect(await post(event("1", "order.paid", "lobby")).status == 200)
         #expect(emitter.calls.count == 1)
     }
 
