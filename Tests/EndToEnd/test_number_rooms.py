@@ -4,17 +4,12 @@ import json
 
 import pytest
 
-from harness import REPOSITORY, AnsweringClient, ClusterServer, Gateway, SocketIOServer, Witness, assert_problem
+from harness import AnsweringClient, ClusterServer, Gateway, SocketIOServer, Witness, assert_problem
 from harness.cluster import FEATURES
 from harness.questions import all_pages, ask, start_servers, tell, until, wait_for_servers
 
 END = "end-of-test"
 MOST = 2**53
-# Until the responder has them, too.
-RESPONDER = REPOSITORY / "adapters" / "python" / "socketio_gateway_responder"
-needs_responder = pytest.mark.skipif(
-    not any('"numbers"' in path.read_text() for path in RESPONDER.glob("*.py")), reason="the responder knows no numbers"
-)
 
 
 # python-socketio servers as they are
@@ -158,7 +153,6 @@ def rooms_of(gateway, client):
     return {room for room in rooms if room != client.sid}
 
 
-@needs_responder
 def test_responding_servers_tell_numbers_from_text(servers):
     gateway, connect = servers
     a, b, c = connect([42, "42", "a"], [42, 7], ["42", 421])
@@ -174,7 +168,6 @@ def test_responding_servers_tell_numbers_from_text(servers):
     assert ask(gateway, "/v1/counts", room="42")["rooms"] == {"42": 2}
 
 
-@needs_responder
 def test_responding_servers_change_rooms_that_are_numbers(servers):
     gateway, connect = servers
     a, b, c = connect([42], ["42"], [7])
@@ -186,7 +179,6 @@ def test_responding_servers_change_rooms_that_are_numbers(servers):
     assert ask(gateway, "/v1/counts")["sockets"] == 2
 
 
-@needs_responder
 def test_responding_servers_leave_out_rooms_that_are_numbers_and_acknowledge_for_them(servers):
     gateway, connect = servers
     clients = connect([42, "a"], ["42", "a"], ["a"])

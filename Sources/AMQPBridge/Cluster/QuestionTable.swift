@@ -33,8 +33,8 @@ struct QuestionTable {
         var impatientAt: MonotonicTime?
 
         init(
-            _ question: Question, id: String, size: Int, expected: Set<String>, away: Set<String>, waiting: [Int: Completion],
-            deadline: MonotonicTime
+            _ question: Question, id: String, size: Int, expected: Set<String>, away: Set<String>,
+            waiting: [Int: Completion], deadline: MonotonicTime
         ) {
             self.question = question
             self.id = id

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import REPOSITORY, AnsweringClient, Gateway, RespondingServer, SocketIOServer, Witness, assert_problem
+from harness import AnsweringClient, Gateway, RespondingServer, SocketIOServer, Witness, assert_problem
 from harness.questions import ask, wait_for_servers
 
 
@@ -74,12 +74,7 @@ def test_a_connection_that_cannot_be_closed_is_not_left_half_open(broker, exchan
 
 # With responders
 
-RESPONDER = REPOSITORY / "adapters" / "python" / "socketio_gateway_responder"
 
-
-@pytest.mark.skipif(
-    not any('"room_is_socket"' in path.read_text() for path in RESPONDER.glob("*.py")), reason="the responder does not say so"
-)
 @pytest.mark.parametrize("manager", ["aio-pika", "kombu"])
 def test_a_responder_names_the_reason_and_not_that_the_socket_is_not_there(broker, exchange, manager):
     exchange = f"{exchange}.{manager}"

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from harness import REPOSITORY, CuttingProxy, Gateway, RespondingServer, ServerProcess, SimulatedServer, assert_problem
+from harness import CuttingProxy, Gateway, RespondingServer, ServerProcess, SimulatedServer, assert_problem
 from harness.questions import Asking, ask, asked, known_servers, tally, tell, until, wait_for_servers
 
 # Never waited for to the end, but by a server that is stopped.
@@ -33,12 +33,6 @@ SERVERS = {
     "aio-pika": lambda url, exchange: responding(url, exchange, "aio-pika"),
     "kombu": lambda url, exchange: responding(url, exchange, "kombu"),
 }
-
-
-# Those that are there already, and not only for gateways of their own version.
-PRESENCE = REPOSITORY / "adapters" / "python" / "socketio_gateway_responder" / "presence.py"
-if not (PRESENCE.exists() and "probe" in PRESENCE.read_text()):
-    del SERVERS["aio-pika"], SERVERS["kombu"]
 
 
 @pytest.fixture(params=SERVERS)
