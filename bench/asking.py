@@ -91,7 +91,7 @@ class OverHTTP:
 
     def is_right(self, answer: bytes) -> bool:
         found = json.loads(answer)
-        servers = {"expected": 1, "responded": 1, "missing": []}
+        servers = {"expected": 1, "responded": 1, "missing": [], "tooLarge": []}
         return found.get("sockets") == 1 and found.get("complete") is True and found.get("servers") == servers
 
 

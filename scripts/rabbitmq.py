@@ -60,8 +60,9 @@ def die_with_parent():
 class PrivateRabbitMQ:
     """`start` and `stop`, or a `with` statement. Restarts keep the ports and the data; `stop` removes everything."""
 
-    def __init__(self, plugins=()):
-        self.plugins = list(plugins)
+    def __init__(self, plugins=(), settings=()):
+        """`settings` are further lines of rabbitmq.conf, such as `"max_message_size = 65536"`."""
+        self.plugins, self._settings = list(plugins), list(settings)
         self.port, self._dist_port, self._epmd_port, management_port = free_ports(4)
         self.management_port = management_port if "rabbitmq_management" in self.plugins else None
         self._node = f"gateway-{os.getpid()}-{self.port}@localhost"
@@ -154,7 +155,7 @@ class PrivateRabbitMQ:
         settings = [f"listeners.tcp.1 = {LOOPBACK}:{self.port}", "disk_free_limit.absolute = 1MB"]
         if self.management_port:
             settings += [f"management.tcp.ip = {LOOPBACK}", f"management.tcp.port = {self.management_port}"]
-        (self._dir / "rabbitmq.conf").write_text("\n".join(settings) + "\n")
+        (self._dir / "rabbitmq.conf").write_text("\n".join(settings + self._settings) + "\n")
         (self._dir / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
         (self._dir / "rabbitmq-env.conf").touch()
 

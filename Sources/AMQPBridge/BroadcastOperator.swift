@@ -18,8 +18,14 @@ public struct BroadcastOperator: Sendable {
     /// Clients in the room, and in any other that is named: each receives the event once. A socket's id is a room, too.
     public func to(_ room: String, _ others: String...) -> Self { to([room] + others) }
 
+    /// The same where rooms may be numbers: `to(42)`, `to(.number(user.id))`.
+    public func to(_ room: RoomName, _ others: RoomName...) -> Self { to(rooms: [room] + others) }
+
     /// Clients in any of the rooms. An empty list is nearly always a bug and must not reach everyone: the emit will fail.
-    public func to(_ rooms: [String]) -> Self {
+    public func to(_ rooms: [String]) -> Self { to(rooms: rooms.map { .name($0) }) }
+
+    /// The same where rooms may be numbers.
+    public func to(rooms: [RoomName]) -> Self {
         with {
             $0.target.rooms += rooms
             $0.hasEmptyList = $0.hasEmptyList || rooms.isEmpty
@@ -29,11 +35,20 @@ public struct BroadcastOperator: Sendable {
     /// The same as ``to(_:_:)``.
     public func `in`(_ room: String, _ others: String...) -> Self { to([room] + others) }
 
+    /// The same where rooms may be numbers.
+    public func `in`(_ room: RoomName, _ others: RoomName...) -> Self { to(rooms: [room] + others) }
+
     /// But nobody in these rooms; ids of sockets are rooms, too. Not every wire format can do it.
     public func except(_ names: String...) -> Self { except(names) }
 
     /// But nobody in these rooms; ids of sockets are rooms, too. Not every wire format can do it.
-    public func except(_ names: [String]) -> Self { with { $0.target.except += names } }
+    public func except(_ names: [String]) -> Self { except(rooms: names.map { .name($0) }) }
+
+    /// The same where rooms may be numbers.
+    public func except(_ rooms: RoomName...) -> Self { except(rooms: rooms) }
+
+    /// The same where rooms may be numbers.
+    public func except(rooms: [RoomName]) -> Self { with { $0.target.except += rooms } }
 
     /// But not the sockets with these ids, for servers that can leave out nothing else.
     public func exceptSockets(_ ids: String...) -> Self { exceptSockets(ids) }

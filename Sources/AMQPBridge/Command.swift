@@ -7,9 +7,9 @@ public struct Emit: Sendable, Equatable {
     /// The event's arguments: the elements of a JSON array as they were written, without its brackets.
     public var arguments: JSONText
     /// The union of these rooms receives the event, each socket once; empty means everyone. A socket's id is a room, too.
-    public var rooms: [String]
+    public var rooms: [RoomName]
     /// Rooms and socket ids that do not receive it.
-    public var except: [String]
+    public var except: [RoomName]
     /// Socket ids that do not receive it, for servers that can exclude nothing else.
     public var exceptSockets: [String]
     /// Whether the arguments may contain bytes: ``attachments``, in whose place placeholders stand.
@@ -25,7 +25,7 @@ public struct Emit: Sendable, Equatable {
 
     public init(
         namespace: String = "/", event: String, arguments: JSONText = .empty,
-        rooms: [String] = [], except: [String] = [], exceptSockets: [String] = []
+        rooms: [RoomName] = [], except: [RoomName] = [], exceptSockets: [String] = []
     ) {
         self.namespace = namespace
         self.event = event
@@ -89,7 +89,7 @@ extension Emit {
         faults += CommandFault.names(exceptSockets, "exceptSockets")
         // Counted as a set only when there can be too many of them.
         let listed = rooms.count + except.count + exceptSockets.count
-        let unique = listed <= limits.names ? listed : (rooms + except + exceptSockets).withoutDuplicates.count
+        let unique = listed <= limits.names ? listed : namesOfAll.withoutDuplicates.count
         if unique > limits.names {
             let detail =
                 "\(unique) different names in rooms, except and exceptSockets; at most \(limits.names) are allowed"
@@ -97,6 +97,11 @@ extension Emit {
         }
         return faults
     }
+
+    private var namesOfAll: [RoomName] { rooms + except + exceptSockets.map { .name($0) } }
+
+    /// Whether it names rooms that are numbers.
+    var namesNumbers: Bool { rooms.nameNumbers || except.nameNumbers }
 }
 
 extension CommandFault {
@@ -113,14 +118,25 @@ extension CommandFault {
         }
     }
 
-    /// What is wrong with the names of rooms and sockets in a list. At most ``mostFaults``: a caller fixes them one by one
-    /// anyway, and a million would be costly to tell.
-    public static func names(_ names: [String], _ list: String) -> [CommandFault] {
-        let bad = names.indices.lazy.filter { !(1...Publication.maximumNameBytes).contains(names[$0].utf8.count) }
-        return bad.prefix(mostFaults).map { index in
-            let detail = names[index].isEmpty ? "an empty name" : "longer than \(Publication.maximumNameBytes) bytes"
-            return CommandFault(CommandField(list, index: index), detail)
+    /// What is wrong with the rooms in a list. At most ``mostFaults``: a caller fixes them one by one anyway, and a million
+    /// would be costly to tell.
+    public static func names(_ rooms: [RoomName], _ list: String) -> [CommandFault] {
+        faults(rooms, list, \.fault)
+    }
+
+    /// What is wrong with the ids of sockets in a list, as far as it is told.
+    public static func names(_ ids: [String], _ list: String) -> [CommandFault] {
+        faults(ids, list, \.faultOfName)
+    }
+
+    private static func faults<Name>(
+        _ names: [Name], _ list: String, _ fault: (Name) -> String?
+    ) -> [CommandFault] {
+        var faults: [CommandFault] = []
+        for (index, name) in names.enumerated() where faults.count < mostFaults {
+            if let detail = fault(name) { faults.append(CommandFault(CommandField(list, index: index), detail)) }
         }
+        return faults
     }
 
     private static let mostFaults = 20

@@ -7,7 +7,7 @@ extension EmitError: CustomStringConvertible {
         case .notPublished(let error): error.description
         case .notAsked(let error): error.description
         case .exceptionsUnknown(let servers):
-            "\(servers.missing.count) of \(servers.expected) servers have not said whom to leave out; nothing was published"
+            "\(servers.expected - servers.responded) of \(servers.expected) servers have not said whom to leave out; nothing was published"
         }
     }
 }
@@ -18,13 +18,31 @@ extension ClusterError: CustomStringConvertible {
         case .noServers(let exchange):
             "no server answers on the exchange '\(exchange)': use the Node adapter, or add attachGateway (Node) or "
                 + "GatewayResponder (Python) to your servers"
+        case .turnedOff:
+            "questions to servers are turned off: cluster.enabled (GATEWAY_CLUSTER_ENABLED) is false; nothing was done"
         case .brokerUnavailable: "there is no connection to RabbitMQ for questions; nothing was asked"
         case .brokerBlocked(let reason): "RabbitMQ has raised an alarm: \(reason)"
-        case .brokerRefused(let exchange): "RabbitMQ refuses the exchange '\(exchange)'; the gateway's log says why"
+        case .brokerRefused(let exchange):
+            "RabbitMQ refuses what questions need: the exchange '\(exchange)' and a queue; the gateway's log says why"
         case .overloaded: "too many requests wait for servers"
+        case .notSupported(let feature, let server): feature.missing(at: server)
         case .tooLarge: "the question is too large for a message"
         case .unknown: "nobody waited until a server answered, or the connection to RabbitMQ was lost"
         case .abandoned: "nobody waits any more"
+        }
+    }
+}
+
+extension ServerFeature {
+    /// Which server lacks it, and the cure.
+    fileprivate func missing(at server: String) -> String {
+        switch self {
+        case .acks:
+            "the server '\(server)' cannot tell what clients acknowledge: update it to Socket.IO 4.5 or python-socketio "
+                + "5.15.1, or later; nothing was emitted"
+        case .numbers:
+            "the server '\(server)' cannot tell rooms that are numbers from others: update its adapter or companion; "
+                + "nothing was done"
         }
     }
 }
@@ -48,6 +66,8 @@ extension PublishError: CustomStringConvertible {
         case .overloaded: "too much is waiting for RabbitMQ; nothing was published"
         case .tooLarge(let bytes, let limit):
             "\(bytes) bytes are too many for RabbitMQ, at most \(limit) are allowed; nothing was published"
+        case .messageTooLarge(let bytes, let limit):
+            "the message would be \(bytes) bytes; RabbitMQ takes at most \(limit) (max_message_size); nothing was published"
         case .unknown(let outcome): outcome.description
         }
     }

@@ -137,17 +137,34 @@ extension Emitter {
     /// See ``BroadcastOperator/to(_:_:)``.
     public func to(_ room: String, _ others: String...) -> BroadcastOperator { everyone.to([room] + others) }
 
+    /// The same where rooms may be numbers: `to(42)`, `to(.number(user.id))`.
+    public func to(_ room: RoomName, _ others: RoomName...) -> BroadcastOperator { everyone.to(rooms: [room] + others) }
+
     /// See ``BroadcastOperator/to(_:)``.
     public func to(_ rooms: [String]) -> BroadcastOperator { everyone.to(rooms) }
 
+    /// The same where rooms may be numbers.
+    public func to(rooms: [RoomName]) -> BroadcastOperator { everyone.to(rooms: rooms) }
+
     /// The same as ``to(_:_:)``.
     public func `in`(_ room: String, _ others: String...) -> BroadcastOperator { everyone.to([room] + others) }
+
+    /// The same where rooms may be numbers.
+    public func `in`(_ room: RoomName, _ others: RoomName...) -> BroadcastOperator {
+        everyone.to(rooms: [room] + others)
+    }
 
     /// See ``BroadcastOperator/except(_:)-(String...)``.
     public func except(_ names: String...) -> BroadcastOperator { everyone.except(names) }
 
     /// See ``BroadcastOperator/except(_:)-([String])``.
     public func except(_ names: [String]) -> BroadcastOperator { everyone.except(names) }
+
+    /// The same where rooms may be numbers.
+    public func except(_ rooms: RoomName...) -> BroadcastOperator { everyone.except(rooms: rooms) }
+
+    /// The same where rooms may be numbers.
+    public func except(rooms: [RoomName]) -> BroadcastOperator { everyone.except(rooms: rooms) }
 
     /// See ``BroadcastOperator/exceptSockets(_:)-(String...)``.
     public func exceptSockets(_ ids: String...) -> BroadcastOperator { everyone.exceptSockets(ids) }

@@ -6,6 +6,7 @@ extension LoopEmitter {
         _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt {
         try check(emit)
+        try checkNumbers(["rooms": emit.rooms, "except": emit.except])
         let start = MonotonicTime.now()
         let cluster = try knownCluster()
         let hasServers = try await !servers(timeout: timeout).isEmpty
@@ -25,21 +26,32 @@ extension LoopEmitter {
     }
 
     public func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
+        switch command.change {
+        case .join(let rooms), .leave(let rooms): try checkNumbers(["rooms": rooms])
+        case .disconnect: break
+        }
+        try checkNumbers(["in": command.selection.rooms, "except": command.selection.except])
+        if isClusterOff { return try await publish(command, .turnedOff) }
         let cluster = try knownCluster()
-        let noServers: ClusterError
+        let answer: ClusterAnswer<ClusterClient.Change>
         do throws(ClusterError) {
-            return .done(try await cluster.change(command, timeout: timeout))
+            answer = try await cluster.change(command, timeout: timeout)
         } catch .noServers(let exchange) {
-            noServers = .noServers(exchange: exchange)
+            return try await publish(command, .noServers(exchange: exchange))
         } catch {
             throw .notAsked(error)
         }
-        guard let publications = wireFormat.publications(for: command), !publications.isEmpty else {
-            throw .notAsked(noServers)
-        }
+        guard !answer.value.isRefused else { throw .notExpressible(.roomIsSocket) }
+        return .done(ClusterAnswer(answer.value.matched, servers: answer.servers))
+    }
+
+    /// Has servers do it that nobody can ask.
+    private func publish(_ command: ChangeSockets, _ nobody: ClusterError) async throws(EmitError) -> ChangeReceipt {
+        let publications = try expressing { () throws(NotExpressible) in try wireFormat.publications(for: command) }
+        guard let publications, !publications.isEmpty else { throw .notAsked(nobody) }
         // Without a queue there is no server of any kind.
         guard try await publish(command.trace.map { publications.with($0) } ?? publications) else {
-            throw .notAsked(noServers)
+            throw .notAsked(nobody)
         }
         return .published
     }
@@ -49,26 +61,40 @@ extension LoopEmitter {
     ///
     /// - Parameter deadline: when they must have said it at the latest; `nil`: each question has its usual time.
     func resolvingExceptions(of emit: Emit, by deadline: MonotonicTime? = nil) async throws(EmitError) -> Emit {
-        guard !wireFormat.exceptsRooms, cluster != nil else { return emit }
+        guard !wireFormat.exceptsRooms, cluster != nil || isClusterOff else { return emit }
         // Without any server that answers, the wire format says that it cannot.
         guard try await !servers(timeout: questionTimeout(by: deadline)).isEmpty else { return emit }
         let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)
-        let cluster = try knownCluster()
-        let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.fetchSocketsOfAll(
-                FetchSockets(selection, fields: [], limit: Self.mostExceptions), timeout: questionTimeout(by: deadline))
-        }
-        guard answer.servers.isComplete else { throw .exceptionsUnknown(answer.servers) }
-        guard !answer.value.hasMore else {
-            throw .notExpressible(
-                CommandFault(
-                    CommandField("except"), "more than \(Self.mostExceptions) sockets would have to be left out"))
-        }
         var resolved = emit
         // The names, too: one may be the id of a socket on a server that nobody can ask.
-        resolved.exceptSockets += emit.except + answer.value.sockets.map(\.id)
+        resolved.exceptSockets +=
+            try await emit.except.compactMap(\.name) + allIDs(of: selection, by: deadline ?? .now() + questionTimeout)
         resolved.except = []
         return resolved
+    }
+
+    /// The ids of all sockets that are selected, page by page: servers end a page early for its size.
+    ///
+    /// - Throws: if anything may be missing, or if they are more than ``mostExceptions``.
+    private func allIDs(of selection: SocketSelection, by deadline: MonotonicTime) async throws(EmitError) -> [String] {
+        let cluster = try knownCluster()
+        var ids: [String] = []
+        var hasMore = true
+        while hasMore {
+            let command = FetchSockets(selection, fields: [], after: ids.last, limit: Self.mostExceptions - ids.count)
+            let answer = try await asking { () async throws(ClusterError) in
+                try await cluster.fetchSocketsOfAll(command, timeout: questionTimeout(by: deadline))
+            }
+            guard answer.servers.isComplete else { throw .exceptionsUnknown(answer.servers) }
+            ids += answer.value.sockets.map(\.id)
+            hasMore = answer.value.hasMore
+            guard !hasMore || ids.count < Self.mostExceptions else {
+                throw .notExpressible(
+                    CommandFault(
+                        CommandField("except"), "more than \(Self.mostExceptions) sockets would have to be left out"))
+            }
+        }
+        return ids
     }
 
     private func questionTimeout(by deadline: MonotonicTime?) -> Duration {
@@ -80,7 +106,7 @@ extension LoopEmitter {
     private static let mostExceptions = 10_000
 
     private func knownCluster() throws(EmitError) -> ClusterClient {
-        guard let cluster else { throw .notAsked(.brokerUnavailable) }
+        guard let cluster else { throw .notAsked(isClusterOff ? .turnedOff : .brokerUnavailable) }
         return cluster
     }
 
@@ -118,7 +144,8 @@ extension LoopEmitter {
         let responses = answer.value.responses
         let recipients = answer.value.recipients ?? (answer.servers.isComplete ? 0 : nil)
         // Servers that have not said how many there are may have more.
-        let isComplete = answer.servers.isComplete && responses.count == recipients
+        let isComplete =
+            mode == .first && !responses.isEmpty || answer.servers.isComplete && responses.count == recipients
         return AcknowledgedReceipt(
             id: id, routed: answer.value.isRouted, recipients: recipients, responses: responses,
             isComplete: isComplete, servers: answer.servers)
@@ -137,9 +164,9 @@ extension LoopEmitter {
                 return (result, waits: (try? result.get()) == true)
             }
         }
-        guard let (published, responses) = answered else { return .init(id: id, routed: false, responses: []) }
+        guard let (published, responses) = answered else { return .init(id: id, routed: false, mode, responses: []) }
         let isRouted = try published.get()
-        return .init(id: id, routed: isRouted ? nil : false, responses: responses)
+        return .init(id: id, routed: isRouted ? nil : false, mode, responses: responses)
     }
 
     private func publish(_ emit: Emit, callback number: Int) async -> Result<Bool, EmitError> {
@@ -151,22 +178,44 @@ extension LoopEmitter {
     }
 
     private func callbackPublication(_ emit: Emit, _ number: Int) throws(EmitError) -> Publication {
+        let publication = try expressing { () throws(NotExpressible) in
+            try wireFormat.publication(for: emit, callback: number)
+        }
+        guard var publication else {
+            preconditionFailure("a wire format with a callback address has publications for it")
+        }
+        publication.trace = emit.trace
+        return publication
+    }
+
+    private func expressing<Value>(_ express: () throws(NotExpressible) -> Value) throws(EmitError) -> Value {
         do throws(NotExpressible) {
-            if var publication = try wireFormat.publication(for: emit, callback: number) {
-                publication.trace = emit.trace
-                return publication
-            }
+            return try express()
         } catch {
             throw .notExpressible(error.fault)
         }
-        preconditionFailure("a wire format with a callback address has publications for it")
+    }
+
+    /// Whatever servers answer, sockets whose servers have no rooms that are numbers cannot be in one.
+    private func checkNumbers(_ lists: KeyValuePairs<String, [RoomName]>) throws(EmitError) {
+        for (list, rooms) in lists {
+            if let fault = wireFormat.numberFault(rooms, in: list) { throw .notExpressible(fault) }
+        }
     }
 }
 
+extension CommandFault {
+    fileprivate static let roomIsSocket = CommandFault(
+        CommandField("rooms"),
+        "one is the id of another socket, whose room python-socketio lets nobody join; sockets that could join have")
+}
+
 extension AcknowledgedReceipt {
-    /// Of servers that say nothing but the answers: how many recipients there are is unknown, so nothing is ever complete.
-    fileprivate init(id: String, routed: Bool?, responses: [JSONText]) {
+    /// Of servers that say nothing but the answers: how many recipients there are is unknown, and so whether all have
+    /// answered.
+    fileprivate init(id: String, routed: Bool?, _ mode: AcknowledgementMode, responses: [JSONText]) {
         self.init(
-            id: id, routed: routed, recipients: nil, responses: responses, isComplete: nil, servers: nil)
+            id: id, routed: routed, recipients: nil, responses: responses,
+            isComplete: mode == .first && !responses.isEmpty ? true : nil, servers: nil)
     }
 }

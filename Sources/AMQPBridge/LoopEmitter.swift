@@ -78,19 +78,24 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     let link: BrokerLink
     let limits: CommandLimits
     let cluster: ClusterClient?
+    /// Whether the operator does not want servers to be asked.
+    let isClusterOff: Bool
     /// How long servers have to say whom to leave out.
     let questionTimeout: Duration
     private var identifiers = ULIDGenerator()
 
-    /// - Parameter cluster: asks the servers; without it nothing can be done that needs their answers.
+    /// - Parameters:
+    ///   - cluster: asks the servers; without it nothing can be done that needs their answers.
+    ///   - isClusterOff: that there is none because the operator does not want it.
     public init(
         wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits(),
-        cluster: ClusterClient? = nil, questionTimeout: Duration = .seconds(5)
+        cluster: ClusterClient? = nil, isClusterOff: Bool = false, questionTimeout: Duration = .seconds(5)
     ) {
         self.wireFormat = wireFormat
         self.link = link
         self.limits = limits
         self.cluster = cluster
+        self.isClusterOff = isClusterOff
         self.questionTimeout = questionTimeout
     }
 
@@ -127,6 +132,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     public func emit(batch emits: [Emit]) async -> [Result<Receipt, EmitError>] {
         let batch = EmitBatch(count: emits.count)
+        let came = MonotonicTime.now()
         for (index, emit) in emits.enumerated() {
             if index % Self.emitsPerTurn == Self.emitsPerTurn - 1 { await pause() }
             let publications: [Publication]
@@ -140,7 +146,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
             await batch.room(messages: publications.count, bytes: bytes)
             // What all share is left half empty for single emits; what this batch has under way makes room again.
             while link.isCrowded(with: publications), batch.isUnderWay { await batch.empty() }
-            publish(publications, bytes: bytes, as: index, of: batch)
+            publish(publications, bytes: bytes, as: index, of: batch, came: came)
         }
         await batch.empty()
         return batch.results
@@ -153,7 +159,9 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     /// About a millisecond's work.
     private static let emitsPerTurn = 64
 
-    private func publish(_ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch) {
+    private func publish(
+        _ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch, came: MonotonicTime
+    ) {
         // A broker that has fallen silent would cost a time-out for every window.
         guard !batch.hasMetSilence else {
             batch.settle(index, .failure(.notPublished(.brokerSilent)))
@@ -161,7 +169,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         }
         let id = identifiers.next()
         batch.begin(messages: publications.count, bytes: bytes)
-        link.publish(publications) { [self] result in
+        link.publish(publications, came: came) { [self] result in
             let outcome = result.map { receipt(id, isRouted: $0) }.mapError { EmitError.notPublished($0) }
             batch.finish(index, outcome, messages: publications.count, bytes: bytes)
         }
@@ -177,10 +185,14 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         return try encoded(emit)
     }
 
-    /// Whether the emit is what a caller may ask for.
+    /// Whether the emit is what a caller may ask these servers for.
     func check(_ emit: Emit) throws(EmitError) {
         let faults = emit.faults(limits: limits)
         guard faults.isEmpty else { throw .invalid(faults) }
+        guard wireFormat.numberRooms == .announced, emit.namesNumbers, let cluster else { return }
+        if let server = cluster.serverWithoutNumbers(of: emit.namespace) {
+            throw .notAsked(.notSupported(.numbers, server: server))
+        }
     }
 
     /// The messages of a checked emit, in which more names may stand by now than a caller may list.

@@ -76,7 +76,8 @@ struct EmitCommand: ParsableCommand {
 
     private func emit(standardInput: () -> [UInt8]) throws(EmitError) -> Emit {
         var emit = Emit(
-            namespace: namespace, event: event, rooms: rooms, except: except, exceptSockets: exceptSockets)
+            namespace: namespace, event: event, rooms: rooms.map { .name($0) }, except: except.map { .name($0) },
+            exceptSockets: exceptSockets)
         if arguments.count(where: { $0 == Self.standardInput }) > 1 {
             throw .invalid([CommandFault(CommandField("arguments"), "standard input can be only one of them")])
         }

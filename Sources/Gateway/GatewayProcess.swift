@@ -48,8 +48,12 @@ struct GatewayProcess {
         let access = AccessPolicy(configuration, live.keys, isLoopback: sockets.isLoopback)
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         let deliveries = DeliveryStore()
-        let cluster = ClusterClient(
-            configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
+        let knowledge = BrokerKnowledge()
+        let cluster =
+            configuration.asksServers
+            ? ClusterClient(
+                configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat,
+                knowledge: knowledge, logger: logger) : nil
         let group = LoopGroup(
             load: HTTPLoad(limits: configuration.loadLimits), cluster: cluster, configuration: configuration)
         for index in 0..<configuration.loops {
@@ -57,12 +61,12 @@ struct GatewayProcess {
                 try LoopServer(
                     index: index, configuration: configuration, access: access, load: group.load,
                     idempotency: idempotency, deliveries: deliveries, logger: logger, logLevel: logLevel,
-                    cluster: cluster, hooks: live.hooks.table
+                    cluster: cluster, knowledge: knowledge, hooks: live.hooks.table
                 ) { group.services(emitter: $0) })
         }
         for server in group.servers { server.knows(group.servers) }
         let firstAttempts = FirstAttempts(of: group.servers)
-        cluster.start()
+        cluster?.start()
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
         // Who connects before there is a broker would be refused, while another gateway could serve it.
         var received = signals.wait(atMost: Self.mostStartTime) { firstAttempts.haveEnded }
@@ -74,6 +78,7 @@ struct GatewayProcess {
                     "address": "\(sockets.address)", "loops": "\(configuration.loops)", "descriptors": "\(descriptors)",
                     "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
                 ])
+            if let caution = configuration.wireFormat.caution { logger.warning("\(caution)") }
             sayWhoMayCall(sockets, ownKey)
             received = signals.wait(every: Self.watchInterval) { isHangup in
                 guard live.files.hasChanged() || isHangup else { return }
@@ -156,7 +161,7 @@ struct GatewayProcess {
             if signals.waitToEnd(atMost: .milliseconds(10)) { break }
         }
         // Ends what waits for servers.
-        group.cluster.stop()
+        group.cluster?.stop()
         for server in group.servers where !server.isStopped { server.stop() }
         let isClean = group.servers.map { $0.join() }.allSatisfy { $0 }
         logger.info(isClean ? "stopped" : "stopped with requests unanswered")
@@ -198,11 +203,11 @@ private final class FirstAttempts: Sendable {
 private final class LoopGroup: @unchecked Sendable {
     var servers: [LoopServer] = []
     let load: HTTPLoad
-    let cluster: ClusterClient
+    let cluster: ClusterClient?
     private let configuration: Configuration
     let isDraining = Atomic<Bool>(false)
 
-    init(load: HTTPLoad, cluster: ClusterClient, configuration: Configuration) {
+    init(load: HTTPLoad, cluster: ClusterClient?, configuration: Configuration) {
         self.load = load
         self.cluster = cluster
         self.configuration = configuration
@@ -210,11 +215,11 @@ private final class LoopGroup: @unchecked Sendable {
 
     func services(emitter: any EmitService) -> RouteServices {
         var services = RouteServices(
-            emitter: emitter, cluster: cluster, questionTimeout: configuration.requestsTimeout,
+            emitter: emitter, cluster: cluster ?? TurnedOffCluster(), questionTimeout: configuration.requestsTimeout,
             readiness: { self.readiness },
             metrics: {
                 MetricsText.render(
-                    self.servers, load: self.load, cluster: self.cluster.counters,
+                    self.servers, load: self.load, cluster: self.cluster?.counters ?? ClusterCounters(),
                     wireFormat: self.configuration.wireFormatName)
             },
             openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))

@@ -178,11 +178,11 @@ extension Emit {
         json.append(json: ",\"args\":[")
         json.append(json: arguments)
         json.append(json: "]")
-        for (name, list) in [("rooms", rooms), ("except", except)] as [(StaticString, [String])] where !list.isEmpty {
+        for (name, list) in [("rooms", rooms), ("except", except)] as [(StaticString, [RoomName])] where !list.isEmpty {
             json.append(json: ",\"")
             json.append(json: name)
             json.append(json: "\":")
-            json.append(jsonStrings: list)
+            json.append(rooms: list)
         }
         json.append(json: "}")
         return String(decoding: json, as: UTF8.self)

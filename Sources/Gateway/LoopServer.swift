@@ -21,7 +21,7 @@ final class LoopServer: Sendable {
     init(
         index: Int, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
         idempotency: IdempotencyStore, deliveries: DeliveryStore, logger: Logger, logLevel: LogLevel,
-        cluster: ClusterClient,
+        cluster: ClusterClient?, knowledge: BrokerKnowledge,
         hooks: HookTable,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
@@ -32,10 +32,10 @@ final class LoopServer: Sendable {
         logger[metadataKey: "loop"] = "\(index)"
         var broker = configuration.broker
         broker.connectionName = "socketio-gateway loop \(index)"
-        link = BrokerLink(broker, loop: loop, logger: logger)
+        link = BrokerLink(broker, knowledge: knowledge, loop: loop, logger: logger)
         let emitter = LoopEmitter(
             wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits, cluster: cluster,
-            questionTimeout: configuration.requestsTimeout)
+            isClusterOff: cluster == nil, questionTimeout: configuration.requestsTimeout)
         router = Router(
             services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency,
             hooks: hooks, deliveries: deliveries)

@@ -15,6 +15,7 @@ struct MetricsText {
         metrics.requests(servers)
         metrics.publications(servers.map(\.link.counters))
         metrics.broker(servers.map(\.link))
+        metrics.channels(servers.map(\.link.counters.channelsClosed) + [cluster.channelsClosed])
         metrics.questions(cluster)
         metrics.family("gateway_http_requests_in_flight", "gauge", "Requests that have begun and are not answered.")
         metrics.sample("gateway_http_requests_in_flight", [:], UInt64(max(0, load.requestsInFlight)))
@@ -67,6 +68,18 @@ struct MetricsText {
         let statuses = links.map(\.status)
         for (name, status) in states {
             sample("gateway_broker_connections", ["state": name], UInt64(statuses.count { $0 == status }))
+        }
+    }
+
+    private mutating func channels(_ counters: [ChannelCloseCounters]) {
+        family(
+            "gateway_broker_channels_closed_total", "counter",
+            "Channels that the broker has closed, by reply code; 404 is a look-up of an exchange that is not there.")
+        // Those that happen are there from the beginning.
+        let total = counters.reduce(into: [403: 0, 404: 0, 406: 0]) { $0.merge($1.byCode, uniquingKeysWith: +) }
+        for (code, count) in total.sorted(by: { $0.key < $1.key }) {
+            sample(
+                "gateway_broker_channels_closed_total", ["code": code == 0 ? "other" : String(code)], count)
         }
     }
 

@@ -56,6 +56,12 @@ public struct JSONValue {
         }
     }
 
+    /// The number, if it is written as an integer, digit by digit (`42`, but neither `42.0` nor `4.2e1`), that fits.
+    public var integerLiteral: Int? {
+        guard kind == .number else { return nil }
+        return Int(String(decoding: document.bytes[span], as: UTF8.self))
+    }
+
     /// The number of an array's elements or an object's members; 0 for anything else.
     public var count: Int {
         switch kind {

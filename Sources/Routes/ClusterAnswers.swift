@@ -16,6 +16,8 @@ extension [UInt8] {
         append(number: servers.responded)
         append(json: ",\"missing\":")
         append(jsonStrings: servers.missing)
+        append(json: ",\"tooLarge\":")
+        append(jsonStrings: servers.tooLarge)
         append(json: "}")
     }
 
@@ -47,7 +49,7 @@ extension [UInt8] {
 
     mutating func append(_ room: RoomPage.Room) {
         append(json: "{\"room\":")
-        append(jsonString: room.name)
+        append(room: room.name)
         append(json: ",\"sockets\":")
         append(number: room.sockets)
         append(json: "}")

@@ -68,12 +68,12 @@ struct EmitDecoder {
             hasData = true
             arguments = value
         case "rooms":
-            emit.rooms = names(value, key)
+            emit.rooms = rooms(value, key)
             if value.kind == .array, value.count == 0 {
                 fail("/rooms", "an empty list reaches nobody; leave it out to reach everyone")
             }
-        case "except": emit.except = names(value, key)
-        case "exceptSockets": emit.exceptSockets = names(value, key)
+        case "except": emit.except = rooms(value, key)
+        case "exceptSockets": emit.exceptSockets = list(value, key, of: "strings", "a string", \.string)
         case "volatile": read(value, key, \.boolean, "a boolean") { $0.emit.isVolatile = $1 }
         case "compress": read(value, key, \.boolean, "a boolean") { $0.emit.isCompressed = $1 }
         case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
@@ -123,22 +123,38 @@ struct EmitDecoder {
         if let converted = convert(value) { store(&self, converted) } else { fail("/\(key)", "must be \(expected)") }
     }
 
-    private mutating func names(_ value: JSONValue, _ key: String) -> [String] {
+    private mutating func rooms(_ value: JSONValue, _ key: String) -> [RoomName] {
+        list(value, key, of: "strings and integers", RoomName.expectation, RoomName.init)
+    }
+
+    private mutating func list<Element>(
+        _ value: JSONValue, _ key: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
+    ) -> [Element] {
         guard value.kind == .array else {
-            fail("/\(key)", "must be an array of strings")
+            fail("/\(key)", "must be an array of \(elements)")
             return []
         }
-        var names: [String] = []
-        names.reserveCapacity(value.count)
-        value.forEachElement { index, element in
-            if let name = element.string { names.append(name) } else { fail("/\(key)/\(index)", "must be a string") }
+        var list: [Element] = []
+        list.reserveCapacity(value.count)
+        value.forEachElement { index, value in
+            if let element = convert(value) {
+                list.append(element)
+            } else {
+                fail("/\(key)/\(index)", "must be \(expected)")
+            }
         }
-        return names
+        return list
     }
 
     private mutating func fail(_ pointer: String, _ detail: String) {
         if places.count < Self.mostPlaces { places.append(.init(pointer, detail)) }
     }
+}
+
+extension RoomName {
+    /// What a room may be in a body.
+    static let expectation =
+        "a string, or an integer (digits alone, and at most \(numbers.upperBound) either way)"
 }
 
 extension JSONValue {

@@ -73,6 +73,16 @@ struct Fields {
         read(name, "a string", { $0 }, \.string)
     }
 
+    /// The cursor of a list of rooms.
+    mutating func roomCursor(_ name: String) -> RoomName? {
+        guard let text = string(name) else { return nil }
+        guard let room = RoomName(cursor: text) else {
+            fail(name, "is no nextCursor of an answer")
+            return nil
+        }
+        return room
+    }
+
     mutating func boolean(_ name: String) -> Bool? {
         read(name, "true or false", { $0 == "true" ? true : $0 == "false" ? false : nil }, \.boolean)
     }
@@ -90,28 +100,39 @@ struct Fields {
         case .query(let parameters):
             known.insert(parameter)
             return parameters[parameter]
-        case .body(let members):
-            known.insert(name)
-            guard let value = members[name] else { return nil }
-            guard value.kind == .array else {
-                fail(name, "must be an array of strings")
-                return nil
-            }
-            var strings: [String] = []
-            value.forEachElement { index, element in
-                if let string = element.string {
-                    strings.append(string)
-                } else {
-                    fail(name, "must be a string", index: index)
-                }
-            }
-            return strings
+        case .body: return list(name, of: "strings", "a string", \.string)
         }
     }
 
-    /// Names of rooms and sockets; `nil` when there is no such field.
-    mutating func roomNames(_ name: String, parameter: String, allowsNone: Bool = false) -> [String]? {
-        guard let names = strings(name, parameter: parameter) else { return nil }
+    /// The elements of an array in the body.
+    private mutating func list<Element>(
+        _ name: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
+    ) -> [Element]? {
+        known.insert(name)
+        guard case .body(let members) = source, let value = members[name] else { return nil }
+        guard value.kind == .array else {
+            fail(name, "must be an array of \(elements)")
+            return nil
+        }
+        var list: [Element] = []
+        value.forEachElement { index, value in
+            if let element = convert(value) {
+                list.append(element)
+            } else {
+                fail(name, "must be \(expected)", index: index)
+            }
+        }
+        return list
+    }
+
+    /// Rooms, whose numbers only a body can tell from text, and sockets; `nil` when there is no such field.
+    mutating func roomNames(_ name: String, parameter: String, allowsNone: Bool = false) -> [RoomName]? {
+        let names: [RoomName]?
+        switch source {
+        case .query: names = strings(name, parameter: parameter)?.map { .name($0) }
+        case .body: names = list(name, of: "strings and integers", RoomName.expectation, RoomName.init)
+        }
+        guard let names else { return nil }
         if names.isEmpty, !allowsNone { fail(name, "an empty list is nobody; leave it out, or name some") }
         if names.count > Self.mostNames { fail(name, "at most \(Self.mostNames) names") }
         fail(CommandFault.names(names, name))
@@ -130,6 +151,14 @@ struct Fields {
     /// The elements of an array, as they were written.
     mutating func arguments(_ name: String) -> JSONText {
         read(name, "an array", { _ in nil }, \.elementsText) ?? .empty
+    }
+
+    /// The elements of an array with placeholders for the bytes in it, and the bytes in base64; see ``BinaryArguments``.
+    mutating func binaryArguments(_ name: String) -> (arguments: JSONText, attachments: [String]) {
+        let list = read(name, "an array", { _ in nil }, { $0.kind == .array ? $0 : nil })
+        guard let binary = list.map({ BinaryArguments(elementsOf: $0, at: "/\(name)") }) else { return (.empty, []) }
+        for fault in binary.faults { fail(String(fault.pointer.dropFirst()), fault.detail) }
+        return (JSONText(verbatim: binary.text[...]), binary.attachments)
     }
 
     /// `ack`; `nil` when no answers are wanted.

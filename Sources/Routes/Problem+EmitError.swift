@@ -19,10 +19,12 @@ extension Problem {
         let code: Code =
             switch error {
             case .noServers: .noServers
+            case .turnedOff: .turnedOff
             case .brokerUnavailable: .brokerUnavailable
             case .brokerBlocked: .brokerBlocked
             case .brokerRefused: .brokerRefused
             case .overloaded: .overloaded
+            case .notSupported: .notSupported
             case .tooLarge: .payloadTooLarge
             case .unknown: .confirmTimeout
             // Its connection is gone, or the process is about to be.
@@ -48,6 +50,10 @@ extension Problem {
                 .payloadTooLarge,
                 "with one message for each room this would be \(bytes) bytes for RabbitMQ; at most \(limit) are allowed"
             )
+        case .messageTooLarge(let bytes, let limit):
+            self.init(
+                .payloadTooLarge,
+                "the message for RabbitMQ would be \(bytes) bytes; its max_message_size allows at most \(limit)")
         case .unknown(let outcome): self.init(.confirmTimeout, outcome.detail)
         }
     }

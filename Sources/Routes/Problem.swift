@@ -59,7 +59,10 @@ public struct Problem: Error, Sendable, Equatable {
         case brokerNack = "broker_nack"
         case overloaded = "overloaded"
         case shuttingDown = "shutting_down"
+        case notSupported = "not_supported"
         case noServers = "no_servers"
+        case turnedOff = "turned_off"
+        case notImplemented = "not_implemented"
         case incomplete = "incomplete"
         case confirmTimeout = "confirm_timeout"
         case idempotencyKeyInFlight = "idempotency_key_in_flight"
@@ -92,6 +95,7 @@ extension Problem.Code {
         case .invalidRequest: (422, "Invalid request", false)
         case .notExpressible: (422, "The configured servers cannot do this", false)
         case .deliveryRefused: (422, "The delivery does not make an emit", false)
+        case .notSupported: (501, "A server cannot do this", false)
         // Not 409, which some senders take for final: they would not come again.
         case .deliveryInFlight: (503, "The same delivery is under way", true)
         case .brokerUnavailable: (503, "No connection to the broker", true)
@@ -102,6 +106,8 @@ extension Problem.Code {
         case .overloaded: (503, "Too much is waiting already", true)
         case .shuttingDown: (503, "Shutting down", true)
         case .noServers: (503, "No server answers", true)
+        case .turnedOff: (501, "Turned off", false)
+        case .notImplemented: (501, "Not implemented", false)
         case .incomplete: (503, "Not all servers have answered", true)
         // Trying again may deliver twice.
         case .confirmTimeout: (504, "The outcome is unknown", false)

@@ -57,7 +57,7 @@ extension Router {
         let service = ServiceRoutes(services: services)
         let runner = DeliveryRunner(emitter: emitter, deliveries: deliveries)
         let hooks = HookRoute(runner: runner, clock: clock)
-        let cloudEvents = CloudEventRoute(runner: runner, limits: limits)
+        let cloudEvents = CloudEventRoute(runner: runner)
         self.init(
             routes: [
                 Route(method: .post, path: "/v1/emit", scope: .emit, body: .json, handler: emit.post),

@@ -33,7 +33,11 @@ struct ServerRoutes: Sendable {
         if !fields.has("event") { fields.fail("event", "is required") }
         var command = ServerSideEmit(namespace: fields.namespace(), event: event ?? "")
         if event != nil, let fault = command.eventFault { fields.fail([fault]) }
-        command.arguments = fields.arguments("args")
+        if fields.boolean("binary") == true {
+            (command.arguments, command.attachments) = fields.binaryArguments("args")
+        } else {
+            command.arguments = fields.arguments("args")
+        }
         command.trace = request.head.trace
         let acknowledgement = fields.acknowledgement(hasMode: false)
         try fields.finish()
@@ -79,6 +83,10 @@ extension [UInt8] {
         append(number: Int(server.lastSeen.nanoseconds / 1_000_000))
         append(json: ",\"subscriptionMode\":")
         append(jsonString: server.subscriptionMode)
+        append(json: ",\"features\":")
+        if let features = server.features { append(jsonStrings: features.sorted()) } else { append(json: "null") }
+        append(json: ",\"adapter\":")
+        if let adapter = server.adapter { append(jsonString: adapter) } else { append(json: "null") }
         append(json: "}")
     }
 }

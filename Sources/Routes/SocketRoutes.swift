@@ -126,7 +126,7 @@ struct SocketRoutes: Sendable {
         return SocketSelection(namespace: namespace, rooms: names ?? [], except: except)
     }
 
-    private func rooms(_ fields: inout Fields) -> [String] {
+    private func rooms(_ fields: inout Fields) -> [RoomName] {
         let rooms = fields.roomNames("rooms", parameter: "rooms")
         if rooms == nil, !fields.has("rooms") { fields.fail("rooms", "is required") }
         return rooms ?? []
@@ -176,7 +176,7 @@ struct SocketRoutes: Sendable {
             ? Problem(.notFound, "no server has this socket")
             : Problem(
                 .incomplete,
-                "\(servers.missing.count) of \(servers.expected) servers have not answered, and the others do not have it"
+                "\(servers.expected - servers.responded) of \(servers.expected) servers have not answered, and the others do not have it"
             )
     }
 }

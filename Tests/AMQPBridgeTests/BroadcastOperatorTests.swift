@@ -23,6 +23,18 @@ struct BroadcastOperatorTests {
         #expect(emit == expected)
     }
 
+    @Test("takes rooms that are numbers, in variables and beside text")
+    func numbers() async throws {
+        let (id, name) = (42, "name")
+        let emit = try await emitted {
+            try await $0.to(7).to("a", 8).to(.number(id)).to(name).in(9).to(rooms: [10, "b"]).except(1, "c").except(
+                rooms: [2])
+                .emit("hello")
+        }
+        #expect(emit.rooms == [7, "a", 8, 42, "name", 9, 10, "b"])
+        #expect(emit.except == [1, "c", 2])
+    }
+
     @Test("is a value: a step changes a copy")
     func immutability() async throws {
         let emit = try await emitted { everyone in

@@ -42,10 +42,12 @@ struct CommandTests {
         let longest = String(repeating: "é", count: 127) + "x"
         #expect(longest.utf8.count == 255)
         let good = [longest, "x"]
-        #expect(fields(Emit(event: "e", rooms: good, except: good, exceptSockets: good)).isEmpty)
+        let goodRooms = good.map { RoomName.name($0) }
+        #expect(fields(Emit(event: "e", rooms: goodRooms, except: goodRooms, exceptSockets: good)).isEmpty)
         let bad = ["x", longest + "x", "", String(repeating: "é", count: 128)]
+        let badRooms = bad.map { RoomName.name($0) }
         #expect(
-            fields(Emit(event: "e", rooms: bad, except: bad, exceptSockets: bad))
+            fields(Emit(event: "e", rooms: badRooms, except: badRooms, exceptSockets: bad))
                 == ["rooms", "except", "exceptSockets"].flatMap { list in
                     [1, 2, 3].map { CommandField(list, index: $0) }
                 })
@@ -53,9 +55,10 @@ struct CommandTests {
 
     @Test("has at most 100 names in all lists together, duplicates not counted")
     func limitsNames() {
-        func names(_ prefix: String, _ count: Int) -> [String] { (0..<count).map { "\(prefix)\($0)" } }
+        func names(_ prefix: String, _ count: Int) -> [RoomName] { (0..<count).map { "\(prefix)\($0)" } }
         let full = Emit(
-            event: "e", rooms: names("r", 50) + names("r", 50), except: names("x", 30), exceptSockets: names("s", 20))
+            event: "e", rooms: names("r", 50) + names("r", 50), except: names("x", 30),
+            exceptSockets: (0..<20).map { "s\($0)" })
         #expect(full.faults().isEmpty)
         #expect(Emit(event: "e", rooms: names("r", 100)).faults().isEmpty)
         #expect(fields(Emit(event: "e", rooms: names("r", 101))) == [CommandField("rooms")])
@@ -63,6 +66,18 @@ struct CommandTests {
         // The same name in two lists is one name.
         #expect(Emit(event: "e", rooms: names("n", 100), except: names("n", 100)).faults().isEmpty)
         #expect(fields(Emit(event: "e", rooms: names("n", 100), except: ["m"])) == [CommandField("rooms")])
+    }
+
+    @Test("has numbers that every reader of JSON takes, and counts them apart from text")
+    func numbers() {
+        let most = 1 << 53
+        #expect(fields(Emit(event: "e", rooms: [.number(most), .number(-most)])).isEmpty)
+        #expect(
+            fields(Emit(event: "e", rooms: [0, .number(most + 1)], except: [.number(-most - 1)]))
+                == [CommandField("rooms", index: 1), CommandField("except", index: 0)])
+        let emit = Emit(event: "e", rooms: [42, "42", 42])
+        #expect(emit.faults(limits: CommandLimits(names: 2)).isEmpty)
+        #expect(emit.faults(limits: CommandLimits(names: 1)).map(\.field) == [CommandField("rooms")])
     }
 
     @Test("has another limit of names if told so")

@@ -23,7 +23,7 @@ struct LoopEmitterTests {
         let emit = Emit(event: "e", rooms: ["a", "b"])
         let limits = CommandLimits(names: 1)
         await #expect(throws: EmitError.invalid(emit.faults(limits: limits))) {
-            try await emitter(limits).emit(emit, confirmation: .broker)
+            try await emitter(AMQP0(), limits).emit(emit, confirmation: .broker)
         }
     }
 
@@ -37,6 +37,29 @@ struct LoopEmitterTests {
             return
         }
         #expect(fault.field == CommandField("rooms", index: 0))
+    }
+
+    @Test("refuses numbers where no server has such rooms, whatever would carry them")
+    func numbers() async {
+        let join = ChangeSockets(SocketSelection(rooms: ["a"]), .join(["b", 42]))
+        let disconnect = ChangeSockets(SocketSelection(rooms: [42]), .disconnect(close: false))
+        let except = ChangeSockets(SocketSelection(except: [42]), .disconnect(close: false))
+        for (command, field) in [
+            (join, CommandField("rooms", index: 1)), (disconnect, CommandField("in", index: 0)),
+            (except, CommandField("except", index: 0)),
+        ] {
+            await #expect(throws: Self.refusal(field)) { try await emitter().change(command, timeout: .seconds(1)) }
+        }
+        await #expect(throws: Self.refusal(CommandField("rooms", index: 0))) {
+            try await emitter().emit(Emit(event: "e", rooms: [42]), acknowledged: .all, timeout: .seconds(1))
+        }
+        await #expect(throws: Self.refusal(CommandField("except", index: 0))) {
+            try await emitter().emit(Emit(event: "e", except: [42]), confirmation: .broker)
+        }
+    }
+
+    private static func refusal(_ field: CommandField) -> EmitError {
+        .notExpressible(CommandFault(field, "servers of this wire format have no rooms that are numbers"))
     }
 
     @Test("cannot publish, whether anybody waits or not", arguments: AMQPBridge.Confirmation.allCases)
@@ -59,10 +82,40 @@ struct LoopEmitterTests {
         }
     }
 
-    private func emitter(_ limits: CommandLimits = CommandLimits()) throws -> LoopEmitter {
+    @Test("says that questions are turned off, where somebody would have to be asked")
+    func turnedOff() async throws {
+        let off = EmitError.notAsked(.turnedOff)
+        let second = Duration.seconds(1)
+        let leave = ChangeSockets(SocketSelection(id: "sid"), .leave(["r"]))
+        for format in [AMQP0(), PythonSocketIO()] as [any WireFormat] {
+            let emitter = try emitter(format, isClusterOff: true)
+            await #expect(throws: off) {
+                try await emitter.emit(Emit(event: "e"), acknowledged: .all, timeout: second)
+            }
+            await #expect(throws: off) { try await emitter.emit(toServers: ServerSideEmit(event: "e")) }
+        }
+        await #expect(throws: off) { try await emitter(isClusterOff: true).change(leave, timeout: second) }
+        let python = try emitter(PythonSocketIO(), isClusterOff: true)
+        let except = Emit(event: "e", except: ["r"])
+        await #expect(throws: off) { try await python.emit(except, confirmation: .broker) }
+        // The servers' own message, for which nobody is asked.
+        await #expect(throws: EmitError.notPublished(.brokerUnavailable)) {
+            try await python.change(leave, timeout: second)
+        }
+        // Without anything to turn off, as in the library, it is the wire format that cannot.
+        await #expect {
+            try await emitter(PythonSocketIO()).emit(except, confirmation: .broker)
+        } throws: { error in
+            if case EmitError.notExpressible = error { true } else { false }
+        }
+    }
+
+    private func emitter(
+        _ format: any WireFormat = AMQP0(), _ limits: CommandLimits = CommandLimits(), isClusterOff: Bool = false
+    ) throws -> LoopEmitter {
         let configuration = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: "amqp://127.0.0.1:1"))
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let link = BrokerLink(configuration, loop: EventLoop(), logger: logger)
-        return LoopEmitter(wireFormat: AMQP0(), link: link, limits: limits)
+        return LoopEmitter(wireFormat: format, link: link, limits: limits, isClusterOff: isClusterOff)
     }
 }

@@ -226,18 +226,17 @@ def test_a_key_reaches_no_further_than_its_globs(gateway, witness):
     assert status(post(gateway, event(), caller="fenced")) == "confirmed"
     for change, pointer in [({"subject": "admin"}, "/rooms/0"), ({"type": "user.deleted"}, "/event")]:
         assert_problem(post(gateway, event(**change), caller="fenced"), 403, "beyond_reach", pointer)
-        batch = [event(), event(**change)]
-        assert_problem(post(gateway, batch, BATCH, caller="fenced"), 403, "beyond_reach", f"/1{pointer}")
         assert_problem(post_binary(gateway, event(**change), caller="fenced"), 403, "beyond_reach", pointer)
     assert len(published(gateway, witness)) == 1
 
 
 def test_a_keys_rate_counts_events(gateway, witness):
-    assert post(gateway, [event(), event(), event()], BATCH, caller="slow").status == 200
-    response = post(gateway, [event(), event()], BATCH, caller="slow")
+    for _ in range(4):
+        assert post(gateway, event(), caller="slow").status == 200
+    response = post(gateway, event(), caller="slow")
     assert_problem(response, 429, "rate_limited")
     assert int(response.headers["Retry-After"]) >= 1
-    assert len(published(gateway, witness)) == 3
+    assert len(published(gateway, witness)) == 4
 
 
 def test_an_event_is_emitted_once_for_each_key(gateway, witness):
@@ -257,37 +256,11 @@ def test_an_event_is_emitted_once_for_each_key(gateway, witness):
 # Batches
 
 
-def test_a_batch_has_one_answer_with_every_outcome(gateway, server, witness):
-    member, other = server.client("user:1"), server.client("user:2")
-    known = event(subject="user:1", data=0)
-    assert status(post(gateway, known)) == "confirmed"
-    first, second = event(subject="user:1", data=1), event(subject="user:2", data=2)
-    answer = post(gateway, [first, known, second, first], BATCH + "; charset=utf-8")
-    results = answer.json["results"]
-    assert [result["status"] for result in results] == ["confirmed", "duplicate", "confirmed", "duplicate"]
-    assert [set(result) for result in results] == [{"id", "status", "routed"}, {"status"}] * 2
-    assert results[0]["id"] != results[2]["id"]
-    end(gateway)
-    assert member.until(END) == [("order.paid", known), ("order.paid", first)]
-    assert other.until(END) == [("order.paid", second)]
-    assert post(gateway, [], BATCH).json == {"results": []}
-
-
-def test_of_an_invalid_batch_nothing_is_published(gateway, witness):
-    good = event()
-    for bad, code, pointer in [
-        (event(id=None), "invalid_request", "/1/id"),
-        (event(subject=None), "invalid_request", "/1/rooms/0"),
-        (event(type="disconnect"), "invalid_request", "/1/event"),
-        (event(subject="x" * 256), "invalid_request", "/1/rooms/0"),
-        (7, "invalid_request", "/1"),
-    ]:
-        assert_problem(post(gateway, [good, bad, good], BATCH), 422, code, pointer)
-    assert_problem(post(gateway, good, BATCH), 422, "invalid_request", "")
-    assert_problem(post(gateway, b"[{]", BATCH), 400, "invalid_json")
+def test_batches_are_not_taken(gateway, witness):
+    for body in ([event()], [], b"[{"):
+        problem = assert_problem(post(gateway, body, BATCH + "; charset=utf-8"), 501, "not_implemented")
+        assert problem["retryable"] is False and "/v1/batch" in problem["detail"]
     assert published(gateway, witness) == []
-    # Its good events are not remembered.
-    assert post(gateway, [good], BATCH).json["results"][0]["status"] == "confirmed"
 
 
 # Configuration
@@ -312,8 +285,7 @@ def test_what_an_event_becomes_can_be_configured(broker, exchange, server, tmp_p
         team = {"X-Team": "team"}
         assert status(post(gateway, good, **team)) == "confirmed"
         assert status(post(gateway, event(type="user.created", data={}), **team)) == "ignored"
-        outcomes = post(gateway, [event(type="x"), {**good, "id": "18"}], BATCH, **team).json["results"]
-        assert [outcome["status"] for outcome in outcomes] == ["ignored", "confirmed"]
+        assert status(post(gateway, {**good, "id": "18"}, **team)) == "confirmed"
         assert_problem(post(gateway, event(data={"customer": "admin", "total": 1}), **team), 422, "delivery_refused", "/rooms/0")
         assert_problem(post(gateway, event(data={"customer": "c1", "total": 1})), 422, "delivery_refused", "/rooms/1")
         assert_problem(post(gateway, event(data={"customer": "c1"}), **team), 422, "delivery_refused", "/args/0")

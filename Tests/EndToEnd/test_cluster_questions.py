@@ -91,7 +91,9 @@ def test_servers_are_described(gateway, servers):
     answer = ask(gateway, "/v1/servers")["servers"]
     assert len({server["uid"] for server in answer}) == 2
     for server in answer:
-        assert set(server) == {"uid", "namespaces", "lastSeenMs", "subscriptionMode"}
+        assert set(server) == {"uid", "namespaces", "lastSeenMs", "subscriptionMode", "features", "adapter"}
+        assert server["features"] is None or "acks" in server["features"]
+        assert server["adapter"] is None
         assert sorted(server["namespaces"]) == ["/", "/chat"]
         assert 0 <= server["lastSeenMs"] < 15_000
         assert server["subscriptionMode"] == "static"

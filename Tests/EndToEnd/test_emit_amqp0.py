@@ -183,3 +183,17 @@ def test_without_an_exchange_no_server_is_there_until_one_comes(broker):
         # The servers' last binding took the exchange with it.
         assert gateway.emit(event="hello", rooms=["room1"])["routed"] is False
         assert gateway.get("/readyz").status == 200
+
+
+def test_so_many_rooms_that_their_names_are_too_much_are_refused_before_the_work(broker, exchange, witness):
+    """Each message names the rooms before its own, so that they grow with the square of the rooms."""
+    rooms = [f"room:{number}" for number in range(5_000)]
+    with Gateway(broker.url, wire_format="amqp0", amqp0_exchange=exchange, max_names=10_000) as gateway:
+        for body, path in [({"event": "e", "rooms": rooms}, "/v1/emit"), ({"items": [{"event": "e", "rooms": rooms}]}, "/v1/batch")]:
+            start = time.monotonic()
+            response = gateway.post(body, path=path)
+            assert time.monotonic() - start < 1
+            problem = response.json if path == "/v1/emit" else response.json["results"][0]["problem"]
+            assert (problem["status"], problem["code"]) == (422, "not_expressible")
+            assert problem["errors"][0]["pointer"] == "/rooms"
+        assert gateway.post({"event": "e", "rooms": rooms[:500]}).status == 200

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness import REPOSITORY, ClusterServer, Gateway, Witness, hook_entry
+from harness.cluster import FEATURES
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 HOOKS = Path(__file__).parent / "harness" / "schemathesis_hooks.py"
@@ -93,8 +94,8 @@ class LastingServer(ClusterServer):
 @contextmanager
 def with_servers(broker, **settings):
     with (
-        LastingServer(broker.url, {SOCKET: {"lobby", "user:42"}, "another": {"lobby", "staff"}}) as one,
-        LastingServer(broker.url, {"third": {"staff"}}) as other,
+        LastingServer(broker.url, {SOCKET: {"lobby", "user:42", 42}, "another": {"lobby", "staff"}}, about=FEATURES) as one,
+        LastingServer(broker.url, {"third": {"staff", "42"}}, about=FEATURES) as other,
         Witness(broker.url, EXCHANGE, "fanout"),
         Gateway(broker.url, python_socketio_exchange=EXCHANGE, requests_timeout="500ms", **settings) as gateway,
     ):

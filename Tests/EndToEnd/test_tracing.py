@@ -81,10 +81,10 @@ def test_a_state_is_passed_on_if_it_is_short_and_printable(setup, state, kept):
 
 
 def test_many_rooms_and_a_trace_fit_into_one_message(broker, exchange):
-    name = exchange + ".cc"
+    name = exchange + ".cluster"
     rooms = [f"{number}-{'x' * 240}" for number in range(100)]
-    with Witness(broker.url, name, "direct", [rooms[0]]) as witness:
-        with Gateway(broker.url, wire_format="amqp0", amqp0_exchange=name, amqp0_union="cc") as gateway:
+    with Witness(broker.url, name, "cluster", [f"/#room#{rooms[0]}"]) as witness:
+        with Gateway(broker.url, wire_format="cluster", cluster_exchange=name) as gateway:
             assert gateway.post({"event": "e", "rooms": rooms}, TRACED).status == 200
         assert traces(witness.take()) == [(PARENT, STATE)]
 

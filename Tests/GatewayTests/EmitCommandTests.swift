@@ -41,7 +41,7 @@ struct EmitCommandTests {
     @Test(
         "has the settings of serve that are about the broker and the servers",
         arguments: [
-            Setting.amqpURL, .wireFormat, .amqp0Exchange, .amqp0Namespaces, .amqp0Union, .pythonSocketIOExchange,
+            Setting.amqpURL, .wireFormat, .amqp0Exchange, .amqp0Namespaces, .pythonSocketIOExchange,
             .pythonSocketIOExpiration, .confirmTimeout, .amqpHeartbeat, .maxNames,
         ])
     func settings(setting: Setting) {

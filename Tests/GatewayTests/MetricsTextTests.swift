@@ -59,6 +59,7 @@ struct MetricsTextTests {
             "gateway_cluster_questions_total{outcome=\"complete\"} 4",
             "gateway_cluster_questions_total{outcome=\"partial\"} 5", "gateway_cluster_connects_total 6",
             "gateway_confirm_timeouts_total 4", "gateway_broker_connects_total 0",
+            "gateway_broker_channels_closed_total{code=\"404\"} 0",
             "gateway_broker_connections{state=\"disconnected\"} 2", "gateway_broker_connections{state=\"ready\"} 0",
             "gateway_http_requests_in_flight 2", "gateway_http_connections 1",
         ] {
@@ -89,7 +90,7 @@ struct MetricsTextTests {
         return try LoopServer(
             index: 0, configuration: configuration, access: .anonymous, load: load,
             idempotency: IdempotencyStore(), deliveries: DeliveryStore(),
-            logger: logger, logLevel: LogLevel(.critical), cluster: cluster, hooks: .none
+            logger: logger, logLevel: LogLevel(.critical), cluster: cluster, knowledge: BrokerKnowledge(), hooks: .none
         ) { RouteServices(emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, openAPI: []) }
     }
 

@@ -27,6 +27,22 @@ struct JSONValueTests {
         }
     }
 
+    @Test("is a literal integer if it is written as one that fits, whatever numbers stand beside it")
+    func integerLiterals() throws {
+        let literals: [(String, Int)] = [
+            ("42", 42), ("-7", -7), ("0", 0), ("-0", 0), ("9223372036854775807", .max), ("-9223372036854775808", .min),
+        ]
+        for (text, integer) in literals {
+            // A number beyond 64 bits makes jansson read all of them as doubles.
+            for document in ["[\(text)]", "[ \(text) , 12345678901234567890123]"] {
+                #expect(try firstElement(of: document).integerLiteral == integer)
+            }
+        }
+        for text in ["42.0", "4.2e1", "42e0", "1E2", "9223372036854775808", "1e300", "true", "\"42\"", "null", "[42]"] {
+            #expect(try firstElement(of: "[\(text)]").integerLiteral == nil)
+        }
+    }
+
     @Test("is an integer if it is a whole number that fits")
     func integers() throws {
         let wholes: [(String, Int)] = [

@@ -78,8 +78,32 @@ struct EmitDecoderTests {
     @Test("is refused for a name of the wrong type, which is named", arguments: ["rooms", "except", "exceptSockets"])
     func wrongNames(list: String) {
         #expect(
-            pointers("{\"event\":\"e\",\"\(list)\":[\"a\",1,\"b\",null,[\"c\"]]}")
+            pointers("{\"event\":\"e\",\"\(list)\":[\"a\",1.5,\"b\",null,[\"c\"]]}")
                 == ["/\(list)/1", "/\(list)/3", "/\(list)/4"])
+    }
+
+    @Test("may name rooms that are numbers, beside text of the same digits, but no sockets")
+    func numbers() throws {
+        let body =
+            "{\"event\":\"e\",\"rooms\":[42,\"42\",0,-9007199254740992],\"except\":[9007199254740992],"
+            + "\"data\":12345678901234567890123}"
+        let (emit, _) = try decode(body)
+        #expect(emit.rooms == [42, "42", 0, -9_007_199_254_740_992])
+        #expect(emit.except == [9_007_199_254_740_992])
+        #expect(pointers("{\"event\":\"e\",\"exceptSockets\":[42]}") == ["/exceptSockets/0"])
+    }
+
+    @Test(
+        "is refused for any other number, and told what may stand there",
+        arguments: [
+            "42.0", "4.2e1", "1e2", "9007199254740993", "-9007199254740993", "12345678901234567890123", "true", "false",
+        ])
+    func otherNumbers(number: String) throws {
+        for list in ["rooms", "except"] {
+            let body = "{\"event\":\"e\",\"\(list)\":[\"a\",\(number)]}"
+            #expect(pointers(body) == ["/\(list)/1"])
+            #expect(problem(body)?.places.first?.detail.contains("an integer (digits alone") == true)
+        }
     }
 
     @Test("is refused for an empty list of rooms, but not of exceptions")
@@ -126,7 +150,7 @@ struct EmitDecoderTests {
     @Test("shows all its faults at once")
     func showsAllFaults() {
         #expect(
-            pointers("{\"room\":\"r\",\"rooms\":[],\"except\":[1],\"confirm\":2,\"args\":1,\"data\":1}")
+            pointers("{\"room\":\"r\",\"rooms\":[],\"except\":[null],\"confirm\":2,\"args\":1,\"data\":1}")
                 == ["/room", "/rooms", "/except/0", "/confirm", "/args", "/data", "/event"])
     }
 

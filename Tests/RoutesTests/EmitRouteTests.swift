@@ -59,7 +59,7 @@ struct EmitRouteTests {
         #expect(
             response.text == "{\"id\":\"01JD\",\"status\":\"confirmed\",\"routed\":true,\"recipients\":3,\"acks\":{"
                 + "\"expected\":3,\"received\":2,\"complete\":false,\"responses\":[[\"ok\",1],[]]},"
-                + "\"servers\":{\"expected\":2,\"responded\":1,\"missing\":[\"b\"]}}\n")
+                + "\"servers\":{\"expected\":2,\"responded\":1,\"missing\":[\"b\"],\"tooLarge\":[]}}\n")
         #expect(
             emitter.questions
                 == [.acknowledged(Emit(event: "e", rooms: ["r"]), mode: .first, timeout: .milliseconds(70))])

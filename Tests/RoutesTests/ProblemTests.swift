@@ -15,7 +15,9 @@ struct ProblemTests {
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,
         .overloaded: 503, .shuttingDown: 503, .confirmTimeout: 504, .idempotencyKeyInFlight: 409,
-        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .insufficientScope: 403, .beyondReach: 403,
+        .turnedOff: 501, .notImplemented: 501,
+        .idempotencyKeyReused: 422, .noServers: 503, .incomplete: 503, .notSupported: 501, .insufficientScope: 403,
+        .beyondReach: 403,
     ]
 
     /// Those after which the event may have been delivered.
@@ -103,11 +105,14 @@ struct EmitProblemTests {
         (.notPublished(.unknown(.connectionLost)), .confirmTimeout),
         (.notPublished(.unknown(.channelClosed)), .confirmTimeout),
         (.notPublished(.unknown(.partial)), .confirmTimeout),
-        (.notAsked(.noServers(exchange: "x")), .noServers),
+        (.notAsked(.noServers(exchange: "x")), .noServers), (.notAsked(.turnedOff), .turnedOff),
+        (.notPublished(.messageTooLarge(bytes: 9, limit: 8)), .payloadTooLarge),
         (.notAsked(.brokerUnavailable), .brokerUnavailable),
         (.notAsked(.brokerBlocked(reason: "low")), .brokerBlocked),
         (.notAsked(.brokerRefused(exchange: "x")), .brokerRefused),
         (.notAsked(.overloaded), .overloaded),
+        (.notAsked(.notSupported(.numbers, server: "a")), .notSupported),
+        (.notAsked(.notSupported(.acks, server: "a")), .notSupported),
         (.notAsked(.tooLarge), .payloadTooLarge),
         (.notAsked(.unknown), .confirmTimeout),
         (.notAsked(.abandoned), .shuttingDown),
@@ -130,11 +135,16 @@ struct EmitProblemTests {
         #expect(refused.contains("'x'") && !refused.contains("secret"))
         let large = Problem(.notPublished(.tooLarge(bytes: 222, limit: 111))).detail
         #expect(large.contains("222") && large.contains("111"))
+        let old = Problem(.notAsked(.notSupported(.acks, server: "f3a9"))).detail
+        #expect(old.contains("'f3a9'") && old.contains("4.5") && old.contains("5.15.1"))
         let unknown: [UnknownOutcome] = [.confirmTimedOut, .connectionLost, .channelClosed, .partial]
         #expect(Set(unknown.map { Problem(.notPublished(.unknown($0))).detail }).count == 4)
         #expect(Problem(.notAsked(.noServers(exchange: "x"))).detail.contains("'x'"))
         #expect(Problem(.notAsked(.brokerBlocked(reason: "low on memory"))).detail.contains("low on memory"))
-        let incomplete = Problem(.exceptionsUnknown(ServerTally(expected: 3, responded: 1, missing: ["a", "b"])))
+        let early = Problem(.notAsked(.notSupported(.numbers, server: "uid-1"))).detail
+        #expect(early.contains("'uid-1'") && early.contains("numbers"))
+        let unanswered = ServerTally(expected: 3, responded: 1, missing: ["a"], tooLarge: ["b"])
+        let incomplete = Problem(.exceptionsUnknown(unanswered))
         #expect(incomplete.detail.contains("2 of 3") && incomplete.detail.contains("nothing was published"))
     }
 

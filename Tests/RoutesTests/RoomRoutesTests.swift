@@ -18,8 +18,52 @@ struct RoomRoutesTests {
         #expect(
             response.text
                 == "{\"rooms\":[{\"room\":\"a\\\"\",\"sockets\":3},{\"room\":\"b\",\"sockets\":1}],\"nextCursor\":\"b\","
-                + "\"complete\":true,\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[]}}\n")
+                + "\"complete\":true,\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[],\"tooLarge\":[]}}\n")
         #expect(cluster.questions == [.rooms(ListRooms(), timeout: .seconds(5))])
+    }
+
+    @Test("lists numbers as numbers, and goes on behind them")
+    func numbers() async throws {
+        for (last, cursor, encoded) in [
+            (42, "#42", "%2342"), (-1, "#-1", "%23-1"), ("42", "42", "42"), ("#42", "##42", "%23%2342"),
+            ("#", "##", "%23%23"),
+        ] as [(RoomName, String, String)] {
+            let cluster = RecordingCluster {
+                let rooms = [RoomPage.Room(name: 7, sockets: 1), RoomPage.Room(name: last, sockets: 2)]
+                $0.rooms = ClusterAnswer(RoomPage(rooms: rooms, hasMore: true), servers: Self.all)
+            }
+            let router = router(cluster: cluster)
+            let response = await router.request(.get, "/v1/rooms")
+            #expect(response.text.hasPrefix("{\"rooms\":[{\"room\":7,\"sockets\":1},{\"room\":"))
+            #expect(try response.members()["nextCursor"]?.string == cursor)
+            _ = await router.request(.get, "/v1/rooms", query: "cursor=\(encoded)")
+            #expect(cluster.questions.last == .rooms(ListRooms(after: last), timeout: .seconds(5)))
+        }
+    }
+
+    @Test(
+        "takes no cursor that was in no answer",
+        arguments: ["%23", "%23x", "%231.0", "%23%20", "%239007199254740993"])
+    func badCursors(cursor: String) async {
+        let response = await router().request(.get, "/v1/rooms", query: "cursor=\(cursor)")
+        #expect(response.status == 422)
+        #expect(response.pointers == ["/cursor"])
+    }
+
+    @Test("counts numbers apart from text of the same digits")
+    func countsNumbers() async {
+        let cluster = RecordingCluster {
+            let rooms: [RoomPage.Room] = [
+                .init(name: 42, sockets: 1), .init(name: "42", sockets: 2), .init(name: -7, sockets: 0),
+            ]
+            $0.counts = ClusterAnswer(SocketCounts(sockets: 17, rooms: rooms), servers: Self.all)
+        }
+        let response = await router(cluster: cluster).request(
+            .post, "/v1/counts", body: "{\"rooms\":[42,\"42\",-7]}")
+        #expect(
+            response.text.hasPrefix("{\"sockets\":17,\"rooms\":{\"42\":2},\"numbers\":{\"42\":1,\"-7\":0},\"complete\"")
+        )
+        #expect(cluster.questions == [.counts(CountSockets(rooms: [42, "42", -7]), timeout: .seconds(5))])
     }
 
     @Test("has no next page behind the last")
@@ -67,7 +111,7 @@ struct RoomRoutesTests {
         let router = router(cluster: cluster)
         let expected =
             "{\"sockets\":17,\"rooms\":{\"b\":0,\"a\\\"\":3},\"complete\":true,"
-            + "\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[]}}\n"
+            + "\"servers\":{\"expected\":2,\"responded\":2,\"missing\":[],\"tooLarge\":[]}}\n"
         #expect(
             await router.request(.get, "/v1/counts", query: "room=b&room=a%22&namespace=/c&timeoutMs=9").text
                 == expected)

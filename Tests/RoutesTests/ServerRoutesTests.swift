@@ -10,7 +10,9 @@ struct ServerRoutesTests {
         ServerDescription(
             uid: "a", namespaces: ["/", "/\u{E9}"], lastSeen: .milliseconds(1_234) + .microseconds(999),
             subscriptionMode: "static"),
-        ServerDescription(uid: "b\"", namespaces: ["/e\u{301}"], lastSeen: .zero, subscriptionMode: "dynamic"),
+        ServerDescription(
+            uid: "b\"", namespaces: ["/e\u{301}"], lastSeen: .zero, subscriptionMode: "dynamic",
+            features: ["numbers", "acks"], adapter: "Redis\"Adapter"),
     ]
 
     @Test("lists the servers known")
@@ -20,8 +22,10 @@ struct ServerRoutesTests {
         #expect(response.status == 200)
         #expect(
             response.text
-                == "{\"servers\":[{\"uid\":\"a\",\"namespaces\":[\"/\",\"/\u{E9}\"],\"lastSeenMs\":1234,\"subscriptionMode\":\"static\"},"
-                + "{\"uid\":\"b\\\"\",\"namespaces\":[\"/e\u{301}\"],\"lastSeenMs\":0,\"subscriptionMode\":\"dynamic\"}]}\n"
+                == "{\"servers\":[{\"uid\":\"a\",\"namespaces\":[\"/\",\"/\u{E9}\"],\"lastSeenMs\":1234,\"subscriptionMode\":\"static\","
+                + "\"features\":null,\"adapter\":null},"
+                + "{\"uid\":\"b\\\"\",\"namespaces\":[\"/e\u{301}\"],\"lastSeenMs\":0,\"subscriptionMode\":\"dynamic\","
+                + "\"features\":[\"acks\",\"numbers\"],\"adapter\":\"Redis\\\"Adapter\"}]}\n"
         )
         #expect(cluster.questions == [.servers(timeout: .milliseconds(9))])
     }
@@ -70,6 +74,33 @@ struct ServerRoutesTests {
         #expect(cluster.questions.isEmpty)
     }
 
+    @Test("takes bytes out of the arguments, if there may be any", arguments: [true, false])
+    func bytes(waits: Bool) async {
+        let (emitter, cluster) = (RecordingEmitter(), RecordingCluster())
+        let args = "[{\"$binary\":\"AAEC\"},[ 1.0 ,{\"$binary\":\"\"}]]"
+        let router = router(emitter, cluster: cluster)
+        let ack = waits ? ",\"ack\":{}" : ""
+        _ = await router.request(
+            .post, "/v1/servers/emit", body: "{\"event\":\"e\",\"binary\":true,\"args\":\(args)\(ack)}")
+        var command = ServerSideEmit(
+            event: "e",
+            arguments: JSONText("{\"_placeholder\":true,\"num\":0},[1.0,{\"_placeholder\":true,\"num\":1}]"))
+        command.attachments = ["AAEC", ""]
+        #expect(emitter.questions == (waits ? [] : [.toServers(command)]))
+        #expect(cluster.questions == (waits ? [.ask(command, timeout: .seconds(5))] : []))
+    }
+
+    @Test("leaves what looks like bytes alone, unless there may be any")
+    func noBytes() async {
+        let emitter = RecordingEmitter()
+        for member in ["", ",\"binary\":false"] {
+            _ = await router(emitter).request(
+                .post, "/v1/servers/emit", body: "{\"event\":\"e\",\"args\":[{\"$binary\":1}]\(member)}")
+        }
+        let command = ServerSideEmit(event: "e", arguments: JSONText("{\"$binary\":1}"))
+        #expect(emitter.questions == [.toServers(command), .toServers(command)])
+    }
+
     @Test("tells the servers' answers")
     func ask() async {
         let cluster = RecordingCluster {
@@ -77,7 +108,7 @@ struct ServerRoutesTests {
                 [
                     ServerResponse(server: "a\"", value: JSONText("{\"port\": 1.0}")),
                     ServerResponse(server: "b", value: JSONText("null")),
-                ], servers: ServerTally(expected: 3, responded: 2, missing: ["c"]))
+                ], servers: ServerTally(expected: 4, responded: 2, missing: ["c"], tooLarge: ["d\""]))
         }
         let router = router(cluster: cluster)
         let response = await router.request(
@@ -86,7 +117,8 @@ struct ServerRoutesTests {
         #expect(
             response.text
                 == "{\"responses\":[{\"server\":\"a\\\"\",\"value\":{\"port\": 1.0}},{\"server\":\"b\",\"value\":null}],"
-                + "\"complete\":false,\"servers\":{\"expected\":3,\"responded\":2,\"missing\":[\"c\"]}}\n")
+                + "\"complete\":false,\"servers\":{\"expected\":4,\"responded\":2,\"missing\":[\"c\"],\"tooLarge\":[\"d\\\"\"]}}\n"
+        )
         _ = await router.request(.post, "/v1/servers/emit", body: "{\"event\":\"e\",\"ack\":{}}")
         #expect(
             cluster.questions == [
@@ -103,6 +135,10 @@ struct ServerRoutesTests {
             ("{\"event\":\"removeListener\"}", ["/event"]), ("{\"event\":\"error\"}", ["/event"]),
             ("{\"event\":\"\"}", ["/event"]), ("{\"event\":1}", ["/event"]), ("{}", ["/event"]),
             ("{\"event\":\"e\",\"args\":{}}", ["/args"]),
+            ("{\"event\":\"e\",\"binary\":1}", ["/binary"]),
+            ("{\"event\":\"e\",\"binary\":true,\"args\":{}}", ["/args"]),
+            ("{\"event\":\"e\",\"binary\":true,\"args\":[{\"$binary\":\"A\"}]}", ["/args/0/$binary"]),
+            ("{\"event\":\"e\",\"binary\":true,\"args\":[0,{\"_placeholder\":1}]}", ["/args/1/_placeholder"]),
             ("{\"event\":\"e\",\"data\":1}", ["/data"]), ("{\"event\":\"e\",\"rooms\":[\"r\"]}", ["/rooms"]),
             ("{\"event\":\"e\",\"ack\":true}", ["/ack"]),
             ("{\"event\":\"e\",\"ack\":{\"mode\":\"all\"}}", ["/ack/mode"]),

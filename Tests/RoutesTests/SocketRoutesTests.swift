@@ -31,7 +31,7 @@ struct SocketRoutesTests {
             response.text
                 == "{\"sockets\":[{\"id\":\"s\\\"1\",\"rooms\":[\"s\",\"é\"],\"data\":{\"n\": 0.10},\"server\":\"x\"},"
                 + "{\"id\":\"s2\",\"handshake\":{\"url\":\"/\"},\"server\":\"y\"}],\"nextCursor\":\"s2\",\"complete\":false,"
-                + "\"servers\":{\"expected\":3,\"responded\":2,\"missing\":[\"z\"]}}\n")
+                + "\"servers\":{\"expected\":3,\"responded\":2,\"missing\":[\"z\"],\"tooLarge\":[]}}\n")
     }
 
     @Test("has no next page behind the last")
@@ -41,7 +41,7 @@ struct SocketRoutesTests {
         let response = await router(cluster: cluster).request(.get, "/v1/sockets")
         #expect(
             response.text
-                == "{\"sockets\":[],\"nextCursor\":null,\"complete\":true,\"servers\":{\"expected\":0,\"responded\":0,\"missing\":[]}}\n"
+                == "{\"sockets\":[],\"nextCursor\":null,\"complete\":true,\"servers\":{\"expected\":0,\"responded\":0,\"missing\":[],\"tooLarge\":[]}}\n"
         )
     }
 
@@ -136,7 +136,7 @@ struct SocketRoutesTests {
         #expect(
             response.text
                 == "{\"id\":\"s\\\"1\",\"rooms\":[\"s\",\"é\"],\"data\":{\"n\": 0.10},\"server\":\"x\",\"complete\":false,"
-                + "\"servers\":{\"expected\":3,\"responded\":2,\"missing\":[\"z\"]}}\n")
+                + "\"servers\":{\"expected\":3,\"responded\":2,\"missing\":[\"z\"],\"tooLarge\":[]}}\n")
         #expect(
             cluster.questions == [
                 .sockets(

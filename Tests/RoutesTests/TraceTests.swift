@@ -36,14 +36,10 @@ struct TraceTests {
         let router = router(emitter, hooks: try .unsigned(.simple()))
         let trace = [("traceparent", Self.parent), ("tracestate", "a=1,b=2")]
         _ = await router.deliver(Array("{}".utf8), to: "/v1/hooks/h", trace, type: "application/json")
-        func event(_ id: Int) -> String {
-            "{\"specversion\":\"1.0\",\"id\":\"\(id)\",\"source\":\"s\",\"type\":\"t\",\"subject\":\"r\"}"
-        }
-        for (body, type) in [(event(1), "cloudevents"), ("[\(event(2)),\(event(3))]", "cloudevents-batch")] {
-            _ = await router.deliver(
-                Array(body.utf8), to: "/v1/cloudevents", trace, type: "application/\(type)+json")
-        }
-        #expect(emitter.calls.map(\.emit.trace) == Array(repeating: Self.context, count: 4))
+        let event = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"subject\":\"r\"}"
+        let type = "application/cloudevents+json"
+        _ = await router.deliver(Array(event.utf8), to: "/v1/cloudevents", trace, type: type)
+        #expect(emitter.calls.map(\.emit.trace) == [Self.context, Self.context])
     }
 
     @Test("goes with what is for the servers, and with what is done to sockets")

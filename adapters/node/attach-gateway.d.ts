@@ -14,11 +14,12 @@ export interface SocketIoServer {
 /** Where an error came up. */
 export interface ErrorContext {
   /**
-   * `connection`: it was lost or could not be made, and is tried again. `publish`: a message could not be sent. `message`:
+   * `connection`: it was lost or could not be made, and is tried again. `publish`: a message could not be sent, or RabbitMQ
+   * has refused it (`error.code` 406; `ERR_MESSAGE_TOO_LARGE` once its limit is known). `message`:
    * something came in that was not understood, or a listener of the application threw. `namespace`: a name that cannot be
-   * used across servers.
+   * used across servers. `version`: this Socket.IO is too old for something, said once at the start.
    */
-  stage: "connection" | "publish" | "message" | "namespace";
+  stage: "connection" | "publish" | "message" | "namespace" | "version";
   namespace?: string;
 }
 
@@ -43,6 +44,13 @@ export interface AttachGatewayOptions {
    * @default 5_000
    */
   requestsTimeout?: number;
+  /**
+   * The largest answer that a gateway is sent, in bytes. Pages of sockets and rooms end before it, and the gateway goes on
+   * behind them; a single socket that is larger comes without its data; other answers say `too_large`. A smaller limit of
+   * RabbitMQ's (`max_message_size`) counts once it has refused a message.
+   * @default 8_388_608
+   */
+  maxAnswerBytes?: number;
   /**
    * Gets every error that has no caller. The default prints one line to the standard error.
    */

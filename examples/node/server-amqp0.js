@@ -23,6 +23,7 @@ io.on("connection", (socket) => {
 
 console.log(`listening on port ${PORT}`);
 
+// Gateways hear at once that this server goes.
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
     await gateway.close();

@@ -27,6 +27,7 @@ io.on("uptime", (answer) => answer?.(process.uptime()));
 
 console.log(`listening on port ${PORT}`);
 
+// Gateways and the other servers hear at once that this server goes.
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
     await io.close();

@@ -16,6 +16,8 @@ protocol BrokerSession: AnyObject {
     var deadline: MonotonicTime? { get }
     /// Why it cannot go on with this connection; `nil` if it can.
     var failure: BrokerError? { get }
+    /// How long to stay away from the broker after a failure, unless somebody asks; `nil`: as usual, a short while.
+    var rest: Duration? { get }
 
     /// A new connection: asks for what the session needs.
     func connected(frameMax: Int)
@@ -53,6 +55,7 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
     private let currentStatus = Atomic<UInt8>(BrokerLink.Status.disconnected.rawValue)
     private var phase = Phase.waiting(until: .now())
     private var backoff = Backoff()
+    private var lastAttempt = MonotonicTime.now()
     private var hasOpened = false
     private var lastReceived = MonotonicTime.now()
     private var lastSent = MonotonicTime.now()
@@ -62,6 +65,8 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
     private static let checkInterval: Duration = .milliseconds(250)
     /// How long a connection is idle before it is asked whether it is blocked.
     private static let probeInterval: Duration = .seconds(2)
+    /// However often somebody asks, attempts to connect are so far apart.
+    private static let shortestRest: Duration = .seconds(1)
     /// The same failure again and again is one line in the log.
     private var lastFailure: String?
 
@@ -153,8 +158,15 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
 
     // MARK: Connecting
 
+    /// Somebody needs the connection: ends a rest, at the earliest a second after the last attempt.
+    func wake() {
+        guard case .waiting(let until) = phase else { return }
+        phase = .waiting(until: min(until, lastAttempt + Self.shortestRest))
+    }
+
     private func connect() {
         phase = .connecting
+        lastAttempt = .now()
         let (configuration, keepsContent) = (configuration, keepsContent)
         let isStarted = SystemThread.detach(name: "amqp-connect") { [loop, weak self] in
             let result: Result<AMQPConnection, BrokerError>
@@ -250,7 +262,7 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
 
     private func retry(after error: BrokerError, now: MonotonicTime) {
         session.disconnected()
-        let delay = backoff.next(jitter: .random(in: 0..<1))
+        let delay = session.rest ?? backoff.next(jitter: .random(in: 0..<1))
         phase = .waiting(until: now + delay)
         updateStatus()
         endFirstAttempt(.failure(error))

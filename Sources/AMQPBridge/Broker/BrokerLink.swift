@@ -29,23 +29,31 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     public let counters: PublisherCounters
     let loop: EventLoop
     private let configuration: Configuration
+    private let knowledge: BrokerKnowledge
     private let publisher: Publisher
     private let connector: BrokerConnector
     private var waits = ConfirmWaits()
 
-    public init(_ configuration: Configuration, loop: EventLoop, logger: Logger) {
+    /// - Parameter knowledge: one for all links of the process to this broker.
+    public init(
+        _ configuration: Configuration, knowledge: BrokerKnowledge = BrokerKnowledge(), loop: EventLoop, logger: Logger
+    ) {
         self.configuration = configuration
+        self.knowledge = knowledge
         self.loop = loop
         counters = PublisherCounters()
         publisher = Publisher(
             limits: .init(confirmTimeout: configuration.confirmTimeout, pendingBytes: configuration.pendingBytes),
-            counters: counters)
-        publisher.refused = { exchange, reason in
-            logger.warning("broker refused", metadata: ["exchange": "\(exchange)", "reason": "\(reason)"])
-        }
+            counters: counters, knowledge: knowledge)
         connector = BrokerConnector(
             configuration, session: publisher, keepsContent: false, loop: loop, logger: logger)
         connector.opened = { [counters] in counters.connects.add(1) }
+        let log = ChannelCloseLog(logger, counters.channelsClosed)
+        publisher.channelClosed = { log.note($0, now: .now()) }
+        // Until it is closed: a weak reference would make every retain of the link slow (they are counted elsewhere then).
+        knowledge.listen(publisher.asker) { [self] answer in
+            loop.execute { self.publisher.learn(answer, now: .now()) }
+        }
     }
 
     /// The most bytes that one emit may take.
@@ -79,9 +87,14 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     }
 
     /// Publishes, and says once what became of it, perhaps before this returns.
-    func publish(_ publications: [Publication], completion: @escaping (Result<Bool, PublishError>) -> Void) {
+    ///
+    /// - Parameter came: when the request came that this is a part of, if that was earlier.
+    func publish(
+        _ publications: [Publication], came: MonotonicTime? = nil,
+        completion: @escaping (Result<Bool, PublishError>) -> Void
+    ) {
         let ticket = PublishTicket(publications: publications.count, completion: completion)
-        publisher.publish(publications, ticket: ticket, now: .now())
+        publisher.publish(publications, ticket: ticket, came: came, now: .now())
     }
 
     /// Whether these would take more than half of the room that all share.
@@ -120,5 +133,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     public func flush() { connector.flush() }
 
     /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.
-    public func close() { connector.close() }
+    public func close() {
+        connector.close()
+        knowledge.stopListening(publisher.asker)
+    }
 }

@@ -10,14 +10,25 @@ struct ConfirmLedger<Entry> {
         var isReturned = false
     }
 
-    /// What became of everything unsettled when the broker closed the channel over an exchange.
+    /// What became of everything unsettled when the broker closed the channel over one publish.
     struct Closed {
-        /// The last publish to that exchange: the broker cannot have routed it.
+        /// The broker cannot have routed it.
         var rejected: Published?
         /// Published before it: may have been routed without an ack (measured), so nobody can tell.
         var unknown: [Published] = []
         /// Published behind it: the broker discarded it, so it can be sent again.
         var discarded: [Published] = []
+
+        fileprivate init(_ unsettled: [Published], rejected index: Int?) {
+            guard let index else {
+                // Its own publish was given up on already; what is left stands on either side of it.
+                unknown = unsettled
+                return
+            }
+            unknown = Array(unsettled[..<index])
+            rejected = unsettled[index]
+            discarded = Array(unsettled[(index + 1)...])
+        }
     }
 
     private var slots: [Published?] = []
@@ -74,16 +85,14 @@ struct ConfirmLedger<Entry> {
     /// the one, or it came behind the one. Everything before it may or may not have been routed.
     mutating func reset(closedOver exchange: String) -> Closed {
         let unsettled = reset()
-        var closed = Closed()
-        guard let last = unsettled.lastIndex(where: { $0.exchange == exchange }) else {
-            // Its own publish was given up on already; what is left stands on either side of it.
-            closed.unknown = unsettled
-            return closed
-        }
-        closed.unknown = Array(unsettled[..<last])
-        closed.rejected = unsettled[last]
-        closed.discarded = Array(unsettled[(last + 1)...])
-        return closed
+        return Closed(unsettled, rejected: unsettled.lastIndex { $0.exchange == exchange })
+    }
+
+    /// Empties the ledger because the broker closed the channel over the first publish of which `isRejected` holds: it
+    /// reads them in order, so it met no other such before.
+    mutating func reset(closedOverFirst isRejected: (Entry) -> Bool) -> Closed {
+        let unsettled = reset()
+        return Closed(unsettled, rejected: unsettled.firstIndex { isRejected($0.entry) })
     }
 
     /// The exchanges of everything unsettled.

@@ -1,9 +1,26 @@
-/// What is known of the servers' exchanges, which are never ours to declare.
+/// What a look-up, or a publish that closed its channel, says of an exchange.
+struct ExchangeAnswer: Equatable, Sendable {
+    enum Finding: Equatable, Sendable {
+        /// It is there and takes our messages.
+        case usable
+        /// There is none: no server.
+        case absent
+        /// The broker does not let us publish there.
+        case refused(reason: String)
+    }
+
+    let exchange: String
+    let finding: Finding
+    /// It says nothing about what came later.
+    let asOf: MonotonicTime
+}
+
+/// What a connection knows of the servers' exchanges, which are never ours to declare.
 ///
 /// Publishing to an exchange that does not exist, or that we may not write to, closes the channel and makes the fate of
-/// everything in flight on it doubtful. So an exchange is looked up (passive declare on the control channel) before it is
-/// first used, and the first publish goes alone: until it is settled, the others wait. Absence and refusal are remembered,
-/// and asked about again at most once a second.
+/// everything in flight on it doubtful. So an exchange is looked up before it is first used, and the first publish goes
+/// alone: until it is settled, the others wait. What is remembered may save work, but decides nothing: that there is no
+/// exchange is said only to what came before somebody looked.
 struct ExchangeDirectory {
     /// What to do with an emit to an exchange.
     enum Admission: Equatable {
@@ -12,7 +29,7 @@ struct ExchangeDirectory {
         case publishAsProbe
         /// Wait for the look-up or the probe under way.
         case wait
-        /// Wait, and look the exchange up.
+        /// Wait, and have the exchange looked up.
         case lookUp
         /// There is no exchange: no server.
         case absent
@@ -21,36 +38,42 @@ struct ExchangeDirectory {
     }
 
     private enum State {
-        case beingLookedUp
+        /// With the last answer, which was not that it is usable.
+        case unknown(ExchangeAnswer)
+        case beingLookedUp(ExchangeAnswer?)
         case unproven
         case probing
         case proven
-        case absent(since: MonotonicTime)
-        case refused(reason: String, since: MonotonicTime)
     }
-
-    /// How long absence and refusal are believed.
-    static let memory: Duration = .seconds(1)
 
     private var states: [String: State] = [:]
 
-    mutating func admit(_ exchange: String, now: MonotonicTime) -> Admission {
+    /// - Parameter came: when the emit came.
+    mutating func admit(_ exchange: String, came: MonotonicTime) -> Admission {
         switch states[exchange] {
         case .proven: return .publish
-        case .beingLookedUp, .probing: return .wait
+        case .probing: return .wait
         case .unproven:
             states[exchange] = .probing
             return .publishAsProbe
-        case .absent(let since) where now - since < Self.memory: return .absent
-        case .refused(let reason, let since) where now - since < Self.memory: return .refused(reason: reason)
-        case nil, .absent, .refused:
-            states[exchange] = .beingLookedUp
+        case .beingLookedUp(let last): return last?.admission(came: came) ?? .wait
+        case .unknown(let last):
+            if let admission = last.admission(came: came) { return admission }
+            states[exchange] = .beingLookedUp(last)
+            return .lookUp
+        case nil:
+            states[exchange] = .beingLookedUp(nil)
             return .lookUp
         }
     }
 
-    mutating func found(_ exchange: String) {
-        states[exchange] = .unproven
+    /// The exchange was looked up, or a publish has failed.
+    mutating func learn(_ answer: ExchangeAnswer) {
+        if answer.finding == .usable {
+            if case .beingLookedUp = states[answer.exchange] { states[answer.exchange] = .unproven }
+        } else {
+            states[answer.exchange] = .unknown(answer)
+        }
     }
 
     /// A publish was acknowledged (or nacked: the exchange took it).
@@ -60,18 +83,28 @@ struct ExchangeDirectory {
 
     /// The probe ended without a word about the exchange.
     mutating func probeFailed(_ exchange: String) {
-        states[exchange] = .unproven
+        if case .probing = states[exchange] { states[exchange] = .unproven }
     }
 
-    mutating func isMissing(_ exchange: String, now: MonotonicTime) {
-        states[exchange] = .absent(since: now)
+    /// The exchanges whose look-up is waited for.
+    var beingLookedUp: [String] {
+        states.compactMap { if case .beingLookedUp = $0.value { $0.key } else { nil } }
     }
 
-    mutating func refuses(_ exchange: String, reason: String, now: MonotonicTime) {
-        states[exchange] = .refused(reason: reason, since: now)
+    /// Nobody waits for the look-up any more.
+    mutating func withdraw(_ exchange: String) {
+        if case .beingLookedUp(let last) = states[exchange] { states[exchange] = last.map(State.unknown) }
     }
+}
 
-    func isProven(_ exchange: String) -> Bool {
-        if case .proven = states[exchange] { true } else { false }
+extension ExchangeAnswer {
+    /// What it means for an emit that came then; `nil`: nothing.
+    fileprivate func admission(came: MonotonicTime) -> ExchangeDirectory.Admission? {
+        guard came <= asOf else { return nil }
+        switch finding {
+        case .usable: return nil
+        case .absent: return .absent
+        case .refused(let reason): return .refused(reason: reason)
+        }
     }
 }

@@ -5,6 +5,7 @@
 enum FrameWriter {
     static let publishChannel: UInt16 = 1
     static let controlChannel: UInt16 = 2
+    static let lookUpChannel: UInt16 = 3
 
     private static let frameOverhead = 8
     private static let end: UInt8 = 0xCE
@@ -57,6 +58,16 @@ enum FrameWriter {
 
     static func confirmSelect(_ channel: UInt16, into buffer: inout [UInt8]) {
         method(channel: channel, classID: 85, methodID: 10, into: &buffer) { $0.append(0) }
+    }
+
+    static func transactionSelect(_ channel: UInt16, into buffer: inout [UInt8]) {
+        method(channel: channel, classID: 90, methodID: 10, into: &buffer) { _ in }
+    }
+
+    /// A message on a channel in transactions, and `tx.rollback`: the broker checks it as any other and drops it.
+    static func lookUp(_ exchange: String, into buffer: inout [UInt8]) {
+        emptyMessage(exchange: exchange, routingKey: "socketio-gateway.look-up", channel: lookUpChannel, into: &buffer)
+        method(channel: lookUpChannel, classID: 90, methodID: 30, into: &buffer) { _ in }
     }
 
     /// Asks whether an exchange exists: `passive` creates nothing and compares neither type nor flags.
@@ -137,13 +148,19 @@ enum FrameWriter {
     /// A message to nobody, on the control channel: the broker drops it, unless it has raised an alarm. Then it says
     /// `connection.blocked`, which it does only to those that publish (observed, RabbitMQ 3.10.8).
     static func probe(into buffer: inout [UInt8]) {
-        method(channel: controlChannel, classID: 60, methodID: 40, into: &buffer) { buffer in
+        emptyMessage(exchange: "", routingKey: "socketio-gateway.probe", channel: controlChannel, into: &buffer)
+    }
+
+    private static func emptyMessage(
+        exchange: String, routingKey: String, channel: UInt16, into buffer: inout [UInt8]
+    ) {
+        method(channel: channel, classID: 60, methodID: 40, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
-            buffer.append(shortString: "")
-            buffer.append(shortString: "socketio-gateway.probe")
+            buffer.append(shortString: exchange)
+            buffer.append(shortString: routingKey)
             buffer.append(0)
         }
-        frame(type: 2, channel: controlChannel, into: &buffer) { buffer in
+        frame(type: 2, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(60))
             buffer.append(bigEndian: UInt16(0))
             buffer.append(bigEndian: UInt64(0))

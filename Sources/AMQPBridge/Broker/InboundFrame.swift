@@ -17,6 +17,7 @@ enum InboundFrame: Equatable {
     case consumerCancelled(consumerTag: String)
     case channelOpened(UInt16)
     case confirmSelected
+    case transactionRolledBack
     case exchangeFound
     case channelClosed(UInt16, code: Int, text: String)
     case channelCloseConfirmed(UInt16)
@@ -63,6 +64,7 @@ enum InboundFrame: Equatable {
             return .consumerCancelled(consumerTag: String(decoded.load(as: amqp_basic_cancel_t.self).consumer_tag))
         case 0x0014_000B: return .channelOpened(channel)
         case 0x0055_000B: return .confirmSelected
+        case 0x005A_001F: return .transactionRolledBack
         case 0x0028_000B: return .exchangeFound
         case 0x0014_0028:
             let close = decoded.load(as: amqp_channel_close_t.self)

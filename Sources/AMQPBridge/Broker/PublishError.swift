@@ -14,6 +14,8 @@ public enum PublishError: Error, Sendable, Equatable {
     case overloaded
     /// More than could ever be sent.
     case tooLarge(bytes: Int, limit: Int)
+    /// A message is longer than the broker takes (`max_message_size`).
+    case messageTooLarge(bytes: Int, limit: Int)
     /// It may or may not have reached the servers.
     case unknown(UnknownOutcome)
 }

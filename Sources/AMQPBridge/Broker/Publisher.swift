@@ -20,6 +20,8 @@ final class Publisher: BrokerSession {
         let publication: Publication
         let ticket: PublishTicket?
         let isProbe: Bool
+        let came: MonotonicTime
+        let sent: MonotonicTime
         /// Where the publication ends in the outbound stream.
         let streamEnd: UInt64
     }
@@ -27,17 +29,20 @@ final class Publisher: BrokerSession {
     private struct Parked {
         let publications: [Publication]
         let ticket: PublishTicket?
+        let came: MonotonicTime
         let deadline: MonotonicTime
     }
 
     private(set) var blockedReason: String?
     var outbound = OutboundBuffer()
-    /// Called when the broker refuses an exchange, with its reason, which names our user: for the log, not for callers.
-    var refused: ((_ exchange: String, _ reason: String) -> Void)?
+    /// Called when the broker closes a channel. The text may name our user: it is for the log, not for callers.
+    var channelClosed: ((ChannelClose) -> Void)?
 
     private let limits: Limits
     private let confirmTimeout: Int64
     private let counters: PublisherCounters
+    private let knowledge: BrokerKnowledge
+    private let lookUps: LookUpChannel
     private var frameMax = 4_096
     private var channel = Channel.closed
     private var controlChannel = Channel.closed
@@ -45,36 +50,48 @@ final class Publisher: BrokerSession {
     private var returns = ReturnAssembler()
     private var directory = ExchangeDirectory()
     private var parked: [Parked] = []
-    private var lookUps: [String] = []
-    private var lookingUp: String?
     private var unsettledBytes = 0
     private var mayProbe = true
 
-    init(limits: Limits, counters: PublisherCounters) {
+    /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into ``learn(_:now:)``.
+    init(limits: Limits, counters: PublisherCounters, knowledge: BrokerKnowledge) {
         self.limits = limits
         confirmTimeout = limits.confirmTimeout.nanoseconds
         self.counters = counters
+        self.knowledge = knowledge
+        lookUps = LookUpChannel(knowledge)
     }
+
+    /// Who it is for ``BrokerKnowledge/listen(_:_:)``.
+    var asker: BrokerKnowledge.Asker { lookUps.asker }
 
     /// Whether the broker has opened our channels.
     var isOpen: Bool { channel == .open && controlChannel == .open }
 
     /// When ``expire(now:)`` has something to do.
     var deadline: MonotonicTime? {
-        guard let first = parked.first?.deadline else { return ledger.earliestDeadline }
-        return min(first, ledger.earliestDeadline ?? first)
+        var earliest = ledger.earliestDeadline
+        // Look-ups are under way only while something is parked.
+        guard let first = parked.first?.deadline else { return earliest }
+        earliest = min(earliest ?? first, first)
+        return lookUps.deadline.map { min($0, earliest ?? $0) } ?? earliest
     }
 
     // MARK: Requests
 
     /// Publishes all of `publications` (to one exchange) or none, and settles the ticket for each.
-    func publish(_ publications: [Publication], ticket: PublishTicket?, now: MonotonicTime) {
+    ///
+    /// - Parameter came: when the request came that this is a part of, if that was earlier.
+    func publish(
+        _ publications: [Publication], ticket: PublishTicket?, came: MonotonicTime? = nil, now: MonotonicTime
+    ) {
         if let refusal = refusal(of: publications) {
             for _ in publications { ticket?.settle(.failed(refusal)) }
             return
         }
         let parked = Parked(
-            publications: publications, ticket: ticket, deadline: now.advanced(byNanoseconds: confirmTimeout))
+            publications: publications, ticket: ticket, came: came ?? now,
+            deadline: now.advanced(byNanoseconds: confirmTimeout))
         unsettledBytes += publications.encodedSize
         counters.unsettled.add(publications.count)
         if channel == .open, admit(parked, now: now) { return }
@@ -87,8 +104,17 @@ final class Publisher: BrokerSession {
         if let blockedReason { return .brokerBlocked(reason: blockedReason) }
         let size = publications.encodedSize
         if size > limits.largestEmit { return .tooLarge(bytes: size, limit: limits.largestEmit) }
+        if let tooLong = tooLong(publications) { return tooLong }
         if max(unsettledBytes, outbound.pending) + size > limits.pendingBytes { return .overloaded }
         return nil
+    }
+
+    /// Why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
+    private func tooLong(_ publications: [Publication]) -> PublishError? {
+        let limit = knowledge.longestBody
+        // Most brokers never say one.
+        guard limit != .max, let long = publications.first(where: { $0.body.count > limit }) else { return nil }
+        return .messageTooLarge(bytes: long.body.count, limit: limit)
     }
 
     /// Whether these would take more than half of the room that all share. Who can wait leaves the rest to others.
@@ -99,15 +125,14 @@ final class Publisher: BrokerSession {
     /// Sends or settles a request as the directory says. Returns `false` if it has to wait.
     private func admit(_ parked: Parked, now: MonotonicTime) -> Bool {
         let exchange = parked.publications[0].exchange
-        switch directory.admit(exchange, now: now) {
-        case .publish: send(parked, isProbe: false)
-        case .publishAsProbe: send(parked, isProbe: true)
+        switch directory.admit(exchange, came: parked.came) {
+        case .publish: send(parked, isProbe: false, now: now)
+        case .publishAsProbe: send(parked, isProbe: true, now: now)
         case .absent: settle(parked, .confirmed(routed: false))
         case .refused(let reason): settle(parked, .failed(.brokerRefused(exchange: exchange, reason: reason)))
         case .wait: return false
         case .lookUp:
-            lookUps.append(exchange)
-            lookUpNext()
+            lookUps.ask(exchange, now: now, into: &outbound.bytes)
             return false
         }
         return true
@@ -117,12 +142,16 @@ final class Publisher: BrokerSession {
         guard channel == .open, !parked.isEmpty else { return }
         let waiting = parked
         parked = []
-        for (index, request) in waiting.enumerated() where !admit(request, now: now) {
-            parked.append(waiting[index])
+        for request in waiting {
+            if let tooLong = tooLong(request.publications) {
+                settle(request, .failed(tooLong))
+            } else if !admit(request, now: now) {
+                parked.append(request)
+            }
         }
     }
 
-    private func send(_ request: Parked, isProbe: Bool) {
+    private func send(_ request: Parked, isProbe: Bool, now: MonotonicTime) {
         for publication in request.publications {
             let messageID = String(ledger.nextTag)
             guard
@@ -134,14 +163,15 @@ final class Publisher: BrokerSession {
                 continue
             }
             let entry = Entry(
-                publication: publication, ticket: request.ticket, isProbe: isProbe, streamEnd: outbound.streamEnd)
+                publication: publication, ticket: request.ticket, isProbe: isProbe, came: request.came, sent: now,
+                streamEnd: outbound.streamEnd)
             ledger.append(entry, exchange: publication.exchange, deadline: request.deadline)
         }
     }
 
     // MARK: The broker's side
 
-    /// A new connection: asks for both channels, all in one go.
+    /// A new connection: asks for all channels in one go.
     ///
     /// The probe goes before the publishing channel: under an alarm the broker stops reading at it, so that the channel
     /// does not open, and nothing is published only to be stuck.
@@ -150,9 +180,11 @@ final class Publisher: BrokerSession {
         outbound = OutboundBuffer()
         directory = ExchangeDirectory()
         mayProbe = true
+        knowledge.forgetLongestBody()
         openControlChannel()
         probe()
         openPublishChannel()
+        lookUps.open(into: &outbound.bytes)
     }
 
     /// Asks the broker to say whether it is blocked, which it does not say by itself to a connection that is idle.
@@ -166,8 +198,7 @@ final class Publisher: BrokerSession {
         channel = .closed
         controlChannel = .closed
         blockedReason = nil
-        lookUps = []
-        lookingUp = nil
+        lookUps.disconnected()
         for published in ledger.reset() {
             let neverLeft = published.entry.streamEnd > outbound.totalSent
             settle(published, .failed(neverLeft ? .brokerUnavailable : .unknown(.connectionLost)))
@@ -178,11 +209,15 @@ final class Publisher: BrokerSession {
 
     /// Nothing here can fail for good without the connection.
     var failure: BrokerError? { nil }
+    var rest: Duration? { nil }
 
-    func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) { handle(frame, now: now) }
-
-    func handle(_ frame: InboundFrame, now: MonotonicTime) {
+    func handle(
+        _ frame: InboundFrame, on frameChannel: UInt16 = FrameWriter.publishChannel, now: MonotonicTime
+    ) {
         switch frame {
+        // What is said of tags on another channel is not said of ours.
+        case .acknowledged where frameChannel != FrameWriter.publishChannel: break
+        case .refused where frameChannel != FrameWriter.publishChannel: break
         case .acknowledged(let tag, let multiple):
             settle(tag: tag, multiple: multiple, now: now) { .confirmed(routed: !$0.isReturned) }
         case .refused(let tag, let multiple):
@@ -193,22 +228,19 @@ final class Publisher: BrokerSession {
         case .body(let count): markReturned(returns.receivedBody(count: count))
         case .channelOpened(FrameWriter.controlChannel):
             controlChannel = .open
-            lookUpNext()
         case .confirmSelected:
             channel = .open
             admitParked(now: now)
-        case .exchangeFound: lookedUp(now: now) { directory.found($0) }
-        case .channelClosed(FrameWriter.controlChannel, let code, let text):
-            controlChannelClosed(code: code, text: text, now: now)
-        case .channelClosed(_, let code, let text): publishChannelClosed(code: code, text: text, now: now)
+        case .transactionRolledBack: learn(lookUps.rolledBack(), now: now)
+        case .channelClosed(let channel, let code, let text):
+            closed(ChannelClose(channel: channel, code: code, text: text), now: now)
         case .blocked(let reason):
             blockedReason = reason
             // What has not been published will not be soon: better to say so than to wait.
             failParked(.brokerBlocked(reason: reason)) { _ in true }
         case .unblocked: blockedReason = nil
         case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .content, .delivered,
-            .queueDeclared, .queueBound,
-            .consuming, .consumerCancelled, .other:
+            .exchangeFound, .queueDeclared, .queueBound, .consuming, .consumerCancelled, .other:
             break
         }
     }
@@ -227,6 +259,17 @@ final class Publisher: BrokerSession {
         // Parked requests have not been published (any more): that is certain.
         if let first = parked.first, first.deadline <= now { failParked(.brokerSilent) { $0.deadline <= now } }
         if lostProbe { admitParked(now: now) }
+        if let due = lookUps.deadline, due <= now { lookUps.takeTurn(now: now, into: &outbound.bytes) }
+    }
+
+    /// What a look-up has said, on this connection or another one; `nil`: that there may be a turn for this one.
+    func learn(_ answer: ExchangeAnswer?, now: MonotonicTime) {
+        guard channel != .closed else { return }
+        if let answer {
+            directory.learn(answer)
+            admitParked(now: now)
+        }
+        lookUps.takeTurn(now: now, into: &outbound.bytes)
     }
 
     private func settle(
@@ -250,86 +293,105 @@ final class Publisher: BrokerSession {
         ledger.markReturned(tag: tag)
     }
 
-    private func publishChannelClosed(code: Int, text: String, now: MonotonicTime) {
+    private func closed(_ close: ChannelClose, now: MonotonicTime) {
+        channelClosed?(close)
+        switch close.channel {
+        case FrameWriter.controlChannel: controlChannelClosed(close)
+        case FrameWriter.lookUpChannel:
+            learn(lookUps.closed(code: close.code, text: close.text, into: &outbound.bytes), now: now)
+        case FrameWriter.publishChannel: publishChannelClosed(close, now: now)
+        // One that we have not opened.
+        default: break
+        }
+    }
+
+    private func publishChannelClosed(_ close: ChannelClose, now: MonotonicTime) {
         FrameWriter.channelCloseOK(FrameWriter.publishChannel, into: &outbound.bytes)
         openPublishChannel()
         returns = ReturnAssembler()
-        // "NOT_FOUND - no exchange 'socket.io' in vhost '/'": the name is all that says what the close is about.
-        let named = ledger.exchanges.first { text.contains("exchange '\($0)'") }
-        guard let exchange = named, code == 404 || code == 403 else {
+        if let refusal = OversizeRefusal(code: close.code, text: close.text) {
+            closedOverSize(refusal)
+        } else if let exchange = exchange(blamedFor: close) {
+            closedOver(exchange, close, now: now)
+        } else {
             // The ledger starts anew, and with it every probe that was under way.
             directory = ExchangeDirectory()
             for published in ledger.reset() { settle(published, .failed(.unknown(.channelClosed))) }
+        }
+    }
+
+    /// "NOT_FOUND - no exchange 'socket.io' in vhost '/'": the name is all that says what the close is about.
+    private func exchange(blamedFor close: ChannelClose) -> String? {
+        guard close.code == 404 || close.code == 403 else { return nil }
+        return ledger.exchanges.first { close.text.contains("exchange '\($0)'") }
+    }
+
+    private func closedOver(_ exchange: String, _ close: ChannelClose, now: MonotonicTime) {
+        let finding: ExchangeAnswer.Finding = close.code == 404 ? .absent : .refused(reason: close.text)
+        let rejection: PublishTicket.Outcome =
+            close.code == 404
+            ? .confirmed(routed: false) : .failed(.brokerRefused(exchange: exchange, reason: close.text))
+        let closed = ledger.reset(closedOver: exchange)
+        lookUps.publishFailed(now: now)
+        if let rejected = closed.rejected {
+            directory.learn(ExchangeAnswer(exchange: exchange, finding: finding, asOf: rejected.entry.sent))
+            settle(rejected, rejection)
+        }
+        settle(unknown: closed.unknown)
+        sendAgain(closed.discarded)
+    }
+
+    /// The broker has met a message that is longer than it takes. What it read before may have been routed; what came behind
+    /// it was discarded, and is published again, unless it is too long as well or belongs to the same emit.
+    private func closedOverSize(_ refusal: OversizeRefusal) {
+        knowledge.learn(longestBody: refusal.limit)
+        let closed = ledger.reset(closedOverFirst: { $0.publication.body.count > refusal.limit })
+        guard let rejected = closed.rejected, rejected.entry.publication.body.count == refusal.size else {
+            // It was given up on already, and nobody can tell what stood before it.
+            settle(unknown: closed.unknown + [closed.rejected].compactMap { $0 } + closed.discarded)
             return
         }
-        // Before an exchange is proven only one request is under way on it, and its first message met the refusal.
-        let isFirstRefusal = code == 403 && !directory.isProven(exchange)
-        if code == 404 {
-            directory.isMissing(exchange, now: now)
-        } else {
-            refuse(exchange, reason: text, now: now)
+        settle(unknown: closed.unknown)
+        var again: [ConfirmLedger<Entry>.Published] = []
+        for published in [rejected] + closed.discarded {
+            let entry = published.entry
+            let isSameEmit = entry.ticket != nil && entry.ticket === rejected.entry.ticket
+            guard isSameEmit || entry.publication.body.count > refusal.limit else {
+                again.append(published)
+                continue
+            }
+            if entry.isProbe { directory.probeFailed(published.exchange) }
+            let size = max(entry.publication.body.count, refusal.size)
+            settle(published, .failed(.messageTooLarge(bytes: size, limit: refusal.limit)))
         }
-        let rejection: PublishTicket.Outcome =
-            code == 404
-            ? .confirmed(routed: false) : .failed(.brokerRefused(exchange: exchange, reason: text))
-        let closed = ledger.reset(closedOver: exchange)
-        for published in closed.unknown {
-            let isRejected = published.exchange == exchange && isFirstRefusal
-            if published.entry.isProbe, published.exchange != exchange { directory.probeFailed(published.exchange) }
-            settle(published, isRejected ? rejection : .failed(.unknown(.channelClosed)))
+        sendAgain(again)
+    }
+
+    private func settle(unknown: [ConfirmLedger<Entry>.Published]) {
+        for published in unknown {
+            if published.entry.isProbe { directory.probeFailed(published.exchange) }
+            settle(published, .failed(.unknown(.channelClosed)))
         }
-        if let rejected = closed.rejected { settle(rejected, rejection) }
-        sendAgain(closed.discarded)
     }
 
     /// What the broker discarded goes to the head of the queue, with the time that it has left.
     private func sendAgain(_ discarded: [ConfirmLedger<Entry>.Published]) {
         for published in discarded where published.entry.isProbe { directory.probeFailed(published.exchange) }
         let again = discarded.map {
-            Parked(publications: [$0.entry.publication], ticket: $0.entry.ticket, deadline: $0.deadline)
+            Parked(
+                publications: [$0.entry.publication], ticket: $0.entry.ticket, came: $0.entry.came,
+                deadline: $0.deadline)
         }
         // Deadlines are in the order of arrival: the oldest stays first, which is what ``expire(now:)`` looks at.
         let newer = parked.firstIndex { $0.deadline >= again.first?.deadline ?? $0.deadline } ?? parked.endIndex
         parked.insert(contentsOf: again, at: newer)
     }
 
-    private func controlChannelClosed(code: Int, text: String, now: MonotonicTime) {
+    private func controlChannelClosed(_ close: ChannelClose) {
         FrameWriter.channelCloseOK(FrameWriter.controlChannel, into: &outbound.bytes)
         openControlChannel()
-        if text.contains("'amq.default'") {
-            // This user may not publish to the default exchange: no probes, then; the look-up has to be repeated.
-            mayProbe = false
-            if let exchange = lookingUp { lookUps.insert(exchange, at: 0) }
-            lookingUp = nil
-            return
-        }
-        lookedUp(now: now) { exchange in
-            if code == 404 {
-                directory.isMissing(exchange, now: now)
-            } else {
-                refuse(exchange, reason: text, now: now)
-            }
-        }
-    }
-
-    private func refuse(_ exchange: String, reason: String, now: MonotonicTime) {
-        directory.refuses(exchange, reason: reason, now: now)
-        refused?(exchange, reason)
-    }
-
-    private func lookedUp(now: MonotonicTime, _ learn: (String) -> Void) {
-        guard let exchange = lookingUp else { return }
-        lookingUp = nil
-        learn(exchange)
-        admitParked(now: now)
-        lookUpNext()
-    }
-
-    private func lookUpNext() {
-        guard controlChannel == .open, lookingUp == nil, !lookUps.isEmpty else { return }
-        let exchange = lookUps.removeFirst()
-        lookingUp = exchange
-        FrameWriter.passiveExchangeDeclare(exchange, channel: FrameWriter.controlChannel, into: &outbound.bytes)
+        // This user may not publish to the default exchange: no probes, then.
+        if close.text.contains("'amq.default'") { mayProbe = false }
     }
 
     private func openPublishChannel() {
@@ -357,6 +419,11 @@ final class Publisher: BrokerSession {
         let requests = parked
         parked = requests.filter { !isFailed($0) }
         for request in requests where isFailed(request) { settle(request, .failed(error)) }
+        let waitedFor = Set(parked.map { $0.publications[0].exchange })
+        for exchange in directory.beingLookedUp where !waitedFor.contains(exchange) {
+            directory.withdraw(exchange)
+            lookUps.withdraw(exchange)
+        }
     }
 
     /// The one place where a publication ends.

@@ -8,6 +8,7 @@ public final class PublisherCounters: Sendable {
     public let unknown = Counter()
     public let timedOut = Counter()
     public let connects = Counter()
+    public let channelsClosed = ChannelCloseCounters()
     /// Messages that wait to be published or confirmed: this one goes down, too.
     public let unsettled = Gauge()
 

@@ -45,6 +45,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     private let loop = EventLoop()
     private let session: ClusterSession
     private let connector: BrokerConnector
+    private let early = EarlyServers()
     private let thread = Mutex<SystemThread?>(nil)
     private let waiters = Atomic<Int>(0)
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
@@ -52,19 +53,37 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has any.
     public init(
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
-        wireFormat: any WireFormat, logger: Logger
+        wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
     ) {
         let callbacks = wireFormat.callbackAddress.map { CallbackQueue(exchange: $0.exchange, hostID: $0.hostID) }
         exchange = configuration.exchange
         var limits = ClusterSession.Limits()
         limits.waiting = configuration.waiting
-        session = ClusterSession(exchange: configuration.exchange, limits: limits, callbacks: callbacks)
+        session = ClusterSession(
+            exchange: configuration.exchange, limits: limits, callbacks: callbacks, knowledge: knowledge)
         var broker = broker
         broker.connectionName = "socketio-gateway cluster"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: logger)
         session.ignored = { size in
             logger.warning("ignored a message of the cluster", metadata: ["bytes": "\(size)"])
         }
+        session.serverChanged = { [early] uid, server in early.note(uid, server) }
+        if let format = wireFormat as? AMQP0 {
+            var unconfigured = UnconfiguredNamespaces(configured: format.namespaces)
+            session.heard = { servers in
+                guard let names = unconfigured.news(of: servers) else { return }
+                logger.warning(
+                    "amqp0 servers have namespaces that are not configured",
+                    metadata: [
+                        "namespaces": "\(names.joined(separator: ", "))",
+                        "hint":
+                            "on one exchange they take each other's events: servers need exchangeName and queuePrefix for each",
+                    ])
+            }
+        }
+        let log = ChannelCloseLog(logger, counters.channelsClosed)
+        session.channelClosed = { log.note($0, now: .now()) }
+        session.wanted = { [unowned connector] in connector.wake() }
         connector.opened = { [counters] in counters.connects.add(1) }
         loop.add(connector)
     }
@@ -115,11 +134,19 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         try await ask(Question(command, timeout: timeout)) { ($0.gathering as? CountGathering)!.result }
     }
 
-    /// - Returns: how many sockets it was done to; `nil` if a server did not say.
-    public func change(
-        _ command: ChangeSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<Int?> {
-        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? MatchGathering)!.matched }
+    /// What became of something that was to be done to sockets.
+    struct Change: Sendable {
+        /// To how many it was done; `nil` if a server did not say.
+        let matched: Int?
+        /// Whether a room to join is another socket's id, which a server did not take.
+        let isRefused: Bool
+    }
+
+    func change(_ command: ChangeSockets, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<Change> {
+        try await ask(Question(command, timeout: timeout)) { outcome in
+            let gathering = (outcome.gathering as? MatchGathering)!
+            return Change(matched: gathering.matched, isRefused: gathering.isRefused)
+        }
     }
 
     /// - Returns: what the servers answered.
@@ -145,6 +172,10 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
                 isRouted: outcome.isRouted, recipients: gathering.recipients, responses: gathering.responses)
         }
     }
+
+    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
+    /// moment; `nil`: there is none. From any thread.
+    func serverWithoutNumbers(of namespace: String) -> String? { early.server(of: namespace) }
 
     /// The servers known, once they have had the time to say who they are.
     public func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {
@@ -282,7 +313,10 @@ private final class PendingCallbacks: Sendable {
 
 /// What the cluster client has done so far.
 public final class ClusterCounters: Sendable {
+    public init() {}
+
     public let connects = Counter()
+    public let channelsClosed = ChannelCloseCounters()
     /// Questions that all servers have answered.
     public let complete = Counter()
     /// Questions that some have not answered in time.
@@ -311,5 +345,7 @@ extension ServerDescription {
         namespaces = server.namespaces
         lastSeen = max(now - server.lastSeen, .zero)
         subscriptionMode = server.subscriptionMode
+        features = server.traits.features
+        adapter = server.traits.adapter
     }
 }

@@ -6,13 +6,13 @@ public import JSON
 public struct SocketSelection: Sendable, Hashable {
     public var namespace: String
     /// Rooms and socket ids; empty means every socket.
-    public var rooms: [String]
+    public var rooms: [RoomName]
     /// Rooms and socket ids that are left out.
-    public var except: [String]
+    public var except: [RoomName]
     /// Only the socket with this id, which ``rooms`` then holds, too: a socket's id is a room.
     public let id: String?
 
-    public init(namespace: String = "/", rooms: [String] = [], except: [String] = []) {
+    public init(namespace: String = "/", rooms: [RoomName] = [], except: [RoomName] = []) {
         self.namespace = namespace
         self.rooms = rooms
         self.except = except
@@ -22,9 +22,12 @@ public struct SocketSelection: Sendable, Hashable {
     public init(namespace: String = "/", id: String) {
         self.namespace = namespace
         self.id = id
-        rooms = [id]
+        rooms = [.name(id)]
         except = []
     }
+
+    /// Whether it names rooms that are numbers.
+    var namesNumbers: Bool { rooms.nameNumbers || except.nameNumbers }
 }
 
 /// What a socket's description can hold beside its id.
@@ -50,18 +53,20 @@ public struct FetchSockets: Sendable, Hashable {
     }
 }
 
-/// Rooms and how many sockets each has, in the order of their names (by code point), a page at a time.
+/// Rooms and how many sockets each has, in the order of their names (by code point; a number by its digits), a page at a
+/// time.
 public struct ListRooms: Sendable, Hashable {
     public var namespace: String
+    /// What their names begin with, and the digits of those that are numbers.
     public var prefix: String
     /// Only rooms behind this one.
-    public var after: String?
+    public var after: RoomName?
     public var limit: Int
     /// Whether rooms that are a socket's id are listed, too.
     public var includesPrivate: Bool
 
     public init(
-        namespace: String = "/", prefix: String = "", after: String? = nil, limit: Int = 100,
+        namespace: String = "/", prefix: String = "", after: RoomName? = nil, limit: Int = 100,
         includesPrivate: Bool = false
     ) {
         self.namespace = namespace
@@ -75,9 +80,9 @@ public struct ListRooms: Sendable, Hashable {
 /// How many sockets a namespace has, and each of these rooms.
 public struct CountSockets: Sendable, Hashable {
     public var namespace: String
-    public var rooms: [String]
+    public var rooms: [RoomName]
 
-    public init(namespace: String = "/", rooms: [String] = []) {
+    public init(namespace: String = "/", rooms: [RoomName] = []) {
         self.namespace = namespace
         self.rooms = rooms
     }
@@ -86,8 +91,8 @@ public struct CountSockets: Sendable, Hashable {
 /// Something done to every selected socket.
 public struct ChangeSockets: Sendable, Equatable {
     public enum Change: Sendable, Equatable {
-        case join([String])
-        case leave([String])
+        case join([RoomName])
+        case leave([RoomName])
         /// - Parameter close: whether the whole connection is closed, or only this namespace left.
         case disconnect(close: Bool)
     }
@@ -101,6 +106,14 @@ public struct ChangeSockets: Sendable, Equatable {
         self.selection = selection
         self.change = change
     }
+
+    /// Whether it names rooms that are numbers.
+    var namesNumbers: Bool {
+        switch change {
+        case .join(let rooms), .leave(let rooms): selection.namesNumbers || rooms.nameNumbers
+        case .disconnect: selection.namesNumbers
+        }
+    }
 }
 
 /// An event for the servers themselves.
@@ -109,6 +122,8 @@ public struct ServerSideEmit: Sendable, Equatable {
     public var event: String
     /// The elements of a JSON array as they were written, without its brackets.
     public var arguments: JSONText
+    /// The bytes for the placeholders `{"_placeholder":true,"num":n}` in ``arguments``, in base64.
+    public var attachments: [String] = []
     /// Goes with the message to the broker; `nil`: no trace.
     public var trace: TraceContext?
 
@@ -145,19 +160,23 @@ public struct ServerTally: Sendable, Equatable {
     public let responded: Int
     /// The uids of those that have not.
     public let missing: [String]
+    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have they
+    /// responded.
+    public let tooLarge: [String]
 
-    public init(expected: Int, responded: Int, missing: [String]) {
+    public init(expected: Int, responded: Int, missing: [String], tooLarge: [String] = []) {
         self.expected = expected
         self.responded = responded
         self.missing = missing
+        self.tooLarge = tooLarge
     }
 
-    public var isComplete: Bool { missing.isEmpty }
+    public var isComplete: Bool { missing.isEmpty && tooLarge.isEmpty }
 }
 
 public struct ClusterSocket: Sendable, Equatable {
     public let id: String
-    /// An array of strings, as JSON; `nil` when it was not asked for or not told, and so for the others.
+    /// An array of strings and integers, as JSON; `nil` when it was not asked for or not told, and so for the others.
     public let rooms: JSONText?
     public let data: JSONText?
     /// Without credentials: no `auth`, no `cookie`, no `authorization`.
@@ -173,7 +192,7 @@ public struct SocketPage: Sendable, Equatable {
 
 public struct RoomPage: Sendable, Equatable {
     public struct Room: Sendable, Equatable {
-        public let name: String
+        public let name: RoomName
         public let sockets: Int
     }
 
@@ -201,7 +220,7 @@ public struct AcknowledgedReceipt: Sendable, Equatable {
     public let recipients: Int?
     /// The arguments of each answer: a JSON array.
     public let responses: [JSONText]
-    /// Whether all recipients have answered.
+    /// Whether all who were waited for have answered: all recipients or, if that was asked for, the first.
     public let isComplete: Bool?
     public let servers: ServerTally?
 }
@@ -211,18 +230,26 @@ public struct ServerDescription: Sendable, Equatable {
     public let namespaces: [String]
     public let lastSeen: Duration
     public let subscriptionMode: String
+    /// What it can do of what not every server can; `nil`: an early companion, which does not say.
+    public var features: Set<String>?
+    /// The class of the adapter that its companion stands beside; `nil`: not told.
+    public var adapter: String?
 }
 
 /// Why a question has no answer at all.
 public enum ClusterError: Error, Sendable, Equatable {
     /// No server answers questions on this exchange.
     case noServers(exchange: String)
+    /// This gateway asks nobody: its operator does not want it to.
+    case turnedOff
     case brokerUnavailable
     case brokerBlocked(reason: String)
     /// The broker does not let us use the exchange.
     case brokerRefused(exchange: String)
     /// Too many questions are under way.
     case overloaded
+    /// A server cannot do what it would be asked for.
+    case notSupported(ServerFeature, server: String)
     /// The question does not fit into a message.
     case tooLarge
     /// The connection broke behind something that may have been done.

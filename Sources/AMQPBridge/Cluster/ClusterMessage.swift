@@ -69,6 +69,19 @@ struct ServerMessage {
     }
 }
 
+extension ServerMessage {
+    /// Whether it stands for an answer that was too large to be sent.
+    var isTooLarge: Bool {
+        switch kind {
+        case .fetchSocketsResponse, .serverSideEmitResponse, .broadcastClientCount, .broadcastAck: break
+        default: return false
+        }
+        var isTooLarge = false
+        data?.forEachMember { key, value in if key == "error", value.string == "too_large" { isTooLarge = true } }
+        return isTooLarge
+    }
+}
+
 extension JSONValue {
     /// The members of an object; none of anything else.
     var members: [String: JSONValue] {
@@ -89,9 +102,9 @@ extension [UInt8] {
     /// Appends a socket selection as `"opts":{…}`, with flags as an object.
     mutating func append(options selection: SocketSelection, flags: (inout [UInt8]) -> Void = { _ in }) {
         append(json: "\"opts\":{\"rooms\":")
-        append(jsonStrings: selection.rooms.withoutDuplicates)
+        append(rooms: selection.rooms.withoutDuplicates)
         append(json: ",\"except\":")
-        append(jsonStrings: selection.except.withoutDuplicates)
+        append(rooms: selection.except.withoutDuplicates)
         append(json: ",\"flags\":{")
         flags(&self)
         append(json: "}}")

@@ -33,7 +33,7 @@ final class ClusterSession: BrokerSession {
         /// The servers have been asked who they are, and have until then to say so.
         case discovering(until: MonotonicTime)
         case ready
-        /// The broker does not let us use the exchange.
+        /// The broker does not let us use the exchange, or have a queue: seldom asked again, unless somebody has a question.
         case refused
     }
 
@@ -50,29 +50,46 @@ final class ClusterSession: BrokerSession {
     private(set) var failure: BrokerError?
     /// Called with what came and could not be understood.
     var ignored: ((_ size: Int) -> Void)?
+    /// Called with what a server says of itself, and with `nil` when it has gone.
+    var serverChanged: ((_ uid: String, _ server: Presence.Server?) -> Void)?
+
+    /// Called with all servers once it is known who is there, and then with each that is heard of.
+    var heard: (([Presence.Server]) -> Void)?
+    /// Called when the broker closes a channel.
+    var channelClosed: ((ChannelClose) -> Void)?
+    /// Called when somebody asks during a ``rest``.
+    var wanted: (() -> Void)?
 
     private let exchange: String
     let limits: Limits
     private let callbacks: CallbackQueue?
+    private let knowledge: BrokerKnowledge
     private var state = State.starting
     private var openConsumers: Set<String> = []
     private var frameMax = 4_096
     private var presence = Presence()
     private var table: QuestionTable
+    private var probes = ServerProbes()
     private var parked: [Parked] = []
     private var content: ContentAssembler
     private var mayProbe = true
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
+    /// How long a refusal stands, unless somebody asks: each try is several lines in the broker's log.
+    private static let refusalTime: Duration = .seconds(60)
     /// How long servers have to answer who they are. Whoever is slower is known from their next heartbeat on.
     private static let discoveryTime: Duration = .milliseconds(500)
     /// How often servers that have fallen silent are looked for.
     private static let checkInterval: Duration = .milliseconds(250)
 
-    init(exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?) {
+    init(
+        exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?,
+        knowledge: BrokerKnowledge = BrokerKnowledge()
+    ) {
         self.exchange = exchange
         self.limits = limits
         self.callbacks = callbacks
+        self.knowledge = knowledge
         table = QuestionTable(limits: limits.table)
         content = ContentAssembler(maximumBytes: limits.answerBytes)
     }
@@ -114,8 +131,7 @@ final class ClusterSession: BrokerSession {
         switch state {
         case .ready: completion(nil, now)
         case .disconnected: completion(.brokerUnavailable, now)
-        case .refused: completion(.brokerRefused(exchange: exchange), now)
-        case .starting, .opening, .discovering:
+        case .starting, .opening, .discovering, .refused:
             guard waiting < limits.waiting else { return completion(.overloaded, now) }
             parked.append(
                 Parked(waiter: waiter, deadline: deadline) {
@@ -123,6 +139,7 @@ final class ClusterSession: BrokerSession {
                 } fail: {
                     completion($0, now)
                 })
+            if state == .refused { wanted?() }
         }
     }
 
@@ -166,6 +183,11 @@ final class ClusterSession: BrokerSession {
             completion(.failure(.noServers(exchange: exchange)))
             return
         }
+        for feature in question.features {
+            guard let server = presence.server(without: feature, of: question.namespace) else { continue }
+            completion(.failure(.notSupported(feature, server: server)))
+            return
+        }
         if table.join(question, waiter: waiter, completion) { return }
         let expected = presence.servers(of: question.namespace, includingLost: question.includesLost)
         guard !expected.isEmpty else {
@@ -177,6 +199,10 @@ final class ClusterSession: BrokerSession {
             exchange: exchange, routingKey: question.namespace,
             expiration: question.expires ? (deadline - now).wholeMilliseconds : nil, body: question.body(id: id))
         publication.trace = question.trace
+        guard publication.body.count <= knowledge.longestBody else {
+            completion(.failure(.tooLarge))
+            return
+        }
         guard
             FrameWriter.publish(
                 publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,
@@ -185,7 +211,9 @@ final class ClusterSession: BrokerSession {
             completion(.failure(.tooLarge))
             return
         }
-        table.begin(question, id: id, expected: expected, waiter: waiter, deadline: deadline, completion)
+        table.begin(
+            question, id: id, size: publication.body.count, expected: expected, away: presence.away(of: expected),
+            waiter: waiter, asked: presence.hasProbes(of: expected) ? now : nil, deadline: deadline, completion)
     }
 
     // MARK: BrokerSession
@@ -209,6 +237,8 @@ final class ClusterSession: BrokerSession {
         if case .discovering(let until) = state { until } else { nil }
     }
 
+    var rest: Duration? { state == .refused ? Self.refusalTime : nil }
+
     func connected(frameMax: Int) {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
@@ -222,6 +252,7 @@ final class ClusterSession: BrokerSession {
         outbound = OutboundBuffer()
         content = ContentAssembler(maximumBytes: limits.answerBytes)
         table.disconnected()
+        probes = ServerProbes()
         callbacks?.disconnected()
         failParked(.brokerUnavailable)
     }
@@ -229,6 +260,9 @@ final class ClusterSession: BrokerSession {
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
         // What else had come on the connection that is given up says nothing any more.
         guard failure == nil else { return }
+        if case .channelClosed(let channel, let code, let text) = frame {
+            channelClosed?(ChannelClose(channel: channel, code: code, text: text))
+        }
         switch frame {
         case .delivered, .returned, .header, .content:
             if let message = content.take(frame, on: channel) { receive(message, now: now) }
@@ -237,7 +271,7 @@ final class ClusterSession: BrokerSession {
             openConsumers.insert(tag)
             if openConsumers == [Tag.replies, Tag.presence] { discover(now: now) }
         case .consumerCancelled: failure = BrokerError("the broker has deleted a queue of the cluster client")
-        case .channelClosed(_, let code, let text): channelClosed(code: code, text: text)
+        case .channelClosed(_, let code, let text): beginAnew(code: code, text: text)
         case .blocked(let reason): blockedReason = reason
         case .unblocked:
             blockedReason = nil
@@ -251,11 +285,15 @@ final class ClusterSession: BrokerSession {
         table.expire(now: now)
         callbacks?.expire(now: now, into: &outbound.bytes)
         if let discoveryEnd, discoveryEnd <= now { becomeReady(now: now) }
+        // While the broker takes nothing, it says nothing either.
+        for (uid, since) in table.overdue(now: now) where isOpen && blockedReason == nil {
+            probe(uid, since: since, now: now)
+        }
         guard nextCheck <= now else { return }
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
-        if state == .ready, blockedReason == nil { for uid in presence.expire(now: now) { table.left(uid) } }
-        failParked(.brokerUnavailable) { $0.deadline <= now }
+        if state == .ready, blockedReason == nil { forgetSilent(now: now) }
+        failParked(state == .refused ? .brokerRefused(exchange: exchange) : .brokerUnavailable) { $0.deadline <= now }
     }
 
     func probe() {
@@ -282,11 +320,16 @@ final class ClusterSession: BrokerSession {
     }
 
     /// Whichever it is, everything begins anew, on a new connection.
-    private func channelClosed(code: Int, text: String) {
+    private func beginAnew(code: Int, text: String) {
         failure = BrokerError("the broker closed a channel of the cluster client: \(code) \(text)")
         if text.contains("'amq.default'") {
             // This user may not publish to the default exchange: no probes, then.
             mayProbe = false
+            return
+        }
+        if let refusal = OversizeRefusal(code: code, text: text) {
+            knowledge.learn(longestBody: refusal.limit)
+            table.fail(longerThan: refusal.limit, .tooLarge)
             return
         }
         // Anything else, such as an exchange that somebody has deleted, is mended by beginning anew.
@@ -311,6 +354,7 @@ final class ClusterSession: BrokerSession {
         state = .ready
         // While the connection was away nothing could be heard of anybody: their time begins anew.
         presence.forgive(now: now)
+        heard?(servers)
         let waiting = parked
         parked = []
         for parked in waiting { parked.proceed(now) }
@@ -328,6 +372,7 @@ final class ClusterSession: BrokerSession {
     private func receive(_ message: ContentAssembler.Message, now: MonotonicTime) {
         switch message.source {
         case .returned where message.messageID == Self.discovery: becomeReady(now: now)
+        case .returned where ServerProbes.isProbe(message.messageID): probeReturned(message.messageID, now: now)
         case .returned: table.returned(message.messageID)
         case .delivery(Tag.replies): receiveAnswer(message)
         case .delivery(Tag.presence): receivePresence(message, now: now)
@@ -345,11 +390,49 @@ final class ClusterSession: BrokerSession {
         table.receive(answer, for: message.correlationID, size: message.body.count)
     }
 
-    private func receivePresence(_ message: ContentAssembler.Message, now: MonotonicTime) {
-        guard let heard = ServerMessage(message.body) else {
-            ignored?(message.body.count)
+    private func receivePresence(_ content: ContentAssembler.Message, now: MonotonicTime) {
+        guard let message = ServerMessage(content.body) else {
+            ignored?(content.body.count)
             return
         }
-        if let gone = presence.hear(heard, now: now) { table.left(gone) }
+        probes.heard(of: message.uid)
+        if let gone = presence.hear(message, now: now) {
+            table.left(gone)
+            serverChanged?(gone, nil)
+            return
+        }
+        serverChanged?(message.uid, presence.server(message.uid))
+        if state == .ready, let server = presence.server(message.uid) { heard?([server]) }
+    }
+
+    // MARK: Servers that are not there
+
+    private func forgetSilent(now: MonotonicTime) {
+        for uid in presence.expire(now: now) {
+            table.left(uid, mayReturn: true)
+            serverChanged?(uid, nil)
+        }
+        probes.keep { presence.server($0) != nil }
+    }
+
+    /// Asks the broker whether the server is there, if there is a way to, and nobody has since then.
+    private func probe(_ uid: String, since: MonotonicTime, now: MonotonicTime) {
+        guard let key = presence.server(uid)?.traits.probe, outbound.pending < limits.pendingBytes,
+            let id = probes.begin(uid, since: since, now: now)
+        else { return }
+        let body = ClusterMessage.write(.heartbeat, namespace: nil)
+        _ = FrameWriter.publish(
+            Publication(exchange: exchange, routingKey: key, expiration: 5_000, body: body),
+            messageID: id, channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+    }
+
+    private func probeReturned(_ id: String, now: MonotonicTime) {
+        switch probes.returned(id) {
+        case .gone(let uid):
+            presence.returned(uid, now: now)
+            table.away(uid)
+        case .outdated(let uid) where table.isAwaited(uid): probe(uid, since: now, now: now)
+        case .outdated, nil: break
+        }
     }
 }

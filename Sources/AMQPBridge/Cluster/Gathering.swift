@@ -4,15 +4,23 @@ internal import JSON
 protocol Gathering: AnyObject {
     /// Takes a server's answer.
     func take(_ answer: ServerMessage) -> GatheringProgress
+    /// Takes what a server says instead of an answer that was too large to be sent.
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress
 }
 
-enum GatheringProgress {
+extension Gathering {
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress { .tooLarge(isLast: true) }
+}
+
+enum GatheringProgress: Equatable {
     /// It says nothing that was asked for.
     case ignored
     /// More will come from this server.
     case partial
     /// The server has given all of its answer.
     case done
+    /// The server could not send all, for its size.
+    case tooLarge(isLast: Bool)
     /// Nobody else needs to answer any more.
     case finished
 }
@@ -31,25 +39,30 @@ extension JSONValue {
 final class SocketGathering: Gathering {
     private let command: FetchSockets
     private var sockets: [[UInt8]: ClusterSocket] = [:]
+    private var end = ListEnd()
 
     init(_ command: FetchSockets) {
         self.command = command
     }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
-        guard answer.kind == .fetchSocketsResponse, let list = answer.data?.members["sockets"], list.kind == .array
+        guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members, let list = data["sockets"],
+            list.kind == .array
         else { return .ignored }
+        var own = ListEnd.Own()
         list.forEachElement { _, value in
             guard let socket = socket(value, of: answer.uid) else { return }
             sockets[Array(socket.id.utf8)] = socket
+            own.add(.name(socket.id))
         }
-        return .done
+        return data["more"]?.boolean == true ? end.breakOff(behind: own) : .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: SocketPage = {
-        let ordered = sockets.values.sorted { $0.id.precedes($1.id) }
-        return SocketPage(sockets: Array(ordered.prefix(command.limit)), hasMore: ordered.count > command.limit)
+        let ordered = sockets.values.filter { end.includes(.name($0.id)) }.sorted { $0.id.precedes($1.id) }
+        return SocketPage(
+            sockets: Array(ordered.prefix(command.limit)), hasMore: ordered.count > command.limit || end.isEarly)
     }()
 
     private func socket(_ value: JSONValue, of server: String) -> ClusterSocket? {
@@ -62,7 +75,7 @@ final class SocketGathering: Gathering {
             command.fields.contains(field) ? members[field.rawValue]?.text : nil
         }
         return ClusterSocket(
-            id: id, rooms: text(.rooms), data: text(.data),
+            id: id, rooms: command.fields.contains(.rooms) ? members["rooms"]?.roomsWithNames : nil, data: text(.data),
             handshake: command.fields.contains(.handshake) ? members["handshake"]?.withoutCredentials : nil,
             server: server)
     }
@@ -106,17 +119,27 @@ extension JSONValue {
 private struct RoomCounts {
     /// The sockets of the namespace.
     var sockets = 0
-    /// By the bytes of their names: strings that Unicode calls equal are different rooms.
-    var rooms: [[UInt8]: Int] = [:]
+    var rooms: [RoomName: Int] = [:]
     /// The ids of those sockets that were counted here.
-    var ids: Set<[UInt8]> = []
+    var ids: Set<RoomName> = []
+    /// Whether the server has counted.
+    var isCounted = false
+    /// Whether the server has left something out, for its size.
+    let hasMore: Bool
 
     /// `nil` for an answer that is none.
     init?(_ answer: ServerMessage) {
         guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
+        hasMore = data["more"]?.boolean == true
         if let count = data["count"]?.amount {
+            isCounted = true
             sockets = count
-            data["rooms"]?.forEachMember { room, count in rooms[Array(room.utf8)] = count.amount ?? 0 }
+            // Servers without ``ServerFeature/numbers`` send an object, and say nothing of other rooms than strings.
+            data["rooms"]?.forEachMember { room, count in rooms[.name(room)] = count.amount ?? 0 }
+            data["rooms"]?.forEachElement { _, pair in
+                guard let room = pair.element(0).flatMap(RoomName.init) else { return }
+                rooms[room] = pair.element(1)?.amount ?? 0
+            }
             return
         }
         guard let list = data["sockets"], list.kind == .array else { return nil }
@@ -124,15 +147,17 @@ private struct RoomCounts {
             let socket = value.members
             guard let id = socket["id"]?.string else { return }
             sockets += 1
-            ids.insert(Array(id.utf8))
-            for room in Set((socket["rooms"]?.strings ?? []).map { Array($0.utf8) }) { rooms[room, default: 0] += 1 }
+            ids.insert(.name(id))
+            let own = Set(socket["rooms"]?.elements().compactMap(RoomName.init) ?? [])
+            for room in own { rooms[room, default: 0] += 1 }
         }
     }
 }
 
 final class RoomGathering: Gathering {
     private let command: ListRooms
-    private var rooms: [[UInt8]: Int] = [:]
+    private var rooms: [RoomName: Int] = [:]
+    private var end = ListEnd()
 
     init(_ command: ListRooms) {
         self.command = command
@@ -140,32 +165,39 @@ final class RoomGathering: Gathering {
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard let counts = RoomCounts(answer) else { return .ignored }
+        var own = ListEnd.Own()
         for (room, count) in counts.rooms where count > 0 && isWanted(room, counts.ids) {
             rooms[room, default: 0] += count
+            own.add(room)
         }
-        return .done
+        // One that lists what is left out here as well ends its list early, too.
+        let hasMore =
+            counts.hasMore || counts.isCounted && counts.rooms.count > command.limit && own.count < counts.rooms.count
+        return hasMore ? end.breakOff(behind: own) : .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: RoomPage = {
-        let ordered = rooms.sorted { $0.key.lexicographicallyPrecedes($1.key) }.prefix(command.limit).map {
-            RoomPage.Room(name: String(decoding: $0.key, as: UTF8.self), sockets: $0.value)
+        let told = rooms.filter { end.includes($0.key) }
+        let ordered = told.sorted { $0.key.precedes($1.key) }.prefix(command.limit).map {
+            RoomPage.Room(name: $0.key, sockets: $0.value)
         }
-        return RoomPage(rooms: ordered, hasMore: rooms.count > command.limit)
+        return RoomPage(rooms: ordered, hasMore: told.count > command.limit || end.isEarly)
     }()
 
     /// What unmodified members send has not been filtered.
-    private func isWanted(_ room: [UInt8], _ ids: Set<[UInt8]>) -> Bool {
-        room.starts(with: command.prefix.utf8)
-            && (command.after.map { $0.utf8.lexicographicallyPrecedes(room) } ?? true)
+    private func isWanted(_ room: RoomName, _ ids: Set<RoomName>) -> Bool {
+        let text = room.text.utf8
+        return Publication.nameBytes.contains(text.count) && text.starts(with: command.prefix.utf8)
+            && (command.after.map { $0.precedes(room) } ?? true)
             && (command.includesPrivate || !ids.contains(room))
     }
 }
 
 final class CountGathering: Gathering {
-    private let rooms: [String]
+    private let rooms: [RoomName]
     private var sockets = 0
-    private var counts: [[UInt8]: Int] = [:]
+    private var counts: [RoomName: Int] = [:]
 
     init(_ command: CountSockets) {
         rooms = command.rooms.withoutDuplicates
@@ -175,12 +207,12 @@ final class CountGathering: Gathering {
         guard let counts = RoomCounts(answer) else { return .ignored }
         sockets += counts.sockets
         self.counts.merge(counts.rooms, uniquingKeysWith: +)
-        return .done
+        return counts.hasMore ? .tooLarge(isLast: true) : .done
     }
 
     var result: SocketCounts {
         SocketCounts(
-            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: counts[Array($0.utf8)] ?? 0) })
+            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: counts[$0] ?? 0) })
     }
 }
 
@@ -188,12 +220,21 @@ final class CountGathering: Gathering {
 final class MatchGathering: Gathering {
     /// `nil` if a server did not say.
     private(set) var matched: Int? = 0
+    /// Whether a server has refused it for some sockets: one of the rooms to join is the id of another socket.
+    private(set) var isRefused = false
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .fetchSocketsResponse else { return .ignored }
-        let count = answer.data?.members["matched"]?.amount
+        let data = answer.data?.members
+        let count = data?["matched"]?.amount
         matched = matched.flatMap { sum in count.map { sum + $0 } }
+        if data?["error"]?.string == "room_is_socket" { isRefused = true }
         return .done
+    }
+
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress {
+        matched = nil
+        return .tooLarge(isLast: true)
     }
 }
 
@@ -247,6 +288,16 @@ final class AcknowledgementGathering: Gathering {
         servers[answer.uid] = server
         if mode == .first, !responses.isEmpty { return .finished }
         return server.clients.map { server.received >= $0 } ?? false ? .done : .partial
+    }
+
+    /// One of a server's clients has answered at too great a length; the others are waited for.
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress {
+        guard answer.kind == .broadcastAck else { return .tooLarge(isLast: true) }
+        var server = servers[answer.uid] ?? (nil, 0)
+        if let clients = server.clients, server.received >= clients { return .ignored }
+        server.received += 1
+        servers[answer.uid] = server
+        return .tooLarge(isLast: server.clients.map { server.received >= $0 } ?? false)
     }
 
     /// All arguments of an answer; members that know only the first send `packet`. No `packet` is no argument.

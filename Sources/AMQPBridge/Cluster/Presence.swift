@@ -7,7 +7,13 @@ struct Presence {
         let namespaces: [String]
         let interval: Duration
         let subscriptionMode: String
+        var traits = ServerTraits()
         var lastSeen: MonotonicTime
+        /// The broker has said that the server is not there: until then it is missed all the same, for its clients may still be
+        /// connected.
+        var awayUntil: MonotonicTime?
+
+        func serves(_ namespace: String) -> Bool { namespaces.contains { $0.hasBytes(of: namespace) } }
     }
 
     /// After so many intervals of silence a server is gone.
@@ -16,7 +22,7 @@ struct Presence {
     /// A broker with more of them is not ours.
     private static let mostServers = 10_000
 
-    /// How long a server that has fallen silent is remembered: it may only have been stopped, and come back.
+    /// How long a server that has fallen silent, or is not on the broker, is remembered: it may come back.
     private static let memory: Duration = .seconds(60)
 
     private var servers: [String: Server] = [:]
@@ -32,7 +38,27 @@ struct Presence {
     /// - Parameter includingLost: those, too, that have fallen silent without a goodbye, and may come back.
     func servers(of namespace: String, includingLost: Bool = false) -> Set<String> {
         let known = Array(servers.values) + (includingLost ? lost.values.map(\.server) : [])
-        return Set(known.lazy.filter { $0.namespaces.contains { $0.hasBytes(of: namespace) } }.map(\.uid))
+        return Set(known.lazy.filter { $0.serves(namespace) }.map(\.uid))
+    }
+
+    /// A server that is known, or remembered.
+    func server(_ uid: String) -> Server? { servers[uid] ?? lost[uid]?.server }
+
+    /// The uid of a server of the namespace that cannot do this; `nil`: there is none.
+    func server(without feature: ServerFeature, of namespace: String) -> String? {
+        servers.values.lazy.filter { !$0.traits.has(feature) && $0.serves(namespace) }.map(\.uid).min()
+    }
+
+    /// Whether the broker can be asked about any of these.
+    func hasProbes(of uids: Set<String>) -> Bool { uids.contains { server($0)?.traits.probe != nil } }
+
+    /// Those of the servers that are not on the broker: they cannot answer.
+    func away(of uids: Set<String>) -> Set<String> { uids.filter { server($0)?.awayUntil != nil } }
+
+    /// The broker has no queue of this server.
+    mutating func returned(_ uid: String, now: MonotonicTime) {
+        if servers[uid] != nil { servers[uid]?.awayUntil = now + Self.memory }
+        if lost[uid] != nil { lost[uid]?.server.awayUntil = now + Self.memory }
     }
 
     /// Nothing could be heard of anybody for a while: what was not heard says nothing.
@@ -55,19 +81,22 @@ struct Presence {
             servers[message.uid] = Server(
                 uid: message.uid, namespaces: message.members["namespaces"]?.strings ?? ["/"],
                 interval: .milliseconds(min(max(interval, Self.intervals.lowerBound), Self.intervals.upperBound)),
-                subscriptionMode: message.members["mode"]?.string ?? "static", lastSeen: now)
+                subscriptionMode: message.members["mode"]?.string ?? "static",
+                traits: ServerTraits(message.members), lastSeen: now)
             return nil
         default: return nil
         }
     }
 
-    /// Forgets the servers that have fallen silent.
+    /// Forgets the servers that have fallen silent, or have been away for too long.
     mutating func expire(now: MonotonicTime) -> [String] {
         lost = lost.filter { $0.value.until > now }
-        let gone = servers.values.filter { $0.lastSeen + $0.interval * Self.missedIntervals <= now }
+        let gone = servers.values.filter {
+            ($0.awayUntil ?? $0.lastSeen + $0.interval * Self.missedIntervals) <= now
+        }
         for server in gone {
             servers[server.uid] = nil
-            lost[server.uid] = (server, now + Self.memory)
+            if server.awayUntil == nil { lost[server.uid] = (server, now + Self.memory) }
         }
         return gone.map(\.uid)
     }

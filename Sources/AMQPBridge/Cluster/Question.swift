@@ -11,6 +11,11 @@ struct Question {
     let gathering: any Gathering
     /// Whether servers that have fallen silent are to answer as well.
     var includesLost = false
+    /// Whether a list of rooms begins behind a number: it asks servers the same as one behind the number's digits, and takes
+    /// something else of their answers.
+    private var isBehindNumber = false
+    /// What a server must be able to do, lest it do something else.
+    private(set) var features: [ServerFeature] = []
     /// Where who asks stands in a trace. Never with a read, whose answer may be for several.
     private(set) var trace: TraceContext?
     /// The members of `data`, but for the request id.
@@ -31,6 +36,7 @@ struct Question {
     /// What makes two reads the same.
     struct Key: Hashable {
         let includesLost: Bool
+        let isBehindNumber: Bool
         /// As bytes: strings that Unicode calls equal are different namespaces.
         let namespace: [UInt8]
         let timeout: Duration
@@ -38,7 +44,10 @@ struct Question {
     }
 
     var key: Key? {
-        isRead ? Key(includesLost: includesLost, namespace: Array(namespace.utf8), timeout: timeout, data: data) : nil
+        guard isRead else { return nil }
+        return Key(
+            includesLost: includesLost, isBehindNumber: isBehindNumber, namespace: Array(namespace.utf8),
+            timeout: timeout, data: data)
     }
 
     private init(
@@ -67,20 +76,26 @@ extension Question {
             json.append(member: "after", command.after)
             // One more says whether there is another page.
             json.append(member: "limit", command.limit + 1)
+            json.append(json: ",\"numbers\":true")
         }
         self.includesLost = includesLost
+        if command.selection.namesNumbers { features.append(.numbers) }
     }
 
     init(_ command: ListRooms, timeout: Duration) {
         let gathering = RoomGathering(command)
+        let isBehindNumber = command.after?.isNumber == true
         self.init(.fetchSockets, command.namespace, isRead: true, timeout: timeout, gathering) { json in
             json.append(options: SocketSelection(namespace: command.namespace))
             json.append(json: ",\"fields\":[\"rooms\"],\"count\":true,\"list\":{\"prefix\":")
             json.append(jsonString: command.prefix)
-            json.append(member: "after", command.after)
-            json.append(member: "limit", command.limit + 1)
+            // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number itself again.
+            json.append(member: "after", command.after?.text)
+            json.append(member: "limit", command.limit + (isBehindNumber ? 2 : 1))
             json.append(json: command.includesPrivate ? ",\"private\":true}" : ",\"private\":false}")
+            json.append(json: ",\"numbers\":true")
         }
+        self.isBehindNumber = isBehindNumber
     }
 
     init(_ command: CountSockets, timeout: Duration) {
@@ -88,8 +103,10 @@ extension Question {
         self.init(.fetchSockets, command.namespace, isRead: true, timeout: timeout, gathering) { json in
             json.append(options: SocketSelection(namespace: command.namespace))
             json.append(json: ",\"fields\":[\"rooms\"],\"count\":true,\"rooms\":")
-            json.append(jsonStrings: command.rooms.withoutDuplicates)
+            json.append(rooms: command.rooms.withoutDuplicates)
+            json.append(json: ",\"numbers\":true")
         }
+        if command.rooms.nameNumbers { features.append(.numbers) }
     }
 
     init(_ command: ChangeSockets, timeout: Duration) {
@@ -104,11 +121,12 @@ extension Question {
             switch command.change {
             case .join(let rooms), .leave(let rooms):
                 json.append(json: ",\"rooms\":")
-                json.append(jsonStrings: rooms.withoutDuplicates)
+                json.append(rooms: rooms.withoutDuplicates)
             case .disconnect(let close): json.append(json: close ? ",\"close\":true" : ",\"close\":false")
             }
         }
         trace = command.trace
+        if command.namesNumbers { features.append(.numbers) }
     }
 
     init(_ command: ServerSideEmit, timeout: Duration) {
@@ -125,12 +143,14 @@ extension Question {
         self.init(.broadcast, emit.namespace, isRead: false, timeout: timeout, gathering) { json in
             json.append(packetOf: emit, timeout: timeout)
         }
+        features.append(.acks)
         trace = emit.trace
+        if emit.namesNumbers { features.append(.numbers) }
     }
 }
 
 extension [UInt8] {
-    /// Appends `"packet":[event,…]`.
+    /// Appends `"packet":[event,…]` and the attachments.
     mutating func append(packetOf command: ServerSideEmit) {
         append(json: "\"packet\":[")
         append(jsonString: command.event)
@@ -139,6 +159,7 @@ extension [UInt8] {
             append(json: command.arguments)
         }
         append(json: "]")
+        append(attachments: command.attachments)
     }
 
     /// Appends `"packet":{…},"opts":{…}` and the attachments. Flags that have their default are left out: `volatile: false`
@@ -154,7 +175,8 @@ extension [UInt8] {
         }
         append(json: "]},")
         let selection = SocketSelection(
-            namespace: emit.namespace, rooms: emit.rooms, except: emit.except + emit.exceptSockets)
+            namespace: emit.namespace, rooms: emit.rooms,
+            except: emit.except + emit.exceptSockets.map { .name($0) })
         append(options: selection) { json in
             var flags: [String] = []
             if emit.isVolatile { flags.append("\"volatile\":true") }
@@ -162,9 +184,13 @@ extension [UInt8] {
             if let timeout { flags.append("\"timeout\":\(timeout.wholeMilliseconds)") }
             json.append(contentsOf: flags.joined(separator: ",").utf8)
         }
-        guard !emit.attachments.isEmpty else { return }
+        append(attachments: emit.attachments)
+    }
+
+    private mutating func append(attachments: [String]) {
+        guard !attachments.isEmpty else { return }
         append(json: ",\"attachments\":")
-        append(jsonStrings: emit.attachments)
+        append(jsonStrings: attachments)
     }
 }
 

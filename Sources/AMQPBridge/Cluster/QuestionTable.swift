@@ -13,25 +13,52 @@ struct QuestionTable {
     private final class Entry {
         let question: Question
         let id: String
+        /// Of the message, in bytes.
+        let size: Int
         /// The servers that are to answer.
         var expected: Set<String>
         /// Those that have given all of their answer.
         var done: Set<String> = []
+        /// Those of whose answer at least a part was too large to be sent.
+        var tooLarge: Set<String> = []
+        /// Those that are not on the broker: nobody waits for them, but they count.
+        var away: Set<String>
         var hasAnswers = false
         /// What the answers take.
         var bytes = 0
         /// By the number of who waits.
         var waiting: [Int: Completion]
         let deadline: MonotonicTime
+        /// When servers that have not answered are asked about; `nil`: none of them can be.
+        var impatientAt: MonotonicTime?
 
         init(
-            _ question: Question, id: String, expected: Set<String>, waiting: [Int: Completion], deadline: MonotonicTime
+            _ question: Question, id: String, size: Int, expected: Set<String>, away: Set<String>,
+            waiting: [Int: Completion], deadline: MonotonicTime
         ) {
             self.question = question
             self.id = id
+            self.size = size
             self.expected = expected
+            self.away = away
             self.waiting = waiting
             self.deadline = deadline
+        }
+
+        /// The servers that are waited for.
+        var pending: Set<String> { expected.filter(isAwaited) }
+
+        func isAwaited(_ uid: String) -> Bool {
+            expected.contains(uid) && !done.contains(uid) && !away.contains(uid)
+        }
+
+        /// Whether nobody is waited for any more.
+        var isSettled: Bool { !expected.contains(where: isAwaited) }
+
+        var tally: ServerTally {
+            ServerTally(
+                expected: expected.count, responded: done.subtracting(tooLarge).count,
+                missing: expected.subtracting(done).subtracting(tooLarge).sorted(), tooLarge: tooLarge.sorted())
         }
     }
 
@@ -41,11 +68,17 @@ struct QuestionTable {
         var bytes = 256 << 20
     }
 
+    /// How long a server has to answer before the broker is asked whether it is there.
+    static let patience: Duration = .milliseconds(100)
+    /// How often it is asked again, while the server does not answer.
+    static let patienceAfterwards: Duration = .seconds(1)
+
     private let limits: Limits
     private var entries: [String: Entry] = [:]
     private var reads: [Question.Key: String] = [:]
     private var questionOfWaiter: [Int: String] = [:]
     private var deadlines = DeadlineTicks()
+    private var impatience = DeadlineTicks()
     private var bytes = 0
 
     init(limits: Limits = Limits()) {
@@ -55,8 +88,11 @@ struct QuestionTable {
     /// How many callers wait.
     var waiting: Int { questionOfWaiter.count }
     var count: Int { entries.count }
-    /// When ``expire(now:)`` has something to do.
-    var deadline: MonotonicTime? { deadlines.next }
+    /// When ``expire(now:)`` or ``overdue(now:)`` has something to do.
+    var deadline: MonotonicTime? {
+        guard let first = deadlines.next, let second = impatience.next else { return deadlines.next ?? impatience.next }
+        return min(first, second)
+    }
 
     /// Joins a read that is under way already. Returns `false` if there is none.
     mutating func join(_ question: Question, waiter: Int, _ completion: @escaping Completion) -> Bool {
@@ -67,12 +103,20 @@ struct QuestionTable {
     }
 
     /// A question has been asked.
+    ///
+    /// - Parameters:
+    ///   - size: of its message, in bytes.
+    ///   - away: those of the expected that are not on the broker.
+    ///   - asked: when, if there are servers that the broker can be asked about.
     mutating func begin(
-        _ question: Question, id: String, expected: Set<String>, waiter: Int, deadline: MonotonicTime,
-        _ completion: @escaping Completion
+        _ question: Question, id: String, size: Int = 0, expected: Set<String>, away: Set<String> = [], waiter: Int,
+        asked: MonotonicTime? = nil, deadline: MonotonicTime, _ completion: @escaping Completion
     ) {
-        let entry = Entry(question, id: id, expected: expected, waiting: [waiter: completion], deadline: deadline)
+        let entry = Entry(
+            question, id: id, size: size, expected: expected, away: away, waiting: [waiter: completion],
+            deadline: deadline)
         entries[id] = entry
+        if let asked { setImpatience(of: entry, at: asked + Self.patience) }
         if let key = question.key { reads[key] = id }
         questionOfWaiter[waiter] = id
         deadlines.add(id, at: entry.deadline)
@@ -87,7 +131,8 @@ struct QuestionTable {
         guard let entry = entries[id], !entry.done.contains(answer.uid),
             entry.bytes + size <= limits.bytesPerQuestion, bytes + size <= limits.bytes
         else { return }
-        let progress = entry.question.gathering.take(answer)
+        let gathering = entry.question.gathering
+        let progress = answer.isTooLarge ? gathering.takeTooLarge(answer) : gathering.take(answer)
         if case .ignored = progress { return }
         // Something may have been changed behind what this answer says: whoever asks from now on asks anew.
         if let key = entry.question.key, reads[key] == entry.id { reads[key] = nil }
@@ -101,16 +146,61 @@ struct QuestionTable {
         case .done:
             entry.done.insert(answer.uid)
             finishIfComplete(entry)
+        case .tooLarge(let isLast):
+            entry.tooLarge.insert(answer.uid)
+            guard isLast else { break }
+            entry.done.insert(answer.uid)
+            finishIfComplete(entry)
         case .finished: finish(entry)
         }
     }
 
     /// A server has gone: nobody waits for it any more.
-    mutating func left(_ uid: String) {
+    ///
+    /// - Parameter mayReturn: it has said nothing of it; those who want to be certain of all go on waiting.
+    mutating func left(_ uid: String, mayReturn: Bool = false) {
         for entry in entries.values where entry.expected.contains(uid) && !entry.done.contains(uid) {
-            entry.expected.remove(uid)
+            if mayReturn, entry.question.includesLost { continue }
+            // What it could not send is missed all the same.
+            if entry.tooLarge.contains(uid) { entry.done.insert(uid) } else { entry.expected.remove(uid) }
             finishIfComplete(entry)
         }
+    }
+
+    /// A server is not on the broker: nobody waits for it any more, but it is missing.
+    mutating func away(_ uid: String) {
+        for entry in entries.values where entry.isAwaited(uid) {
+            entry.away.insert(uid)
+            finishIfComplete(entry)
+        }
+    }
+
+    /// Whether anybody waits for this server.
+    func isAwaited(_ uid: String) -> Bool { entries.values.contains { $0.isAwaited(uid) } }
+
+    /// The servers that have been waited for so long that the broker is to be asked about them, each with the moment at or
+    /// behind which it must have been.
+    mutating func overdue(now: MonotonicTime) -> [String: MonotonicTime] {
+        var overdue: [String: MonotonicTime] = [:]
+        for id in impatience.due(now: now) {
+            guard let entry = entries[id], let due = entry.impatientAt else { continue }
+            entry.impatientAt = nil
+            guard !entry.isSettled else {
+                // Of those that are expected none is there; until now there might have been one that nobody knew.
+                finish(entry)
+                continue
+            }
+            // When the question was asked; later, what somebody else has learnt shortly before will do.
+            let since = due.advanced(byNanoseconds: -Self.patience.nanoseconds)
+            for uid in entry.pending { overdue[uid] = max(overdue[uid] ?? since, since) }
+            setImpatience(of: entry, at: now + Self.patienceAfterwards)
+        }
+        return overdue
+    }
+
+    private mutating func setImpatience(of entry: Entry, at time: MonotonicTime) {
+        entry.impatientAt = time
+        impatience.add(entry.id, at: time)
     }
 
     /// The broker had nobody to give the question to: whoever was expected cannot answer.
@@ -132,6 +222,11 @@ struct QuestionTable {
         }
     }
 
+    /// The broker takes no message that is so long: nobody has received these questions.
+    mutating func fail(longerThan limit: Int, _ error: ClusterError) {
+        for entry in entries.values where entry.size > limit { end(entry, .failure(error)) }
+    }
+
     /// The connection is gone, and with it every answer that has not come.
     mutating func disconnected() {
         for entry in entries.values {
@@ -144,14 +239,11 @@ struct QuestionTable {
     }
 
     private mutating func finishIfComplete(_ entry: Entry) {
-        if entry.expected.isSubset(of: entry.done) { finish(entry) }
+        if entry.isSettled { finish(entry) }
     }
 
     private mutating func finish(_ entry: Entry, isRouted: Bool = true) {
-        let tally = ServerTally(
-            expected: entry.expected.count, responded: entry.done.count,
-            missing: entry.expected.subtracting(entry.done).sorted())
-        end(entry, .success(Outcome(gathering: entry.question.gathering, servers: tally, isRouted: isRouted)))
+        end(entry, .success(Outcome(gathering: entry.question.gathering, servers: entry.tally, isRouted: isRouted)))
     }
 
     private mutating func end(_ entry: Entry, _ result: Result<Outcome, ClusterError>) {
@@ -166,6 +258,7 @@ struct QuestionTable {
         entries[entry.id] = nil
         if let key = entry.question.key, reads[key] == entry.id { reads[key] = nil }
         deadlines.remove(entry.id, at: entry.deadline)
+        if let time = entry.impatientAt { impatience.remove(entry.id, at: time) }
         bytes -= entry.bytes
     }
 }

@@ -7,38 +7,31 @@ internal import JSON
 public struct AMQP0: WireFormat {
     public static let name = "amqp0"
 
-    /// How several rooms are addressed.
-    public enum Union: String, Sendable, CaseIterable {
-        /// One message per room, each leaving out the rooms before it: every socket receives the event once.
-        case exclude
-        /// One message with a `CC` header, as the adapter itself sends it: a socket in two of the rooms receives it twice.
-        case cc
-    }
-
     /// The adapter's `exchangeName`; `{namespace}` in it stands for the emit's namespace.
     public let exchange: String
     /// The namespaces that the servers serve. All namespaces of one exchange share its queues, so an emit would reach any
     /// of them: more than one needs `{namespace}` in ``exchange``.
     public let namespaces: [String]
-    public let union: Union
     private let hasPlaceholder: Bool
 
     public let knowsRecipients = true
+    /// Observed with 7.0.2: a socket that joins a number ends the adapter's channel, for amqplib takes only strings as routing
+    /// keys.
+    public let numberRooms = NumberRooms.none
 
-    public init(exchange: String = "socket.io", namespaces: [String] = ["/"], union: Union = .exclude) {
+    public init(exchange: String = "socket.io", namespaces: [String] = ["/"]) {
         self.exchange = exchange
         self.namespaces = namespaces
-        self.union = union
         hasPlaceholder = exchange.contains(Self.placeholder)
     }
 
     /// Stands for the emit's namespace in the name of the exchange.
     public static let placeholder = "{namespace}"
     private static let everyone = "broadcast"
+    /// The most bytes of names that the messages of one emit may list together, which grow with the square of its rooms.
+    static let mostListedBytes = 16 << 20
 
-    public func messageCount(for emit: Emit) -> Int {
-        union == .exclude ? max(1, emit.rooms.withoutDuplicates.count) : 1
-    }
+    public func messageCount(for emit: Emit) -> Int { max(1, emit.rooms.withoutDuplicates.count) }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
         guard namespaces.contains(emit.namespace) else {
@@ -47,7 +40,7 @@ public struct AMQP0: WireFormat {
                 "socket.io-amqp0 servers share one exchange among all namespaces, so only configured ones can be emitted to: "
                     + namespaces.joined(separator: ", "))
         }
-        if let index = emit.rooms.firstIndex(of: Self.everyone) {
+        if let index = emit.rooms.firstIndex(of: .name(Self.everyone)) {
             throw NotExpressible(
                 CommandField("rooms", index: index),
                 "a room named 'broadcast' would reach every client of a socket.io-amqp0 server")
@@ -58,22 +51,41 @@ public struct AMQP0: WireFormat {
                 "clients of socket.io-amqp0 servers would receive a JSON object instead of bytes")
         }
         let exchange = try exchange(for: emit.namespace)
-        let rooms = emit.rooms.withoutDuplicates
-        let except = (emit.except + emit.exceptSockets).withoutDuplicates
-        switch (rooms.count, union) {
-        case (0, _):
+        if let fault = numberFault(emit.rooms, in: "rooms") ?? numberFault(emit.except, in: "except") {
+            throw NotExpressible(fault)
+        }
+        let rooms = emit.rooms.map(\.text).withoutDuplicates
+        let except = (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
+        guard !rooms.isEmpty else {
             let body = Self.body(Self.packet(emit), except: except)
             return [Publication(exchange: exchange, routingKey: Self.everyone, body: body)]
-        case (1, _), (_, .cc):
-            let body = Self.body(Self.packet(emit), except: except)
-            return [Publication(exchange: exchange, routingKey: rooms[0], carbonCopies: Array(rooms[1...]), body: body)]
-        case (_, .exclude):
-            let packet = Self.packet(emit)
-            return rooms.indices.map { index in
-                let body = Self.body(packet, except: except + rooms[..<index])
-                return Publication(exchange: exchange, routingKey: rooms[index], body: body)
-            }
         }
+        let listed = Self.listedBytes(rooms, except)
+        guard listed <= Self.mostListedBytes else {
+            throw NotExpressible(
+                CommandField("rooms"),
+                "socket.io-amqp0 servers take a message for each room, with the rooms before it: the names alone would be "
+                    + "\(listed) bytes, at most \(Self.mostListedBytes) are allowed; name fewer rooms in an emit")
+        }
+        // One message for each room, each leaving out the rooms before it: every socket receives the event once. The
+        // adapter's own way, one message with a `CC` header, has a socket in two of the rooms receive it twice.
+        let packet = Self.packet(emit)
+        return rooms.indices.map { index in
+            let body = Self.body(packet, except: except + rooms[..<index])
+            return Publication(exchange: exchange, routingKey: rooms[index], body: body)
+        }
+    }
+
+    /// How many bytes the names take that the messages to these rooms leave out, with their quotes and commas.
+    private static func listedBytes(_ rooms: [String], _ except: [String]) -> Int {
+        let own = except.reduce(0) { $0 + $1.utf8.count + 3 } * rooms.count
+        return rooms.indices.reduce(own) { $0 + (rooms[$1].utf8.count + 3) * (rooms.count - 1 - $1) }
+    }
+
+    public var caution: String? {
+        guard namespaces.count > 1 else { return nil }
+        return "socket.io-amqp0 names its queues without the namespace: on the servers each namespace needs an "
+            + "exchangeName (as configured here) and a queuePrefix of its own, or they take each other's events"
     }
 
     private func exchange(for namespace: String) throws(NotExpressible) -> String {

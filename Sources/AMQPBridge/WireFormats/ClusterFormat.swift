@@ -9,6 +9,7 @@ public struct ClusterFormat: WireFormat {
 
     public let exchange: String
     public let knowsRecipients = true
+    public let numberRooms = NumberRooms.announced
 
     public init(exchange: String = "socket.io.cluster") {
         self.exchange = exchange
@@ -30,23 +31,11 @@ public struct ClusterFormat: WireFormat {
         let rooms = emit.rooms.withoutDuplicates
         let everyone = [emit.namespace]
         // A socket's id is a room that no server binds.
-        guard !rooms.isEmpty, !rooms.contains(where: isSocketID) else { return everyone }
-        let keys = rooms.map { "\(emit.namespace)#room#\($0)" } + ["\(emit.namespace)#static"]
+        guard !rooms.isEmpty, !rooms.contains(where: \.isSocketID) else { return everyone }
+        // Servers bind a number under its digits.
+        let keys = (rooms.map { "\(emit.namespace)#room#\($0.text)" } + ["\(emit.namespace)#static"]).withoutDuplicates
         let copied = keys.dropFirst().reduce(0) { $0 + $1.utf8.count }
         let areShort = keys.allSatisfy { $0.utf8.count <= Publication.maximumNameBytes }
         return areShort && copied <= mostCopiedBytes ? keys : everyone
-    }
-
-    /// `^[A-Za-z0-9_-]{20}$`
-    private static func isSocketID(_ room: String) -> Bool {
-        room.utf8.count == 20
-            && room.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
     }
 }

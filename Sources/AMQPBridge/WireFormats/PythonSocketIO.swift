@@ -31,36 +31,59 @@ public struct PythonSocketIO: WireFormat {
     public var callbackAddress: CallbackAddress? { CallbackAddress(exchange: exchange, hostID: hostID) }
     public let exceptsRooms = false
 
-    /// The library's own messages for one socket, and for emptying a room.
-    public func publications(for command: ChangeSockets) -> [Publication]? {
+    /// The library's own messages for one socket, and for emptying a room. What it does with some rooms was observed with
+    /// 5.18.1: it lets a socket leave the room of its own id, by which alone it can be reached; joining or emptying that of
+    /// another socket is an error in the server (`ValueError`: "cannot enter a sid room", "cannot close a sid room").
+    public func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]? {
         let selection = command.selection
         switch command.change {
         case .join(let rooms):
-            return selection.id.map { id in
-                rooms.withoutDuplicates.map { native("enter_room", selection, sid: id, room: $0) }
+            guard let id = selection.id else { return nil }
+            try refuse(rooms, "python-socketio's sockets cannot join the room of another socket's id") {
+                $0.isSocketID && $0 != .name(id)
             }
+            return rooms.withoutDuplicates.map { native("enter_room", selection, sid: id, room: $0) }
         case .leave(let rooms):
             if let id = selection.id {
+                try refuse(rooms, "without the room of its own id a socket could not be reached any more") {
+                    $0 == .name(id)
+                }
                 return rooms.withoutDuplicates.map { native("leave_room", selection, sid: id, room: $0) }
             }
             // Everybody in a room leaves it.
-            guard selection.except.isEmpty, rooms.count == 1, selection.rooms.count == 1,
-                rooms[0].hasBytes(of: selection.rooms[0])
-            else { return nil }
+            guard selection.except.isEmpty, rooms.count == 1, rooms == selection.rooms else { return nil }
+            try refuse(rooms, "python-socketio's servers do not empty the room of a socket's id") { $0.isSocketID }
             return [native("close_room", selection, room: rooms[0])]
-        case .disconnect: return selection.id.map { [native("disconnect", selection, sid: $0)] }
+        case .disconnect(let close):
+            guard let id = selection.id else { return nil }
+            guard !close else {
+                throw NotExpressible(
+                    CommandField("close"),
+                    "without a responder python-socketio's servers end one namespace only, and keep the connection")
+            }
+            return [native("disconnect", selection, sid: id)]
         }
     }
 
+    private func refuse(
+        _ rooms: [RoomName], _ detail: String, where isRefused: (RoomName) -> Bool
+    ) throws(NotExpressible) {
+        guard let index = rooms.firstIndex(where: isRefused) else { return }
+        throw NotExpressible(CommandField("rooms", index: index), detail)
+    }
+
     private func native(
-        _ method: StaticString, _ selection: SocketSelection, sid: String? = nil, room: String? = nil
+        _ method: StaticString, _ selection: SocketSelection, sid: String? = nil, room: RoomName? = nil
     ) -> Publication {
         var json: [UInt8] = []
         json.append(json: "{\"method\":\"")
         json.append(json: method)
         json.append(json: "\"")
         json.append(member: "sid", sid)
-        json.append(member: "room", room)
+        if let room {
+            json.append(json: ",\"room\":")
+            json.append(room: room)
+        }
         json.append(member: "namespace", selection.namespace)
         json.append(member: "host_id", hostID)
         json.append(json: "}")
@@ -81,7 +104,7 @@ public struct PythonSocketIO: WireFormat {
         }
         let body = try body(of: emit) { json in
             json.append(json: "[")
-            json.append(jsonString: room)
+            json.append(room: room)
             json.append(json: ",")
             json.append(jsonString: emit.namespace)
             json.append(json: ",")
@@ -124,8 +147,8 @@ public struct PythonSocketIO: WireFormat {
         json.append(json: ",\"room\":")
         switch rooms.count {
         case 0: json.append(json: "null")
-        case 1: json.append(jsonString: rooms[0])
-        default: json.append(jsonStrings: rooms)
+        case 1: json.append(room: rooms[0])
+        default: json.append(rooms: rooms)
         }
         json.append(json: ",\"skip_sid\":")
         if skipped.isEmpty { json.append(json: "null") } else { json.append(jsonStrings: skipped) }

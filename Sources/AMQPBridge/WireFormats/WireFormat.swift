@@ -18,7 +18,15 @@ public protocol WireFormat: Sendable {
     func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication?
 
     /// The messages that do something to sockets on servers that nobody can ask, in order; `nil`: the format has none.
-    func publications(for command: ChangeSockets) -> [Publication]?
+    ///
+    /// - Throws: ``NotExpressible`` when such servers would do something else, or harm themselves.
+    func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]?
+
+    /// Which of the servers have rooms that are numbers.
+    var numberRooms: NumberRooms { get }
+
+    /// What whoever operates the servers has to know of this configuration, in a sentence; `nil`: nothing.
+    var caution: String? { get }
 
     /// Whether ``Emit/except`` may name rooms.
     var exceptsRooms: Bool { get }
@@ -28,6 +36,15 @@ public protocol WireFormat: Sendable {
     /// - Parameter emit: an emit without ``Emit/faults(limits:)``.
     /// - Throws: ``NotExpressible`` when servers of this format could not do what was asked.
     func publications(for emit: Emit) throws(NotExpressible) -> [Publication]
+}
+
+/// Which servers have rooms that are numbers.
+public enum NumberRooms: Sendable {
+    /// None: they are refused.
+    case none
+    /// Those that say so (``ServerFeature/numbers``); others would not understand the message.
+    case announced
+    case all
 }
 
 /// Where the acknowledgements for an emitter arrive.
@@ -43,6 +60,17 @@ extension WireFormat {
     public func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication? { nil }
     public func publications(for command: ChangeSockets) -> [Publication]? { nil }
     public func messageCount(for emit: Emit) -> Int { 1 }
+    public var numberRooms: NumberRooms { .all }
+    public var caution: String? { nil }
+
+    /// The first of these rooms that is a number, where no server has such rooms; `nil`: there is none.
+    ///
+    /// - Parameter list: what the rooms stand in.
+    func numberFault(_ rooms: [RoomName], in list: String) -> CommandFault? {
+        guard numberRooms == .none, let index = rooms.firstIndex(where: \.isNumber) else { return nil }
+        let detail = "servers of this wire format have no rooms that are numbers"
+        return CommandFault(CommandField(list, index: index), detail)
+    }
 }
 
 /// A command that is valid but that servers of the configured wire format cannot carry out.
@@ -50,6 +78,10 @@ public struct NotExpressible: Error, Sendable, Equatable {
     public let fault: CommandFault
 
     init(_ field: CommandField, _ detail: String) {
-        fault = CommandFault(field, detail)
+        self.init(CommandFault(field, detail))
+    }
+
+    init(_ fault: CommandFault) {
+        self.fault = fault
     }
 }

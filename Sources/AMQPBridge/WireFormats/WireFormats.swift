@@ -2,7 +2,6 @@
 public struct WireFormatOptions: Sendable, Equatable {
     public var amqp0Exchange = "socket.io"
     public var amqp0Namespaces = ["/"]
-    public var amqp0Union = AMQP0.Union.exclude
     public var pythonSocketIOExchange = "socketio"
     /// Milliseconds; `nil`: for ever.
     public var pythonSocketIOExpiration: Int? = 60_000
@@ -14,7 +13,7 @@ public struct WireFormatOptions: Sendable, Equatable {
 /// The wire formats there are. A new one is a file beside this one, and a line here.
 public enum WireFormats {
     public static let all: [String: @Sendable (WireFormatOptions) -> any WireFormat] = [
-        AMQP0.name: { AMQP0(exchange: $0.amqp0Exchange, namespaces: $0.amqp0Namespaces, union: $0.amqp0Union) },
+        AMQP0.name: { AMQP0(exchange: $0.amqp0Exchange, namespaces: $0.amqp0Namespaces) },
         ClusterFormat.name: { ClusterFormat(exchange: $0.clusterExchange) },
         PythonSocketIO.name: {
             PythonSocketIO(exchange: $0.pythonSocketIOExchange, expiration: $0.pythonSocketIOExpiration)

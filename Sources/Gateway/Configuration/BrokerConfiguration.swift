@@ -53,9 +53,6 @@ extension WireFormatOptions {
         amqp0Exchange = try source.read(.amqp0Exchange, flag: options.amqp0Exchange, expected: name, String.amqpName)
         amqp0Namespaces = try source.read(
             .amqp0Namespaces, flag: options.amqp0Namespaces, expected: "namespaces such as /,/chat", Self.namespaces)
-        amqp0Union = try source.read(.amqp0Union, flag: options.amqp0Union, expected: "exclude or cc") {
-            AMQP0.Union(rawValue: $0)
-        }
         pythonSocketIOExchange = try source.read(
             .pythonSocketIOExchange, flag: options.pythonSocketioExchange, expected: name, String.amqpName)
         clusterExchange = try source.read(

@@ -17,9 +17,6 @@ struct BrokerOptions: ParsableArguments {
     @Option(help: .setting("amqp0: the namespaces served, separated by commas.", .amqp0Namespaces, "list"))
     var amqp0Namespaces: String?
 
-    @Option(help: .setting("amqp0: several rooms by 'exclude' (each socket once) or 'cc'.", .amqp0Union, "how"))
-    var amqp0Union: String?
-
     @Option(help: .setting("python-socketio: the manager's channel.", .pythonSocketIOExchange, "name"))
     var pythonSocketioExchange: String?
 

@@ -18,6 +18,8 @@ struct Configuration: Sendable {
     var broker: BrokerLink.Configuration
     var wireFormatName: String
     var wireFormat: any WireFormat
+    /// Whether servers are asked anything.
+    var asksServers: Bool
     var cluster = ClusterClient.Configuration()
     /// How long servers and clients have to answer, unless a request says so.
     var requestsTimeout: Duration
@@ -78,6 +80,7 @@ extension Configuration {
         (broker, commandLimits) = (emitting.link, emitting.limits)
         (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
 
+        asksServers = try source.isOn(.clusterEnabled, option: options.clusterEnabled)
         cluster.exchange = emitting.clusterExchange
         cluster.waiting = try read(.maxWaiting, options.maxWaiting, "a number from 1 to 1000000") {
             Int($0, in: 1...1_000_000)

@@ -79,6 +79,8 @@ struct ConfigurationFile: Sendable {
             } else if Setting.allCases.contains(where: { $0.path.hasPrefix(path + ".") }) {
                 // With nothing below it, it may stay for what is to come.
                 if !value.isNull { read(value, at: path, faults) }
+            } else if let gone = Setting.gone.first(where: { $0.path == path }) {
+                faults.add(line, "'\(path)' \(gone.reason)")
             } else {
                 let suggestion = Suggestion.of(Self.names(below: prefix), for: key)
                 faults.add(line, "'\(path)' is no setting\(suggestion)")

@@ -30,6 +30,9 @@ struct Environment: Sendable {
         let known = Setting.allCases.map(\.rawValue) + secrets + [Self.configurationFile]
         for name in variables.keys.sorted() where name.hasPrefix("GATEWAY_") && !known.contains(name) {
             if isServiceLink(name) { continue }
+            if let gone = Setting.gone.first(where: { $0.variable == name }) {
+                throw ConfigurationError(description: "the variable \(name) \(gone.reason)")
+            }
             throw ConfigurationError(
                 description: "the variable \(name) is none of the gateway's\(Suggestion.of(known, for: name))")
         }

@@ -10,6 +10,9 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("Event loops: threads with an HTTP daemon and a broker connection each.", .loops, "count"))
     var loops: String?
 
+    @Option(help: .setting("Whether servers are asked anything: true or false.", .clusterEnabled, "bool"))
+    var clusterEnabled: String?
+
     @Option(help: .setting("How long servers have to answer, unless a request says so.", .requestsTimeout, "duration"))
     var requestsTimeout: String?
 

@@ -10,9 +10,9 @@ enum Setting: String, CaseIterable, Sendable {
     case loops = "GATEWAY_LOOPS"
     case amqp0Exchange = "GATEWAY_AMQP0_EXCHANGE"
     case amqp0Namespaces = "GATEWAY_AMQP0_NAMESPACES"
-    case amqp0Union = "GATEWAY_AMQP0_UNION"
     case pythonSocketIOExchange = "GATEWAY_PYTHON_SOCKETIO_EXCHANGE"
     case pythonSocketIOExpiration = "GATEWAY_PYTHON_SOCKETIO_EXPIRATION"
+    case clusterEnabled = "GATEWAY_CLUSTER_ENABLED"
     case clusterExchange = "GATEWAY_CLUSTER_EXCHANGE"
     case requestsTimeout = "GATEWAY_REQUESTS_TIMEOUT"
     case maxWaiting = "GATEWAY_MAX_WAITING"
@@ -51,9 +51,9 @@ enum Setting: String, CaseIterable, Sendable {
         case .loops: String(Self.cores)
         case .amqp0Exchange: "socket.io"
         case .amqp0Namespaces: "/"
-        case .amqp0Union: "exclude"
         case .pythonSocketIOExchange: "socketio"
         case .pythonSocketIOExpiration: "60s"
+        case .clusterEnabled: "true"
         case .clusterExchange: "socket.io.cluster"
         case .confirmTimeout, .requestsTimeout: "5s"
         case .amqpHeartbeat: "10s"
@@ -92,9 +92,9 @@ enum Setting: String, CaseIterable, Sendable {
         case .loops: "loops"
         case .amqp0Exchange: "amqp0.exchange"
         case .amqp0Namespaces: "amqp0.namespaces"
-        case .amqp0Union: "amqp0.union"
         case .pythonSocketIOExchange: "pythonSocketio.exchange"
         case .pythonSocketIOExpiration: "pythonSocketio.expiration"
+        case .clusterEnabled: "cluster.enabled"
         case .clusterExchange: "cluster.exchange"
         case .requestsTimeout: "cluster.requestsTimeout"
         case .maxWaiting: "cluster.maxWaiting"
@@ -124,6 +124,14 @@ enum Setting: String, CaseIterable, Sendable {
         case .corsOrigins: "http.corsOrigins"
         }
     }
+
+    /// Settings that there were, by variable and path, and why they are gone.
+    static let gone: [(variable: String, path: String, reason: String)] = [
+        (
+            "GATEWAY_AMQP0_UNION", "amqp0.union",
+            "is gone: several rooms always go out so that each socket receives the event once; remove it"
+        )
+    ]
 
     /// Whether its value is never shown, and may be in a file of its own.
     var isSecret: Bool { self == .apiKey || self == .amqpURL }

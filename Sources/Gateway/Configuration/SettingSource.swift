@@ -59,7 +59,12 @@ final class SettingSource {
     }
 
     func isOn(_ setting: Setting, flag: Bool) throws(ConfigurationError) -> Bool {
-        try read(setting, flag: flag ? "true" : nil, expected: "true or false") { text in
+        try isOn(setting, option: flag ? "true" : nil)
+    }
+
+    /// For settings that are on unless they are turned off.
+    func isOn(_ setting: Setting, option: String?) throws(ConfigurationError) -> Bool {
+        try read(setting, flag: option, expected: "true or false") { text in
             switch text.lowercased() {
             case "true", "1", "yes", "on": true
             case "false", "0", "no", "off": false

@@ -54,7 +54,9 @@ public final class Caller: Sendable {
         guard let rooms, !reach.rooms.matchEverything else { return rooms }
         guard let document = try? JSONDocument(parsing: Array(rooms.bytes)) else { return nil }
         var json: [UInt8] = []
-        json.append(jsonStrings: document.root.elements().compactMap(\.string).filter(reach.rooms.matches))
+        json.append(list: document.root.elements().compactMap(RoomName.init).filter(reach.rooms.matches)) {
+            $0.append(room: $1)
+        }
         return JSONText(verbatim: json[...])
     }
 

@@ -40,6 +40,9 @@ public struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
         matchEverything || globs.contains { $0.matches(name) }
     }
 
+    /// A number by its digits.
+    func matches(_ room: RoomName) -> Bool { matchEverything || matches(room.text) }
+
     func matchAll(beginningWith prefix: String) -> Bool {
         globs.contains { $0.matchesAll(beginningWith: prefix) }
     }
@@ -64,7 +67,7 @@ extension Reach {
         places.add(name: emit.event, "/event", events)
         places.add(rooms: emit.rooms, "/rooms", rooms)
         places.add(names: emit.except, "/except", rooms)
-        places.add(names: emit.exceptSockets, "/exceptSockets", sockets)
+        places.add(names: emit.exceptSockets.map { .name($0) }, "/exceptSockets", sockets)
         return places.found
     }
 
@@ -144,13 +147,13 @@ private struct BeyondReach {
         if !globs.matches(name) { fail(pointer(), "not among what the key may name", globs) }
     }
 
-    mutating func add(names: [String], _ pointer: String, _ globs: NameGlobs) {
+    mutating func add(names: [RoomName], _ pointer: String, _ globs: NameGlobs) {
         guard !globs.matchEverything else { return }
-        for (index, name) in names.enumerated() { add(name: name, "\(pointer)/\(index)", globs) }
+        for (index, name) in names.enumerated() { add(name: name.text, "\(pointer)/\(index)", globs) }
     }
 
     /// No rooms means everyone.
-    mutating func add(rooms: [String], _ pointer: String, _ globs: NameGlobs) {
+    mutating func add(rooms: [RoomName], _ pointer: String, _ globs: NameGlobs) {
         if rooms.isEmpty, !globs.matchEverything {
             fail(pointer, "without rooms it is everyone, and for that the key would need *", globs)
         }

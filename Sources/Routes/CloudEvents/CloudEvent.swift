@@ -6,19 +6,17 @@ struct CloudEvent {
     let source: String
     let id: String
 
-    /// - Parameters:
-    ///   - pointer: where the event stands in the request.
-    ///   - fail: gets everything that is wrong.
+    /// - Parameter fail: gets everything that is wrong.
     /// - Returns: `nil` if anything is.
-    init?(_ value: JSONValue, at pointer: String, _ fail: (Problem.Place) -> Void) {
+    init?(_ value: JSONValue, _ fail: (Problem.Place) -> Void) {
         guard value.kind == .object else {
-            fail(.init(pointer, "must be an object"))
+            fail(.init("", "must be an object"))
             return nil
         }
         var isValid = true
         func refuse(_ name: String, _ detail: String) {
             isValid = false
-            fail(.init("\(pointer)/\(name)", detail))
+            fail(.init("/\(name)", detail))
         }
         // `null` is the same as nothing (JSON Event Format, section 2.2).
         func attribute(_ name: String, isRequired: Bool) -> String? {
@@ -48,7 +46,7 @@ struct CloudEvent {
     }
 }
 
-/// How a request carries CloudEvents (HTTP Protocol Binding 1.0.2, section 3).
+/// How a request carries an event, or many (HTTP Protocol Binding 1.0.2, section 3).
 enum CloudEventMode {
     case structured, batch, binary
 

@@ -72,7 +72,7 @@ public struct EmitMapping: Sendable {
         var filling = Filling(source: source)
         var emit = Emit(
             namespace: filling.name(namespace, "/namespace"), event: filling.name(event, "/event"),
-            rooms: filling.names(rooms, "/rooms"), except: filling.names(except, "/except"))
+            rooms: filling.rooms(rooms, "/rooms"), except: filling.rooms(except, "/except"))
         emit.arguments = filling.arguments(args)
         var places = filling.places
         // Before anything of the same batch is published. How many names there may be, the emitter says.
@@ -105,10 +105,11 @@ private struct Filling {
         }
     }
 
-    mutating func names(_ templates: [Template], _ pointer: String) -> [String] {
-        var names: [String] = []
-        for (index, template) in templates.enumerated() { names.append(name(template, "\(pointer)/\(index)")) }
-        return names
+    /// What a template makes is text, whatever it is made of.
+    mutating func rooms(_ templates: [Template], _ pointer: String) -> [RoomName] {
+        var rooms: [RoomName] = []
+        for (index, template) in templates.enumerated() { rooms.append(.name(name(template, "\(pointer)/\(index)"))) }
+        return rooms
     }
 
     /// The elements of the list of arguments.

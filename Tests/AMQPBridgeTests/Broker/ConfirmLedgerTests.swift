@@ -157,6 +157,18 @@ struct ConfirmLedgerTests {
         #expect(closed.discarded.isEmpty)
     }
 
+    @Test("takes the first unsettled publish of which something holds for the rejected one")
+    func closesOverTheFirst() {
+        var ledger = ConfirmLedger<String>()
+        ledger.add(to: "x", "a", "long", "b", "long too")
+        #expect(ledger.ack(1) == ["a"])
+        let closed = ledger.reset(closedOverFirst: { $0.hasPrefix("long") })
+        #expect(closed.unknown.isEmpty)
+        #expect(closed.rejected?.entry == "long")
+        #expect(closed.discarded.map(\.entry) == ["b", "long too"])
+        #expect(ledger.nextTag == 1)
+    }
+
     @Test("calls everything unknown if the rejected publish is not there any more")
     func closesOverNothing() {
         var ledger = ConfirmLedger<String>()

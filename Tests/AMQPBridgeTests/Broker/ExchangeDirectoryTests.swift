@@ -9,74 +9,96 @@ struct ExchangeDirectoryTests {
     @Test("has an exchange looked up before it is first used, once")
     func looksUpFirst() {
         var directory = ExchangeDirectory()
-        #expect(directory.admit("x", now: start) == .lookUp)
-        #expect(directory.admit("x", now: start) == .wait)
-        #expect(directory.admit("x", now: start + .seconds(60)) == .wait)
-        #expect(directory.admit("y", now: start) == .lookUp)
+        #expect(directory.admit("x", came: start) == .lookUp)
+        #expect(directory.admit("x", came: start) == .wait)
+        #expect(directory.admit("x", came: start + .seconds(60)) == .wait)
+        #expect(directory.admit("y", came: start) == .lookUp)
+        #expect(directory.beingLookedUp.sorted() == ["x", "y"])
     }
 
     @Test("lets one publish go alone, and the others when it has proved the exchange")
     func probes() {
         var directory = ExchangeDirectory()
-        _ = directory.admit("x", now: start)
-        directory.found("x")
-        #expect(!directory.isProven("x"))
-        #expect(directory.admit("x", now: start) == .publishAsProbe)
-        #expect(directory.admit("x", now: start) == .wait)
+        _ = directory.admit("x", came: start)
+        directory.learn(answer(.usable))
+        #expect(directory.admit("x", came: start) == .publishAsProbe)
+        #expect(directory.admit("x", came: start) == .wait)
         directory.proved("x")
-        #expect(directory.isProven("x"))
-        #expect(directory.admit("x", now: start) == .publish)
-        #expect(directory.admit("x", now: start + .seconds(3_600)) == .publish)
-        #expect(directory.admit("y", now: start) == .lookUp)
+        #expect(directory.admit("x", came: start) == .publish)
+        #expect(directory.admit("x", came: start + .seconds(3_600)) == .publish)
+        #expect(directory.admit("y", came: start) == .lookUp)
     }
 
     @Test("sends another probe if the first told nothing")
     func probesAgain() {
         var directory = ExchangeDirectory()
-        _ = directory.admit("x", now: start)
-        directory.found("x")
-        _ = directory.admit("x", now: start)
+        _ = directory.admit("x", came: start)
+        directory.learn(answer(.usable))
+        _ = directory.admit("x", came: start)
         directory.probeFailed("x")
-        #expect(!directory.isProven("x"))
-        #expect(directory.admit("x", now: start) == .publishAsProbe)
-        #expect(directory.admit("x", now: start) == .wait)
+        #expect(directory.admit("x", came: start) == .publishAsProbe)
+        #expect(directory.admit("x", came: start) == .wait)
     }
 
-    @Test("believes in absence for a second, from whatever state it is learnt", arguments: 0..<4)
-    func remembersAbsence(state: Int) {
+    @Test(
+        "tells of absence and refusal only what came before it was looked at, from whatever state it is learnt",
+        arguments: 0..<5, [ExchangeAnswer.Finding.absent, .refused(reason: "no")])
+    func decidesNothingByMemory(state: Int, finding: ExchangeAnswer.Finding) {
         var directory = directory(in: state)
-        directory.isMissing("x", now: start)
-        #expect(!directory.isProven("x"))
-        #expect(directory.admit("x", now: start) == .absent)
-        #expect(directory.admit("x", now: start + .milliseconds(999)) == .absent)
-        #expect(directory.admit("x", now: start + .seconds(1)) == .lookUp)
-        #expect(directory.admit("x", now: start + .seconds(1)) == .wait)
-        directory.found("x")
-        #expect(directory.admit("x", now: start + .seconds(1)) == .publishAsProbe)
+        directory.learn(answer(finding))
+        let told: ExchangeDirectory.Admission = finding == .absent ? .absent : .refused(reason: "no")
+        #expect(directory.admit("x", came: start) == told)
+        #expect(directory.admit("x", came: start - .seconds(5)) == told)
+        let later = start.advanced(byNanoseconds: 1)
+        #expect(directory.admit("x", came: later) == .lookUp)
+        #expect(directory.admit("x", came: later) == .wait)
+        #expect(directory.admit("x", came: start) == told, "what came earlier, while it is looked up again")
+        directory.learn(answer(.usable))
+        #expect(directory.admit("x", came: later) == .publishAsProbe)
     }
 
-    @Test("believes in a refusal for a second, from whatever state it is learnt", arguments: 0..<4)
-    func remembersRefusal(state: Int) {
-        var directory = directory(in: state)
-        directory.refuses("x", reason: "no", now: start)
-        #expect(!directory.isProven("x"))
-        #expect(directory.admit("x", now: start + .milliseconds(999)) == .refused(reason: "no"))
-        #expect(directory.admit("x", now: start + .seconds(1)) == .lookUp)
-        directory.refuses("x", reason: "still no", now: start + .seconds(1))
-        #expect(directory.admit("x", now: start + .seconds(1)) == .refused(reason: "still no"))
+    @Test("does not doubt an exchange that it has proved, because somebody else has found it")
+    func keepsProof() {
+        var directory = directory(in: 4)
+        directory.learn(answer(.usable))
+        #expect(directory.admit("x", came: start) == .publish)
+        var absent = ExchangeDirectory()
+        absent.learn(answer(.absent))
+        absent.learn(answer(.usable))
+        #expect(absent.admit("x", came: start + .seconds(1)) == .lookUp, "nobody has asked here")
     }
 
-    @Test("remembers for exactly one second")
-    func memory() {
-        #expect(ExchangeDirectory.memory == .seconds(1))
+    @Test("looks up again when nobody waited for the answer")
+    func withdraws() {
+        var directory = ExchangeDirectory()
+        _ = directory.admit("x", came: start)
+        directory.withdraw("x")
+        #expect(directory.beingLookedUp == [])
+        #expect(directory.admit("x", came: start) == .lookUp)
+        directory.learn(answer(.absent))
+        _ = directory.admit("x", came: start + .seconds(1))
+        directory.withdraw("x")
+        #expect(directory.admit("x", came: start) == .absent)
+        #expect(directory.admit("x", came: start + .seconds(1)) == .lookUp)
     }
 
-    /// A directory that knows the exchange `x` not at all, as unproven, as being probed, or as proven.
+    private func answer(_ finding: ExchangeAnswer.Finding) -> ExchangeAnswer {
+        ExchangeAnswer(exchange: "x", finding: finding, asOf: start)
+    }
+
+    /// A directory that knows the exchange `x` not at all, as being looked up, as unproven, as being probed, or as proven.
     private func directory(in state: Int) -> ExchangeDirectory {
         var directory = ExchangeDirectory()
-        if state > 0 { directory.found("x") }
-        if state > 1 { _ = directory.admit("x", now: start) }
-        if state > 2 { directory.proved("x") }
+        if state > 0 { _ = directory.admit("x", came: start) }
+        if state > 1 { directory.learn(answer(.usable)) }
+        if state > 2 { _ = directory.admit("x", came: start) }
+        if state > 3 { directory.proved("x") }
         return directory
+    }
+}
+
+extension MonotonicTime {
+    static func - (time: MonotonicTime, duration: Duration) -> MonotonicTime {
+        time.advanced(byNanoseconds: -duration.nanoseconds)
     }
 }

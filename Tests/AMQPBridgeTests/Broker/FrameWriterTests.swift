@@ -67,6 +67,22 @@ struct FrameWriterTests {
                 == LibraryFrames.method(channel: 2, 0x0028_000A, declare))
     }
 
+    @Test("looks exchanges up with a message that it takes back", arguments: ["x", "socket.io", longKey])
+    func lookUp(exchange: String) {
+        var publish = amqp_basic_publish_t()
+        publish.exchange = amqp_bytes_t(copying: exchange)
+        publish.routing_key = amqp_bytes_t(copying: "socketio-gateway.look-up")
+        let header = LibraryFrames.bigEndian(UInt32(60 << 16)) + LibraryFrames.bigEndian(UInt64(0)) + [0, 0]
+        #expect(
+            bytes { FrameWriter.lookUp(exchange, into: &$0) }
+                == LibraryFrames.method(channel: 3, 0x003C_0028, publish)
+                + LibraryFrames.frame(type: 2, channel: 3, payload: header)
+                + LibraryFrames.method(channel: 3, 0x005A_001E, amqp_tx_rollback_t()))
+        #expect(
+            bytes { FrameWriter.transactionSelect(3, into: &$0) }
+                == LibraryFrames.method(channel: 3, 0x005A_000A, amqp_tx_select_t()))
+    }
+
     @Test("probes with a message to nobody")
     func probe() {
         var publish = amqp_basic_publish_t()

@@ -49,6 +49,8 @@ struct InboundFrameTests {
         #expect(
             decoded(LibraryFrames.method(channel: 1, 0x0055_000B, amqp_confirm_select_ok_t())) == .confirmSelected)
         #expect(
+            decoded(LibraryFrames.method(channel: 3, 0x005A_001F, amqp_tx_rollback_ok_t())) == .transactionRolledBack)
+        #expect(
             decoded(LibraryFrames.method(channel: 2, 0x0028_000B, amqp_exchange_declare_ok_t())) == .exchangeFound)
     }
 

@@ -7,11 +7,14 @@ import Testing
 struct PublisherTests {
     // MARK: Opening
 
-    @Test("asks for both channels at once, and waits for them")
+    @Test("asks for all channels at once, and waits for them")
     func opens() {
         let fixture = PublisherFixture(connects: false)
         fixture.publisher.connected(frameMax: 4_096)
-        #expect(fixture.written() == [.channelOpen(2), .probe, .channelOpen(1), .confirmSelect])
+        let opening: [WrittenFrame] = [
+            .channelOpen(2), .probe, .channelOpen(1), .confirmSelect, .channelOpen(3), .transactionSelect,
+        ]
+        #expect(fixture.written() == opening)
         #expect(!fixture.publisher.isOpen)
         fixture.publish("a")
         #expect(fixture.isWaiting("a"))
@@ -39,7 +42,7 @@ struct PublisherTests {
         #expect(fixture.publisher.outbound.pending == 0)
     }
 
-    @Test("asks no more when it may not, and looks up again what the refusal interrupted")
+    @Test("asks no more when it may not, and goes on with everything else")
     func mayNotProbe() {
         let fixture = PublisherFixture()
         fixture.publish("a")
@@ -49,9 +52,7 @@ struct PublisherTests {
         #expect(fixture.isWaiting("a"))
         fixture.publisher.probe()
         #expect(fixture.written() == [.channelCloseOK(2), .channelOpen(2)])
-        fixture.receive(.channelOpened(2))
-        #expect(fixture.written() == [.lookUp("x")])
-        fixture.receive(.exchangeFound)
+        fixture.receive(.channelOpened(2), .transactionRolledBack)
         #expect(fixture.published() == ["a"])
         fixture.publisher.disconnected()
         fixture.publisher.connected(frameMax: 4_096)
@@ -73,7 +74,7 @@ struct PublisherTests {
         fixture.publish("a")
         fixture.publish("b")
         #expect(fixture.written() == [.lookUp("x")])
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.written() == [.publish(exchange: "x", key: "r", messageID: "1", body: "a")])
         #expect(fixture.isWaiting("a"))
     }
@@ -83,12 +84,14 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         for exchange in ["x", "y", "z"] { fixture.publish("to \(exchange)", to: exchange) }
         #expect(fixture.written() == [.lookUp("x")])
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.written().last == .lookUp("y"))
-        fixture.missing("y", channel: 2)
+        fixture.lookUpFails("y")
         #expect(fixture.result("to y") == .success(false))
-        #expect(fixture.written() == [.channelCloseOK(2), .channelOpen(2)])
-        fixture.receive(.channelOpened(2))
+        #expect(fixture.written() == [.channelCloseOK(3), .channelOpen(3), .transactionSelect])
+        fixture.receive(.channelOpened(3))
+        #expect(fixture.publisher.deadline == PublisherFixture.start + .milliseconds(100))
+        fixture.advance(.milliseconds(100))
         #expect(fixture.written() == [.lookUp("z")])
     }
 
@@ -96,7 +99,7 @@ struct PublisherTests {
     func probes() {
         let fixture = PublisherFixture()
         for name in ["a", "b", "c"] { fixture.publish(name) }
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         fixture.publish("d")
         #expect(fixture.published() == ["a"])
         fixture.ack(1)
@@ -113,42 +116,131 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         fixture.publish("a")
         fixture.publish("b")
-        fixture.receive(.exchangeFound, .refused(tag: 1, multiple: false))
+        fixture.receive(.transactionRolledBack, .refused(tag: 1, multiple: false))
         #expect(fixture.result("a") == .failure(.brokerNack))
         #expect(fixture.published() == ["a", "b"])
     }
 
-    @Test("answers without publishing if there is no exchange, for a second")
-    func remembersAbsence() {
+    @Test("tells that there is no exchange only those who came before somebody looked")
+    func looksUpAgain() {
         let fixture = PublisherFixture()
         fixture.publish("a")
         fixture.publish("b", rooms: ["r", "s"])
-        fixture.missing(channel: 2)
-        fixture.receive(.channelOpened(2))
+        fixture.now = fixture.now + .milliseconds(1)
+        fixture.publish("late")
+        fixture.lookUpFails()
+        fixture.receive(.channelOpened(3))
         #expect(fixture.result("a") == .success(false))
         #expect(fixture.result("b") == .success(false))
-        fixture.advance(.milliseconds(999))
-        fixture.publish("c")
-        #expect(fixture.result("c") == .success(false))
-        #expect(fixture.written() == [.lookUp("x"), .channelCloseOK(2), .channelOpen(2)])
+        #expect(fixture.isWaiting("late"))
+        #expect(fixture.written() == [.lookUp("x"), .channelCloseOK(3), .channelOpen(3), .transactionSelect])
+        fixture.publish("later")
+        #expect(fixture.publisher.deadline == PublisherFixture.start + .milliseconds(100))
+        fixture.advance(.milliseconds(98))
+        #expect(fixture.written() == [])
         fixture.advance(.milliseconds(1))
-        fixture.publish("d")
-        #expect(fixture.isWaiting("d"))
         #expect(fixture.written() == [.lookUp("x")])
-        fixture.receive(.exchangeFound)
-        #expect(fixture.published() == ["d"])
+        fixture.receive(.transactionRolledBack)
+        #expect(fixture.published() == ["late"])
+        fixture.ack(1)
+        #expect(fixture.published() == ["later"])
+        fixture.ack(2)
+        for name in ["late", "later"] { #expect(fixture.result(name) == .success(true)) }
     }
 
-    @Test("answers what a look-up that was refused means, for a second")
-    func remembersRefusedLookUps() {
+    @Test("lets what comes during a look-up go at once if it finds the exchange")
+    func sharesFinds() {
         let fixture = PublisherFixture()
         fixture.publish("a")
-        fixture.receive(.channelClosed(2, code: 403, text: "ACCESS_REFUSED"))
-        let refused = Result<Bool, PublishError>.failure(.brokerRefused(exchange: "x", reason: "ACCESS_REFUSED"))
-        #expect(fixture.result("a") == refused)
+        fixture.now = fixture.now + .milliseconds(50)
+        fixture.publish("late")
+        fixture.receive(.transactionRolledBack)
+        fixture.ack(1)
+        #expect(fixture.published() == ["a", "late"])
+    }
+
+    @Test("tells of a refusal only those who came before somebody asked, and not in whose name")
+    func asksAgain() {
+        let fixture = PublisherFixture()
+        fixture.publish("a")
+        let text = "ACCESS_REFUSED - access to exchange 'x' in vhost '/' refused for user 'u'"
+        fixture.now = fixture.now + .milliseconds(1)
+        fixture.publish("late")
+        fixture.receive(.channelClosed(3, code: 403, text: text))
+        #expect(fixture.result("a") == .failure(.brokerRefused(exchange: "x", reason: text)))
+        #expect(fixture.isWaiting("late"))
+        fixture.advance(.milliseconds(99))
+        #expect(fixture.written().last == .lookUp("x"))
+        fixture.receive(.transactionRolledBack)
+        #expect(fixture.published() == ["late"])
+    }
+
+    @Test("looks nothing up that nobody waits for")
+    func looksUpForSomebody() {
+        let fixture = PublisherFixture()
+        fixture.publish("a")
+        fixture.lookUpFails()
+        fixture.now = fixture.now + .milliseconds(1)
         fixture.publish("b")
-        #expect(fixture.result("b") == refused)
-        #expect(fixture.published() == [])
+        _ = fixture.written()
+        fixture.receive(.blocked(reason: "alarm"), .unblocked)
+        fixture.advance(.seconds(1))
+        #expect(fixture.written() == [])
+        #expect(fixture.publisher.deadline == nil)
+        fixture.publish("c")
+        #expect(fixture.written() == [.lookUp("x")])
+    }
+
+    @Test("takes the word of a look-up for what belongs to a request that came before it")
+    func knowsWhenRequestsCame() {
+        let fixture = PublisherFixture()
+        fixture.publish("a")
+        fixture.lookUpFails()
+        let came = fixture.now
+        fixture.advance(.seconds(60))
+        fixture.publish("b", came: came)
+        #expect(fixture.result("b") == .success(false))
+        fixture.publish("c")
+        #expect(fixture.isWaiting("c"))
+    }
+
+    @Test("shares look-ups with other event loops")
+    func sharesLookUps() {
+        let knowledge = BrokerKnowledge()
+        let (one, other) = (PublisherFixture(knowledge: knowledge), PublisherFixture(knowledge: knowledge))
+        one.publish("a")
+        other.publish("a")
+        #expect(one.written() == [.lookUp("x")])
+        #expect(other.written() == [])
+        one.now = one.now + .milliseconds(1)
+        one.publish("late")
+        one.lookUpFails()
+        #expect(other.isWaiting("a"))
+        other.hearOthers()
+        for fixture in [one, other] { #expect(fixture.result("a") == .success(false)) }
+        other.now = one.now
+        other.publish("late")
+        // Whoever wakes first.
+        other.advance(.milliseconds(99))
+        one.advance(.milliseconds(99))
+        #expect(other.written() == [.lookUp("x")])
+        #expect(!one.written().contains(.lookUp("x")))
+        other.receive(.transactionRolledBack)
+        one.hearOthers()
+        for fixture in [one, other] { #expect(fixture.published() == ["late"]) }
+    }
+
+    @Test("takes over the look-up of an event loop whose connection is gone")
+    func takesOver() {
+        let knowledge = BrokerKnowledge()
+        let (one, other) = (PublisherFixture(knowledge: knowledge), PublisherFixture(knowledge: knowledge))
+        one.publish("a")
+        other.publish("b")
+        one.publisher.disconnected()
+        other.hearOthers()
+        #expect(other.written() == [.lookUp("x")])
+        other.receive(.transactionRolledBack)
+        #expect(other.published() == ["b"])
     }
 
     @Test("sends all messages of the first emit together")
@@ -156,7 +248,7 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         fixture.publish("a", rooms: ["r", "s"])
         fixture.publish("b")
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.published() == ["a", "a"])
         fixture.ack(1)
         #expect(fixture.published() == ["b"])
@@ -203,6 +295,22 @@ struct PublisherTests {
         #expect(fixture.result("a") == .success(true))
     }
 
+    @Test("believes nothing that is said on a channel which is not its own")
+    func ignoresOtherChannels() {
+        let fixture = PublisherFixture()
+        fixture.prove()
+        fixture.publish("a")
+        for channel in [0, 2, 3, 9] as [UInt16] {
+            fixture.publisher.handle(.acknowledged(tag: 2, multiple: false), on: channel, now: fixture.now)
+            fixture.publisher.handle(.refused(tag: 2, multiple: false), on: channel, now: fixture.now)
+        }
+        fixture.receive(.channelClosed(9, code: 404, text: "NOT_FOUND - no exchange 'x' in vhost '/'"))
+        #expect(fixture.isWaiting("a"))
+        #expect(fixture.publisher.isOpen)
+        fixture.ack(2)
+        #expect(fixture.result("a") == .success(true))
+    }
+
     @Test("does not know what became of a message that is not confirmed in time")
     func timesOut() {
         let fixture = PublisherFixture()
@@ -227,7 +335,7 @@ struct PublisherTests {
     func probesAgain() {
         let fixture = PublisherFixture()
         fixture.publish("a")
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         fixture.advance(.seconds(3))
         fixture.publish("b")
         fixture.publish("c")
@@ -247,7 +355,7 @@ struct PublisherTests {
         #expect(fixture.result("a") == .failure(.brokerSilent))
         #expect(fixture.counters.timedOut.value == 0)
         #expect(fixture.publisher.deadline == nil)
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.published() == [])
         fixture.expectEverythingSettledOnce()
     }
@@ -263,11 +371,15 @@ struct PublisherTests {
         fixture.missing()
         #expect(fixture.result("a") == .success(false))
         #expect(fixture.written() == [.channelCloseOK(1), .channelOpen(1), .confirmSelect])
+        fixture.advance(.milliseconds(1))
         fixture.publish("b")
         #expect(fixture.isWaiting("b"))
         fixture.receive(.channelOpened(1), .confirmSelected)
+        #expect(fixture.written() == [], "not back to back with what has just failed")
+        fixture.advance(.milliseconds(99))
+        #expect(fixture.written() == [.lookUp("x")])
+        fixture.lookUpFails()
         #expect(fixture.result("b") == .success(false))
-        #expect(fixture.written() == [])
     }
 
     @Test("counts tags from 1 again on a new channel")
@@ -313,7 +425,7 @@ struct PublisherTests {
         fixture.prove("x")
         fixture.publish("x1", to: "x")
         for name in ["y1", "y2"] { fixture.publish(name, to: "y") }
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.published() == ["x1", "y1"])
         fixture.missing("x")
         fixture.receive(.channelOpened(1), .confirmSelected)
@@ -328,7 +440,7 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         fixture.prove("x")
         for name in ["y1", "y2", "y3"] { fixture.publish(name, to: "y") }
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         fixture.publish("x1", to: "x")
         #expect(fixture.published() == ["y1", "x1"])
         fixture.missing("x")
@@ -366,33 +478,23 @@ struct PublisherTests {
         fixture.expectEverythingSettledOnce()
     }
 
-    @Test("is refused for everybody who waits when the first message is, without another try")
+    @Test("is refused for everybody who came before the first message that is")
     func firstRefused() {
         let fixture = PublisherFixture()
         for name in ["a", "b", "c"] { fixture.publish(name) }
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.published() == ["a"])
+        fixture.now = fixture.now + .milliseconds(1)
+        fixture.publish("late")
         let text = "ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'"
         fixture.receive(.channelClosed(1, code: 403, text: text), .channelOpened(1), .confirmSelected)
         for name in ["a", "b", "c"] {
             #expect(fixture.result(name) == .failure(.brokerRefused(exchange: "x", reason: text)))
         }
-        fixture.publish("d")
-        #expect(fixture.result("d") == .failure(.brokerRefused(exchange: "x", reason: text)))
+        #expect(fixture.isWaiting("late"))
         #expect(fixture.published() == [])
-        fixture.advance(.seconds(1))
-        fixture.publish("e")
+        fixture.advance(.milliseconds(100))
         #expect(fixture.written() == [.lookUp("x")])
-    }
-
-    @Test("is refused as a whole when the first emit has several messages")
-    func firstRefusedWithSeveralMessages() {
-        let fixture = PublisherFixture()
-        fixture.publish("a", rooms: ["r", "s"])
-        fixture.receive(.exchangeFound)
-        let text = "ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'"
-        fixture.receive(.channelClosed(1, code: 403, text: text))
-        #expect(fixture.result("a") == .failure(.brokerRefused(exchange: "x", reason: text)))
     }
 
     @Test("does not know what became of earlier messages when a proven exchange refuses one")
@@ -425,7 +527,7 @@ struct PublisherTests {
         fixture.publish("c")
         fixture.receive(.channelOpened(1), .confirmSelected)
         #expect(fixture.written() == [.lookUp("x")])
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.published() == ["c"])
     }
 
@@ -498,7 +600,7 @@ struct PublisherTests {
         fixture.ack(1)
         fixture.publish("b")
         #expect(fixture.written() == [.lookUp("x")])
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.written() == [.publish(exchange: "x", key: "r", messageID: "1", body: "b")])
         fixture.ack(1)
         #expect(fixture.result("b") == .success(true))
@@ -547,13 +649,12 @@ struct PublisherTests {
         }
 
         fill("waiting for a look-up")
-        fixture.missing(channel: 2)
-        fixture.receive(.channelOpened(2))
+        fixture.lookUpFails()
         _ = fixture.written()
         fixture.advance(.seconds(1))
 
         fill("published")
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         fixture.ack(1)
         fixture.receive(.refused(tag: 2, multiple: false))
         _ = fixture.written()
@@ -614,6 +715,105 @@ struct PublisherTests {
         #expect(fixture.isWaiting("c"))
     }
 
+    // MARK: Messages that are too long
+
+    private func tooLong(_ size: Int, limit: Int = 100) -> InboundFrame {
+        let text = "PRECONDITION_FAILED - message size \(size) is larger than configured max size \(limit)"
+        return .channelClosed(1, code: 406, text: text)
+    }
+
+    @Test("is certain of the message that is too long for the broker and of what came behind it")
+    func messageTooLong() {
+        let fixture = PublisherFixture()
+        fixture.prove()
+        fixture.publish("before")
+        fixture.publish("long", filler: 200)
+        fixture.publish("behind")
+        fixture.publish("longer", filler: 300)
+        fixture.publish("last")
+        #expect(fixture.published() == ["before", "long", "behind", "longer", "last"])
+        fixture.receive(tooLong(204))
+        #expect(fixture.result("before") == .failure(.unknown(.channelClosed)))
+        #expect(fixture.result("long") == .failure(.messageTooLarge(bytes: 204, limit: 100)))
+        #expect(fixture.result("longer") == .failure(.messageTooLarge(bytes: 306, limit: 100)))
+        fixture.receive(.channelOpened(1), .confirmSelected)
+        #expect(fixture.published() == ["behind", "last"], "the exchange stays proven")
+        fixture.ack(2, multiple: true)
+        for name in ["behind", "last"] { #expect(fixture.result(name) == .success(true)) }
+        fixture.expectEverythingSettledOnce()
+        #expect(fixture.closes.map(\.code) == [406])
+    }
+
+    @Test("remembers how long a message may be, for all event loops, until a new connection")
+    func remembersTheLongest() {
+        let knowledge = BrokerKnowledge()
+        let (fixture, other) = (PublisherFixture(knowledge: knowledge), PublisherFixture(knowledge: knowledge))
+        for fixture in [fixture, other] { fixture.prove() }
+        fixture.publish("long", filler: 200)
+        fixture.publish("waiting", to: "y", filler: 200)
+        fixture.receive(tooLong(204), .channelOpened(1), .confirmSelected)
+        #expect(fixture.result("waiting") == .failure(.messageTooLarge(bytes: 207, limit: 100)))
+        for fixture in [fixture, other] {
+            _ = fixture.written()
+            fixture.publish("again", filler: 200)
+            #expect(fixture.result("again") == .failure(.messageTooLarge(bytes: 205, limit: 100)))
+            fixture.publish("fits", filler: 96)
+            #expect(fixture.published() == ["fits"])
+        }
+        other.publisher.disconnected()
+        other.connect()
+        other.publish("perhaps", filler: 200)
+        #expect(other.isWaiting("perhaps"))
+    }
+
+    @Test("publishes nothing of an emit whose first message is too long, and does not know if a later one is")
+    func messageOfManyTooLong() {
+        let fixture = PublisherFixture()
+        fixture.prove()
+        func publications(_ sizes: [Int]) -> [Publication] {
+            sizes.map { Publication(exchange: "x", routingKey: "r", body: Array(repeating: 65, count: $0)) }
+        }
+        fixture.publish("first", publications([200, 50]))
+        fixture.receive(tooLong(200), .channelOpened(1), .confirmSelected)
+        #expect(fixture.result("first") == .failure(.messageTooLarge(bytes: 200, limit: 100)))
+        _ = fixture.written()
+        fixture.publish("known", publications([50, 200]))
+        #expect(fixture.result("known") == .failure(.messageTooLarge(bytes: 200, limit: 100)))
+        fixture.publisher.disconnected()
+        fixture.connect()
+        fixture.prove()
+        fixture.publish("second", publications([50, 200, 50]))
+        fixture.receive(tooLong(200), .channelOpened(1), .confirmSelected)
+        #expect(fixture.result("second") == .failure(.unknown(.channelClosed)))
+        #expect(fixture.published().count == 3, "nothing is sent again")
+        fixture.expectEverythingSettledOnce()
+    }
+
+    @Test("sends another probe when the first message to an exchange was too long")
+    func probeTooLong() {
+        let fixture = PublisherFixture()
+        fixture.publish("long", filler: 200)
+        fixture.publish("a")
+        fixture.receive(.transactionRolledBack, tooLong(204), .channelOpened(1), .confirmSelected)
+        #expect(fixture.published() == ["long", "a"])
+        fixture.ack(1)
+        #expect(fixture.result("a") == .success(true))
+    }
+
+    @Test("knows nothing when the message that was too long is not there any more")
+    func messageTooLongGone() {
+        let fixture = PublisherFixture()
+        fixture.prove()
+        fixture.publish("long", filler: 200)
+        fixture.advance(.seconds(3))
+        fixture.publish("a")
+        fixture.publish("other", filler: 250)
+        fixture.advance(.seconds(2))
+        fixture.receive(tooLong(204))
+        for name in ["a", "other"] { #expect(fixture.result(name) == .failure(.unknown(.channelClosed))) }
+        fixture.expectEverythingSettledOnce()
+    }
+
     @Test("refuses what could never be sent")
     func tooLarge() {
         let fixture = PublisherFixture(pendingBytes: 10_000)
@@ -631,7 +831,7 @@ struct PublisherTests {
         let large = Publication(exchange: "x", routingKey: "r", carbonCopies: rooms, body: [65])
         fixture.publish("a", [large])
         fixture.publish("b")
-        fixture.receive(.exchangeFound)
+        fixture.receive(.transactionRolledBack)
         #expect(fixture.result("a") == .failure(.tooLarge(bytes: large.encodedSize, limit: 4_096)))
         #expect(fixture.published() == ["b"])
         fixture.ack(1)
@@ -655,6 +855,10 @@ struct PublisherTests {
 }
 
 extension PublisherFixture {
+    fileprivate func publish(_ name: String, came: MonotonicTime) {
+        publish(name, [Publication(exchange: "x", routingKey: "r", body: Array(name.utf8))], came: came)
+    }
+
     fileprivate func publish(_ name: String, _ body: String) {
         publish(name, [Publication(exchange: "x", routingKey: "r", body: Array(body.utf8))])
     }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The queue of callbacks")
 struct CallbackQueueTests {
-    private static let opening: [WrittenFrame] = [.channelOpen(3), .lookUp("socketio")]
+    private static let opening: [WrittenFrame] = [.channelOpen(3), .passiveDeclare("socketio")]
 
     @Test("is opened step by step: of questions behind one that is refused each is refused")
     func steps() {

@@ -69,7 +69,9 @@ struct ClusterClientTests {
             try await client.fetchSockets(FetchSockets(SocketSelection()), timeout: timeout).value.sockets.map(\.id)
                 == ["s"])
         #expect(try await client.listRooms(ListRooms(), timeout: timeout).value.rooms == [.init(name: "r", sockets: 1)])
-        #expect(try await client.change(ChangeSockets(SocketSelection(), .join(["x"])), timeout: timeout).value == 4)
+        #expect(
+            try await client.change(ChangeSockets(SocketSelection(), .join(["x"])), timeout: timeout).value.matched == 4
+        )
         #expect(
             try await client.askServers(ServerSideEmit(event: "e"), timeout: timeout).value.map(\.value.string) == ["7"]
         )
@@ -361,6 +363,85 @@ struct LoopEmitterClusterTests {
         }
         #expect(amqp0.bodies == [])
         amqp0.stop()
+    }
+
+    @Test("publishes nothing that would harm servers or sockets, or do less than was asked for, and says why")
+    func harm() async throws {
+        let python = Fixture(PythonSocketIO(hostID: "h"), servers: [])
+        for (change, field) in [
+            (.leave(["s"]), CommandField("rooms", index: 0)), (.disconnect(close: true), CommandField("close")),
+        ] as [(ChangeSockets.Change, CommandField)] {
+            let command = ChangeSockets(SocketSelection(id: "s"), change)
+            let error = await #expect(throws: EmitError.self) {
+                try await python.run { try await $0.change(command, timeout: .seconds(5)) }
+            }
+            guard case .notExpressible(let fault)? = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+            #expect(fault.field == field)
+        }
+        #expect(python.bodies == [])
+        python.stop()
+    }
+
+    @Test("says that a room is the id of a socket, and not that the socket is not there")
+    func roomIsSocket() async throws {
+        let fixture = Fixture(PythonSocketIO(), servers: ["a"]) { server, _ in
+            serverText(server, .fetchSocketsResponse, "{\"matched\":0,\"error\":\"room_is_socket\"}")
+        }
+        let join = ChangeSockets(SocketSelection(id: "s"), .join(["t"]))
+        let error = await #expect(throws: EmitError.self) {
+            try await fixture.run { try await $0.change(join, timeout: .seconds(5)) }
+        }
+        guard case .notExpressible(let fault)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(fault.field == CommandField("rooms"))
+        fixture.stop()
+    }
+
+    @Test("has all when it has the first acknowledgement, if nothing else was asked for")
+    func first() async throws {
+        let fixture = Fixture(ClusterFormat(), servers: ["a", "b"]) { server, _ in
+            server == "a" ? serverText(server, .broadcastAck, "{\"args\":[1]}") : nil
+        }
+        for (mode, isComplete) in [(AcknowledgementMode.first, true), (.all, false)] {
+            let receipt = try await fixture.run {
+                try await $0.emit(Emit(event: "e"), acknowledged: mode, timeout: .milliseconds(1_500))
+            }
+            #expect(receipt.responses.map(\.string) == ["[1]"])
+            #expect(receipt.isComplete == isComplete)
+        }
+        fixture.stop()
+    }
+
+    @Test("emits to rooms that are numbers wherever servers have such, and says which server has not")
+    func numbers() async throws {
+        let emit = Emit(event: "e", rooms: [42])
+        let python = Fixture(PythonSocketIO(), servers: ["a"])
+        let receipt = try await python.run { emitter in
+            _ = try await emitter.cluster?.servers(timeout: .seconds(5))
+            return try await emitter.emit(emit, confirmation: .broker)
+        }
+        #expect(receipt.routed == nil)
+        #expect(python.bodies.first?.contains("\"room\":42") == true)
+        python.stop()
+        let early = EmitError.notAsked(.notSupported(.numbers, server: "a"))
+        let cluster = Fixture(ClusterFormat(), servers: ["a"])
+        let batch = try await cluster.run { emitter in
+            _ = try await emitter.cluster?.servers(timeout: .seconds(5))
+            return await emitter.emit(batch: [emit, Emit(event: "e", rooms: ["42"]), Emit(namespace: "/c", event: "e")])
+        }
+        #expect(batch.map { (try? $0.get()) != nil } == [false, true, true])
+        #expect(batch.first == .failure(early))
+        for confirmation in AMQPBridge.Confirmation.allCases {
+            await #expect(throws: early) {
+                try await cluster.run { try await $0.emit(emit, confirmation: confirmation) }
+            }
+        }
+        cluster.stop()
     }
 
     @Test("asks the servers where there are some")

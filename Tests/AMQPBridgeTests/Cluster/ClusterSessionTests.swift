@@ -146,6 +146,36 @@ struct ClusterSessionTests {
         }
     }
 
+    @Test("asks nothing that a server of the namespace would not understand")
+    func features() {
+        let fixture = ClusterFixture()
+        let question = Question(CountSockets(rooms: [42]), timeout: .seconds(5))
+        fixture.ask("q", question)
+        #expect(fixture.error("q") == .notSupported(.numbers, server: "a"))
+        let features = "\"namespaces\":[\"/\"],\"features\":[\"acks\",\"numbers\"]"
+        for server in ["a", "b"] { fixture.hear(heartbeatText(server, features)) }
+        fixture.hear(heartbeatText("elsewhere", "\"namespaces\":[\"/c\"]"))
+        fixture.ask("r", question)
+        #expect(fixture.asked() == ["r"])
+    }
+
+    @Test("tells what servers say of themselves, and when they have gone")
+    func tellsOfServers() {
+        let fixture = ClusterFixture(servers: [])
+        let early = EarlyServers()
+        fixture.session.serverChanged = { early.note($0, $1) }
+        fixture.hear(heartbeatText("a"))
+        fixture.hear(heartbeatText("b", "\"namespaces\":[\"/c\"],\"intervalMs\":100"))
+        #expect(early.server(of: "/") == "a" && early.server(of: "/c") == "b" && early.server(of: "/d") == nil)
+        fixture.hear(heartbeatText("a", "\"namespaces\":[\"/\"],\"features\":[\"numbers\"]"))
+        #expect(early.server(of: "/") == nil)
+        fixture.hear(heartbeatText("a"))
+        fixture.hear("{\"uid\":\"a\",\"type\":13}")
+        #expect(early.server(of: "/") == nil)
+        fixture.advance(.seconds(1))
+        #expect(early.server(of: "/c") == nil)
+    }
+
     @Test("has the answer at once where no server has the namespace")
     func nobodyHasIt() {
         let fixture = ClusterFixture()
@@ -437,7 +467,7 @@ struct ClusterSessionTests {
         }
     }
 
-    @Test("says that it may not use the exchange, until it may", arguments: [403, 406])
+    @Test("stays away for a minute after a refusal, and tries for whoever asks", arguments: [403, 406])
     func refused(code: Int) {
         let fixture = ClusterFixture(servers: nil)
         fixture.session.connected(frameMax: 4_096)
@@ -448,13 +478,51 @@ struct ClusterSessionTests {
         // What else was on its way opens nothing any more.
         fixture.receive(.consuming(consumerTag: "replies"), .consuming(consumerTag: "presence"))
         #expect(!fixture.session.isOpen)
+        #expect(fixture.closes.map(\.code) == [code])
         fixture.session.disconnected()
+        #expect(fixture.session.rest == .seconds(60))
+        #expect(fixture.wanted == 0)
         fixture.ask("q")
+        #expect(fixture.isWaiting("q"))
+        #expect(fixture.wanted == 1)
+        fixture.session.connected(frameMax: 4_096)
+        #expect(fixture.session.rest == nil)
+        fixture.receive(.channelClosed(1, code: code, text: "no access to exchange 'x'"))
         #expect(fixture.error("q") == .brokerRefused(exchange: "x"))
-        fixture.open()
+        fixture.session.disconnected()
+        fixture.ask("short", Question(CountSockets(), timeout: .milliseconds(300)))
+        fixture.advance(.milliseconds(300))
+        #expect(fixture.error("short") == .brokerRefused(exchange: "x"))
         fixture.ask("again")
+        fixture.open()
         fixture.returned("discover")
         #expect(fixture.error("again") == .noServers(exchange: "x"))
+        #expect(fixture.session.rest == nil)
+    }
+
+    @Test("fails a question that is too long for the broker, and the others as if the connection were lost")
+    func questionTooLong() {
+        let fixture = ClusterFixture()
+        let text = "PRECONDITION_FAILED - message size 9000 is larger than configured max size 1000"
+        let long = Question(CountSockets(rooms: [.name(String(repeating: "r", count: 1_000))]), timeout: .seconds(5))
+        fixture.ask("before")
+        fixture.ask("long", long)
+        fixture.receive(.channelClosed(1, code: 406, text: text))
+        #expect(fixture.error("long") == .tooLarge)
+        #expect(fixture.session.failure != nil)
+        #expect(fixture.session.rest == nil)
+        fixture.session.disconnected()
+        #expect(fixture.error("before") == .brokerUnavailable)
+        fixture.open()
+        fixture.hear(heartbeatText("a"))
+        fixture.discovered()
+        _ = fixture.written()
+        fixture.ask("again", long)
+        #expect(fixture.error("again") == .tooLarge)
+        #expect(fixture.asked() == [])
+        #expect(fixture.knowledge.longestBody == 1_000)
+        fixture.ask("fits")
+        #expect(fixture.asked() == ["fits"])
     }
 
     @Test("takes a deleted exchange for no refusal: it is declared again")

@@ -153,7 +153,7 @@ struct RoomGatheringTests {
 
     @Test("are only those that were asked for, of servers that send everything")
     func filters() throws {
-        func names(_ command: ListRooms) throws -> [String] {
+        func names(_ command: ListRooms) throws -> [RoomName] {
             let gathering = RoomGathering(command)
             _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, Self.whole))
             return gathering.page.rooms.map(\.name)
@@ -163,6 +163,43 @@ struct RoomGatheringTests {
         #expect(try names(ListRooms(after: "a")) == ["b", "é"])
         #expect(try names(ListRooms(after: "b", includesPrivate: true)) == ["s1", "s2", "é"])
         #expect(try names(ListRooms(prefix: "e")) == [])
+    }
+
+    private static let numbers =
+        "{\"count\":3,\"rooms\":[[\"4\",1],[\"42\",2],[42,3],[-1,1],[1.5,1],[null,1],[\"x\"],[],7,[9007199254740993,1]]}"
+
+    @Test("tell numbers from text, in the order of their texts, text first")
+    func tellsNumbers() throws {
+        let gathering = RoomGathering(ListRooms())
+        #expect(gathering.take(try serverMessage("a", .fetchSocketsResponse, Self.numbers)) == .done)
+        // One that knows no numbers, and one that tells of its sockets instead.
+        let early = "{\"count\":1,\"rooms\":{\"42\":10}}"
+        #expect(gathering.take(try serverMessage("b", .fetchSocketsResponse, early)) == .done)
+        let whole = "{\"sockets\":[{\"id\":\"s1\",\"rooms\":[\"s1\",42,{},\"421\"]}]}"
+        #expect(gathering.take(try serverMessage("c", .fetchSocketsResponse, whole)) == .done)
+        #expect(gathering.page.rooms.map(\.name) == [-1, "4", "42", 42, "421"])
+        #expect(gathering.page.rooms.map(\.sockets) == [1, 1, 12, 4, 1])
+    }
+
+    @Test("are behind a number, or behind text of the same digits")
+    func behindNumbers() throws {
+        for (after, names) in [("4", ["42", 42]), ("42", [42]), (42, []), (4, ["42", 42])] as [(RoomName, [RoomName])] {
+            let gathering = RoomGathering(ListRooms(after: after))
+            _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, Self.numbers))
+            #expect(gathering.page.rooms.map(\.name) == names)
+        }
+        let beginning = RoomGathering(ListRooms(prefix: "42"))
+        _ = beginning.take(try serverMessage("a", .fetchSocketsResponse, Self.numbers))
+        #expect(beginning.page.rooms.map(\.name) == ["42", 42])
+    }
+
+    @Test("are counted as what they are: numbers or text")
+    func countsNumbers() throws {
+        let gathering = CountGathering(CountSockets(rooms: [42, "42", 42, "none"]))
+        _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, Self.numbers))
+        _ = gathering.take(try serverMessage("b", .fetchSocketsResponse, "{\"count\":1,\"rooms\":{\"42\":10}}"))
+        #expect(gathering.result.rooms.map(\.name) == [42, "42", "none"])
+        #expect(gathering.result.rooms.map(\.sockets) == [3, 12, 0])
     }
 
     @Test("come a page at a time")
@@ -192,6 +229,19 @@ struct MatchGatheringTests {
         #expect(gathering.matched == matched)
         #expect(gathering.take(try serverMessage("x", .broadcastAck, "{\"matched\":1}")) == .ignored)
         #expect(gathering.matched == matched)
+    }
+}
+
+extension MatchGatheringTests {
+    @Test("are refused as soon as one server has refused a room that is a socket")
+    func refusals() throws {
+        let gathering = MatchGathering()
+        _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, "{\"matched\":2,\"error\":\"other\"}"))
+        #expect(!gathering.isRefused)
+        _ = gathering.take(
+            try serverMessage("b", .fetchSocketsResponse, "{\"matched\":0,\"error\":\"room_is_socket\"}"))
+        _ = gathering.take(try serverMessage("c", .fetchSocketsResponse, "{\"matched\":1}"))
+        #expect(gathering.isRefused && gathering.matched == 3)
     }
 }
 

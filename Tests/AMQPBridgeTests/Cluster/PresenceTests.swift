@@ -55,6 +55,19 @@ struct PresenceTests {
         #expect(presence.servers(of: "/chat") == [])
     }
 
+    @Test("knows what a server can do; an early one acknowledgements, and nothing else")
+    func features() throws {
+        var presence = Presence()
+        _ = presence.hear(try heartbeat("a", "\"features\":[\"acks\",\"numbers\",\"later\"]"), now: now)
+        #expect(presence.server(without: .numbers, of: "/") == nil && presence.server(without: .acks, of: "/") == nil)
+        _ = presence.hear(try heartbeat("c"), now: now)
+        _ = presence.hear(try heartbeat("b", "\"features\":[\"acks\"]"), now: now)
+        _ = presence.hear(try heartbeat("d", "\"namespaces\":[\"/d\"],\"features\":[]"), now: now)
+        #expect(presence.server(without: .numbers, of: "/") == "b" && presence.server(without: .acks, of: "/") == nil)
+        #expect(presence.server(without: .acks, of: "/d") == "d")
+        #expect(presence.server(without: .acks, of: "/nowhere") == nil)
+    }
+
     @Test("follows a server's namespaces")
     func changes() throws {
         var presence = Presence()

@@ -103,6 +103,48 @@ struct QuestionTableTests {
         fixture.expectNothingLeft()
     }
 
+    @Test("names those whose answers were too large to be sent, and waits for them no longer")
+    func tooLarge() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a", "b", "c"])
+        for (uid, data) in [
+            ("b", "{\"error\":\"too_large\"}"), ("a", "{\"count\":2}"), ("c", "{\"error\":\"too_large\"}"),
+        ] {
+            #expect(fixture.results[1] == nil)
+            fixture.table.receive(try serverMessage(uid, .fetchSocketsResponse, data), for: "q", size: 10)
+        }
+        let outcome = try #require(try fixture.outcome(1))
+        #expect(outcome.servers == ServerTally(expected: 3, responded: 1, missing: [], tooLarge: ["b", "c"]))
+        #expect(!outcome.servers.isComplete)
+        #expect(outcome.sockets == 2)
+        fixture.expectNothingLeft()
+    }
+
+    @Test("goes on waiting for a server that could not send one of its clients' acknowledgements")
+    func acknowledgementTooLarge() throws {
+        let fixture = TableFixture()
+        fixture.begin("q", expected: ["a", "b"], Question(Emit(event: "e"), mode: .all, timeout: .seconds(5)))
+        for uid in ["a", "b"] {
+            for (kind, data) in [
+                (.broadcastClientCount, "{\"clientCount\":2}"), (.broadcastAck, "{\"error\":\"too_large\"}"),
+            ] as [(ClusterMessage.Kind, String)] {
+                fixture.table.receive(try serverMessage(uid, kind, data), for: "q", size: 1)
+            }
+        }
+        #expect(fixture.results[1] == nil)
+        fixture.table.receive(try serverMessage("a", .broadcastAck, "{\"packet\":1}"), for: "q", size: 1)
+        #expect(fixture.results[1] == nil)
+        fixture.expire(after: .seconds(6))
+        let outcome = try #require(try fixture.outcome(1))
+        #expect(outcome.servers == ServerTally(expected: 2, responded: 0, missing: [], tooLarge: ["a", "b"]))
+        fixture.begin("r", expected: ["a"], waiter: 2, Question(Emit(event: "e"), mode: .all, timeout: .seconds(5)))
+        fixture.table.receive(try serverMessage("a", .broadcastAck, "{\"error\":\"too_large\"}"), for: "r", size: 1)
+        fixture.table.left("a")
+        #expect(try fixture.outcome(2)?.servers == ServerTally(expected: 1, responded: 0, missing: [], tooLarge: ["a"]))
+        let gathering = try #require(outcome.gathering as? AcknowledgementGathering)
+        #expect(gathering.recipients == 4 && gathering.responses.count == 1)
+    }
+
     // MARK: Reads that are the same
 
     @Test("has one question for many who ask the same")
@@ -340,9 +382,10 @@ struct QuestionTableSimulationTests {
                 let expected = Set(servers.filter { _ in Bool.random(using: &random) })
                 // Without anybody to answer nothing is begun.
                 let asked = expected.isEmpty ? ["a"] : expected
+                let away = asked.filter { _ in Int.random(in: 0..<8, using: &random) == 0 }
                 table.begin(
-                    question, id: "q\(step)", expected: asked, waiter: step, deadline: now + question.timeout,
-                    completion)
+                    question, id: "q\(step)", expected: asked, away: away, waiter: step, asked: now,
+                    deadline: now + question.timeout, completion)
                 ids.append("q\(step)")
             case 30..<70:
                 guard let id = ids.suffix(12).randomElement(using: &random) else { continue }
@@ -350,18 +393,21 @@ struct QuestionTableSimulationTests {
                     (.fetchSocketsResponse, "{\"count\":1,\"matched\":1}"),
                     (.broadcastClientCount, "{\"clientCount\":2}"),
                     (.broadcastAck, "{\"packet\":1}"), (.fetchSocketsResponse, "{}"),
+                    (.fetchSocketsResponse, "{\"error\":\"too_large\"}"), (.broadcastAck, "{\"error\":\"too_large\"}"),
                 ]
                 let (kind, data) = kinds.randomElement(using: &random)!
                 let text = serverText(servers.randomElement(using: &random)!, kind, data)
                 table.receive(
                     ServerMessage(Array(text.utf8))!, for: id, size: Int.random(in: 0...20, using: &random))
-            case 70..<76: table.left(servers.randomElement(using: &random)!)
+            case 70..<74: table.left(servers.randomElement(using: &random)!)
+            case 74..<76: table.away(servers.randomElement(using: &random)!)
             case 76..<79: if let id = ids.suffix(8).randomElement(using: &random) { table.returned(id) }
             case 79..<88: table.abandon(waiter: max(0, step - Int.random(in: 0..<20, using: &random)))
             case 88: table.disconnected()
             default:
                 now = now + .milliseconds(Int.random(in: 1...80, using: &random))
                 table.expire(now: now)
+                _ = table.overdue(now: now)
                 waits.expectNobodyWaits(since: now + .milliseconds(-20))
             }
             #expect(table.waiting == waits.underWay)

@@ -72,7 +72,7 @@ struct QuestionTests {
             return (Question(emit, mode: .first, timeout: timeout), [])
         case "fetch-sockets":
             let fetch = FetchSockets(SocketSelection(rooms: ["room1"]), limit: 7)
-            return (Question(fetch, timeout: timeout), ["data.fields", "data.limit"])
+            return (Question(fetch, timeout: timeout), ["data.fields", "data.limit", "data.numbers"])
         case "sockets-join":
             let join = ChangeSockets(SocketSelection(rooms: ["room1"]), .join(["room8", "room9"]))
             return (Question(join, timeout: timeout), ["data.requestId"])
@@ -101,6 +101,16 @@ struct QuestionTests {
         #expect(try Meaning(of: question.body(id: "id")).additions(to: recorded) == additions)
     }
 
+    @Test("to the servers themselves carries bytes beside the packet, as an emit does")
+    func bytesForServers() throws {
+        var command = ServerSideEmit(event: "e", arguments: JSONText("{\"_placeholder\":true,\"num\":0}"))
+        command.attachments = ["AAEC", ""]
+        let text = String(decoding: Question(command, timeout: .seconds(5)).body(id: "id"), as: UTF8.self)
+        #expect(
+            text == "{\"uid\":\"emitter\",\"nsp\":\"/\",\"type\":9,\"data\":{\"requestId\":\"id\","
+                + "\"packet\":[\"e\",{\"_placeholder\":true,\"num\":0}],\"attachments\":[\"AAEC\",\"\"]}}")
+    }
+
     @Test("is an emit to the servers if it wants no answer")
     func serverSideEmit() throws {
         let command = ServerSideEmit(event: "whoAreYou", arguments: JSONText("1"))
@@ -118,28 +128,28 @@ struct QuestionTests {
                         SocketSelection(namespace: "/c"), fields: [.rooms, .handshake], after: "x", limit: 100),
                     timeout: timeout),
                 "7,\"data\":{\"requestId\":\"id\",\"opts\":{\"rooms\":[],\"except\":[],\"flags\":{}},"
-                    + "\"fields\":[\"rooms\",\"handshake\"],\"after\":\"x\",\"limit\":101}"
+                    + "\"fields\":[\"rooms\",\"handshake\"],\"after\":\"x\",\"limit\":101,\"numbers\":true}"
             ),
             (
                 Question(
                     FetchSockets(SocketSelection(namespace: "/c", id: "s"), fields: [], limit: 1), timeout: timeout),
                 "7,\"data\":{\"requestId\":\"id\",\"opts\":{\"rooms\":[\"s\"],\"except\":[],\"flags\":{}},\"id\":\"s\","
-                    + "\"fields\":[],\"limit\":2}"
+                    + "\"fields\":[],\"limit\":2,\"numbers\":true}"
             ),
             (
                 Question(ListRooms(namespace: "/c", prefix: "p", after: "a", limit: 10), timeout: timeout),
                 "7,\"data\":{\"requestId\":\"id\",\"opts\":{\"rooms\":[],\"except\":[],\"flags\":{}},\"fields\":[\"rooms\"],"
-                    + "\"count\":true,\"list\":{\"prefix\":\"p\",\"after\":\"a\",\"limit\":11,\"private\":false}}"
+                    + "\"count\":true,\"list\":{\"prefix\":\"p\",\"after\":\"a\",\"limit\":11,\"private\":false},\"numbers\":true}"
             ),
             (
                 Question(ListRooms(namespace: "/c", limit: 1, includesPrivate: true), timeout: timeout),
                 "7,\"data\":{\"requestId\":\"id\",\"opts\":{\"rooms\":[],\"except\":[],\"flags\":{}},\"fields\":[\"rooms\"],"
-                    + "\"count\":true,\"list\":{\"prefix\":\"\",\"limit\":2,\"private\":true}}"
+                    + "\"count\":true,\"list\":{\"prefix\":\"\",\"limit\":2,\"private\":true},\"numbers\":true}"
             ),
             (
                 Question(CountSockets(namespace: "/c", rooms: ["a", "b", "a"]), timeout: timeout),
                 "7,\"data\":{\"requestId\":\"id\",\"opts\":{\"rooms\":[],\"except\":[],\"flags\":{}},\"fields\":[\"rooms\"],"
-                    + "\"count\":true,\"rooms\":[\"a\",\"b\"]}"
+                    + "\"count\":true,\"rooms\":[\"a\",\"b\"],\"numbers\":true}"
             ),
             (
                 Question(
@@ -157,6 +167,49 @@ struct QuestionTests {
             let body = String(decoding: question.body(id: "id"), as: UTF8.self)
             #expect(body == "{\"uid\":\"emitter\",\"nsp\":\"/c\",\"type\":" + rest + "}")
         }
+    }
+
+    @Test("names rooms that are numbers as JSON's integers, and asks them only of servers that have such")
+    func numbers() {
+        let timeout = Self.timeout
+        let selection = SocketSelection(rooms: [42, "42", 42], except: [-1])
+        let emit = Emit(event: "e", rooms: [42], except: ["a", 7])
+        let questions: [(Question, String)] = [
+            (Question(FetchSockets(selection), timeout: timeout), "\"rooms\":[42,\"42\"],\"except\":[-1],"),
+            (Question(CountSockets(rooms: [42, "a"]), timeout: timeout), "\"count\":true,\"rooms\":[42,\"a\"]"),
+            (Question(ChangeSockets(SocketSelection(), .join([42])), timeout: timeout), "},\"rooms\":[42]}"),
+            (
+                Question(ChangeSockets(SocketSelection(), .leave([42, "b"])), timeout: timeout),
+                "},\"rooms\":[42,\"b\"]}"
+            ),
+            (
+                Question(ChangeSockets(SocketSelection(rooms: [42]), .disconnect(close: true)), timeout: timeout),
+                "\"rooms\":[42],"
+            ),
+            (Question(emit, mode: .all, timeout: timeout), "\"rooms\":[42],\"except\":[\"a\",7],"),
+        ]
+        for (question, text) in questions {
+            let body = String(decoding: question.body(id: "id"), as: UTF8.self)
+            #expect(body.contains(text), "\(body)")
+            #expect(question.features == (question.kind == .broadcast ? [.acks, .numbers] : [.numbers]))
+        }
+        let names = ChangeSockets(SocketSelection(rooms: ["42"]), .join(["42"]))
+        #expect(Question(names, timeout: timeout).features == [])
+        #expect(Question(FetchSockets(SocketSelection()), timeout: timeout).features == [])
+        #expect(Question(Emit(event: "e", rooms: ["42"]), mode: .all, timeout: timeout).features == [.acks])
+    }
+
+    @Test("lists what is behind a number in words that every server understands, and is no other list's question")
+    func behindNumbers() {
+        func question(_ after: RoomName, _ limit: Int) -> Question {
+            Question(ListRooms(after: after, limit: limit), timeout: Self.timeout)
+        }
+        let body = String(decoding: question(42, 10).body(id: "id"), as: UTF8.self)
+        #expect(body.contains("\"after\":\"42\",\"limit\":12,"))
+        #expect(question(42, 10).features == [])
+        #expect(question(42, 10).data == question("42", 11).data)
+        #expect(question(42, 10).key != question("42", 11).key)
+        #expect(question(42, 10).key == question(42, 10).key)
     }
 
     @Test("names a room once, and keeps rooms that Unicode calls equal apart")
@@ -184,14 +237,14 @@ struct QuestionTests {
 
     @Test("cannot be forged by what a caller names", arguments: ["\"}}", "\\\",\"x\":\"", "\n", "\u{0}", "\u{2028}"])
     func escapes(name: String) throws {
-        let selection = SocketSelection(namespace: "/" + name, rooms: [name], except: [name])
+        let selection = SocketSelection(namespace: "/" + name, rooms: [.name(name)], except: [.name(name)])
         let questions = [
             Question(FetchSockets(selection, after: name), timeout: Self.timeout),
-            Question(ListRooms(namespace: "/" + name, prefix: name, after: name), timeout: Self.timeout),
-            Question(CountSockets(namespace: "/" + name, rooms: [name]), timeout: Self.timeout),
-            Question(ChangeSockets(selection, .join([name])), timeout: Self.timeout),
+            Question(ListRooms(namespace: "/" + name, prefix: name, after: .name(name)), timeout: Self.timeout),
+            Question(CountSockets(namespace: "/" + name, rooms: [.name(name)]), timeout: Self.timeout),
+            Question(ChangeSockets(selection, .join([.name(name)])), timeout: Self.timeout),
             Question(ServerSideEmit(namespace: "/" + name, event: name), timeout: Self.timeout),
-            Question(Emit(namespace: "/" + name, event: name, rooms: [name]), mode: .all, timeout: Self.timeout),
+            Question(Emit(namespace: "/" + name, event: name, rooms: [.name(name)]), mode: .all, timeout: Self.timeout),
         ]
         for question in questions {
             let body = try Meaning(of: question.body(id: "id")).members
@@ -207,7 +260,7 @@ struct QuestionTests {
 
     @Test("is the same as another if it is a read that asks the same, of the same, for as long")
     func keys() {
-        func key(_ namespace: String = "/", _ rooms: [String] = ["a"], _ timeout: Duration = .seconds(5)) -> Question
+        func key(_ namespace: String = "/", _ rooms: [RoomName] = ["a"], _ timeout: Duration = .seconds(5)) -> Question
             .Key?
         {
             Question(CountSockets(namespace: namespace, rooms: rooms), timeout: timeout).key

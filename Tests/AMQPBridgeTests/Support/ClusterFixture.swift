@@ -14,10 +14,16 @@ final class ClusterFixture {
     private(set) var answers: [String: [Answer]] = [:]
     private(set) var waiters: [String: Int] = [:]
     private(set) var ignored: [Int] = []
+    private(set) var closes: [ChannelClose] = []
+    /// How often somebody has asked in vain.
+    private(set) var wanted = 0
+    let knowledge = BrokerKnowledge()
 
     init(limits: ClusterSession.Limits = .init(), servers: [String]? = ["a", "b"]) {
-        session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks)
+        session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks, knowledge: knowledge)
         session.ignored = { [unowned self] in ignored.append($0) }
+        session.channelClosed = { [unowned self] in closes.append($0) }
+        session.wanted = { [unowned self] in wanted += 1 }
         guard let servers else { return }
         open()
         for server in servers { hear(heartbeatText(server)) }

@@ -159,6 +159,8 @@ final class LoopbackBroker: @unchecked Sendable {
             case 0x0055_000A:
                 confirms = true
                 send(0x0055_000B, amqp_confirm_select_ok_t(), channel: channel)
+            case 0x005A_000A: send(0x005A_000B, amqp_tx_select_ok_t(), channel: channel)
+            case 0x005A_001E: send(0x005A_001F, amqp_tx_rollback_ok_t(), channel: channel)
             case 0x003C_0028: handleMessage(head + payload, channel, handler)
             default: break
             }
@@ -173,6 +175,8 @@ final class LoopbackBroker: @unchecked Sendable {
                 bytes += body.head + body.payload
                 left -= body.payload.count - 1
             }
+            // A look-up is rolled back.
+            guard channel != FrameWriter.lookUpChannel else { return }
             if let message = WrittenFrame.read(bytes).first { handler(message, self) }
             guard confirms, channel == 1 else { return }
             tag += 1

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import AMQPBridge
@@ -12,17 +13,32 @@ final class PublisherFixture {
     /// How each emit ended, by its body. Two results are a bug.
     private(set) var results: [String: [Result<Bool, PublishError>]] = [:]
     private var accepted: UInt64 = 0
+    private let delivered = Delivered()
+    private(set) var closes: [ChannelClose] = []
 
-    init(pendingBytes: Int = 1 << 20, connects: Bool = true) {
+    /// - Parameter knowledge: that of several event loops, if there are more; answers wait in ``delivered``.
+    init(pendingBytes: Int = 1 << 20, connects: Bool = true, knowledge: BrokerKnowledge = BrokerKnowledge()) {
         publisher = Publisher(
-            limits: .init(confirmTimeout: .seconds(5), pendingBytes: pendingBytes), counters: counters)
+            limits: .init(confirmTimeout: .seconds(5), pendingBytes: pendingBytes), counters: counters,
+            knowledge: knowledge)
+        knowledge.listen(publisher.asker) { [delivered] answer in delivered.withLock { $0.append(answer) } }
+        publisher.channelClosed = { [unowned self] in closes.append($0) }
         if connects { connect() }
     }
 
     func connect(frameMax: Int = 4_096) {
         publisher.connected(frameMax: frameMax)
         _ = written()
-        receive(.channelOpened(1), .confirmSelected, .channelOpened(2))
+        receive(.channelOpened(1), .confirmSelected, .channelOpened(2), .channelOpened(3))
+    }
+
+    /// What other event loops have learnt arrives.
+    func hearOthers() {
+        let answers = delivered.withLock { answers in
+            defer { answers = [] }
+            return answers
+        }
+        for answer in answers { publisher.learn(answer, now: now) }
     }
 
     /// One emit; its bodies are `name`, and with several rooms `name` once for each.
@@ -31,11 +47,11 @@ final class PublisherFixture {
         publish(name, rooms.map { Publication(exchange: exchange, routingKey: $0, body: body) })
     }
 
-    func publish(_ name: String, _ publications: [Publication]) {
+    func publish(_ name: String, _ publications: [Publication], came: MonotonicTime? = nil) {
         results[name] = []
         if publisher.refusal(of: publications) == nil { accepted += UInt64(publications.count) }
         let ticket = PublishTicket(publications: publications.count) { [unowned self] in results[name]?.append($0) }
-        publisher.publish(publications, ticket: ticket, now: now)
+        publisher.publish(publications, ticket: ticket, came: came, now: now)
     }
 
     func receive(_ frames: InboundFrame...) {
@@ -55,6 +71,9 @@ final class PublisherFixture {
         receive(.channelClosed(channel, code: 404, text: "NOT_FOUND - no exchange '\(exchange)' in vhost '/'"))
     }
 
+    /// A look-up finds no exchange.
+    func lookUpFails(_ exchange: String = "x") { missing(exchange, channel: 3) }
+
     func advance(_ duration: Duration) {
         now = now + duration
         publisher.expire(now: now)
@@ -63,7 +82,7 @@ final class PublisherFixture {
     /// Makes an exchange known as one that takes messages; the publish of it has the next tag.
     func prove(_ exchange: String = "x", tag: UInt64 = 1) {
         publish("proof of \(exchange)", to: exchange)
-        receive(.exchangeFound)
+        receive(.transactionRolledBack)
         ack(tag)
         _ = written()
     }
@@ -102,5 +121,14 @@ final class PublisherFixture {
         for (name, results) in results { #expect(results.count == 1, "\(name)", sourceLocation: sourceLocation) }
         let counted = counters.routed.value + counters.unrouted.value + counters.failed.value + counters.unknown.value
         #expect(counted == accepted, "publications accepted and settled", sourceLocation: sourceLocation)
+    }
+}
+
+/// Answers of other event loops, from their threads.
+private final class Delivered: Sendable {
+    private let answers = Mutex<[ExchangeAnswer?]>([])
+
+    func withLock<Result>(_ body: (inout sending [ExchangeAnswer?]) -> sending Result) -> sending Result {
+        answers.withLock(body)
     }
 }

@@ -14,6 +14,8 @@ struct SimulatedBroker {
     var allowsProbes = true
     /// What it has given to a queue, by body: the truth that answers are held against.
     private(set) var delivered: [String: Int] = [:]
+    /// What has reached an exchange, by body.
+    private(set) var taken: Set<String> = []
 
     private var incoming: [WrittenFrame] = []
     private var outgoing: [InboundFrame] = []
@@ -56,8 +58,12 @@ struct SimulatedBroker {
         case .confirmSelect:
             (nextTag, unconfirmed) = (1, [])
             outgoing.append(.confirmSelected)
-        case .lookUp(let exchange) where !closing.contains(2):
-            if exchanges[exchange] == .absent { close(2, 404, exchange) } else { outgoing.append(.exchangeFound) }
+        case .lookUp(let exchange) where !closing.contains(3):
+            switch exchanges[exchange] {
+            case .present: outgoing.append(.transactionRolledBack)
+            case .forbidden: close(3, 403, exchange)
+            default: close(3, 404, exchange)
+            }
         case .probe where !closing.contains(2) && !allowsProbes: close(2, 403, "amq.default")
         case .publish(let exchange, _, let messageID, let body) where !closing.contains(1):
             #expect(messageID == String(nextTag), "the publisher has lost count")
@@ -69,6 +75,7 @@ struct SimulatedBroker {
     private mutating func publish(_ body: String, to exchange: String, using random: inout SeededGenerator) {
         switch exchanges[exchange] {
         case .present:
+            taken.insert(body)
             let tag = nextTag
             nextTag += 1
             switch Int.random(in: 0..<10, using: &random) {

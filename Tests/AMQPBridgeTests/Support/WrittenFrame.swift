@@ -4,10 +4,13 @@
 enum WrittenFrame: Equatable {
     case channelOpen(UInt16)
     case confirmSelect
+    case transactionSelect
+    /// A message on the channel for look-ups, and its rollback.
     case lookUp(String)
     case publish(exchange: String, key: String, messageID: String, body: String)
     /// A message that wants an answer. Its correlation id is its message id.
     case question(exchange: String, key: String, id: String, replyTo: String, expiration: String?, body: String)
+    case passiveDeclare(String)
     case exchangeDeclare(String, channel: UInt16)
     case queueDeclare(channel: UInt16)
     case queueBind(exchange: String, key: String, channel: UInt16)
@@ -36,11 +39,12 @@ enum WrittenFrame: Equatable {
             case 0x0014_000A: return .channelOpen(channel)
             case 0x0014_0029: return .channelCloseOK(channel)
             case 0x0055_000A: return .confirmSelect
+            case 0x005A_000A: return .transactionSelect
             case 0x0028_000A:
                 _ = payload.integer(bytes: 2)
                 let (exchange, _) = (payload.shortString(), payload.shortString())
                 return payload.integer(bytes: 1) & 1 != 0
-                    ? .lookUp(exchange) : .exchangeDeclare(exchange, channel: channel)
+                    ? .passiveDeclare(exchange) : .exchangeDeclare(exchange, channel: channel)
             case 0x0014_0028: return .channelClose(channel)
             case 0x0032_000A: return .queueDeclare(channel: channel)
             case 0x0032_0014:
@@ -53,7 +57,14 @@ enum WrittenFrame: Equatable {
             case 0x003C_0028:
                 _ = payload.integer(bytes: 2)
                 let message = message(exchange: payload.shortString(), key: payload.shortString())
-                return channel == FrameWriter.controlChannel ? .probe : message
+                switch (channel, message) {
+                case (FrameWriter.controlChannel, _): return .probe
+                case (FrameWriter.lookUpChannel, .publish(let exchange, _, _, _)):
+                    var (_, _, rollback) = frame()
+                    precondition(rollback.integer(bytes: 4) == 0x005A_001E, "a look-up that is not rolled back")
+                    return .lookUp(exchange)
+                default: return message
+                }
             default: return .other(type: type, channel: channel)
             }
         }
@@ -71,7 +82,7 @@ enum WrittenFrame: Equatable {
             let id = isQuestion ? header.shortString() : ""
             let replyTo = flags & 1 << 9 != 0 ? header.shortString() : ""
             let expiration = flags & 1 << 8 != 0 ? header.shortString() : nil
-            let messageID = header.shortString()
+            let messageID = flags & 1 << 7 != 0 ? header.shortString() : ""
             var body: [UInt8] = []
             while body.count < size { body += frame().payload.bytes }
             let text = String(decoding: body, as: UTF8.self)

@@ -25,9 +25,11 @@ struct AMQP0Tests {
         "namespace": Emit(namespace: "/chat", event: "x", arguments: JSONText("1")),
     ]
 
-    @Test("publishes what the adapter was seen to publish", arguments: recorded.keys.sorted())
+    /// But for a union, which the adapter sends to sockets in two of the rooms twice.
+    @Test(
+        "publishes what the adapter was seen to publish", arguments: recorded.keys.sorted().filter { $0 != "union" })
     func publishesAsRecorded(name: String) throws {
-        let format = AMQP0(namespaces: ["/", "/chat"], union: .cc)
+        let format = AMQP0(namespaces: ["/", "/chat"])
         let publications = try format.publications(for: try #require(Self.recorded[name]))
         let messages = try Fixture(named: "amqp0").messages(of: name)
         try #require(publications.count == messages.count)
@@ -58,16 +60,31 @@ struct AMQP0Tests {
             ])
     }
 
-    @Test("counts a room or an exception once", arguments: AMQP0.Union.allCases)
-    func dropsDuplicates(union: AMQP0.Union) throws {
+    @Test("refuses rooms whose names alone would be too much, without making the messages")
+    func refusesQuadraticUnions() throws {
+        let rooms = (0..<5_000).map { RoomName.name("room:\($0)") }
+        let start = MonotonicTime.now()
+        let emit = Emit(event: "e", rooms: rooms)
+        let error = #expect(throws: NotExpressible.self) { try AMQP0().publications(for: emit) }
+        #expect(error?.fault.field == CommandField("rooms"))
+        #expect(MonotonicTime.now() - start < .milliseconds(500))
+        let fits = Emit(event: "e", rooms: Array(rooms.prefix(1_000)), except: ["x"])
+        let publications = try AMQP0().publications(for: fits)
+        #expect(publications.count == 1_000)
+        #expect(publications.reduce(0) { $0 + $1.body.count } < AMQP0.mostListedBytes)
+        let many = Emit(event: "e", rooms: Array(rooms.prefix(1_000)), except: (0..<4_000).map { .name("user:\($0)") })
+        #expect(throws: NotExpressible.self) { try AMQP0().publications(for: many) }
+    }
+
+    @Test("counts a room or an exception once")
+    func dropsDuplicates() throws {
         let emit = Emit(event: "e", rooms: ["a", "a"], except: ["x", "y", "x"], exceptSockets: ["y", "z", "z"])
-        let publications = try AMQP0(union: union).publications(for: emit)
+        let publications = try AMQP0().publications(for: emit)
         #expect(publications.map(\.routingKey) == ["a"])
         #expect(publications[0].carbonCopies.isEmpty)
         #expect(publications[0].text.hasSuffix("\"except\":[\"x\",\"y\",\"z\"]}"))
         let several = Emit(event: "e", rooms: ["a", "b", "a", "b"])
-        #expect(try AMQP0(union: .exclude).publications(for: several).map(\.routingKey) == ["a", "b"])
-        #expect(try AMQP0(union: .cc).publications(for: several)[0].carbonCopies == ["b"])
+        #expect(try AMQP0().publications(for: several).map(\.routingKey) == ["a", "b"])
     }
 
     @Test("refuses a room named 'broadcast', which is everyone")
@@ -75,6 +92,23 @@ struct AMQP0Tests {
         let emit = Emit(event: "e", rooms: ["a", "broadcast"])
         #expect(fieldRefused(by: AMQP0(), emit) == CommandField("rooms", index: 1))
         #expect(fieldRefused(by: AMQP0(), Emit(event: "e", except: ["broadcast"])) == nil)
+    }
+
+    @Test("refuses rooms that are numbers, which its servers do not have")
+    func refusesNumbers() {
+        #expect(fieldRefused(by: AMQP0(), Emit(event: "e", rooms: ["a", 42])) == CommandField("rooms", index: 1))
+        #expect(
+            fieldRefused(by: AMQP0(), Emit(event: "e", rooms: ["a"], except: [42])) == CommandField("except", index: 0))
+        #expect(fieldRefused(by: AMQP0(), Emit(event: "e", rooms: ["42"])) == nil)
+    }
+
+    @Test("warns whoever has several namespaces of what their servers need, and nobody else")
+    func caution() throws {
+        #expect(AMQP0().caution == nil)
+        #expect(AMQP0(exchange: "x{namespace}", namespaces: ["/chat"]).caution == nil)
+        let caution = try #require(AMQP0(exchange: "x{namespace}", namespaces: ["/", "/chat"]).caution)
+        #expect(caution.contains("exchangeName") && caution.contains("queuePrefix"))
+        #expect(PythonSocketIO().caution == nil && ClusterFormat().caution == nil)
     }
 
     @Test("refuses namespaces that are not configured")

@@ -72,15 +72,18 @@ struct ClusterFormatTests {
             (["a"], ["/chat#room#a", "/chat#static"]),
             (["a", "b", "a"], ["/chat#room#a", "/chat#room#b", "/chat#static"]),
             // Socket ids are bound by nobody.
-            ([id], ["/chat"]),
-            (["a", id], ["/chat"]),
-            ([id + "x"], ["/chat#room#\(id)x", "/chat#static"]),
+            ([.name(id)], ["/chat"]),
+            (["a", .name(id)], ["/chat"]),
+            ([.name(id + "x")], ["/chat#room#\(id)x", "/chat#static"]),
             (["z_EN0znCFgY9-mdbAAA."], ["/chat#room#z_EN0znCFgY9-mdbAAA.", "/chat#static"]),
-            ([longest], ["/chat#room#\(longest)", "/chat#static"]),
-            ([longest + "x"], ["/chat"]),
-            (["a", longest + "x"], ["/chat"]),
-        ] as [([String], [String])])
-    func routingKeys(rooms: [String], keys: [String]) throws {
+            ([.name(longest)], ["/chat#room#\(longest)", "/chat#static"]),
+            ([.name(longest + "x")], ["/chat"]),
+            (["a", .name(longest + "x")], ["/chat"]),
+            // Numbers are bound under their digits.
+            ([42, "a", "42"], ["/chat#room#42", "/chat#room#a", "/chat#static"]),
+            ([-9_007_199_254_740_992], ["/chat#room#-9007199254740992", "/chat#static"]),
+        ] as [([RoomName], [String])])
+    func routingKeys(rooms: [RoomName], keys: [String]) throws {
         let publications = try ClusterFormat().publications(for: Emit(namespace: "/chat", event: "e", rooms: rooms))
         #expect(publications.count == 1)
         #expect([publications[0].routingKey] + publications[0].carbonCopies == keys)
@@ -90,8 +93,8 @@ struct ClusterFormatTests {
     func manyRooms() throws {
         func keys(_ count: Int) throws -> [String] {
             // Each of 200 bytes with its prefix.
-            let rooms = (0..<count).map {
-                "\($0 + 1_000)" + String(repeating: "r", count: 200 - 4 - "/#room#".utf8.count)
+            let rooms: [RoomName] = (0..<count).map {
+                .name("\($0 + 1_000)" + String(repeating: "r", count: 200 - 4 - "/#room#".utf8.count))
             }
             let publication = try ClusterFormat().publications(for: Emit(event: "e", rooms: rooms))[0]
             return [publication.routingKey] + publication.carbonCopies

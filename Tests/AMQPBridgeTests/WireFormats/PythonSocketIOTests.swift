@@ -65,7 +65,8 @@ struct PythonSocketIOTests {
 
     @Test("does to sockets what the library was seen to do", arguments: changes.keys.sorted())
     func changesAsRecorded(name: String) throws {
-        let publications = try #require(PythonSocketIO(hostID: Self.hostID).publications(for: Self.changes[name]!))
+        let publications = try #require(
+            try PythonSocketIO(hostID: Self.hostID).publications(for: Self.changes[name]!))
         let messages = try Fixture(named: "python-socketio").messages(of: name)
         try #require(publications.count == 1 && messages.count == 1)
         #expect(publications[0].exchange == "socketio")
@@ -77,18 +78,68 @@ struct PythonSocketIOTests {
     @Test("needs a message for each room, once")
     func rooms() throws {
         let join = ChangeSockets(SocketSelection(namespace: "/c", id: "s\""), .join(["a", "b", "a"]))
-        let bodies = PythonSocketIO(hostID: "h").publications(for: join)?.map(\.text)
+        let bodies = try PythonSocketIO(hostID: "h").publications(for: join)?.map(\.text)
         #expect(
             bodies
                 == ["a", "b"].map {
                     "{\"method\":\"enter_room\",\"sid\":\"s\\\"\",\"room\":\"\($0)\",\"namespace\":\"/c\",\"host_id\":\"h\"}"
                 })
         let leave = ChangeSockets(SocketSelection(id: "s"), .leave(["a", "b", "a"]))
-        #expect(PythonSocketIO().publications(for: leave)?.count == 2)
+        #expect(try PythonSocketIO().publications(for: leave)?.count == 2)
+    }
+
+    @Test("has rooms that are numbers as JSON's integers, beside text of the same digits")
+    func numbers() throws {
+        #expect(try bodies(Emit(event: "e", rooms: [42]))[0].contains("\"room\":42,\"skip_sid\""))
+        #expect(try bodies(Emit(event: "e", rooms: [0]))[0].contains("\"room\":0,"))
+        #expect(
+            try bodies(Emit(event: "e", rooms: [42, "42", 42, -1]))[0].contains("\"room\":[42,\"42\",-1],\"skip_sid\""))
+        let asking = try #require(
+            try PythonSocketIO().publication(for: Emit(event: "e", rooms: [42, "a"]), callback: 7))
+        #expect(asking.text.contains("\"room\":[42,\"a\"]") && asking.text.contains("\"callback\":[42,\"/\",7]"))
+        for (change, method) in [
+            (.join([42, "42", 42]), "enter_room"), (.leave([42, "42"]), "leave_room"),
+        ] as [(ChangeSockets.Change, String)] {
+            let command = ChangeSockets(SocketSelection(id: "s"), change)
+            let bodies = try PythonSocketIO(hostID: "h").publications(for: command)?.map(\.text)
+            #expect(
+                bodies
+                    == ["42", "\"42\""].map {
+                        "{\"method\":\"\(method)\",\"sid\":\"s\",\"room\":\($0),\"namespace\":\"/\",\"host_id\":\"h\"}"
+                    })
+        }
+        let empty = ChangeSockets(SocketSelection(rooms: [42]), .leave([42]))
+        #expect(try PythonSocketIO().publications(for: empty)?.first?.text.contains("\"room\":42,") == true)
+        let another = ChangeSockets(SocketSelection(rooms: [42]), .leave(["42"]))
+        #expect(try PythonSocketIO().publications(for: another) == nil)
+    }
+
+    @Test("does nothing that would harm a server or a socket, or be less than was asked for")
+    func harm() throws {
+        let (own, other) = ("z_EN0znCFgY9-mdbAAAA", "z_EN0znCFgY9-mdbAAAB" as RoomName)
+        let refused: [(ChangeSockets, CommandField)] = [
+            (ChangeSockets(SocketSelection(id: own), .join(["r", other])), CommandField("rooms", index: 1)),
+            (ChangeSockets(SocketSelection(id: own), .leave(["r", .name(own)])), CommandField("rooms", index: 1)),
+            (ChangeSockets(SocketSelection(id: "short"), .leave(["short"])), CommandField("rooms", index: 0)),
+            (ChangeSockets(SocketSelection(rooms: [other]), .leave([other])), CommandField("rooms", index: 0)),
+            (ChangeSockets(SocketSelection(id: own), .disconnect(close: true)), CommandField("close")),
+        ]
+        for (command, field) in refused {
+            let error = #expect(throws: NotExpressible.self) { try PythonSocketIO().publications(for: command) }
+            #expect(error?.fault.field == field)
+        }
+        let taken: [ChangeSockets] = [
+            // It is there already.
+            ChangeSockets(SocketSelection(id: own), .join([.name(own)])),
+            // It cannot be there.
+            ChangeSockets(SocketSelection(id: own), .leave([other])),
+            ChangeSockets(SocketSelection(id: own), .join(["z_EN0znCFgY9-mdbAAA."])),
+        ]
+        for command in taken { #expect(try PythonSocketIO().publications(for: command)?.count == 1) }
     }
 
     @Test("can do nothing to many sockets, except empty a room")
-    func manySockets() {
+    func manySockets() throws {
         for command in [
             ChangeSockets(SocketSelection(rooms: ["r"]), .join(["a"])), ChangeSockets(SocketSelection(), .leave(["r"])),
             ChangeSockets(SocketSelection(rooms: ["r"], except: ["s"]), .leave(["r"])),
@@ -98,7 +149,7 @@ struct PythonSocketIOTests {
             ChangeSockets(SocketSelection(rooms: ["\u{E9}"]), .leave(["e\u{301}"])),
             ChangeSockets(SocketSelection(rooms: ["r"]), .disconnect(close: true)),
             ChangeSockets(SocketSelection(), .disconnect(close: false)),
-        ] { #expect(PythonSocketIO().publications(for: command) == nil) }
+        ] { #expect(try PythonSocketIO().publications(for: command) == nil) }
     }
 
     // MARK: Acknowledgements
@@ -140,7 +191,7 @@ struct PythonSocketIOTests {
     func otherFormats() throws {
         #expect(AMQP0().callbackAddress == nil)
         #expect(try AMQP0().publication(for: Emit(event: "e"), callback: 1) == nil)
-        #expect(AMQP0().publications(for: ChangeSockets(SocketSelection(id: "s"), .join(["a"]))) == nil)
+        #expect(try AMQP0().publications(for: ChangeSockets(SocketSelection(id: "s"), .join(["a"]))) == nil)
         #expect(AMQP0().exceptsRooms && !PythonSocketIO().exceptsRooms)
     }
 

@@ -12,6 +12,7 @@ from .proxies import Caddy, HAProxy, Nginx
 from .raw_http import RawConversation, converse, stream_chunks
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
 from .responding_server import AnsweringClient, RespondingServer
+from .server_process import ServerProcess
 from .simulated_server import SimulatedServer
 from .socketio_client import SocketIOClient
 from .socketio_server import SocketIOServer
@@ -33,6 +34,7 @@ __all__ = [
     "RawConversation",
     "RespondingServer",
     "SIGNATURES",
+    "ServerProcess",
     "SimulatedServer",
     "SocketIOClient",
     "SocketIOServer",

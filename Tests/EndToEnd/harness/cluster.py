@@ -11,26 +11,40 @@ HEARTBEAT, BROADCAST, JOIN, LEAVE, DISCONNECT, FETCH = 2, 3, 4, 5, 6, 7
 SOCKETS, SERVER_SIDE_EMIT, SERVER_SIDE_ANSWER, CLIENT_COUNT, CLIENT_ACK, GOODBYE = 8, 9, 10, 11, 12, 13
 
 
+# What servers with current companions say that they can do.
+FEATURES = {"features": ["acks", "numbers"]}
+
+
+def order(room):
+    """Of rooms: by their text, and of the same text the string comes before the number."""
+    return str(room), not isinstance(room, str)
+
+
 class ClusterServer:
     """A model of a server with a companion, made after docs/cluster-protocol.md: its answering side and its presence,
-    as much as the gateway can tell from a real one. (The real ones have tests of their own.)
+    as much as the gateway can tell from a real one. (The real ones have tests of their own.) Without `about` it says of
+    itself what early companions did; with `FEATURES`, what current ones do.
 
     Its sockets are virtual: `sockets` has a set of rooms by id. Every one of them acknowledges every event with
     `ACKNOWLEDGEMENT`, and the server answers an event of its own with the arguments, but for `unheard`, to which nobody
-    listens. With `silent` it takes questions and says nothing; `asked` is called with each before it is answered.
+    listens. With `silent` it takes questions and says nothing; `asked` is called with each before it is answered. `about`
+    are further members of its heartbeats.
 
     It lives on a thread of its own, so that what is asked while a test waits is answered.
     """
 
     ACKNOWLEDGEMENT = ["ok", 1]
 
-    def __init__(self, url, sockets=None, silent=False, exchange=EXCHANGE, namespaces=("/",), asked=lambda message: None):
+    def __init__(
+        self, url, sockets=None, silent=False, exchange=EXCHANGE, namespaces=("/",), asked=lambda message: None, about=None
+    ):
         self.uid = uuid.uuid4().hex
         self.sockets = {id: {id, *rooms} for id, rooms in (sockets or {}).items()}
         self.silent = silent
         self._exchange = exchange
         self._namespaces = list(namespaces)
         self._asked = asked
+        self._about = about or {}
         parameters = pika.URLParameters(url)
         parameters.heartbeat = 0  # it must outlive a broker that is paused
         self._connection = pika.BlockingConnection(parameters)
@@ -58,6 +72,7 @@ class ClusterServer:
     def _say_hello(self):
         # Rarely enough to be expected for as long as any test takes.
         presence = {"pid": 1, "intervalMs": 60_000, "mode": "static", "namespaces": self._namespaces, "agent": "model"}
+        presence.update(self._about)
         self._publish(self._exchange, "#presence", {"uid": self.uid, "type": HEARTBEAT, **presence})
 
     def _say_goodbye(self):
@@ -105,18 +120,21 @@ class ClusterServer:
 
     def _page(self, ids, data):
         described = [id for id in ids if id > data.get("after", "")][: data["limit"]]
-        everything = {id: {"rooms": sorted(self.sockets[id]), "data": None, "handshake": {"time": "?"}} for id in described}
+        everything = {id: {"rooms": sorted(self.sockets[id], key=order), "data": None, "handshake": {"time": "?"}} for id in described}
         return [{"id": id, **{name: everything[id][name] for name in data["fields"]}} for id in described]
 
     def _counted(self, ids, data):
         everywhere = [room for id in ids for room in self.sockets[id]]
         if "list" in data:
             wanted = data["list"]
-            rooms = {r for r in everywhere if r.startswith(wanted["prefix"]) and r > wanted.get("after", "")}
-            names = sorted(room for room in rooms if wanted["private"] or room not in self.sockets)[: wanted["limit"]]
+            after = order(wanted.get("after", ""))
+            rooms = {r for r in everywhere if str(r).startswith(wanted["prefix"]) and order(r) > after}
+            listed = (room for room in rooms if wanted["private"] or room not in self.sockets)
+            names = sorted(listed, key=order)[: wanted["limit"]]
         else:
             names = data.get("rooms", [])
-        return {"sockets": [], "count": len(ids), "rooms": {room: everywhere.count(room) for room in names}}
+        counts = [(room, everywhere.count(room)) for room in names]
+        return {"sockets": [], "count": len(ids), "rooms": counts if data.get("numbers") else dict(counts)}
 
     def _change(self, kind, ids, data):
         for id in ids:

@@ -19,6 +19,7 @@ class Load:
         self._numbers = iter(range(10**9))
         self._lock = threading.Lock()
         self.outcomes = {}
+        self.times = {}  # when each was sent and answered
         self.codes = set()
         self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
 
@@ -61,9 +62,11 @@ class Load:
             with self._lock:
                 number = next(self._numbers)
             connection = connection or http.client.HTTPConnection(*self._gateway.address, timeout=30)
+            sent = time.monotonic()
             outcome, connection = self._emit(connection, number)
             with self._lock:
                 self.outcomes[number] = outcome
+                self.times[number] = sent, time.monotonic()
             if outcome in ("failed", "unanswered", "unrouted"):
                 time.sleep(0.01)
 

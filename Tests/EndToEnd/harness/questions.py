@@ -39,9 +39,10 @@ def all_pages(gateway, path, member, **parameters):
 def tally(answer):
     """Whether the answer is complete, and how many servers were expected and have responded."""
     servers = answer["servers"]
-    assert answer.get("complete", not servers["missing"]) is (not servers["missing"])
-    assert len(servers["missing"]) == servers["expected"] - servers["responded"]
-    return not servers["missing"], servers["expected"], servers["responded"]
+    unanswered = servers["missing"] + servers["tooLarge"]
+    assert answer.get("complete", not unanswered) is (not unanswered)
+    assert len(unanswered) == servers["expected"] - servers["responded"]
+    return not unanswered, servers["expected"], servers["responded"]
 
 
 def known_servers(gateway, namespace=None):

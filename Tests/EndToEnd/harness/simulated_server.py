@@ -16,14 +16,26 @@ class SimulatedServer:
     """Not a Socket.IO server: speaks docs/cluster-protocol.md on a thread of its own, and its sockets are only described.
 
     Reads with `after` and `limit`, counts and lists of rooms are answered from `sockets`, a list of (id, rooms). Whatever
-    has been asked is in `asked`, as (properties, message). Questions of the types in `holds` are noted and not answered.
-    Events that clients are to acknowledge go to one client, which says nothing until `acknowledge_all`.
+    has been asked is in `asked`, as (properties, message). Questions of the types in `holds` are noted and not answered;
+    the answers to those in `too_large` are too large to be sent. Lists end early, with `more`, behind `most` entries.
+    Events that clients are to acknowledge go to `clients`, which say nothing until `acknowledge_all`.
+
+    With `beats` it says that it is there at every interval, and otherwise at first and when it is asked. With `probed` it has the key by which gateways ask the broker whether it is there; the probes that have come are in
+    `probes`. `about` are further members of its heartbeats.
     """
 
-    def __init__(self, url, exchange, sockets=(), namespaces=("/",), uid=None, interval_ms=5000):
+    def __init__(
+        self, url, exchange, sockets=(), namespaces=("/",), uid=None, interval_ms=5000, beats=False, probed=False, clients=1,
+        about=None,
+    ):
         self.uid = uid or uuid.uuid4().hex
         self.asked = []
+        self.probes = []
         self.holds = ()
+        self.too_large = ()
+        self.most = None
+        self._clients = clients
+        self._about = {**(about or {}), **({"probe": f"#server#{self.uid}"} if probed else {})}
         self.answer_bytes = 0  # of the longest
         self._sockets = sorted((sid, [sid, *rooms]) for sid, rooms in sockets)
         self._ids = [sid for sid, _ in self._sockets]
@@ -41,10 +53,12 @@ class SimulatedServer:
         self._channel = self._connection.channel()
         self._channel.exchange_declare(exchange, **EXCHANGE_TYPE)
         queue = self._channel.queue_declare("", exclusive=True).method.queue
-        for key in (*namespaces, "#discover"):
+        for key in (*namespaces, "#discover", *([self._about["probe"]] if probed else [])):
             self._channel.queue_bind(queue, exchange, key)
         self._channel.basic_consume(queue, self._take, auto_ack=True)
         self._beat()
+        if beats:
+            self._keep_beating()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -83,6 +97,10 @@ class SimulatedServer:
     def say_goodbye(self):
         self.publish("#presence", json.dumps({"uid": self.uid, "type": 13}).encode())
 
+    def wait(self):
+        """Returns when the broker has ended the connection."""
+        self._thread.join()
+
     def close(self):
         if not self._thread.is_alive():
             return  # the broker has ended the connection
@@ -109,27 +127,39 @@ class SimulatedServer:
             "intervalMs": self._interval_ms,
             "mode": "static",
             "namespaces": self._namespaces,
+            **self._about,
         }
         self._channel.basic_publish(self._exchange, "#presence", json.dumps(heartbeat).encode())
+
+    def _keep_beating(self):
+        def beat():
+            self._beat()
+            self._keep_beating()
+
+        self._connection.call_later(self._interval_ms / 1000, beat)
 
     def _take(self, _channel, method, properties, body):
         if method.routing_key == "#discover":
             return self._beat()
         message = json.loads(body)
+        if method.routing_key == self._about.get("probe"):
+            return self.probes.append(message)
         self.asked.append((properties, message))
-        if message["type"] not in self.holds:
+        if properties.reply_to and message["type"] not in self.holds:
             self._answer(properties, message)
 
     def _answer(self, properties, message):
         kind, data = message["type"], message["data"]
-        if kind == 7:
+        if kind in self.too_large:
+            self._reply(properties, message, {9: 10, 3: 12}.get(kind, 8), {"error": "too_large"})
+        elif kind == 7:
             self._reply(properties, message, 8, self._counted(data) if data.get("count") else self._page(data))
         elif kind in (4, 5, 6):
             self._reply(properties, message, 8, {"sockets": [], "matched": 0})
         elif kind == 9:
             self._reply(properties, message, 10, {"packet": self.uid})
         elif kind == 3:
-            self._reply(properties, message, 11, {"clientCount": 1})
+            self._reply(properties, message, 11, {"clientCount": self._clients})
 
     def _reply(self, properties, message, kind, data):
         answer = {"uid": self.uid, "nsp": message["nsp"], "type": kind}
@@ -149,7 +179,8 @@ class SimulatedServer:
                 break
             if not wanted or wanted.intersection(rooms):
                 sockets.append({"id": sid, "rooms": rooms, "data": {"of": self.uid}})
-        return {"sockets": sockets}
+        told = sockets[: self.most]
+        return {"sockets": told, **({"more": True} if len(told) < len(sockets) else {})}
 
     def _counted(self, data):
         answer = {"sockets": [], "count": len(self._sockets)}
@@ -159,5 +190,8 @@ class SimulatedServer:
             start = bisect_right(self._rooms, wanted["after"]) if "after" in wanted else 0
             ids = set() if wanted["private"] else set(self._ids)
             rooms = (r for r in self._rooms[start:] if r.startswith(wanted["prefix"]) and r not in ids)
-            answer["rooms"] = {room: self._counts[room] for room, _ in zip(rooms, range(wanted["limit"]))}
+            listed = [room for room, _ in zip(rooms, range(wanted["limit"]))]
+            answer["rooms"] = {room: self._counts[room] for room in listed[: self.most]}
+            if len(answer["rooms"]) < len(listed):
+                answer["more"] = True
         return answer

@@ -10,6 +10,7 @@ TYPES = {
     # As the servers declare them; anything else would be refused or would change what is tested.
     "fanout": {"exchange_type": "fanout", "durable": False, "auto_delete": False},
     "direct": {"exchange_type": "direct", "durable": False, "auto_delete": True},
+    "cluster": {"exchange_type": "direct", "durable": False, "auto_delete": False},
 }
 
 

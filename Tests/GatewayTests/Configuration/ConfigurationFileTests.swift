@@ -54,6 +54,7 @@ struct ConfigurationFileTests {
             ("loops: 2\nhtp:\n  address: x\n", 2, "'htp' is no setting; did you mean 'http'?"),
             ("http:\n  adress: x\n", 2, "'http.adress' is no setting; did you mean 'address'?"),
             ("xyzzy: 1", 1, "'xyzzy' is no setting"),
+            ("amqp0:\n  union: exclude\n", 2, "'amqp0.union' is gone"),
             ("http.address: x", 1, "there is a mapping"),
             ("http: {\"\": x}", 1, "'http.' is no setting"),
             ("\"\": x", 1, "'' is no setting"),

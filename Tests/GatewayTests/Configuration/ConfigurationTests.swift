@@ -31,9 +31,9 @@ struct ConfigurationTests {
         Sample(.loops, "3", "3"),
         Sample(.amqp0Exchange, "x", "x"),
         Sample(.amqp0Namespaces, "/chat", "/chat"),
-        Sample(.amqp0Union, "cc", "cc"),
         Sample(.pythonSocketIOExchange, "x", "x"),
         Sample(.pythonSocketIOExpiration, "0", "none"),
+        Sample(.clusterEnabled, "no", "false"),
         Sample(.clusterExchange, "x", "x"),
         Sample(.requestsTimeout, "60s", "60.0 seconds"),
         Sample(.maxWaiting, "14", "14"),
@@ -72,14 +72,15 @@ struct ConfigurationTests {
         let shown = show(try configuration())
         let expected: [Setting: String] = [
             .httpAddress: "127.0.0.1:8080", .amqpURL: "127.0.0.1:5672, virtual host /", .wireFormat: "amqp0",
-            .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/", .amqp0Union: "exclude",
+            .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/",
             .confirmTimeout: "5.0 seconds", .amqpHeartbeat: "10.0 seconds", .maxBodyBytes: "1114112", .maxNames: "100",
             .shutdownTimeout: "6.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
             .corsOrigins: "none", .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText,
             .maxConnections: "10000",
             .maxConnectionsPerAddress: "0", .trustedProxies: "", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
             .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
-            .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds", .maxWaiting: "10000",
+            .clusterEnabled: "true", .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds",
+            .maxWaiting: "10000",
             .idempotencyBytes: "67108864", .headTimeout: "10.0 seconds",
             .bodyTimeout: "30.0 seconds", .idleTimeout: "130.0 seconds", .headBytes: "12288",
             .shutdownDelay: "3.0 seconds",
@@ -227,9 +228,9 @@ struct ConfigurationTests {
             (.loops, ["0", "257", "-1", "x", "1.5"], "1 to 256"),
             (.amqp0Exchange, [String(repeating: "x", count: 256)], "1 to 255 bytes"),
             (.amqp0Namespaces, [",", "chat", "/,chat", "/#", "/, /chat"], "/,/chat"),
-            (.amqp0Union, ["both", "CC"], "exclude or cc"),
             (.pythonSocketIOExchange, [String(repeating: "é", count: 128)], "1 to 255 bytes"),
             (.pythonSocketIOExpiration, ["-1s", "x", "1h"], "duration"),
+            (.clusterEnabled, ["maybe", "2"], "true or false"),
             (.clusterExchange, [String(repeating: "x", count: 256)], "1 to 255 bytes"),
             (.requestsTimeout, ["0", "0.5ms", "60.001s", "61s", "-1s"], "1ms to 60s"),
             (.maxWaiting, ["0", "1000001", "-1"], "1 to 1000000"),
@@ -368,7 +369,7 @@ struct ConfigurationTests {
             .trustedProxies: show(configuration.trustedProxies),
             .maxInFlight: "\(configuration.loadLimits.requests)",
             .maxBufferedBytes: "\(configuration.loadLimits.bodyBytes)",
-            .clusterExchange: configuration.cluster.exchange,
+            .clusterEnabled: "\(configuration.asksServers)", .clusterExchange: configuration.cluster.exchange,
             .requestsTimeout: "\(configuration.requestsTimeout)",
             .maxWaiting: "\(configuration.cluster.waiting)",
             .maxBatchBytes: "\(configuration.requestLimits.batchBytes)",
@@ -385,7 +386,6 @@ struct ConfigurationTests {
         if let format = configuration.wireFormat as? AMQP0 {
             shown[.amqp0Exchange] = format.exchange
             shown[.amqp0Namespaces] = format.namespaces.joined(separator: ",")
-            shown[.amqp0Union] = "\(format.union)"
         }
         if let format = configuration.wireFormat as? PythonSocketIO {
             shown[.pythonSocketIOExchange] = format.exchange

@@ -66,4 +66,11 @@ struct EnvironmentTests {
     private func check(_ name: String, _ value: String = "hunter2") throws {
         try Environment(variables: [name: value]).checkNames()
     }
+
+    @Test("says of a setting that was taken away that it is gone")
+    func gone() {
+        let environment = Environment(variables: ["GATEWAY_AMQP0_UNION": "cc"])
+        let error = #expect(throws: ConfigurationError.self) { try environment.checkNames() }
+        #expect(error?.description.hasPrefix("the variable GATEWAY_AMQP0_UNION is gone: ") == true)
+    }
 }

@@ -87,7 +87,6 @@ struct CloudEventRouteTests {
     func malformed() async {
         #expect(await post(router(), "{").code == "invalid_json")
         #expect(await post(router(), "{\"id\":\"1\",\"id\":\"2\"}").code == "duplicate_key")
-        #expect(await post(router(), "", type: "application/cloudevents-batch+json").code == "invalid_json")
     }
 
     @Test(
@@ -135,9 +134,6 @@ struct CloudEventRouteTests {
                 #expect(await post(router, Self.event, ["Authorization": "Bearer \(key)"]).outcome == outcome)
             }
         }
-        let batch = await post(
-            router, "[\(Self.event)]", type: "application/cloudevents-batch+json", ["X-API-Key": "b"])
-        #expect(batch.text == "{\"results\":[{\"status\":\"duplicate\"}]}\n")
         #expect(emitter.calls.count == 2)
     }
 
@@ -214,7 +210,7 @@ struct CloudEventRouteTests {
         let headers = Self.attributes.map { ($0.key, $0.key == "ce-subject" ? value : $0.value) }
         let response = await router(emitter).deliver([], to: Self.path, headers, type: nil)
         #expect(response.status == 200)
-        #expect(emitter.calls.first?.emit.rooms == [text])
+        #expect(emitter.calls.first?.emit.rooms == [.name(text)])
     }
 
     @Test(
@@ -242,103 +238,12 @@ struct CloudEventRouteTests {
 
     // MARK: Batches
 
-    private static func event(_ id: String, type: String = "e", subject: String? = "r") -> String {
-        let subject = subject.map { ",\"subject\":\"\($0)\"" } ?? ""
-        return "{\"specversion\":\"1.0\",\"id\":\"\(id)\",\"source\":\"s\",\"type\":\"\(type)\"\(subject)}"
-    }
-
-    private nonisolated(nonsending) func batch(_ router: Router, _ events: String...) async -> Response {
-        await post(router, "[" + events.joined(separator: ", ") + "]", type: "application/cloudevents-batch+json")
-    }
-
-    @Test("comes with others, and one answer when all are confirmed")
-    func batches() async throws {
+    @Test("comes alone", arguments: ["[]", "[{}]", "{", ""])
+    func noBatches(body: String) async {
         let emitter = RecordingEmitter()
-        let router = router(emitter)
-        let response = await batch(
-            router, Self.event("1", type: "a"), Self.event("2", type: "b"), Self.event("1", type: "c"))
-        #expect(response.status == 200)
-        #expect(
-            response.text == """
-                {"results":[{"id":"01J","status":"confirmed","routed":true},{"id":"01J","status":"confirmed",\
-                "routed":true},{"status":"duplicate"}]}
-
-                """)
-        #expect(emitter.calls.map(\.emit.event) == ["a", "b"])
-        #expect(emitter.calls.first?.emit.arguments == JSONText(Self.event("1", type: "a")))
-        let again = await batch(router, Self.event("2"), Self.event("3"))
-        #expect(again.text.hasPrefix("{\"results\":[{\"status\":\"duplicate\"},{\"id\":"))
-        #expect(await batch(router).text == "{\"results\":[]}\n")
-        #expect(emitter.calls.count == 3)
-    }
-
-    @Test("keeps others from being published if it is invalid")
-    func invalidBatch() async throws {
-        let emitter = RecordingEmitter()
-        let deliveries = DeliveryStore()
-        let router = router(emitter, deliveries: deliveries)
-        let response = await batch(router, Self.event("1"), Self.event("2", subject: nil), "{}", "1")
-        #expect(response.status == 422)
-        #expect(
-            response.pointers == ["/1/rooms/0", "/2/specversion", "/2/source", "/2/id", "/2/type", "/3"])
+        let response = await post(router(emitter), body, type: "application/cloudevents-batch+json; charset=utf-8")
+        #expect(response.status == 501)
+        #expect(response.code == "not_implemented")
         #expect(emitter.calls.isEmpty)
-        #expect(deliveries.count == 0)
-        #expect(await post(router, Self.event, type: "application/cloudevents-batch+json").status == 422)
-    }
-
-    @Test("is published again after a batch that failed in part, and no other")
-    func partialFailure() async throws {
-        let deliveries = DeliveryStore()
-        let failing = RecordingEmitter([
-            "b": .failure(.notExpressible(CommandFault(CommandField("rooms", index: 0), "no"))),
-            "c": .failure(.notPublished(.unknown(.confirmTimedOut))),
-        ])
-        let events = ["a", "b", "c", "d"].map { Self.event($0, type: $0) }
-        let first = await batch(router(failing, deliveries: deliveries), events[0], events[1], events[2], events[3])
-        #expect(first.status == 504)
-        #expect(try first.members()["detail"]?.string?.hasPrefix("2 of 4 events: ") == true)
-        let emitter = RecordingEmitter()
-        let second = await batch(router(emitter, deliveries: deliveries), events[0], events[1], events[2], events[3])
-        #expect(second.status == 200)
-        #expect(emitter.calls.map(\.emit.event) == ["b", "c"])
-        let refused = RecordingEmitter([
-            "b": .failure(.notExpressible(CommandFault(CommandField("rooms", index: 0), "no")))
-        ])
-        let third = await batch(router(refused), events[0], events[1])
-        #expect(third.status == 422)
-        #expect(third.pointers == ["/1/rooms/0"])
-    }
-
-    @Test("that is under way elsewhere makes the whole batch come again")
-    func inFlight() async throws {
-        let gate = Gate()
-        let slow = RecordingEmitter(gate: gate)
-        let deliveries = DeliveryStore()
-        let slowRouter = router(slow, deliveries: deliveries)
-        let first = Task { await post(slowRouter, Self.event("2")) }
-        while slow.calls.isEmpty { await Task.yield() }
-        let emitter = RecordingEmitter()
-        let router = router(emitter, deliveries: deliveries)
-        let response = await batch(router, Self.event("1"), Self.event("2"))
-        #expect(response.status == 503)
-        #expect(response.code == "delivery_in_flight")
-        #expect(emitter.calls.isEmpty)
-        gate.open()
-        #expect(await first.value.status == 200)
-        #expect(await batch(router, Self.event("1"), Self.event("2")).status == 200)
-        #expect(emitter.calls.count == 1)
-    }
-
-    @Test("has as many others as a batch may have, and lets others have their turn")
-    func manyEvents() async {
-        let emitter = RecordingEmitter()
-        let router = router(emitter) { $0.batchItems = 200 }
-        let events = (0..<201).map { Self.event(String($0)) }
-        let type = "application/cloudevents-batch+json"
-        #expect(await post(router, "[" + events.joined(separator: ",") + "]", type: type).status == 413)
-        #expect(emitter.calls.isEmpty)
-        #expect(await post(router, "[" + events.dropLast().joined(separator: ",") + "]", type: type).status == 200)
-        #expect(emitter.calls.count == 200)
-        #expect(emitter.pauses.value >= 3)
     }
 }

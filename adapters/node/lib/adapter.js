@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import socketIoAdapter from "socket.io-adapter";
 import { carryOut } from "./answers.js";
 import { Hub } from "./hub.js";
-import { NotConnectedError } from "./link.js";
+import { NotConnectedError } from "./not-connected.js";
 import { baseOf, LocalNamespace } from "./local-namespace.js";
 import { ADAPTER_MARK } from "./mark.js";
 import { settle } from "./options.js";
@@ -32,6 +32,9 @@ export function createAdapter(options) {
   };
 }
 
+/** What gateways may ask of servers with this adapter. (docs/cluster-protocol.md) */
+const FEATURES = ["acks", "numbers"];
+
 /** Made with the first namespace, closed with the last. */
 class SharedHub {
   #settings;
@@ -46,7 +49,7 @@ class SharedHub {
   open(name, adapter) {
     this.#adapters.get(name)?.close();
     this.#adapters.set(name, adapter);
-    this.#hub ??= new Hub(this.#settings);
+    this.#hub ??= new Hub({ ...this.#settings, about: () => ({ features: FEATURES }) });
     return this.#hub;
   }
 
@@ -228,14 +231,13 @@ class AMQPAdapter extends Base {
   #answerGateway(message, { replyTo, correlationId }) {
     if (message.type === MessageType.INITIAL_HEARTBEAT) return undefined;
     return this.#carryOut(message, (type, data) => {
-      if (!replyTo) return;
-      const answer = { uid: this.uid, nsp: this.nsp.name, type, data };
-      this.#hub.guarded("publish", this.nsp.name, () => this.#hub.answer(answer, { replyTo, correlationId }));
+      this.#hub.answer({ uid: this.uid, nsp: this.nsp.name, type, data }, { replyTo, correlationId });
     });
   }
 
   #carryOut(message, reply) {
-    return carryOut({ message, local: new LocalNamespace(this.nsp), reply, timeoutMs: this.#timeoutMs });
+    const local = new LocalNamespace(this.nsp);
+    return carryOut({ message, local, reply, timeoutMs: this.#timeoutMs, maxBytes: this.#hub.mostAnswerBytes });
   }
 
   #followRooms(subscription) {

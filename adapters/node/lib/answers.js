@@ -1,9 +1,12 @@
 /** Carries out what servers and gateways ask for, on the sockets of this server, and answers. */
 
-import { firstInOrder } from "./code-points.js";
+import { compareCodePoints, firstInOrder } from "./code-points.js";
 import { describeForGateway, describeForServer } from "./describe.js";
+import { JSONText } from "./json-text.js";
 import { MAX_DURATION_MS } from "./options.js";
+import { fitting } from "./pages.js";
 import { check, decodeOptions, GATEWAY_UID, isObject, listOf, MessageType } from "./protocol.js";
+import { compareRooms, roomForGateway } from "./rooms.js";
 
 /** Socket.IO's own events and those of Node's emitters: a server-side emit of these would fire them for real. */
 const RESERVED_EVENTS = new Set([
@@ -17,6 +20,8 @@ const RESERVED_EVENTS = new Set([
 
 const PACKET_TYPE_EVENT = 2;
 const DEFAULT_LIST_LIMIT = 100;
+/** What an answer has beside sockets or rooms: ids, and a namespace's name. */
+const ENVELOPE_BYTES = 1024;
 
 /**
  * @typedef {object} Asked
@@ -24,6 +29,7 @@ const DEFAULT_LIST_LIMIT = 100;
  * @property {import("./local-namespace.js").LocalNamespace} local
  * @property {(type: number, data: object) => void} reply must not throw
  * @property {number} timeoutMs for clients' answers, unless the message says
+ * @property {number} [maxBytes] of an answer to a gateway; sockets and rooms are left out of one that would be larger
  */
 
 /**
@@ -58,6 +64,7 @@ function broadcast({ message: { data }, local }) {
 
 function broadcastWithAck({ message: { data }, local, reply, timeoutMs }) {
   const { requestId } = data;
+  if (!local.canAsk) throw new Error("clients cannot acknowledge here: Socket.IO 4.5 or later is needed");
   const packet = eventPacket(data.packet);
   const opts = decodeOptions(data.opts);
   let isOver = false;
@@ -124,48 +131,73 @@ async function attempt(action) {
   }
 }
 
-function fetchSockets({ message: { uid, data }, local, reply }) {
-  const { requestId, fields, after, limit } = data;
+function fetchSockets(asked) {
+  const { message, local, reply } = asked;
+  const { requestId, fields } = message.data;
   check(fields === undefined || Array.isArray(fields), "fields is no list");
-  const matching = local.select(decodeOptions(data.opts), data.id);
+  const matching = local.select(decodeOptions(message.data.opts), message.data.id);
   const answer = (found) => reply(MessageType.FETCH_SOCKETS_RESPONSE, { requestId, ...found });
-  if (data.count === true) return answer(countOf(matching, { data, local }));
-  const isPaged = after !== undefined || limit !== undefined;
-  const sockets = isPaged ? firstInOrder(matching, { name: ({ id }) => id, ...page(after, limit) }) : matching;
-  const describe = uid === GATEWAY_UID ? (socket) => describeForGateway(socket, fields) : describeForServer;
-  return answer({ sockets: sockets.map(describe) });
+  if (message.data.count === true) return answer(countOf(matching, asked));
+  return answer(message.uid === GATEWAY_UID ? pageForGateway(matching, asked) : allForServer(matching));
 }
 
-function page(after, limit) {
-  check(after === undefined || typeof after === "string", "after is no name");
+function allForServer(matching) {
+  return { sockets: new JSONText(`[${matching.map(describeForServer).join(",")}]`) };
+}
+
+/** In order, with or without a limit: who asks goes on behind the last one. */
+function pageForGateway(matching, { message: { data }, maxBytes = Infinity }) {
+  check(data.after === undefined || typeof data.after === "string", "after is no name");
+  const page = { name: ({ id }) => id, compare: compareCodePoints, after: data.after, limit: limitOf(data) };
+  const described = { fields: data.fields, numbers: data.numbers === true, maxBytes: maxBytes - ENVELOPE_BYTES };
+  const describe = (socket) => describeForGateway(socket, described);
+  const { texts, more } = fitting(firstInOrder(matching, page), describe, described.maxBytes);
+  return { sockets: new JSONText(`[${texts.join(",")}]`), ...(more && { more }) };
+}
+
+function limitOf({ limit }) {
   check(limit === undefined || (Number.isInteger(limit) && limit >= 0), "limit is no number");
-  return { after, limit };
+  return limit;
 }
 
-function countOf(matching, { data, local }) {
+function countOf(matching, asked) {
   const counted = { sockets: [], count: matching.length };
-  if (data.list !== undefined) return { ...counted, rooms: listedRooms(data.list, local) };
+  const { data } = asked.message;
+  const numbers = data.numbers === true;
+  if (data.list !== undefined) return { ...counted, ...listedRooms(asked, numbers) };
   if (data.rooms === undefined) return counted;
-  const size = (room) => local.rooms.get(room)?.size ?? 0;
-  return { ...counted, rooms: sizes(listOf(data.rooms, "rooms").map((room) => [room, size(room)])) };
+  const rooms = new Set(listOf(data.rooms, "rooms"));
+  const sizes = [...rooms].map((room) => [room, asked.local.rooms.get(room)?.size ?? 0]);
+  if (numbers) sizes.sort(([a], [b]) => compareRooms(a, b));
+  return { ...counted, rooms: roomSizes(sizes.map((entry) => sizeText(entry, numbers)), numbers) };
 }
 
-function listedRooms(list, local) {
+function listedRooms({ message: { data }, local, maxBytes = Infinity }, numbers) {
+  const { list } = data;
   check(isObject(list), "list is no object");
-  const { prefix = "", after = "", limit = DEFAULT_LIST_LIMIT } = list;
+  const { prefix = "", after = "" } = list;
   check(typeof prefix === "string", "prefix is no name");
-  const isListed = ([room]) =>
-    String(room).startsWith(prefix) && (list.private === true || !local.isSocket(room));
-  const rooms = [...local.rooms].filter(isListed);
-  const listed = firstInOrder(rooms, { name: ([room]) => String(room), ...page(after, limit) });
-  return sizes(listed.map(([room, members]) => [room, members.size]));
+  check(typeof after === "string" || (numbers && Number.isInteger(after)), "after is no name");
+  const listed = new Map();
+  for (const [room, members] of local.rooms) {
+    const name = roomForGateway(room, numbers);
+    if (name === undefined || !String(name).startsWith(prefix)) continue;
+    if (list.private !== true && local.isSocket(room)) continue;
+    listed.set(name, (listed.get(name) ?? 0) + members.size); // names that were repaired may have become one
+  }
+  const limit = limitOf(list) ?? DEFAULT_LIST_LIMIT;
+  const page = firstInOrder(listed, { name: ([room]) => room, compare: compareRooms, after, limit });
+  const { texts, more } = fitting(page, (entry) => sizeText(entry, numbers), maxBytes - ENVELOPE_BYTES);
+  return { rooms: roomSizes(texts, numbers), ...(more && { more }) };
 }
 
-/** `__proto__` is a name like any other. */
-function sizes(entries) {
-  const object = Object.create(null);
-  for (const [room, size] of entries) object[room] = size;
-  return object;
+/** Of pairs for whom tells numbers from strings, else of an object's members. */
+function sizeText([room, size], numbers) {
+  return numbers ? JSON.stringify([room, size]) : `${JSON.stringify(String(room))}:${size}`;
+}
+
+function roomSizes(texts, numbers) {
+  return new JSONText(numbers ? `[${texts.join(",")}]` : `{${texts.join(",")}}`);
 }
 
 function serverSideEmit({ message: { uid, data }, local, reply }) {

@@ -2,7 +2,8 @@
 
 import { carryOut } from "./answers.js";
 import { Hub } from "./hub.js";
-import { LocalNamespace } from "./local-namespace.js";
+import { tellable } from "./json-text.js";
+import { canAsk, LocalNamespace } from "./local-namespace.js";
 import { ADAPTER_MARK } from "./mark.js";
 import { settle } from "./options.js";
 import { GATEWAY_UID, MessageType } from "./protocol.js";
@@ -38,7 +39,11 @@ class Companion {
   constructor(io, settings) {
     this.#io = io;
     this.#settings = settings;
-    this.#hub = new Hub(settings);
+    this.#hub = new Hub({ ...settings, about: () => this.#about() });
+    if (!canAsk(this.#adapter)) {
+      const reason = "Socket.IO 4.5 or later is needed for emits that clients acknowledge: gateways do not ask this server";
+      settings.report(new Error(reason), { stage: "version" });
+    }
     this.#followNamespaces();
     io.of("/").on("new_namespace", this.#follow);
     // Nothing is said of namespaces that go.
@@ -57,6 +62,17 @@ class Companion {
     this.#io.of("/").removeListener("new_namespace", this.#follow);
     attached.delete(this.#io);
     await this.#hub.close();
+  }
+
+  get #adapter() {
+    return this.#io.of("/").adapter;
+  }
+
+  /** The adapter may be another one by now. */
+  #about() {
+    const features = canAsk(this.#adapter) ? ["acks", "numbers"] : ["numbers"];
+    const name = this.#adapter.constructor?.name;
+    return { features, adapter: typeof name === "string" && name !== "" ? tellable(name) : undefined };
   }
 
   #followNamespaces() {
@@ -85,12 +101,15 @@ class Companion {
     const namespace = this.#io._nsps.get(name); // looked up each time: namespaces come and go
     if (isOurs(namespace)) return undefined;
     const reply = (type, data) => {
-      if (!replyTo) return;
-      const answer = { uid: this.#hub.uid, nsp: name, type, data };
-      this.#hub.guarded("publish", name, () => this.#hub.answer(answer, { replyTo, correlationId }));
+      this.#hub.answer({ uid: this.#hub.uid, nsp: name, type, data }, { replyTo, correlationId });
     };
-    const timeoutMs = this.#settings.requestsTimeout;
-    return carryOut({ message, local: new LocalNamespace(namespace), reply, timeoutMs });
+    return carryOut({
+      message,
+      local: new LocalNamespace(namespace),
+      reply,
+      timeoutMs: this.#settings.requestsTimeout,
+      maxBytes: this.#hub.mostAnswerBytes,
+    });
   }
 }
 

@@ -1,3 +1,9 @@
+/**
+ * Servers come back within 2 seconds of the broker's accepting connections again: this leaves half a second for
+ * connecting.
+ */
+const MOST_MS = 1_500;
+
 /** How long to wait before the next attempt: doubling, with jitter, so that servers do not come back all at once. */
 export class Backoff {
   #attempts = 0;
@@ -5,7 +11,7 @@ export class Backoff {
   /**
    * @param {{ firstMs?: number, mostMs?: number, random?: () => number }} [settings]
    */
-  constructor({ firstMs = 100, mostMs = 10_000, random = Math.random } = {}) {
+  constructor({ firstMs = 100, mostMs = MOST_MS, random = Math.random } = {}) {
     this.firstMs = firstMs;
     this.mostMs = mostMs;
     this.random = random;

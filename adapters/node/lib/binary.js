@@ -3,6 +3,8 @@
  * `data.attachments`.
  */
 
+import { JSONText, repairing } from "./json-text.js";
+
 const PLACEHOLDER = "_placeholder";
 
 /** What of `data` may hold bytes. */
@@ -16,13 +18,44 @@ const FIELDS = ["packet", "args"];
  */
 export function encodeBytes(message) {
   const { data } = message;
-  if (!data || !FIELDS.some((field) => hasBytes(data[field]))) return JSON.stringify(message);
+  if (!data || !FIELDS.some((field) => hasBytes(data[field]))) return messageText(message);
   const attachments = new Attachments();
   const encoded = { ...data };
   for (const field of FIELDS) {
     if (data[field] !== undefined) encoded[field] = attachments.replaceIn(data[field]);
   }
-  return JSON.stringify({ ...message, data: { ...encoded, attachments: attachments.list } });
+  return messageText({ ...message, data: { ...encoded, attachments: attachments.list } });
+}
+
+/**
+ * {@link encodeBytes}, for a gateway: never throws. Values are repaired; one that JSON cannot hold, or that looks like a
+ * placeholder beside bytes, is null, and costs no other.
+ *
+ * @param {import("./protocol.js").Message} message is not changed; `data.packet` is the value itself, or that of `args`
+ * @returns {string} JSON
+ */
+export function encodeRepaired(message) {
+  const { args, packet, ...data } = message.data;
+  if (args === undefined && packet === undefined) return messageText(message);
+  const attachments = new Attachments();
+  const texts = attachments.repairedTexts(args ?? [packet]);
+  // A missing value is none.
+  if (packet !== undefined) data.packet = new JSONText(texts[0]);
+  if (args !== undefined) data.args = new JSONText(`[${texts.join(",")}]`);
+  if (attachments.list.length > 0) data.attachments = attachments.list;
+  return messageText({ ...message, data });
+}
+
+/** @returns {string} JSON; what of the data is JSON already stays as it is */
+function messageText({ data, ...envelope }) {
+  if (!Object.values(data ?? {}).some((value) => value instanceof JSONText)) {
+    return JSON.stringify({ ...envelope, data });
+  }
+  const members = Object.entries(data).flatMap(([name, value]) => {
+    const text = value instanceof JSONText ? value.text : JSON.stringify(value);
+    return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
+  });
+  return `${JSON.stringify(envelope).slice(0, -1)},"data":{${members.join(",")}}}`;
 }
 
 /**
@@ -62,20 +95,42 @@ class Attachments {
   #numbers = new Map();
   #placeholders = new WeakSet();
 
-  /** @returns a copy as JSON has it, with placeholders */
+  /**
+   * @returns a copy as JSON has it, with placeholders
+   * @throws {TypeError} when JSON cannot hold the value, or it looks like a placeholder
+   */
   replaceIn(value) {
-    const self = this;
-    const json = JSON.stringify(value, function replacer(key, converted) {
-      const original = this[key]; // before toJSON, which Buffers have
-      if (typeof original === "object" && original !== null && isBytes(original)) {
-        return self.#placeholder(original);
-      }
-      if (key === PLACEHOLDER && !self.#placeholders.has(this)) {
-        throw new TypeError(`arguments with bytes must not have a key ${PLACEHOLDER}`);
-      }
-      return converted;
-    });
+    const fail = () => {
+      throw new TypeError(`arguments with bytes must not have a key ${PLACEHOLDER}`);
+    };
+    const json = JSON.stringify(value, this.#replacer({ onForged: fail }));
     return json === undefined ? undefined : JSON.parse(json);
+  }
+
+  /** @returns {string[]} JSON of each value, with placeholders, repaired */
+  repairedTexts(values) {
+    const forged = new Set();
+    const texts = values.map((value, index) => {
+      const replacer = this.#replacer({ onForged: () => forged.add(index), repair: repairing() });
+      try {
+        return JSON.stringify(value, replacer) ?? "null";
+      } catch {
+        return "null";
+      }
+    });
+    // Without bytes nothing is taken for a placeholder.
+    return this.list.length === 0 ? texts : texts.map((text, index) => (forged.has(index) ? "null" : text));
+  }
+
+  #replacer({ onForged, repair }) {
+    const self = this;
+    return function replacer(key, converted) {
+      const original = this[key]; // before toJSON, which Buffers have
+      const bytes = [original, converted].find(isBytes);
+      if (bytes !== undefined) return self.#placeholder(bytes);
+      if (key === PLACEHOLDER && !self.#placeholders.has(this)) onForged();
+      return repair === undefined ? converted : repair.call(this, key, converted);
+    };
   }
 
   #placeholder(bytes) {

@@ -24,15 +24,20 @@ function rank(codeUnit) {
  * The first items in order, without sorting all of them.
  *
  * @template T
+ * @template N
  * @param {Iterable<T>} items
- * @param {{ name: (item: T) => string, after?: string, limit?: number }} page `after` is not part of it
+ * @param {object} page
+ * @param {(item: T) => N} page.name
+ * @param {(a: N, b: N) => number} [page.compare]
+ * @param {N} [page.after] not part of it
+ * @param {number} [page.limit]
  * @returns {T[]} in order
  */
-export function firstInOrder(items, { name, after, limit = Infinity }) {
+export function firstInOrder(items, { name, compare: compareNames = compareCodePoints, after, limit = Infinity }) {
   const page = [];
-  const compare = (a, b) => compareCodePoints(name(a), name(b));
+  const compare = (a, b) => compareNames(name(a), name(b));
   for (const item of items) {
-    if (after !== undefined && compareCodePoints(name(item), after) <= 0) continue;
+    if (after !== undefined && compareNames(name(item), after) <= 0) continue;
     if (limit === Infinity) page.push(item);
     else insert(page, item, { compare, limit });
   }

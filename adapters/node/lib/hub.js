@@ -1,10 +1,11 @@
 /** What the namespaces of one server share: the link to the broker, the uid, and presence. */
 
 import { randomBytes } from "node:crypto";
-import { Link, NotConnectedError } from "./link.js";
+import { Link } from "./link.js";
+import { NotConnectedError } from "./not-connected.js";
 import { Presence } from "./presence.js";
-import { CONTENT_TYPE, decode, encode, GATEWAY_UID } from "./protocol.js";
-import { DISCOVER_KEY, isRoutable, PRESENCE_KEY } from "./routing.js";
+import { CONTENT_TYPE, decode, encode, encodeForGateway, GATEWAY_UID, MessageType } from "./protocol.js";
+import { DISCOVER_KEY, isRoutable, PRESENCE_KEY, probeKey } from "./routing.js";
 import { Subscription } from "./subscription.js";
 import { AGENT } from "./version.js";
 
@@ -19,14 +20,17 @@ export class Hub {
   #settings;
   #link;
   #presence;
+  #discovery;
   #memberships = new Set();
 
   /**
    * @param {object} settings see options.js
    * @param {"static" | "dynamic"} settings.subscriptionMode
+   * @param {() => { features: string[], adapter?: string }} settings.about what gateways are told of this server; asked
+   *   each time
    */
   constructor(settings) {
-    const { connection, exchange, report, heartbeatInterval, subscriptionMode } = settings;
+    const { connection, exchange, report, heartbeatInterval, subscriptionMode, about } = settings;
     this.#settings = settings;
     this.#link = new Link({ connection, exchange, report });
     this.#presence = new Presence({
@@ -34,10 +38,11 @@ export class Hub {
       intervalMs: heartbeatInterval,
       mode: subscriptionMode,
       agent: AGENT,
-      namespaces: () => this.#namespaces(),
+      facts: () => ({ namespaces: this.#namespaces(), ...about(), probe: this.#probe }),
       publish: (message) => this.#publishPresence(message),
     });
-    this.#link.add(this.#discovery());
+    this.#discovery = this.#discoverySubscription();
+    this.#link.add(this.#discovery);
     this.#presence.start();
     this.#link.open();
   }
@@ -61,7 +66,7 @@ export class Hub {
    */
   join({ namespace, keys, onMessage, onStarted }) {
     if (!isRoutable(namespace, this.uid)) {
-      const reason = "the name is too long or contains #: the namespace stays on this server";
+      const reason = "the name is too long, contains # or is no text: the namespace stays on this server";
       this.#settings.report(new Error(reason), { stage: "namespace", namespace });
       return null;
     }
@@ -97,19 +102,42 @@ export class Hub {
     this.#link.publish({ exchange: this.#settings.exchange, key, content: encode(message), options });
   }
 
+  /** The largest answer that a gateway gets, in bytes. */
+  get mostAnswerBytes() {
+    return Math.min(this.#settings.maxAnswerBytes, this.#link.mostBytes);
+  }
+
   /**
-   * To whoever asked, on the default exchange.
+   * To the gateway that asked, on the default exchange; `too_large` where the answer is. Nothing is thrown.
    *
-   * @throws as {@link publish}
+   * @param {import("./protocol.js").Message} message
+   * @param {{ replyTo?: string, correlationId?: string }} properties of the question; without `replyTo` nobody waits
    */
   answer(message, { replyTo, correlationId }) {
-    const options = { contentType: CONTENT_TYPE, correlationId };
-    this.#link.publish({ exchange: "", key: replyTo, content: encode(message), options });
+    if (!replyTo) return;
+    const { requestId } = message.data;
+    const publication = (answer) => ({
+      exchange: "",
+      key: replyTo,
+      content: encodeForGateway(answer),
+      options: { contentType: CONTENT_TYPE, correlationId },
+    });
+    const tooLarge = () => publication({ ...message, data: { requestId, error: "too_large" } });
+    this.guarded("publish", message.nsp, () => {
+      const whole = publication(message);
+      const isTooLarge = whole.content.length > this.mostAnswerBytes;
+      this.#link.answer(isTooLarge ? tooLarge() : { ...whole, instead: tooLarge });
+    });
   }
 
   async close() {
     this.#presence.stop();
     await this.#link.close();
+  }
+
+  /** Named once it is bound: until then a gateway would take its probe for lost. */
+  get #probe() {
+    return this.#discovery.isStarted ? probeKey(this.uid) : undefined;
   }
 
   #namespaces() {
@@ -121,10 +149,14 @@ export class Hub {
     this.guarded("publish", undefined, () => this.publish(message, { key: PRESENCE_KEY }));
   }
 
-  #discovery() {
+  /** With the key on which nothing is to be done: that a message can be delivered there is all that is asked. */
+  #discoverySubscription() {
     return this.#subscription({
-      keys: [DISCOVER_KEY],
-      onMessage: ({ uid }) => uid === GATEWAY_UID && this.#presence.announce(),
+      keys: [DISCOVER_KEY, probeKey(this.uid)],
+      onStarted: () => this.#presence.announceSoon(),
+      onMessage: ({ uid, type }) => {
+        if (uid === GATEWAY_UID && type === MessageType.INITIAL_HEARTBEAT) this.#presence.announce();
+      },
     });
   }
 

@@ -1,10 +1,14 @@
 /**
- * The way to the broker: a connection with a channel to publish on and one to consume on. What goes is made again, and
- * with it everything that was added. Nothing is thrown but by `publish`.
+ * The way to the broker: a connection with channels to publish, to answer gateways, and to consume on. What goes is made
+ * again, and with it everything that was added. Nothing is thrown but by `publish` and `answer`.
  */
 
 import { Backoff } from "./backoff.js";
 import { withDeadline } from "./deadline.js";
+import { MessageSize } from "./message-size.js";
+import { NotConnectedError } from "./not-connected.js";
+import { Outlet } from "./outlet.js";
+import { Session } from "./session.js";
 
 /** Connecting and restoring must be done in this time, in milliseconds, or it is tried anew. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
@@ -12,14 +16,6 @@ const ATTEMPT_TIMEOUT_MS = 15_000;
 const STABLE_MS = 10_000;
 /** How long a broker may take for an orderly goodbye. */
 const CLOSE_TIMEOUT_MS = 2_000;
-/** More than this in this process's memory, unsent, and publishing is refused. */
-const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
-
-/** There is no way to the broker at this moment. */
-export class NotConnectedError extends Error {
-  name = "NotConnectedError";
-  code = "ERR_NOT_CONNECTED";
-}
 
 /**
  * @typedef {object} Resource what is set up on the consuming channel
@@ -34,6 +30,7 @@ export class Link {
   #exchange;
   #report;
   #backoff;
+  #size = new MessageSize();
   #resources = new Set();
   #session = null;
   #retry = null;
@@ -78,23 +75,35 @@ export class Link {
     return Boolean(this.#session?.isReady && !this.#session.isBlocked);
   }
 
+  /** What the broker takes at most, as far as it has said, in bytes; else infinity. */
+  get mostBytes() {
+    return this.#size.mostBytes;
+  }
+
   /**
-   * @param {{ exchange: string, key: string, content: Buffer, options?: object }} publication
+   * @param {import("./outlet.js").Publication} publication
    * @throws {NotConnectedError} at once, without keeping the message
+   * @throws {import("./message-size.js").MessageTooLargeError} once the broker has refused another for its size
    */
-  publish({ exchange, key, content, options = {} }) {
+  publish(publication) {
+    this.#readySession().publisher.publish(publication);
+  }
+
+  /**
+   * On a channel of its own: a refusal costs nothing that is published or consumed.
+   *
+   * @param {import("./outlet.js").Publication} publication
+   * @throws as {@link publish}
+   */
+  answer(publication) {
+    this.#readySession().answers.publish(publication);
+  }
+
+  #readySession() {
     const session = this.#session;
     if (!session?.isReady) throw new NotConnectedError("not connected to RabbitMQ");
     if (session.isBlocked) throw new NotConnectedError("RabbitMQ accepts no messages at the moment");
-    if (session.unsentBytes > MAX_UNSENT_BYTES) throw new NotConnectedError("RabbitMQ takes messages too slowly");
-    let hasRoom;
-    try {
-      hasRoom = session.publisher.publish(exchange, key, content, options);
-    } catch (error) {
-      if (error?.name !== "IllegalOperationError") throw error;
-      throw new NotConnectedError("the channel to RabbitMQ is closed");
-    }
-    if (hasRoom === false || session.unsentBytes > 0) session.unsentBytes += content.length;
+    return session;
   }
 
   get #makesConnections() {
@@ -127,10 +136,10 @@ export class Link {
   }
 
   async #establish(session) {
-    const connection = await this.#connect(session);
-    session.publisher = await this.#openChannel(session, connection);
-    session.consumer = await this.#openChannel(session, connection);
-    session.publisher.on("drain", () => (session.unsentBytes = 0));
+    await this.#connect(session);
+    session.publisher = await this.#openOutlet(session, { isExpendable: false });
+    session.consumer = await this.#openChannel(session, { onClosed: (error) => this.#lose(session, error) });
+    session.answers = await this.#openOutlet(session, { isExpendable: true });
     await session.consumer.assertExchange(this.#exchange, "direct", { durable: false, autoDelete: false });
     this.#checkCurrent(session);
     session.isReady = true;
@@ -148,12 +157,22 @@ export class Link {
       onClose: (error) => this.#lose(session, error ?? new Error("the connection was closed")),
     });
     this.#checkCurrent(session);
-    return connection;
   }
 
-  async #openChannel(session, connection) {
-    const channel = await connection.createChannel();
-    session.takeChannel(channel, (error) => this.#lose(session, error ?? new Error("a channel was closed")));
+  async #openOutlet(session, { isExpendable }) {
+    const outlet = new Outlet({
+      open: (listeners) => this.#openChannel(session, listeners),
+      size: this.#size,
+      isExpendable,
+      report: (error) => this.#report(error, { stage: "publish" }),
+      onLost: (error) => this.#lose(session, error),
+    });
+    await outlet.start();
+    return outlet;
+  }
+
+  async #openChannel(session, listeners) {
+    const channel = await session.openChannel(listeners);
     this.#checkCurrent(session);
     return channel;
   }
@@ -199,77 +218,5 @@ export class Link {
 
   async #end(session) {
     await withDeadline(session.end(), CLOSE_TIMEOUT_MS, (resolve) => resolve());
-  }
-}
-
-/** One connection's life. */
-class Session {
-  publisher = null;
-  consumer = null;
-  /** Publishing is possible. */
-  isReady = false;
-  isBlocked = false;
-  isConnectionClosed = false;
-  unsentBytes = 0;
-  lastError = null;
-  /** When it became ready, in milliseconds of the clock. */
-  since = null;
-  #connection = null;
-  #isOwn = false;
-  #channels = [];
-  #listeners = [];
-
-  takeConnection(connection, { isOwn, onError, onClose }) {
-    this.#connection = connection;
-    this.#isOwn = isOwn;
-    const close = (error) => {
-      this.isConnectionClosed = true;
-      onClose(error);
-    };
-    this.#listen(connection, "error", onError);
-    this.#listen(connection, "close", close);
-    this.#listen(connection, "blocked", (reason) => {
-      this.isBlocked = true;
-      onError(new NotConnectedError(`RabbitMQ accepts no messages at the moment: ${reason}`));
-    });
-    this.#listen(connection, "unblocked", () => (this.isBlocked = false));
-  }
-
-  takeChannel(channel, onClose) {
-    let cause;
-    this.#channels.push(channel);
-    channel.on("error", (error) => (cause = error));
-    channel.on("close", () => {
-      this.#channels = this.#channels.filter((other) => other !== channel);
-      // A connection that closes takes its channels first, and knows better why.
-      setImmediate(() => onClose(cause));
-    });
-  }
-
-  /** Channels first: what was published before is then sent. Never rejects. */
-  async end() {
-    this.isReady = false;
-    await Promise.allSettled(this.#channels.map(async (channel) => channel.close()));
-    if (this.#isOwn && !this.isConnectionClosed) await quietly(() => this.#connection.close());
-    this.#forgetConnection();
-  }
-
-  #listen(emitter, event, listener) {
-    emitter.on?.(event, listener);
-    this.#listeners.push([event, listener]);
-  }
-
-  /** Listeners for errors of an own connection stay, for it could still fail. */
-  #forgetConnection() {
-    if (this.#isOwn) return;
-    for (const [event, listener] of this.#listeners) this.#connection?.removeListener?.(event, listener);
-  }
-}
-
-async function quietly(action) {
-  try {
-    await action();
-  } catch {
-    // It is gone already.
   }
 }

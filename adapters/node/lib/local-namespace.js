@@ -43,6 +43,11 @@ export class LocalNamespace {
     return sockets;
   }
 
+  /** Whether clients can acknowledge: socket.io-adapter 2.4 and later, of Socket.IO 4.5 and later. */
+  get canAsk() {
+    return this.#adapter === undefined || canAsk(this.#adapter);
+  }
+
   broadcast(packet, opts) {
     if (this.#adapter) baseOf(this.#adapter).broadcast.call(this.#adapter, packet, opts);
   }
@@ -63,12 +68,12 @@ export class LocalNamespace {
   }
 
   hasListener(event) {
-    return (this.#namespace?.listenerCount(event) ?? 0) > 0;
+    return typeof this.#namespace?._onServerSideEmit === "function" && this.#namespace.listenerCount(event) > 0;
   }
 
-  /** @param {any[]} packet event, arguments, and perhaps a function for the answer */
+  /** @param {any[]} packet event, arguments, and perhaps a function for the answer. Nothing in Socket.IO 4.0. */
   serverSideEmit(packet) {
-    this.#namespace?._onServerSideEmit(packet);
+    this.#namespace?._onServerSideEmit?.(packet);
   }
 
   get #adapter() {
@@ -86,4 +91,9 @@ export function baseOf(adapter) {
     if (Object.hasOwn(next, "broadcast")) base = next;
   }
   return base;
+}
+
+/** @returns {boolean} see {@link LocalNamespace#canAsk} */
+export function canAsk(adapter) {
+  return typeof baseOf(adapter)?.broadcastWithAck === "function";
 }

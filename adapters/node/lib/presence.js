@@ -6,8 +6,8 @@ import { MessageType } from "./protocol.js";
 const GATHERING_MS = 20;
 
 export class Presence {
+  #constant;
   #facts;
-  #namespaces;
   #publish;
   #timer = null;
   #pending = null;
@@ -18,25 +18,25 @@ export class Presence {
    * @param {number} settings.intervalMs gateways take it for gone after three
    * @param {"static" | "dynamic"} settings.mode
    * @param {string} settings.agent name and version of the software
-   * @param {() => string[]} settings.namespaces those that answer at this moment
+   * @param {() => { namespaces: string[], features: string[], probe?: string, adapter?: string }} settings.facts what
+   *   may change, as it is at this moment
    * @param {(message: object) => void} settings.publish must not throw
    */
-  constructor({ uid, intervalMs, mode, agent, namespaces, publish }) {
-    this.#facts = { uid, type: MessageType.HEARTBEAT, pid: process.pid, intervalMs, mode, agent };
-    this.#namespaces = namespaces;
+  constructor({ uid, intervalMs, mode, agent, facts, publish }) {
+    this.#constant = { uid, type: MessageType.HEARTBEAT, pid: process.pid, intervalMs, mode, agent };
+    this.#facts = facts;
     this.#publish = publish;
   }
 
   /** Speaks after each interval from now on. */
   start() {
     if (this.#timer !== null) return;
-    this.#timer = setInterval(() => this.announce(), this.#facts.intervalMs);
+    this.#timer = setInterval(() => this.announce(), this.#constant.intervalMs);
     this.#timer.unref();
   }
 
   announce() {
-    const { agent, ...facts } = this.#facts;
-    this.#publish({ ...facts, namespaces: this.#namespaces(), agent });
+    this.#publish({ ...this.#constant, ...this.#facts() });
   }
 
   /**
@@ -60,6 +60,6 @@ export class Presence {
     if (this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
-    this.#publish({ uid: this.#facts.uid, type: MessageType.ADAPTER_CLOSE });
+    this.#publish({ uid: this.#constant.uid, type: MessageType.ADAPTER_CLOSE });
   }
 }

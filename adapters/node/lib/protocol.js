@@ -8,7 +8,7 @@
  * @property {Record<string, any>} [data]
  */
 
-import { decodeBytes, encodeBytes } from "./binary.js";
+import { decodeBytes, encodeBytes, encodeRepaired } from "./binary.js";
 
 /** The numbers of socket.io-adapter 2.5.8. */
 export const MessageType = Object.freeze({
@@ -52,6 +52,16 @@ export class ProtocolError extends Error {
  */
 export function encode(message) {
   return Buffer.from(encodeBytes(message));
+}
+
+/**
+ * For a gateway: what others have put into the data costs itself at most.
+ *
+ * @param {Message} message
+ * @returns {Buffer}
+ */
+export function encodeForGateway(message) {
+  return Buffer.from(encodeRepaired(message));
 }
 
 /**

@@ -2,7 +2,7 @@
  * Where errors go that have no caller: they are told to the application and never thrown at it.
  *
  * @typedef {object} ErrorContext
- * @property {"connection" | "publish" | "message" | "namespace"} stage
+ * @property {"connection" | "publish" | "message" | "namespace" | "version"} stage
  * @property {string} [namespace]
  * @typedef {(error: Error, context: ErrorContext) => void} Report
  */

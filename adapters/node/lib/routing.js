@@ -1,5 +1,6 @@
 /** Which routing key a message has, and which keys a server binds. */
 
+import { tellable } from "./json-text.js";
 import { MessageType } from "./protocol.js";
 
 /** A gateway asks who is there. */
@@ -20,22 +21,25 @@ const SOCKET_ID = /^[A-Za-z0-9_-]{20}$/;
 export const staticKey = (namespace) => `${namespace}#static`;
 export const roomKey = (namespace, room) => `${namespace}#room#${room}`;
 export const serverKey = (namespace, uid) => `${namespace}#${uid}`;
+/** Where a gateway finds out whether a server is still on the broker. */
+export const probeKey = (uid) => `#server#${uid}`;
 
 const fits = (key) => Buffer.byteLength(key) <= MAX_NAME_BYTES;
 
 /** @returns {boolean} whether the namespace can have keys of its own; others stay on their server */
 export function isRoutable(namespace, uid) {
-  return NAMESPACE.test(namespace) && fits(staticKey(namespace)) && fits(serverKey(namespace, uid));
+  const isText = NAMESPACE.test(namespace) && tellable(namespace) === namespace;
+  return isText && fits(staticKey(namespace)) && fits(serverKey(namespace, uid));
 }
 
 /**
  * Whether servers bind the room and senders may use its key. Ids of sockets are never bound, for that would be one
  * binding for each connection.
  *
- * @param {string | number} room
+ * @param {unknown} room anything: applications join what they like
  */
 export function isBindable(namespace, room) {
-  return !SOCKET_ID.test(room) && fits(roomKey(namespace, room));
+  return ["string", "number"].includes(typeof room) && !SOCKET_ID.test(room) && fits(roomKey(namespace, room));
 }
 
 /**

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Backoff } from "../lib/backoff.js";
-import { Link, NotConnectedError } from "../lib/link.js";
+import { Link } from "../lib/link.js";
+import { refusalIn } from "../lib/message-size.js";
+import { NotConnectedError } from "../lib/not-connected.js";
 import { Subscription } from "../lib/subscription.js";
 import { BrokerDouble } from "./support/broker-double.js";
 import { eventually } from "./support/eventually.js";
@@ -126,13 +128,74 @@ for (const place of [0, 1]) {
   });
 }
 
+test("a message that the broker finds too large costs its channel, not the subscription, and never twice", async () => {
+  broker.maxMessageSize = 1_000;
+  open();
+  const subscription = subscribe(["/"]);
+  await started(subscription);
+  publish("/", { content: Buffer.alloc(1_001) });
+  await eventually(() => reported.length === 1);
+  assert.deepEqual([reported[0].error.code, reported[0].context], [406, { stage: "publish" }]);
+  const error = { code: "ERR_MESSAGE_TOO_LARGE", message: /1001 bytes was not sent: RabbitMQ takes 1000 at most/ };
+  assert.throws(() => publish("/", { content: Buffer.alloc(1_001) }), error);
+  assert.throws(() => link.answer({ exchange: "", key: "q", content: Buffer.alloc(1_001) }), error);
+  publish("/", { content: Buffer.alloc(1_000) });
+  await eventually(() => subscription.received.length === 1);
+  assert.deepEqual([link.isConnected, broker.connections.length, reported.length], [true, 1, 1]);
+});
+
+test("what was sent behind such a message arrives all the same, once, and in order", async () => {
+  broker.maxMessageSize = 1_000;
+  open();
+  const subscription = subscribe(["/"]);
+  await started(subscription);
+  const texts = Array.from({ length: 20 }, (_, i) => String(i));
+  for (const text of texts) {
+    publish("/", { content: Buffer.from(text) });
+    if (text === "9") publish("/", { content: Buffer.alloc(2_000) });
+    if (text === "12") publish("/", { content: Buffer.alloc(3_000) });
+    if (text === "15") await sleep(0);
+  }
+  await eventually(() => subscription.received.length >= texts.length);
+  await sleep(20);
+  assert.deepEqual(subscription.received, texts);
+  assert.deepEqual(reported.map(({ error }) => error.code), [406, "ERR_MESSAGE_TOO_LARGE"]);
+});
+
+test("what is published while the channel is opened again goes out in order, up to a limit", async () => {
+  broker.maxMessageSize = 16 * 1024 * 1024 + 1;
+  open();
+  const subscription = subscribe(["/"]);
+  await started(subscription);
+  const [publisher] = broker.connection.channels;
+  publish("/", { content: Buffer.alloc(broker.maxMessageSize + 1) });
+  await new Promise((resolve) => publisher.once("close", resolve));
+  for (const text of ["a", "b"]) publish("/", { content: Buffer.from(text) });
+  publish("/elsewhere", { content: Buffer.alloc(broker.maxMessageSize) });
+  assert.throws(() => publish(), NotConnectedError);
+  await eventually(() => subscription.received.length === 2);
+  assert.deepEqual(subscription.received, ["a", "b"]);
+  publish();
+  await eventually(() => subscription.received.length === 3);
+});
+
+test("the sizes in RabbitMQ's refusals are understood, old and new", () => {
+  const refusal = "Channel closed by server: 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - ";
+  for (const text of ["is larger than configured max size", "larger than max size"]) {
+    assert.deepEqual(refusalIn(new Error(`${refusal}message size 9 ${text} 8"`)), { bytes: 9, mostBytes: 8 });
+  }
+  for (const error of [new Error(`${refusal}inequivalent arg 'durable'"`), {}, undefined]) {
+    assert.equal(refusalIn(error), null);
+  }
+});
+
 test("a given connection is kept when a channel goes, and never closed", async () => {
   const connection = await broker.connect();
   open(connection);
   const subscription = subscribe(["/"]);
   await started(subscription);
   connection.channels[1].fail(new Error("404"));
-  await eventually(() => connection.channels.length === 4 && subscription.isStarted);
+  await eventually(() => connection.channels.length === 6 && subscription.isStarted);
   await link.close();
   assert.equal(connection.isClosed, false);
   assert.equal(broker.queueCount, 0);

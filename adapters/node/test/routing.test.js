@@ -26,6 +26,12 @@ test("a room that looks like a socket id makes it go to the namespace", () => {
   assert.equal(isBindable("/", "abcdefghij_-ABCDEF0:"), true);
 });
 
+test("rooms that are neither strings nor numbers have no key, and harm nobody", () => {
+  for (const room of [Symbol("s"), {}, null, undefined, true]) assert.equal(isBindable("/", room), false);
+  assert.equal(isBindable("/", 42), true);
+  assert.deepEqual(route(broadcast(["a", Symbol("s")])), { key: "/" });
+});
+
 test("a key has at most 255 bytes", () => {
   const longest = "ä".repeat((255 - "/#room#".length) / 2);
   assert.equal(isBindable("/", longest), true);
@@ -42,7 +48,7 @@ test("a list of rooms over 32 KiB goes to the namespace", () => {
 test("namespaces that could be taken for another key, or are too long, are not routed", () => {
   const uid = "0123456789abcdef";
   for (const name of ["/", "/chat", "/ä b"]) assert.equal(isRoutable(name, uid), true);
-  for (const name of ["", "chat", "/a#static", "/a#room#b"]) assert.equal(isRoutable(name, uid), false);
+  for (const name of ["", "chat", "/a#static", "/a#room#b", "/a\0", "/\ud83d"]) assert.equal(isRoutable(name, uid), false);
   assert.equal(isRoutable(`/${"n".repeat(237)}`, uid), true);
   assert.equal(isRoutable(`/${"n".repeat(238)}`, uid), false);
 });

@@ -35,7 +35,7 @@ test("waiting doubles up to its limit, with jitter, and begins anew", () => {
   assert.deepEqual([1, 2, 3].map(() => least.next()), [50, 100, 200]);
   const most = new Backoff({ random: () => 1 });
   for (let i = 0; i < 50; i++) most.next();
-  assert.equal(most.next(), 10_000);
+  assert.equal(most.next(), 1_500);
   most.reset();
   assert.equal(most.next(), 100);
 });
@@ -51,6 +51,7 @@ test("options have defaults, and mistakes are thrown at start-up", () => {
     heartbeatInterval: 5_000,
     heartbeatTimeout: 10_000,
     requestsTimeout: 5_000,
+    maxAnswerBytes: 8_388_608,
   });
   const wrong = [
     undefined,
@@ -62,6 +63,9 @@ test("options have defaults, and mistakes are thrown at start-up", () => {
     { connection, heartbeatInterval: 0 },
     { connection, heartbeatTimeout: Infinity },
     { connection, requestsTimeout: "soon" },
+    { connection, maxAnswerBytes: 0 },
+    { connection, maxAnswerBytes: 1.5 },
+    { connection, maxAnswerBytes: "8 MiB" },
     { connection, onError: true },
   ];
   for (const options of wrong) assert.throws(() => settle(options), TypeError);

@@ -10,12 +10,13 @@ from typing import Any, Coroutine, Iterator
 import socketio
 
 from .acknowledgements import AcknowledgedEmit
-from .async_link import AsyncLink, require
+from .async_link import AsyncLink, require, was_refused
 from .backoff import Backoff
-from .fetching import AnswerTooLarge, fetch
+from .farewell import LOOK, Farewell
+from .fetching import fetch
 from .handlers import Handler
 from .local import CHUNK, Result, Steps
-from .messages import Broadcast, Disconnect, Discover, Fetch, Move, Question, ServerSideEmit
+from .messages import Broadcast, Disconnect, Discover, Fetch, Move, Question, ServerSideEmit, Type
 from .moving import move
 from .responder import NAMESPACE_CHECK, Responder
 
@@ -106,11 +107,11 @@ class GatewayResponder(Responder):
     async def _stay_connected(self) -> None:
         backoff = Backoff()
         while True:
-            self._link = AsyncLink(self._exchange, self._receive)
+            self._link = AsyncLink(self._exchange, self._receive, self._answers_refused)
             error = await _outcome(self._live_with(self._link, backoff))
             self._connection_failures.report("no connection to the broker", error)
             await self._drop_link()
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next(was_refused(error)))
 
     async def _drop_link(self) -> None:
         self._up.clear()
@@ -143,7 +144,8 @@ class GatewayResponder(Responder):
         while True:
             self._has_outbox.clear()
             while (publication := self._outbox.take()) is not None:
-                await link.publish(publication)
+                if not await link.answer(publication) and (instead := self._instead_of(publication)) is not None:
+                    await link.answer(instead)
             await self._has_outbox.wait()
 
     async def _keep_present(self, link: AsyncLink) -> None:
@@ -183,8 +185,6 @@ class GatewayResponder(Responder):
     async def _carry_out_safely(self, question: Question) -> None:
         try:
             await self._carry_out(question)
-        except AnswerTooLarge:
-            self._report_too_large()
         except Exception:
             self._logger.exception("a question could not be answered: %s", type(question).__name__)
 
@@ -192,10 +192,10 @@ class GatewayResponder(Responder):
         if isinstance(question, Discover):
             self._announces.set()
         elif isinstance(question, Fetch):
-            steps = fetch(self._uid, question, self._local, self._describer, self._max_answer_bytes)
-            self._send(question.reply, await _run(steps))
+            steps = fetch(self._uid, question, self._local, self._describer, self._limit.bytes)
+            self._send(question.reply, Type.FETCH_SOCKETS_RESPONSE, await _run(steps))
         elif isinstance(question, Move):
-            self._report_applied(question.reply, await _run(move(question, self._local, self._socket_failures)))
+            self._report_moved(question.reply, await _run(move(question, self._local, self._socket_failures)))
         elif isinstance(question, Disconnect):
             await self._disconnect(question)
         elif isinstance(question, Broadcast):
@@ -242,28 +242,39 @@ class GatewayResponder(Responder):
 
     async def _disconnect(self, question: Disconnect) -> None:
         # All are marked as going before the next question is looked at; their disconnect handlers may take longer.
-        tasks = []
+        tasks: list[asyncio.Task[None]] = []
+        farewell = Farewell()
         for chunk in _chunks(sorted(self._local.select(question.target))):
-            tasks += [self._in_background(self._disconnect_one(sid, question)) for sid in chunk]
+            tasks += [self._in_background(self._disconnect_one(sid, question, farewell)) for sid in chunk]
             await asyncio.sleep(0)
-        self._in_background(self._report_disconnected(question, tasks))
+        self._in_background(self._report_disconnected(question, tasks, farewell))
 
-    async def _disconnect_one(self, sid: str, question: Disconnect) -> None:
-        namespace = question.target.namespace
-        transport_id = self._local.transport_id(sid, namespace)
-        try:
-            await self._sio.disconnect(sid, namespace=namespace, ignore_queue=True)
-            connection = self._sio.eio.sockets.get(transport_id) if question.close else None
-            if connection is not None:
-                # Not `eio.disconnect`, which waits until the client has taken everything: some never do.
-                await connection.close(wait=False, reason=self._sio.reason.SERVER_DISCONNECT)
-        except Exception as error:
-            self._socket_failures.report("the disconnect handler of a socket failed", error)
-            self._local.forget(sid, namespace)
+    async def _disconnect_one(self, sid: str, question: Disconnect, farewell: Farewell) -> None:
+        connection, leaving = self._leaving(sid, question)
+        for leaving_sid, namespace in leaving:
+            try:
+                await self._sio.disconnect(leaving_sid, namespace=namespace, ignore_queue=True)
+            except Exception as error:
+                self._socket_failures.report("the disconnect handler of a socket failed", error)
+                self._local.forget(leaving_sid, namespace)
+        if connection is not None:
+            farewell.add(connection, time.monotonic())
 
-    async def _report_disconnected(self, question: Disconnect, tasks: list[asyncio.Task[None]]) -> None:
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _report_disconnected(
+        self, question: Disconnect, tasks: list[asyncio.Task[None]], farewell: Farewell
+    ) -> None:
+        while farewell or not all(task.done() for task in tasks):
+            for connection in farewell.due(time.monotonic()):
+                await self._close_connection(connection)
+            await asyncio.sleep(LOOK)
         self._report_applied(question.reply, len(tasks))
+
+    async def _close_connection(self, connection: Any) -> None:
+        try:
+            # Not `eio.disconnect`, which waits until the client has taken everything: some never do.
+            await connection.close(wait=False, reason=self._sio.reason.SERVER_DISCONNECT)
+        except Exception as error:
+            self._socket_failures.report("a connection could not be closed", error)
 
     def _handle(self, question: ServerSideEmit) -> None:
         handler = self._handlers.find(question.event, question.namespace)

@@ -1,4 +1,4 @@
-"""Bytes in JSON: `{"_placeholder": true, "num": n}` in their place, and base64 in a list beside it."""
+"""Bytes in JSON that comes in: `{"_placeholder": true, "num": n}` in their place, and base64 in a list beside it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,6 @@ def restore(value: Any, attachments: list[bytes]) -> Any:
     if type(number) is not int or not 0 <= number < len(attachments):
         raise BadMessage("a placeholder without its attachment")
     return attachments[number]
-
-
-def extract(value: Any, attachments: list[str]) -> Any:
-    """`value` with placeholders for its bytes, which are appended to `attachments` as base64. Tuples become lists."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        attachments.append(base64.b64encode(value).decode("ascii"))
-        return {"_placeholder": True, "num": len(attachments) - 1}
-    if isinstance(value, (list, tuple)):
-        return [extract(item, attachments) for item in value]
-    if isinstance(value, dict):
-        return {key: extract(item, attachments) for key, item in value.items()}
-    return value
 
 
 def decode_attachments(encoded: Any) -> list[bytes]:

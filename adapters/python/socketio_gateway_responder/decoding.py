@@ -18,10 +18,12 @@ from .messages import (
     Question,
     Reply,
     RoomList,
+    RoomName,
     ServerSideEmit,
     Target,
     Type,
 )
+from .rooms import is_number
 
 ALL_FIELDS = frozenset({"rooms", "data", "handshake"})
 EVENT_PACKET = 2
@@ -74,11 +76,11 @@ def _broadcast(namespace: str, data: dict[str, Any], reply: Reply | None) -> Bro
 
 
 def _join(namespace: str, data: dict[str, Any], reply: Reply | None) -> Move:
-    return Move(_target(namespace, data), _texts(data, "rooms"), True, reply)
+    return Move(_target(namespace, data), _rooms(data, "rooms"), True, reply)
 
 
 def _leave(namespace: str, data: dict[str, Any], reply: Reply | None) -> Move:
-    return Move(_target(namespace, data), _texts(data, "rooms"), False, reply)
+    return Move(_target(namespace, data), _rooms(data, "rooms"), False, reply)
 
 
 def _disconnect(namespace: str, data: dict[str, Any], reply: Reply | None) -> Disconnect:
@@ -88,6 +90,9 @@ def _disconnect(namespace: str, data: dict[str, Any], reply: Reply | None) -> Di
 def _fetch(namespace: str, data: dict[str, Any], reply: Reply | None) -> Fetch:
     if reply is None:
         raise BadMessage("a question without requestId or reply_to")
+    numbers = _flag(data, "numbers")
+    # Without `numbers` the names of rooms are keys of an object, which a number cannot be.
+    names = _rooms if numbers else _texts
     return Fetch(
         target=_target(namespace, data),
         reply=reply,
@@ -95,8 +100,9 @@ def _fetch(namespace: str, data: dict[str, Any], reply: Reply | None) -> Fetch:
         after=_optional_text(data, "after"),
         limit=_optional_number(data, "limit"),
         count=_flag(data, "count"),
-        rooms=_texts(data, "rooms") if data.get("rooms") is not None else None,
+        rooms=names(data, "rooms") if data.get("rooms") is not None else None,
         list=_room_list(data["list"]) if data.get("list") is not None else None,
+        numbers=numbers,
     )
 
 
@@ -130,8 +136,8 @@ def _event(values: Any, data: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
 def _target(namespace: str, data: dict[str, Any]) -> Target:
     # `opts.rooms` must be there: a message with something left out must never mean everyone.
     options = _object(data.get("opts"), "opts")
-    excepted = _texts(options, "except") if options.get("except") is not None else ()
-    return Target(namespace, _texts(options, "rooms"), excepted, _optional_text(data, "id"))
+    excepted = _rooms(options, "except") if options.get("except") is not None else ()
+    return Target(namespace, _rooms(options, "rooms"), excepted, _optional_text(data, "id"))
 
 
 def _acknowledgement_timeout(data: dict[str, Any]) -> float:
@@ -147,10 +153,10 @@ def _acknowledgement_timeout(data: dict[str, Any]) -> float:
 
 def _room_list(value: Any) -> RoomList:
     options = _object(value, "list")
-    limit = _optional_number(options, "limit")
+    limit, after = _optional_number(options, "limit"), options.get("after")
     return RoomList(
         prefix=_optional_text(options, "prefix") or "",
-        after=_optional_text(options, "after") or "",
+        after=after if is_number(after) else _optional_text(options, "after") or "",
         limit=DEFAULT_ROOM_PAGE if limit is None else limit,
         private=_flag(options, "private"),
     )
@@ -177,6 +183,13 @@ def _texts(source: dict[str, Any], name: str) -> tuple[str, ...]:
     values = source.get(name)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise BadMessage(f"{name} is not a list of strings")
+    return tuple(values)
+
+
+def _rooms(source: dict[str, Any], name: str) -> tuple[RoomName, ...]:
+    values = source.get(name)
+    if not isinstance(values, list) or not all(isinstance(value, str) or is_number(value) for value in values):
+        raise BadMessage(f"{name} is not a list of strings and whole numbers")
     return tuple(values)
 
 

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answers import answer_around, to_json
+from .answers import answer_around
+from .counting import MORE, counts
 from .describing import Describer
 from .local import CHUNK, LocalSockets, Steps, copied
-from .messages import Fetch, RoomList, Type
+from .messages import Fetch, RoomName, Type
+from .rooms import name_of
 
-
-class AnswerTooLarge(Exception):
-    """The answer would be larger than the limit."""
+CHUNK_BYTES = 256 * 1024
+"""How many bytes of sockets are described between two stops."""
 
 
 def fetch(uid: str, question: Fetch, local: LocalSockets, describer: Describer, limit: int) -> Steps[bytes]:
-    """The whole message, of at most `limit` bytes. Raises `AnswerTooLarge`."""
+    """The whole message. Sockets, and listed rooms, end before it has more than `limit` bytes, and it says so; counts
+    of rooms that the asker named may be larger."""
     chosen = local.select(question.target)
     yield
+    space = limit - len(answer_around(uid, question.reply, Type.FETCH_SOCKETS_RESPONSE, b""))
     if question.count:
-        data = yield from _counts(question, local, len(chosen))
+        members = yield from counts(question, local, len(chosen), space)
     else:
-        sockets = yield from _sockets(question, page(chosen, question.after, question.limit), local, describer, limit)
-        data = f'{{"requestId":{to_json(question.reply.request_id)},"sockets":[{",".join(sockets)}]}}'
-    message = answer_around(uid, question.reply, Type.FETCH_SOCKETS_RESPONSE, data)
-    if len(message) > limit:
-        raise AnswerTooLarge
-    return message
+        members = yield from _sockets(question, chosen, local, describer, space)
+    return answer_around(uid, question.reply, Type.FETCH_SOCKETS_RESPONSE, members)
 
 
 def page(names: set[str], after: str | None, limit: int | None) -> list[str]:
@@ -34,68 +33,41 @@ def page(names: set[str], after: str | None, limit: int | None) -> list[str]:
     return sorted(name for name in names if after is None or name > after)[:limit]
 
 
-def _sockets(
-    question: Fetch, sids: list[str], local: LocalSockets, describer: Describer, limit: int
-) -> Steps[list[str]]:
+def _sockets(question: Fetch, chosen: set[str], local: LocalSockets, describer: Describer, space: int) -> Steps[bytes]:
+    """The members of the answer's `data`, in at most `space` bytes."""
     namespace, fields = question.target.namespace, question.fields
-    rooms: dict[str, list[str]] = {}
+    sids = page(chosen, question.after, question.limit)
+    rooms: dict[str, list[RoomName]] = {}
     if "rooms" in fields:
-        rooms = yield from rooms_of(sids, local.rooms(namespace))
-    sockets: list[str] = []
-    size = 0
+        rooms = yield from rooms_of(sids, local.rooms(namespace), question.numbers)
+    space -= len(b'"sockets":[]') + len(MORE)
+    sockets: list[bytes] = []
+    taken = last_stop = 0  # bytes
+    more = b""
     for number, sid in enumerate(sids, 1):
-        socket = describer.describe(sid, namespace, fields, rooms.get(sid, []))
+        socket = describer.describe(sid, namespace, fields, rooms.get(sid, []), space)
         if socket is not None:
+            taken += len(socket) + len(b",")
+            if taken - len(b",") > space:
+                more = MORE
+                break
             sockets.append(socket)
-            size += len(socket) + 1
-        if size > limit:
-            raise AnswerTooLarge
-        if number % CHUNK == 0:
+        if number % CHUNK == 0 or taken - last_stop > CHUNK_BYTES:
+            last_stop = taken
             yield
-    return sockets
+    return b'"sockets":[%b]%b' % (b",".join(sockets), more)
 
 
-def rooms_of(sids: list[str], rooms: dict[str | None, Any]) -> Steps[dict[str, list[str]]]:
-    """The rooms of each socket. Goes through the rooms once: asking for each socket's would do so once for each.
-    Rooms whose name is no string have no name in Socket.IO's protocol, and are left out."""
-    found: dict[str, list[str]] = {sid: [] for sid in sids}
-    for number, (name, members) in enumerate(rooms.items(), 1):
-        if isinstance(name, str):
+def rooms_of(sids: list[str], rooms: dict[Any, Any], numbers: bool) -> Steps[dict[str, list[RoomName]]]:
+    """The names of the rooms of each socket. Goes through the rooms once: asking for each socket's would do so once
+    for each."""
+    found: dict[str, list[RoomName]] = {sid: [] for sid in sids}
+    for number, (room, members) in enumerate(rooms.items(), 1):
+        name = name_of(room, numbers)
+        if name is not None:
             for sid in copied(members) if len(members) < len(sids) else [sid for sid in sids if sid in members]:
                 if sid in found:
                     found[sid].append(name)
         if number % CHUNK == 0:
             yield
     return found
-
-
-def _counts(question: Fetch, local: LocalSockets, count: int) -> Steps[str]:
-    data: dict[str, Any] = {"requestId": question.reply.request_id, "sockets": [], "count": count}
-    rooms, pending = local.rooms(question.target.namespace), local.pending(question.target.namespace)
-    if question.list is not None:
-        data["rooms"] = yield from _listed(question.list, rooms, pending)
-    elif question.rooms is not None:
-        data["rooms"] = {name: _size(rooms.get(name, ()), pending) for name in question.rooms}
-    return to_json(data)
-
-
-def _listed(wanted: RoomList, rooms: dict[str | None, Any], pending: set[str]) -> Steps[dict[str, int]]:
-    everyone = rooms.get(None, ())
-    names = sorted(
-        name for name in rooms if isinstance(name, str) and name.startswith(wanted.prefix) and name > wanted.after
-    )
-    listed: dict[str, int] = {}
-    for number, name in enumerate(names, 1):
-        if len(listed) >= wanted.limit:
-            break
-        size = _size(rooms[name], pending) if wanted.private or name not in everyone else 0
-        if size:
-            listed[name] = size
-        if number % CHUNK == 0:
-            yield
-    return listed
-
-
-def _size(members: Any, pending: set[str]) -> int:
-    """Connected members."""
-    return len(members) - sum(sid in members for sid in pending)

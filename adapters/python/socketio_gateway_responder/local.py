@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Generator, Iterable, TypeVar
 
-from .messages import Target
+from .messages import RoomName, Target
 
 Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
@@ -57,8 +57,8 @@ class LocalSockets:
             *(() if isinstance(accepted, str) else accepted),
         } - {"*"}
 
-    def rooms(self, namespace: str) -> dict[str | None, Any]:
-        """Every room with its members, which are live; None is the room of everyone."""
+    def rooms(self, namespace: str) -> dict[Any, Any]:
+        """Every room, whatever object names it, with its members, which are live; None is the room of everyone."""
         return dict(self._sio.manager.rooms.get(namespace) or {})
 
     def connected(self, namespace: str) -> set[str]:
@@ -93,13 +93,23 @@ class LocalSockets:
     def environ(self, transport_id: str) -> dict[str, Any]:
         return self._sio.environ.get(transport_id) or {}
 
+    def sockets_of(self, transport_id: str) -> list[tuple[str, str]]:
+        """The sockets of an Engine.IO connection, as (sid, namespace)."""
+        manager = self._sio.manager
+        sids = [(manager.sid_from_eio_sid(transport_id, name), name) for name in copied(manager.get_namespaces())]
+        return [(sid, name) for sid, name in sids if sid is not None]
+
     def session(self, transport_id: str, namespace: str) -> dict[str, Any]:
         """What `save_session` stored; empty if nothing."""
         connection = self._sio.eio.sockets.get(transport_id)
         session = connection.session.get(namespace) if connection is not None else None
         return session if session is not None else {}
 
-    def join(self, sid: str, namespace: str, room: str) -> bool:
+    def is_of_another(self, sid: str, namespace: str, room: RoomName) -> bool:
+        """Whether the room is the id of another socket, which python-socketio lets nobody enter."""
+        return room != sid and room in self.rooms(namespace).get(None, ())
+
+    def join(self, sid: str, namespace: str, room: RoomName) -> bool:
         """False if the socket has gone. Raises ValueError if the room is another socket's id."""
         if sid not in self.rooms(namespace).get(None, ()):
             return False
@@ -114,7 +124,7 @@ class LocalSockets:
             return False
         return True
 
-    def leave(self, sid: str, namespace: str, room: str) -> bool:
+    def leave(self, sid: str, namespace: str, room: RoomName) -> bool:
         """False if the socket has gone. Its own room, its id, it keeps."""
         if room != sid:
             self._sio.manager.basic_leave_room(sid, namespace, room)
@@ -132,7 +142,7 @@ class LocalSockets:
                 callbacks.pop(number, None)
 
 
-def _members(rooms: dict[str | None, Any], names: Iterable[str]) -> set[str]:
+def _members(rooms: dict[Any, Any], names: Iterable[RoomName]) -> set[str]:
     members: set[str] = set()
     for name in names:
         members.update(copied(rooms.get(name, ())))

@@ -10,6 +10,10 @@ GATEWAY_UID = "emitter"
 """The `uid` of every gateway; messages of anyone else are not for us."""
 
 
+RoomName = Union[str, int]
+"""What a gateway calls a room; python-socketio has other ones, which it is not told of."""
+
+
 class Type(IntEnum):
     """The message types of Socket.IO's cluster protocol (socket.io-adapter 2.5.8)."""
 
@@ -34,21 +38,24 @@ class BadMessage(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What the broker brought: the bytes, and the two properties that answers need."""
+    """What the broker brought: the bytes, the two properties that answers need, and the key that brought it here."""
 
     body: bytes
     reply_to: str | None
     correlation_id: str | None
+    routing_key: str = ""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What goes to the broker. The default exchange is named ""."""
+    """What goes to the broker. The default exchange is named "". `instead` is what to say if the broker finds it too
+    large."""
 
     exchange: str
     routing_key: str
     body: bytes
     correlation_id: str | None = None
+    instead: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ class Target:
     or ids. With `id`, at most the socket that has it."""
 
     namespace: str
-    rooms: tuple[str, ...] = ()
-    excepted: tuple[str, ...] = ()
+    rooms: tuple[RoomName, ...] = ()
+    excepted: tuple[RoomName, ...] = ()
     id: str | None = None
 
 
@@ -93,7 +100,7 @@ class Move:
     """Sockets join `rooms`, or leave them."""
 
     target: Target
-    rooms: tuple[str, ...]
+    rooms: tuple[RoomName, ...]
     joins: bool
     reply: Reply | None
 
@@ -109,17 +116,18 @@ class Disconnect:
 
 @dataclass(frozen=True)
 class RoomList:
-    """A page of room names: the first `limit` behind `after` which begin with `prefix`."""
+    """A page of room names: the first `limit` behind `after` whose text begins with `prefix`."""
 
     prefix: str
-    after: str
+    after: RoomName
     limit: int
     private: bool
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """Describe sockets, a page of them behind `after`; or only count them, and members of rooms."""
+    """Describe sockets, a page of them behind `after`; or only count them, and members of rooms. With `numbers` the
+    asker tells rooms that are numbers from strings."""
 
     target: Target
     reply: Reply
@@ -127,8 +135,9 @@ class Fetch:
     after: str | None = None
     limit: int | None = None
     count: bool = False
-    rooms: tuple[str, ...] | None = None
+    rooms: tuple[RoomName, ...] | None = None
     list: RoomList | None = None
+    numbers: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import os
 import re
 from typing import Iterable, Iterator
 
-from .answers import to_json
 from .messages import Type
+from .repairing import to_json
 from .version import VERSION
 
 PRESENCE_KEY = "#presence"
@@ -20,7 +20,7 @@ _NAMESPACE = re.compile(r"/[^#]*")
 _STATIC = "#static"
 
 
-def heartbeat(uid: str, interval: float, namespaces: Iterable[str]) -> bytes:
+def heartbeat(uid: str, interval: float, namespaces: Iterable[str], features: Iterable[str]) -> bytes:
     """`interval` in seconds."""
     return to_json(
         {
@@ -31,12 +31,20 @@ def heartbeat(uid: str, interval: float, namespaces: Iterable[str]) -> bytes:
             "mode": "static",
             "namespaces": sorted(namespaces),
             "agent": AGENT,
+            "features": list(features),
+            "probe": probe_key(uid),
         }
-    ).encode("ascii")
+    )
 
 
 def goodbye(uid: str) -> bytes:
-    return to_json({"uid": uid, "type": int(Type.ADAPTER_CLOSE)}).encode("ascii")
+    return to_json({"uid": uid, "type": int(Type.ADAPTER_CLOSE)})
+
+
+def probe_key(uid: str) -> str:
+    """The routing key that is bound for as long as the server is on the broker. A gateway that waits for its answer
+    sends something there, and learns from the broker whether it arrives; what arrives means nothing."""
+    return f"#server#{uid}"
 
 
 def keys_of(namespace: str) -> tuple[str, str]:

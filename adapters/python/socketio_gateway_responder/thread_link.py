@@ -1,12 +1,15 @@
-"""One AMQP connection with kombu: its channel, its queue, and what is bound to it. For one thread."""
+"""One AMQP connection with kombu: its queue, and what is bound to it, and a channel of their own for answers. For one
+thread."""
 
 from __future__ import annotations
 
 import importlib
 import selectors
 import socket
-from typing import Any, Callable, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
+from .limiting import SMALL
 from .messages import Delivery, Publication
 from .responder import AMQP_HEARTBEAT, CONNECT_TIMEOUT
 
@@ -55,16 +58,28 @@ class Waker:
         self._writer.close()
 
 
-class ThreadLink:
-    """Never reopened: whatever raises has ended it, and there will be another."""
+def was_refused(error: BaseException) -> bool:
+    """Whether the broker was there, and did not want us: the password, the virtual host, a permission."""
+    return type(error).__name__ in ("AccessRefused", "NotAllowed")
 
-    def __init__(self, exchange: str, receive: Callable[[Delivery], None], waker: Waker) -> None:
+
+class ThreadLink:
+    """Never reopened: whatever raises has ended it, and there will be another. Only the channel of the answers is: the
+    broker closes it if one is too large, and that is to cost no question."""
+
+    def __init__(
+        self, exchange: str, receive: Callable[[Delivery], None], refused: Callable[[str], None], waker: Waker
+    ) -> None:
+        """`refused` is called with the broker's reason when it has closed the channel of the answers."""
         self._exchange_name = exchange
         self._receive = receive
+        self._refused = refused
         self._waker = waker
         self._selector = selectors.DefaultSelector()
         self._connection: Any = None
         self._channel: Any = None
+        self._answers: Any = None
+        self._answers_reopened = False
         self._queue = ""
 
     def open(self, url: str, options: Mapping[str, Any], keys: Iterable[str]) -> None:
@@ -74,6 +89,9 @@ class ThreadLink:
         self._connection.connect()
         self._socket.settimeout(IO_TIMEOUT)
         self._channel = self._connection.channel()
+        self._answers = self._connection.channel()
+        # py-amqp opens a channel that the broker closed again by itself, and then raises, without naming the channel.
+        self._answers.on_open = self._on_reopen_of_answers
         self._channel.exchange_declare(self._exchange_name, "direct", durable=False, auto_delete=False)
         self._queue = self._channel.queue_declare("", durable=False, exclusive=True, auto_delete=False).queue
         for key in keys:
@@ -89,13 +107,18 @@ class ThreadLink:
         self._channel.queue_unbind(self._queue, self._exchange_name, key)
 
     def publish(self, publication: Publication) -> None:
-        properties: dict[str, Any] = {"delivery_mode": 1}
-        if publication.correlation_id is not None:
-            properties["correlation_id"] = publication.correlation_id
-        message = self._channel.prepare_message(
-            publication.body, content_type="application/json", content_encoding="utf-8", properties=properties
-        )
-        self._channel.basic_publish(message, exchange=publication.exchange, routing_key=publication.routing_key)
+        """To the exchange of the cluster."""
+        self._publish(self._channel, publication)
+
+    def answer(self, publication: Publication) -> bool:
+        """To the default exchange. False if the broker did not take it, and closed the channel instead."""
+        with self._closing_of_answers():
+            self._publish(self._answers, publication)
+            if len(publication.body) > SMALL:
+                # Any request would do: when it is answered, the broker has taken what was before it in the channel.
+                self._answers.basic_qos(0, 0, False)
+            return True
+        return False
 
     def serve(self, timeout: float) -> None:
         """Waits until the broker has something, the waker is used, or the time (seconds) is over."""
@@ -106,7 +129,8 @@ class ThreadLink:
             if self._socket not in ready:
                 return
         try:
-            self._connection.drain_events(timeout=READ_PATIENCE)
+            with self._closing_of_answers():
+                self._connection.drain_events(timeout=READ_PATIENCE)
         except socket.timeout:  # a heartbeat, or a part of a message
             pass
 
@@ -118,6 +142,31 @@ class ThreadLink:
         self._selector.close()
         if self._connection is not None:
             self._connection.release()
+
+    @staticmethod
+    def _publish(channel: Any, publication: Publication) -> None:
+        properties: dict[str, Any] = {"delivery_mode": 1}
+        if publication.correlation_id is not None:
+            properties["correlation_id"] = publication.correlation_id
+        message = channel.prepare_message(
+            publication.body, content_type="application/json", content_encoding="utf-8", properties=properties
+        )
+        channel.basic_publish(message, exchange=publication.exchange, routing_key=publication.routing_key)
+
+    @contextmanager
+    def _closing_of_answers(self) -> Iterator[None]:
+        """Around whatever may read that the broker has closed the channel of the answers: passes it on, and that is
+        all. What closes the other channel is raised."""
+        try:
+            yield
+        except self._connection.channel_errors as error:
+            if not self._answers_reopened:
+                raise
+            self._answers_reopened = False
+            self._refused(str(error))
+
+    def _on_reopen_of_answers(self, *_: Any) -> None:
+        self._answers_reopened = True
 
     @property
     def _socket(self) -> Any:
@@ -135,5 +184,6 @@ class ThreadLink:
                 body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body),
                 properties.get("reply_to"),
                 properties.get("correlation_id"),
+                message.delivery_info.get("routing_key") or "",
             )
         )

@@ -10,13 +10,14 @@ import socketio
 
 from .acknowledgements import AcknowledgedEmit
 from .backoff import Backoff
-from .fetching import AnswerTooLarge, fetch
+from .farewell import LOOK, Farewell
+from .fetching import fetch
 from .handlers import Handler
 from .local import run
-from .messages import Broadcast, Disconnect, Discover, Fetch, Move, Question, ServerSideEmit
+from .messages import Broadcast, Disconnect, Discover, Fetch, Move, Question, ServerSideEmit, Type
 from .moving import move
 from .responder import NAMESPACE_CHECK, Responder
-from .thread_link import ThreadLink, Waker, require
+from .thread_link import ThreadLink, Waker, require, was_refused
 
 CLOSE_TIMEOUT = 5.0  # seconds
 
@@ -102,7 +103,7 @@ class ThreadedGatewayResponder(Responder):
     def _stay_connected(self, waker: Waker, stopping: threading.Event) -> None:
         backoff = Backoff()
         while not stopping.is_set():
-            link = ThreadLink(self._exchange, self._receive, waker)
+            link = ThreadLink(self._exchange, self._receive, self._answers_refused, waker)
             try:
                 self._look_at_namespaces()
                 link.open(self._url, self._connection_options, self._keys())
@@ -114,10 +115,13 @@ class ThreadedGatewayResponder(Responder):
                 self._serve(link, stopping)
             except Exception as error:  # whatever the broker, the network and kombu come up with
                 self._connection_failures.report("no connection to the broker", error)
+                refused = was_refused(error)
+            else:
+                refused = False
             finally:
                 self._up.clear()
                 _close_quietly(link)
-            self._pause(backoff.next(), stopping)
+            self._pause(backoff.next(refused), stopping)
         waker.close()
 
     def _serve(self, link: ThreadLink, stopping: threading.Event) -> None:
@@ -142,7 +146,8 @@ class ThreadedGatewayResponder(Responder):
 
     def _publish(self, link: ThreadLink) -> None:
         while (publication := self._outbox.take()) is not None:
-            link.publish(publication)
+            if not link.answer(publication) and (instead := self._instead_of(publication)) is not None:
+                link.answer(instead)
 
     def _follow_namespaces(self, link: ThreadLink) -> bool:
         """Whether there are others than before."""
@@ -174,8 +179,6 @@ class ThreadedGatewayResponder(Responder):
     def _carry_out_safely(self, question: Question) -> None:
         try:
             self._carry_out(question)
-        except AnswerTooLarge:
-            self._report_too_large()
         except Exception:
             self._logger.exception("a question could not be answered: %s", type(question).__name__)
 
@@ -184,10 +187,10 @@ class ThreadedGatewayResponder(Responder):
             self._announces.set()
             self._wake_publisher()
         elif isinstance(question, Fetch):
-            steps = fetch(self._uid, question, self._local, self._describer, self._max_answer_bytes)
-            self._send(question.reply, run(steps))
+            steps = fetch(self._uid, question, self._local, self._describer, self._limit.bytes)
+            self._send(question.reply, Type.FETCH_SOCKETS_RESPONSE, run(steps))
         elif isinstance(question, Move):
-            self._report_applied(question.reply, run(move(question, self._local, self._socket_failures)))
+            self._report_moved(question.reply, run(move(question, self._local, self._socket_failures)))
         elif isinstance(question, Disconnect):
             self._sio.start_background_task(self._disconnect, question, sorted(self._local.select(question.target)))
         elif isinstance(question, Broadcast):
@@ -226,22 +229,32 @@ class ThreadedGatewayResponder(Responder):
                 emit.drop(sid, callback)
 
     def _disconnect(self, question: Disconnect, sids: list[str]) -> None:
+        farewell = Farewell()
         for sid in sids:
-            self._disconnect_one(sid, question)
+            self._disconnect_one(sid, question, farewell)
+        while farewell:
+            for connection in farewell.due(time.monotonic()):
+                self._close_connection(connection)
+            self._sio.sleep(LOOK)
         self._report_applied(question.reply, len(sids))
 
-    def _disconnect_one(self, sid: str, question: Disconnect) -> None:
-        namespace = question.target.namespace
-        transport_id = self._local.transport_id(sid, namespace)
+    def _disconnect_one(self, sid: str, question: Disconnect, farewell: Farewell) -> None:
+        connection, leaving = self._leaving(sid, question)
+        for leaving_sid, namespace in leaving:
+            try:
+                self._sio.disconnect(leaving_sid, namespace=namespace, ignore_queue=True)
+            except Exception as error:
+                self._socket_failures.report("the disconnect handler of a socket failed", error)
+                self._local.forget(leaving_sid, namespace)
+        if connection is not None:
+            farewell.add(connection, time.monotonic())
+
+    def _close_connection(self, connection: Any) -> None:
         try:
-            self._sio.disconnect(sid, namespace=namespace, ignore_queue=True)
-            connection = self._sio.eio.sockets.get(transport_id) if question.close else None
-            if connection is not None:
-                # Not `eio.disconnect`, which waits until the client has taken everything: some never do.
-                connection.close(wait=False, reason=self._sio.reason.SERVER_DISCONNECT)
+            # Not `eio.disconnect`, which waits until the client has taken everything: some never do.
+            connection.close(wait=False, reason=self._sio.reason.SERVER_DISCONNECT)
         except Exception as error:
-            self._socket_failures.report("the disconnect handler of a socket failed", error)
-            self._local.forget(sid, namespace)
+            self._socket_failures.report("a connection could not be closed", error)
 
     def _handle(self, question: ServerSideEmit) -> None:
         handler = self._handlers.find(question.event, question.namespace)

@@ -16,6 +16,22 @@ def test_a_server_says_what_it_is(server, gateway):
     assert (heartbeat["intervalMs"], heartbeat["mode"]) == (500, "static")
     assert heartbeat["agent"].startswith("socketio-gateway-responder/")
     assert isinstance(heartbeat["pid"], int)
+    assert heartbeat["features"] == ["acks", "numbers"]
+    assert heartbeat["probe"] == f"#server#{heartbeat['uid']}"
+
+
+def test_a_probe_arrives_for_as_long_as_the_server_is_there_and_does_nothing(broker, manager):
+    exchange = f"probe.{manager}"
+    with Server(broker.url, manager, exchange, interval=60) as server, FakeGateway(broker.url, exchange) as gateway:
+        (heartbeat,) = gateway.wait_for_servers(1)
+        gateway.presence_within(0.2)
+        for body in (b'{"uid":"emitter","type":2}', b'{"uid":"emitter","type":1}', b"\xff"):
+            assert gateway.arrives(heartbeat["probe"], body)
+        assert not gateway.presence_within(0.3) and server.log() == ""
+        server.kill()
+        deadline = time.monotonic() + 5
+        while gateway.arrives(heartbeat["probe"], b"{}"):
+            assert time.monotonic() < deadline, "the key is still bound"
 
 
 def test_heartbeats_come_on_a_timer_of_their_own(server, gateway):
@@ -96,18 +112,6 @@ def test_an_answer_for_a_queue_that_is_gone_does_no_harm(server, gateway):
     for reply_to in ("nowhere", "amq.rabbitmq.reply-to.nonsense", "x" * 255):
         gateway.publish("/", body, pika.BasicProperties(reply_to=reply_to))
     assert gateway.fetch(count=True)["count"] == 0
-
-
-def test_an_answer_that_is_too_large_is_not_sent(broker, manager):
-    exchange = f"large.{manager}"
-    with Server(broker.url, manager, exchange, max_answer_bytes=2000) as server:
-        with FakeGateway(broker.url, exchange) as gateway:
-            gateway.wait_for_servers(1)
-            server.client(*(f"room {number}" for number in range(300)))
-            request = gateway.question(7, {"opts": EVERYONE})
-            assert not gateway.answers_within(request, 0.5)
-            assert "was not sent" in server.log()
-            assert len(gateway.fetch(fields=[])["sockets"]) == 1
 
 
 DELETE_EXCLUSIVE_QUEUES = """

@@ -52,6 +52,14 @@ def test_all_options_of_a_fetch():
     assert (fetch.rooms, fetch.list) == (("a",), RoomList("p", "", 100, True))
 
 
+def test_rooms_may_be_numbers():
+    opts = {"rooms": [42, "42", -(2**53)], "except": [0]}
+    target = Target("/", (42, "42", -(2**53)), (0,))
+    assert question(4, {"opts": opts, "rooms": [7]}) == Move(target, (7,), True, None)
+    fetch = question(7, {"requestId": "q", "opts": opts, "rooms": [7], "list": {"after": 3}, "numbers": True})
+    assert (fetch.target, fetch.rooms, fetch.list.after, fetch.numbers) == (target, (7,), 3, True)
+
+
 def test_bytes_are_restored():
     data = {"opts": OPTS, "packet": {"type": 2, "data": ["e", [{"_placeholder": True, "num": 0}]]}}
     assert question(3, {**data, "attachments": ["AAE="]}).args == ([b"\0\1"],)
@@ -88,7 +96,10 @@ def test_others_are_ignored():
         (6, {"close": True}),
         (6, {"opts": {}, "close": True}),
         (6, {"opts": {"rooms": None}, "close": True}),
-        (6, {"opts": {"rooms": [1]}, "close": True}),
+        (6, {"opts": {"rooms": [1.0]}, "close": True}),
+        (6, {"opts": {"rooms": [True]}, "close": True}),
+        (6, {"opts": {"rooms": [2**53 + 1]}, "close": True}),
+        (6, {"opts": {"rooms": [], "except": [1.5]}, "close": True}),
         (6, {"opts": OPTS, "close": 1}),
         (6, {"opts": OPTS, "id": 1}),
         (7, {"opts": OPTS}),
@@ -97,6 +108,9 @@ def test_others_are_ignored():
         (7, {"requestId": "q", "opts": OPTS, "after": 1}),
         (7, {"requestId": "q", "opts": OPTS, "fields": "rooms"}),
         (7, {"requestId": "q", "opts": OPTS, "list": []}),
+        (7, {"requestId": "q", "opts": OPTS, "list": {"after": 1.5}}),
+        (7, {"requestId": "q", "opts": OPTS, "numbers": 1}),
+        (7, {"requestId": "q", "opts": OPTS, "count": True, "rooms": [1]}),
         (9, {"packet": {}}),
         (8, {}),
         (True, {}),

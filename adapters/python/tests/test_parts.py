@@ -1,25 +1,30 @@
 """The small parts."""
 
+import json
 import logging
 
 import pytest
 import socketio
 
-from socketio_gateway_responder import GatewayResponder, ThreadedGatewayResponder
+from socketio_gateway_responder import GatewayResponder, ThreadedGatewayResponder, features
 from socketio_gateway_responder.answers import acknowledgement, value_of_handler
 from socketio_gateway_responder.backlog import Backlog
 from socketio_gateway_responder.backoff import Backoff
 from socketio_gateway_responder.failures import FailureLog
+from socketio_gateway_responder.features import has_acks
+from socketio_gateway_responder.limiting import AnswerLimit
 from socketio_gateway_responder.messages import Delivery
 from socketio_gateway_responder.presence import NAMESPACE_LINGERS, Namespaces, can_be_announced
 
 
 def test_backoff_grows_and_starts_again():
     backoff = Backoff(chance=lambda: 0)
-    assert [backoff.next() for _ in range(6)] == [0.5, 1, 2, 4, 5, 5]
+    assert [backoff.next() for _ in range(4)] == [0.25, 0.5, 1, 1]
+    assert [backoff.next(refused=True) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert backoff.next() == 1  # it is only away now
     backoff.reset()
-    assert backoff.next() == 0.5
-    assert Backoff(chance=lambda: 1).next() == 0.25
+    assert backoff.next() == 0.25
+    assert Backoff(chance=lambda: 1).next() == 0.125
 
 
 def test_failures_are_logged_once_and_without_passwords(caplog):
@@ -62,11 +67,45 @@ def test_answers_of_clients_and_handlers():
     assert acknowledgement(()) == {"args": []}
     assert acknowledgement((None,)) == {"args": [None], "packet": None}
     assert value_of_handler(None) == {"packet": None}
+    assert acknowledgement((float("nan"), "\ud800", {"\0": b"\1"})) == {
+        "args": [None, "\ufffd", {"\ufffd": {"_placeholder": True, "num": 0}}], "packet": None, "attachments": ["AQ=="]
+    }  # fmt: skip
+    assert value_of_handler({"a\0": "\ud83d"}) == {"packet": {"a\ufffd": "\ufffd"}}
+    with pytest.raises(TypeError, match="^set is nothing"):
+        value_of_handler([{1}])
     assert value_of_handler((1, b"\0")) == {"packet": [1, {"_placeholder": True, "num": 0}], "attachments": ["AA=="]}
 
 
+def test_the_broker_may_lower_the_limit_of_answers():
+    limit = AnswerLimit(8000)
+    assert limit.learn("PRECONDITION_FAILED - message size 70000 is larger than configured max size 5000") == 5000
+    assert limit.learn("PRECONDITION_FAILED - message size 70000 is larger than max size 6000") == 6000
+    assert limit.learn("ACCESS_REFUSED - read access to exchange 'max size 1' refused") is None
+    assert limit.bytes == 5000
+    with pytest.raises(ValueError):
+        AnswerLimit(1023)
+
+
 @pytest.mark.parametrize(
-    "options", [{"url": "http://x"}, {"exchange": ""}, {"interval": 0}, {"data": "sessions"}], ids=lambda o: str(o)
+    ("version", "expected"),
+    [("5.15.1", True), ("5.18.1", True), ("6.0", True), ("10.0.0rc1", True), (None, True), ("5.15.0", False),
+     ("5.15", False), ("5.9.9", False), ("4.99.99", False)],
+)  # fmt: skip
+def test_versions_that_can_do_acknowledgements(version, expected):
+    assert has_acks(version) is expected
+
+
+@pytest.mark.parametrize(("version", "expected"), [("5.14.3", ["numbers"]), ("5.18.1", ["acks", "numbers"])])
+def test_a_version_without_acknowledgements_is_warned_of_and_not_announced(monkeypatch, caplog, version, expected):
+    monkeypatch.setattr(features, "installed_version", lambda: version)
+    with ThreadedGatewayResponder(socketio.Server(async_mode="threading"), "amqp://127.0.0.1:1") as responder:
+        assert json.loads(responder._heartbeat().body)["features"] == expected
+    warnings = [record.message for record in caplog.records if "5.15.1 and later" in record.message]
+    assert len(warnings) == (version == "5.14.3")
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_answer_bytes": 1}, {"url": "http://x"}, {"exchange": ""}, {"interval": 0}, {"data": "sessions"}], ids=lambda o: str(o)
 )
 def test_options_that_can_never_work(options):
     with pytest.raises(ValueError):

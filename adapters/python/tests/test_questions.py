@@ -71,7 +71,7 @@ def test_fetch_counts_sockets_and_rooms(server, gateway):
 def test_data_that_cannot_be_serialised_hides_nobody(server, gateway):
     bad, good = server.client(session="unserialisable"), server.client(session={"n": 1})
     data = {socket["id"]: socket["data"] for socket in gateway.fetch(fields=["data"])["sockets"]}
-    assert data == {bad.sid: None, good.sid: {"n": 1}}
+    assert data == {bad.sid: {"unserialisable": None}, good.sid: {"n": 1}}
 
 
 def test_namespaces_are_kept_apart(server, gateway):
@@ -91,6 +91,34 @@ def test_join_is_answered_when_applied(server, gateway):
     gateway.tell(3, {"packet": {"type": 2, "data": ["end"]}, "opts": EVERYONE})
     assert a.until("end") == [("hi",)]
     assert b.until("end") == []
+
+
+def test_a_join_of_the_room_of_another_socket_says_why_it_is_refused(server, gateway):
+    client, other = server.client("a"), server.client("b")
+    answer = gateway.ask_one(4, {"opts": opts("a"), "rooms": ["x", other.sid]})
+    assert (answer["matched"], answer["error"]) == (0, "room_is_socket")
+    answer = gateway.ask_one(4, {"opts": EVERYONE, "rooms": ["x", other.sid]})
+    assert (answer["matched"], answer["error"]) == (1, "room_is_socket")
+    assert gateway.fetch(count=True, rooms=["x", other.sid])["rooms"] == {"x": 1, other.sid: 1}
+    assert "error" not in gateway.ask_one(4, {"opts": EVERYONE, "rooms": ["y"]})
+    assert "error" not in gateway.ask_one(4, {"opts": opts(client.sid), "id": client.sid, "rooms": [client.sid]})
+
+
+def test_rooms_may_be_numbers(server, gateway):
+    number, string = server.client(42, "a"), server.client("42", 4.5, True)
+    assert ids(gateway.fetch(opts=opts(42), fields=[])) == [number.sid]
+    assert ids(gateway.fetch(opts=opts("42"), fields=[])) == [string.sid]
+    assert ids(gateway.fetch(opts=opts(excepted=[42]), fields=[])) == [string.sid]
+    rooms = {socket["id"]: socket["rooms"] for socket in gateway.fetch(fields=["rooms"], numbers=True)["sockets"]}
+    assert set(rooms[number.sid]) == {number.sid, 42, "a"} and set(rooms[string.sid]) == {string.sid, "42"}
+    listed = gateway.fetch(count=True, list={"prefix": "4"}, numbers=True)
+    assert listed["rooms"] == [["42", 1], [42, 1]]
+    assert gateway.ask_one(4, {"opts": opts(42), "rooms": [7]})["matched"] == 1
+    assert gateway.ask_one(5, {"opts": opts(7), "rooms": [42]})["matched"] == 1
+    assert gateway.fetch(count=True, rooms=[7, 42, "7"], numbers=True)["rooms"] == [[42, 0], ["7", 0], [7, 1]]
+    gateway.tell(3, {"packet": {"type": 2, "data": ["hi"]}, "opts": opts(7)})
+    gateway.tell(3, {"packet": {"type": 2, "data": ["end"]}, "opts": EVERYONE})
+    assert number.until("end") == [("hi",)] and string.until("end") == []
 
 
 def test_leave_is_answered_when_applied_and_keeps_the_own_room(server, gateway):

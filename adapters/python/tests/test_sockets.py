@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+from datetime import datetime
 
 import pytest
 import socketio
@@ -10,11 +11,11 @@ import socketio
 from socketio_gateway_responder.acknowledgements import AcknowledgedEmit, PendingAcknowledgements
 from socketio_gateway_responder.describing import Describer
 from socketio_gateway_responder.failures import FailureLog
-from socketio_gateway_responder.fetching import AnswerTooLarge, fetch
+from socketio_gateway_responder.fetching import fetch
 from socketio_gateway_responder.handshake import ISSUED, handshake
 from socketio_gateway_responder.local import LocalSockets, run
 from socketio_gateway_responder.messages import Fetch, Move, Reply, RoomList, Target
-from socketio_gateway_responder.moving import move
+from socketio_gateway_responder.moving import Moved, move
 
 
 REPLY = Reply("queue", "c", "q", "/")
@@ -35,12 +36,21 @@ class Sockets:
 
     def fetch(self, target=Target("/"), fields=(), limit_bytes=10**9, **options):
         question = Fetch(target, REPLY, frozenset(fields), **options)
-        message = json.loads(run(fetch("me", question, self.local, self.describer, limit_bytes)))
+        body = run(fetch("me", question, self.local, self.describer, limit_bytes))
+        assert len(body) <= limit_bytes
+        message = json.loads(body)
         assert (message["uid"], message["nsp"], message["type"]) == ("me", "/", 8)
         return message["data"]
 
+    def move(self, *rooms, joins=True, target=Target("/")):
+        return run(move(Move(target, rooms, joins, REPLY), self.local, LOG))
+
     def ids(self, *args, **options):
         return [socket["id"] for socket in self.fetch(*args, **options)["sockets"]]
+
+
+def endless():
+    return endless()
 
 
 @pytest.fixture
@@ -99,11 +109,64 @@ def test_many_sockets_are_described_in_reasonable_steps(sockets):
     assert sorted(last["rooms"]) == ["04999", "all", "room 9"]
 
 
-def test_a_large_answer_is_refused(sockets):
-    for number in range(100):
-        sockets.add(f"{number:05}")
-    with pytest.raises(AnswerTooLarge):
-        sockets.fetch(limit_bytes=1000)
+def test_pages_of_sockets_end_before_they_are_too_large(sockets):
+    """Read page by page, nothing is missing and nothing comes twice, however large an answer may be."""
+    ids = [f"{number:05}" for number in range(100)]
+    for sid in ids:
+        sockets.add(sid)
+    for limit_bytes in range(200, 500):
+        read, after = [], None
+        while (answer := sockets.fetch(limit_bytes=limit_bytes, after=after)) and answer["sockets"]:
+            read += [socket["id"] for socket in answer["sockets"]]
+            after = read[-1]
+            assert answer.get("more", False) == (after != ids[-1])
+        assert read == ids
+    assert "more" not in sockets.fetch(limit=1)
+
+
+def test_pages_of_rooms_end_before_they_are_too_large(sockets):
+    names = ["4", 4, *(f"room \u00e4 {number:03}" for number in range(100))]
+    sockets.add("s", *names)
+    for limit_bytes in range(200, 400):
+        read, after = [], ""
+        while True:
+            wanted = RoomList("", after, 50, False)
+            answer = sockets.fetch(limit_bytes=limit_bytes, count=True, list=wanted, numbers=True)
+            read += [name for name, _ in answer["rooms"]]
+            if "more" not in answer and len(answer["rooms"]) < 50:
+                break
+            after = read[-1]
+        assert read == names
+
+
+class Growing:
+    """A server with three sockets, of which the middle one has more to tell than fits."""
+
+    def __init__(self, data, rooms, environ):
+        self.sockets = Sockets(lambda sid, *_: "x" * data if sid == "2" else "small")
+        for sid in "123":
+            self.sockets.add(sid, *(f"{number:0100}" for number in range(rooms if sid == "2" else 0)))
+            self.sockets.sio.environ[f"eio-{sid}-/"] = {"QUERY_STRING": "q" * environ if sid == "2" else ""}
+
+    def middle(self):
+        everything = []
+        while not everything or everything[-1]["id"] != "3":
+            after = everything[-1]["id"] if everything else None
+            everything += self.sockets.fetch(
+                fields=["rooms", "data", "handshake"], limit_bytes=2000, after=after
+            )["sockets"]
+        assert [socket["id"] for socket in everything] == ["1", "2", "3"]
+        assert [socket["data"] for socket in everything[::2]] == ["small", "small"]
+        return everything[1]
+
+
+def test_a_socket_that_is_too_large_costs_only_what_is_too_large():
+    middle = Growing(data=3000, rooms=3, environ=3).middle()
+    assert middle["data"] is None and len(middle["rooms"]) == 4 and middle["handshake"]["url"] == "?qqq"
+    middle = Growing(data=3, rooms=3, environ=3000).middle()
+    assert middle["data"] is None and len(middle["rooms"]) == 4 and "handshake" not in middle
+    middle = Growing(data=3, rooms=100, environ=3).middle()
+    assert middle == {"id": "2", "data": None, "rooms": []}
 
 
 @pytest.mark.parametrize(
@@ -112,8 +175,10 @@ def test_a_large_answer_is_refused(sockets):
         (None, None),
         (lambda sid, namespace, session, environ: [sid, namespace], ["1", "/"]),
         (lambda *_: 1 / 0, None),
-        (lambda *_: {"x": float("nan")}, None),
+        (lambda *_: {"x": float("nan"), "y": 1}, {"x": None, "y": 1}),
+        (lambda *_: {"when": datetime.now(), "y": [{1, 2}, 3]}, {"when": None, "y": [None, 3]}),
         (lambda *_: object(), None),
+        (lambda *_: endless(), None),
         ("session", {}),
     ],
 )
@@ -126,9 +191,9 @@ def test_data(option, expected):
 def test_moves(sockets):
     sockets.add("1", "a")
     sockets.add("2")
-    assert run(move(Move(Target("/"), ("x", "y"), True, REPLY), sockets.local, LOG)) == 2
+    assert sockets.move("x", "y") == Moved(2, False)
     assert sockets.ids(Target("/", ("x",))) == sockets.ids(Target("/", ("y",))) == ["1", "2"]
-    assert run(move(Move(Target("/", ("a",)), ("x", "1"), False, REPLY), sockets.local, LOG)) == 1
+    assert sockets.move("x", "1", joins=False, target=Target("/", ("a",))) == Moved(1, False)
     assert sockets.ids(Target("/", ("x",))) == ["2"]
     assert sockets.ids(Target("/", ("1",))) == ["1"]
     assert not sockets.local.join("gone", "/", "x")
@@ -137,8 +202,44 @@ def test_moves(sockets):
 def test_a_socket_cannot_enter_the_room_of_another(sockets):
     sockets.add("1")
     sockets.add("2")
-    assert run(move(Move(Target("/", ("1",)), ("2",), True, REPLY), sockets.local, LOG)) == 0
-    assert sockets.ids(Target("/", ("2",))) == ["2"]
+    sockets.add("3")
+    assert sockets.move("2", target=Target("/", ("1",))) == Moved(0, True)
+    assert sockets.move("x", "2") == Moved(1, True)  # its own room it may enter
+    assert sockets.ids(Target("/", ("2",))) == sockets.ids(Target("/", ("x",))) == ["2"]
+    assert sockets.move("2", joins=False, target=Target("/", ("1",))) == Moved(1, False)
+
+
+def test_rooms_that_are_numbers(sockets):
+    sockets.add("1", 42, "42", True, 4.5, ("t",), 2**53, 2**53 + 1, -7, "", "x" * 256, "\u00e4" * 127)
+    sockets.add("2", "42")
+    assert sockets.ids(Target("/", (42,))) == ["1"]
+    assert sockets.ids(Target("/", ("42",))) == ["1", "2"]
+    assert sockets.ids(Target("/", (), (42,))) == ["2"]
+    strings = ["1", "42", "\u00e4" * 127]
+    described = sockets.fetch(fields=["rooms"], numbers=True)["sockets"][0]["rooms"]
+    assert [(name, type(name)) for name in described] == [
+        (name, type(name)) for name in ("1", 42, "42", 2**53, -7, "\u00e4" * 127)
+    ]
+    assert sockets.fetch(fields=["rooms"])["sockets"][0]["rooms"] == strings
+    everything = sockets.fetch(count=True, list=RoomList("", "", 99, False), numbers=True)
+    assert everything["rooms"] == [[-7, 1], ["42", 2], [42, 1], [2**53, 1], ["\u00e4" * 127, 1]]
+    assert sockets.fetch(count=True, list=RoomList("", "", 99, False))["rooms"] == {"42": 2, "\u00e4" * 127: 1}
+    assert sockets.fetch(count=True, list=RoomList("4", "42", 9, False), numbers=True)["rooms"] == [[42, 1]]
+    assert sockets.fetch(count=True, list=RoomList("", 42, 1, False), numbers=True)["rooms"] == [[2**53, 1]]
+    assert sockets.fetch(count=True, rooms=(43, 42, "42"), numbers=True)["rooms"] == [["42", 2], [42, 1], [43, 0]]
+    assert sockets.move(43, target=Target("/", ("2",))) == Moved(1, False)
+    assert sockets.ids(Target("/", (43,))) == ["2"]
+    assert sockets.move(43, joins=False) == Moved(2, False)
+    assert sockets.ids(Target("/", (43,))) == []
+
+
+def test_names_of_rooms_are_repaired(sockets):
+    sockets.add("1", "a\0", "b\ud800", "b\ufffd")
+    sockets.add("2", "b\ud800")
+    assert sorted(sockets.fetch(fields=["rooms"])["sockets"][1]["rooms"]) == ["2", "b\ufffd"]
+    assert sockets.fetch(count=True, list=RoomList("", "", 9, False))["rooms"] == {"a\ufffd": 1, "b\ufffd": 3}
+    assert sockets.fetch(count=True, list=RoomList("", "a\ufffd", 9, False))["rooms"] == {"b\ufffd": 3}
+    assert sockets.fetch(count=True, rooms=("a\0", "c\ud800"))["rooms"] == {"a\ufffd": 1, "c\ufffd": 0}
 
 
 def test_reading_survives_changes_by_other_threads(sockets):
@@ -158,7 +259,7 @@ def test_reading_survives_changes_by_other_threads(sockets):
         for _ in range(150):
             sockets.fetch(fields=["rooms", "data", "handshake"])
             sockets.fetch(Target("/", ("a",), ("r7",)), count=True, list=RoomList("", "", 9, False))
-            run(move(Move(Target("/"), ("moved",), True, REPLY), sockets.local, LOG))
+            sockets.move("moved")
             sockets.local.namespaces()
     finally:
         stop.set()

@@ -6,59 +6,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
 import { startBroker } from "./broker.js";
 import { packages, skip } from "./packages.js";
+import { SERVERS } from "./servers.js";
 import { Stage } from "./stage.js";
 
 const Type = { BROADCAST: 3, JOIN: 4, LEAVE: 5, DISCONNECT: 6, FETCH: 7, EMIT: 9, CLIENT_COUNT: 11, ACK: 12 };
 const in_ = (...rooms) => ({ opts: { rooms, except: [], flags: {} } });
 const ids = (answer) => answer.data.sockets.map(({ id }) => id);
 
-/** An adapter that reaches all servers in a way of its own, and cannot do acknowledgements: as socket.io-amqp0. */
-function stubbornAdapter(Adapter) {
-  return class extends Adapter {
-    fetchSockets() {
-      return Promise.reject(new Error("asked all servers"));
-    }
-
-    addSockets() {
-      throw new Error("told all servers");
-    }
-
-    broadcast() {
-      throw new Error("told all servers");
-    }
-
-    broadcastWithAck() {}
-
-    async addAll(id, rooms) {
-      await sleep(30); // a binding somewhere
-      super.addAll(id, rooms);
-    }
-  };
-}
-
-const SERVERS = {
-  "the adapter, static": (stage) => stage.server({ options: { subscriptionMode: "static" } }),
-  "the adapter, dynamic": (stage) => stage.server({ options: { subscriptionMode: "dynamic" } }),
-  "attachGateway beside the in-memory adapter": (stage) => stage.companion(),
-  "attachGateway beside an adapter of its own kind": (stage) => {
-    const { Adapter } = packages.adapterPackage;
-    return stage.companion({ adapter: stubbornAdapter(Adapter) });
-  },
+/** The classes beside which `attachGateway` stands. */
+const ADAPTERS = {
+  "attachGateway beside the in-memory adapter": "Adapter",
+  "attachGateway beside an adapter of its own kind": "StubbornAdapter",
+  "attachGateway beside socket.io-amqp0": "AmqpAdapterWrapper",
 };
-
-if (packages.amqp0) SERVERS["attachGateway beside socket.io-amqp0"] = besideAmqp0;
-
-async function besideAmqp0(stage, options = {}) {
-  const amqpConnection = async () => {
-    const connection = await stage.connect();
-    stage.atEnd(() => connection.close());
-    return connection;
-  };
-  const exchangeName = `${stage.exchange}.amqp0`;
-  const settings = { amqpConnection, exchangeName, queuePrefix: exchangeName };
-  const adapter = packages.amqp0.createAdapter(settings);
-  return stage.companion({ adapter, ...options });
-}
 
 describe("gateways and servers", { skip }, () => {
   let broker;
@@ -82,11 +42,14 @@ describe("gateways and servers", { skip }, () => {
         const { gateway, server } = await meet(start);
         gateway.discover();
         await eventually(() => gateway.presence.length > 0, { withinMs: 250 });
-        const { uid, agent, mode, ...facts } = gateway.presence[0];
+        const { uid, agent, mode, probe, adapter, ...facts } = gateway.presence[0];
+        assert.equal(probe, `#server#${uid}`);
+        assert.equal(adapter, ADAPTERS[name]);
         assert.match(uid, /^[0-9a-f]{16}$/);
         assert.match(agent, /^socketio-gateway-node\/\d/);
         assert.equal(mode, name.includes("dynamic") ? "dynamic" : "static");
-        assert.deepEqual(facts, { type: 2, pid: process.pid, intervalMs: 300, namespaces: ["/"] });
+        const features = ["acks", "numbers"];
+        assert.deepEqual(facts, { type: 2, pid: process.pid, intervalMs: 300, namespaces: ["/"], features });
         await eventually(() => gateway.presence.length >= 3, { withinMs: 1_000 });
         server.io.of("/later");
         await eventually(() => gateway.presence.at(-1).namespaces?.includes("/later"), { withinMs: 250 });
@@ -95,6 +58,41 @@ describe("gateways and servers", { skip }, () => {
         assert.deepEqual(gateway.presence.at(-1), { uid, type: 13 });
         await sleep(400);
         assert.equal(gateway.presence.at(-1).type, 13);
+      });
+
+      test("a probe comes back from a server that is gone, and from no other", async () => {
+        const { gateway, server } = await meet(start);
+        gateway.discover();
+        await eventually(() => gateway.presence.length > 0);
+        const [{ probe }] = gateway.presence;
+        assert.equal(await gateway.probe(probe), true);
+        await sleep(30);
+        const before = gateway.presence.length;
+        await gateway.probe(probe);
+        await sleep(30);
+        assert.ok(gateway.presence.length <= before + 1, "nothing is to be done");
+        await (server.gateway ?? server.io).close();
+        assert.equal(await gateway.probe(probe), false);
+        assert.deepEqual(stage.errors, []);
+      });
+
+      test("rooms that are numbers are other rooms than strings", async () => {
+        if (name.includes("amqp0")) return; // it binds strings only
+        const { gateway, server } = await meet(start);
+        const number = await stage.client(server, { join: [42, 1.5] });
+        const string = await stage.client(server, { join: ["42"] });
+        const fetch = async (data) => (await gateway.ask(Type.FETCH, { numbers: true, ...data }))[0].data;
+        const rooms = (await fetch({ fields: ["rooms"], ...in_(42) })).sockets;
+        assert.deepEqual(rooms, [{ id: number.id, rooms: [number.id, 42] }]);
+        assert.deepEqual((await fetch({ count: true, list: {} })).rooms, [["42", 1], [42, 1]]);
+        assert.deepEqual((await fetch({ count: true, rooms: ["42", 42, 7] })).rooms, [["42", 1], [42, 1], [7, 0]]);
+        await gateway.ask(Type.JOIN, { ...in_(42), rooms: [7] });
+        gateway.send("/#room#7", { ...roomEmit(7) }, { CC: ["/#static"] });
+        gateway.send("/", { ...roomEmit(7), data: { ...roomEmit("x").data, opts: { rooms: [], except: [42], flags: {} } } });
+        await eventually(() => number.received.length === 1 && string.received.length === 1);
+        assert.deepEqual([number.received, string.received], [[["to", 7]], [["to", "x"]]]);
+        await gateway.ask(Type.LEAVE, { rooms: [42] });
+        assert.ok(!number.socket.rooms.has(42) && string.socket.rooms.has("42"));
       });
 
       test("delivers what is for its clients, with bytes, and without further arguments", async () => {

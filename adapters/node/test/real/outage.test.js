@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
 import { startBroker } from "./broker.js";
 import { skip } from "./packages.js";
@@ -69,6 +70,26 @@ describe("a broker that goes away", { skip }, () => {
     assert.equal(await a.io.of("/").adapter.serverCount(), 2);
     assert.ok(stage.errors.every(({ context }) => context.stage === "connection"));
     await companion.gateway.close();
+  });
+
+  test("companions are back within 2 s of the broker's accepting connections again", async (t) => {
+    if (!broker.canRestart) return t.skip("the broker in AMQP_URL is not ours to restart");
+    const companions = await Promise.all(Array.from({ length: 5 }, () => stage.companion()));
+    const [adapter] = await stage.cluster(1);
+    const client = await stage.client(companions[0]);
+    await broker.run("shutdown");
+    await sleep(6_000); // the waits between attempts have become as long as they get
+    await broker.run("start");
+    const accepted = Date.now();
+    const gateway = await stage.gateway();
+    const uids = () => new Set(gateway.presence.map(({ uid }) => uid));
+    await eventually(() => uids().size === companions.length + 1);
+    const took = Date.now() - accepted;
+    assert.ok(took < 2_000, `${took} ms`);
+    assert.equal((await gateway.ask(7, {}, { count: 6 })).length, 6);
+    gateway.tell(3, { packet: { type: 2, data: ["back"] } });
+    await eventually(() => client.received.length === 1);
+    assert.equal(await adapter.io.of("/").adapter.serverCount(), 1);
   });
 
   test("a server that starts before its broker works once it is there", async (t) => {

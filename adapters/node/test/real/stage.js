@@ -151,6 +151,17 @@ class Gateway {
     this.send(nsp, { uid: "emitter", nsp, type, data: { opts: { rooms: [], except: [], flags: {} }, ...data } });
   }
 
+  /** @returns {Promise<boolean>} whether the key is bound */
+  async probe(key) {
+    const channel = await this.#connection.createConfirmChannel();
+    let isBound = true;
+    channel.on("return", () => (isBound = false));
+    channel.publish(this.#exchange, key, Buffer.from('{"uid":"emitter","type":2}'), { mandatory: true });
+    await channel.waitForConfirms();
+    await channel.close();
+    return isBound;
+  }
+
   discover() {
     this.presence = [];
     this.send("#discover", { uid: "emitter", type: 1 });
@@ -184,6 +195,6 @@ class Gateway {
   }
 
   #onAnswer({ content, properties }) {
-    this.#waiting.get(properties.correlationId)?.push(JSON.parse(content));
+    this.#waiting.get(properties.correlationId)?.push({ ...JSON.parse(content), text: content.toString() });
   }
 }

@@ -10,6 +10,8 @@ export class BrokerDouble {
   /** Binding keys, as `bind key` or `unbind key`. */
   bindings = [];
   isDown = false;
+  /** A larger message closes its channel, and what was published behind it there is lost. */
+  maxMessageSize = Infinity;
   /** Promise that bindings wait for. */
   bindGate = null;
   #queues = new Map();
@@ -117,6 +119,7 @@ class ChannelDouble extends EventEmitter {
   isClosed = false;
   hasRoom = true;
   #last = Promise.resolve();
+  #isRefused = false;
 
   constructor(connection) {
     super();
@@ -164,8 +167,17 @@ class ChannelDouble extends EventEmitter {
 
   publish(exchange, key, content, options) {
     if (this.isClosed) throw illegal("Channel closed");
+    if (!this.#isRefused && content.length > this.broker.maxMessageSize) {
+      this.#isRefused = true;
+      setImmediate(() => this.fail(tooLarge(content.length, this.broker.maxMessageSize)));
+    }
+    if (this.#isRefused) return this.hasRoom;
     this.broker.route(exchange, key, content, options);
     return this.hasRoom;
+  }
+
+  async prefetch() {
+    await this.#answer();
   }
 
   async close() {
@@ -192,6 +204,13 @@ class ChannelDouble extends EventEmitter {
     await this.#last;
     if (this.isClosed) throw new Error("Channel ended, no reply will be forthcoming");
   }
+}
+
+/** As amqplib 2.0.1 has it of RabbitMQ 3.10.8. */
+function tooLarge(bytes, most) {
+  const text = `PRECONDITION_FAILED - message size ${bytes} is larger than configured max size ${most}`;
+  const message = `Channel closed by server: 406 (PRECONDITION-FAILED) with message "${text}"`;
+  return Object.assign(new Error(message), { code: 406, classId: 60, methodId: 40 });
 }
 
 function illegal(message) {

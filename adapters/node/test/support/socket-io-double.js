@@ -3,7 +3,7 @@
 import { EventEmitter } from "node:events";
 
 /** As socket.io-adapter's Adapter, without encoding. */
-class BaseAdapter extends EventEmitter {
+export class BaseAdapter extends EventEmitter {
   rooms = new Map();
   sids = new Map();
 

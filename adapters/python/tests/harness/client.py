@@ -13,20 +13,30 @@ Payload.max_decode_packets = 10_000
 
 class Client:
     """Connects at once, in these rooms and with this session, to one namespace (`also` to another). `answers` has a
-    value, or a function, for each event."""
+    value, or a function, for each event. With `returns` it connects again when the line breaks, as browsers do."""
 
-    def __init__(self, url, *rooms, namespace="/", also=None, session=None, answers=None, headers=None):
+    def __init__(
+        self, url, *rooms, namespace="/", also=None, session=None, answers=None, headers=None, query="",
+        returns=False, transports=None, leaves_slowly=False,
+    ):  # fmt: skip
         self._namespace = namespace
         self._received = queue.Queue()
         self._answers = answers or {}
         self._closed = threading.Event()
         self.disconnected = threading.Event()
-        self._client = socketio.Client(reconnection=False, handle_sigint=False)
+        self.connections = 0
+        self._client = socketio.Client(
+            reconnection=returns, reconnection_delay=0.1, randomization_factor=0, handle_sigint=False
+        )
+        self._client.on("connect", self._on_connect, namespace=namespace)
         self._client.on("*", self._on_event, namespace=namespace)
-        self._client.on("disconnect", lambda *_: self.disconnected.set(), namespace=namespace)
+        self._leaves_slowly = leaves_slowly
+        self._client.on("disconnect", self._on_disconnect, namespace=namespace)
         auth = {"rooms": list(rooms), "session": session}
         namespaces = [namespace, also] if also else [namespace]
-        self._client.connect(url, auth=auth, namespaces=namespaces, headers=headers or {}, wait_timeout=10)
+        self._client.connect(
+            url + query, auth=auth, namespaces=namespaces, headers=headers or {}, transports=transports, wait_timeout=10
+        )
 
     @property
     def sid(self):
@@ -45,6 +55,9 @@ class Client:
         """Goes instead of answering."""
         self._client.disconnect()
         self._closed.wait()
+
+    def send(self, event, *args):
+        self._client.emit(event, args, namespace=self._namespace)
 
     def call(self, event, *args):
         return self._client.call(event, args, namespace=self._namespace, timeout=10)
@@ -66,7 +79,19 @@ class Client:
 
     def close(self):
         self._closed.set()
-        self._client.disconnect()
+        if self._client.reconnection:
+            # It may wait for a request of its own that an asyncio server never answers; the end of the server ends that.
+            threading.Thread(target=self._client.shutdown, daemon=True).start()
+        else:
+            self._client.disconnect()
+
+    def _on_connect(self):
+        self.connections += 1
+
+    def _on_disconnect(self, *_):
+        if self._leaves_slowly:
+            time.sleep(0.3)
+        self.disconnected.set()
 
     def _on_event(self, event, *args):
         self._received.put((event, *args))

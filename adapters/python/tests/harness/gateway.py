@@ -1,6 +1,7 @@
 """What a gateway does on the broker, with pika: asks through direct reply-to, and listens to presence."""
 
 import json
+import re
 import time
 import uuid
 
@@ -12,6 +13,29 @@ EVERYONE = {"rooms": [], "except": [], "flags": {}}
 
 def opts(*rooms, excepted=(), **flags):
     return {"rooms": list(rooms), "except": list(excepted), "flags": flags}
+
+
+def strictly_parsed(body):
+    """As the gateway's parser does it: no lone surrogate, no NUL in a key, no key twice, no 256 levels."""
+    text = body.decode("utf-8")
+    assert not re.search(r"\\u[dD][89a-fA-F]", text), "an escaped surrogate"
+
+    def object_of(pairs):
+        keys = [key for key, _ in pairs]
+        assert len(set(keys)) == len(keys) and "\0" not in "".join(keys), keys
+        return dict(pairs)
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    message = json.loads(text, object_pairs_hook=object_of, parse_constant=refuse)
+    level, levels = [message], 0
+    while level:
+        levels += 1
+        containers = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [item for values in containers for item in values if isinstance(item, (dict, list))]
+    assert levels <= 256
+    return message
 
 
 class FakeGateway:
@@ -57,6 +81,16 @@ class FakeGateway:
 
     def publish(self, key, body, properties=None):
         self._channel.basic_publish(self._exchange, key, body, properties)
+
+    def arrives(self, key, body):
+        """Whether the broker has a queue for the message."""
+        with self._connection.channel() as channel:
+            channel.confirm_delivery()
+            try:
+                channel.basic_publish(self._exchange, key, body, mandatory=True)
+            except pika.exceptions.UnroutableError:
+                return False
+            return True
 
     def discover(self):
         self.publish("#discover", b'{"uid":"emitter","type":1}')
@@ -129,7 +163,7 @@ class FakeGateway:
         return result
 
     def _on_answer(self, _channel, _method, properties, body):
-        self._answers.append((properties, json.loads(body)))
+        self._answers.append((properties, strictly_parsed(body)))
 
     def _on_presence(self, _channel, _method, _properties, body):
-        self._presence.append(json.loads(body))
+        self._presence.append(strictly_parsed(body))

@@ -6,7 +6,10 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+
+import requests
 
 from .client import Client
 from .rabbitmq import PACKAGE, die_with_parent
@@ -15,9 +18,10 @@ PROGRAM = Path(__file__).with_name("server_program.py")
 
 
 class Server:
-    """`manager` is "aio-pika" (asyncio) or "kombu" (threads). `options` are those of the responder."""
+    """`manager` is "aio-pika" (asyncio) or "kombu" (threads). `options` are those of the responder; `url` is its broker, if
+    it is not the server's."""
 
-    def __init__(self, amqp_url, manager, exchange, channel="socketio", namespaces=("/",), **options):
+    def __init__(self, amqp_url, manager, exchange, channel="socketio", namespaces=("/",), url=None, **options):
         self._clients = []
         self._log = queue.Queue()
         settings = {
@@ -25,7 +29,7 @@ class Server:
             "manager": manager,
             "channel": channel,
             "namespaces": namespaces if namespaces == "*" else list(namespaces),
-            "options": {"exchange": exchange, **options},
+            "options": {"url": url or amqp_url, "exchange": exchange, **options},
         }
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAM), json.dumps(settings)],
@@ -50,12 +54,37 @@ class Server:
         self._clients.append(client)
         return client
 
+    def silent_client(self, *rooms, namespaces=("/",)):
+        """A client that connects by polling, and does not poll any more. What it returns is its next request, as a
+        function, whose result are the packets in the response. There is nothing to close."""
+        url = f"{self.url}/socket.io/?EIO=4&transport=polling"
+        url += "&sid=" + json.loads(requests.get(url, timeout=5).text[1:])["sid"]
+
+        def poll():
+            return requests.get(url, timeout=5).text.split("\x1e")
+
+        auth = json.dumps({"rooms": rooms, "session": None})
+        for namespace in namespaces:
+            prefix = "" if namespace == "/" else f"{namespace},"
+            assert requests.post(url, data=f"40{prefix}{auth}", timeout=5).text == "OK"
+            assert poll()[0].startswith(f"40{prefix}")
+        return poll
+
     def log(self):
         """What has been logged since last time."""
         lines = []
         while not self._log.empty():
             lines.append(self._log.get())
         return "".join(lines)
+
+    def log_with(self, text, timeout=5):
+        """What has been logged since last time, when the text is in it: a line comes a little later than an answer."""
+        log, deadline = self.log(), time.monotonic() + timeout
+        while text not in log:
+            assert time.monotonic() < deadline, f"not logged: {text}"
+            time.sleep(0.02)
+            log += self.log()
+        return log
 
     @property
     def is_running(self):

@@ -42,6 +42,8 @@ def handle_server_side_emits(responder, sio):
     responder.on("raises", raises)
     responder.on("unserialisable", lambda: object())
     responder.on("callbacks", lambda: count_callbacks(sio))
+    responder.on("echo", lambda value: value)
+    responder.on("repeat", lambda text, times: text * times)
     responder.on("reversed bytes", lambda data: {"bytes": bytes(reversed(data)), "text": "t"})
     responder.on("where", lambda: os.getpid(), namespace="/chat")
 
@@ -50,7 +52,7 @@ async def serve_with_asyncio(url, channel, namespaces, options):
     sio = socketio.AsyncServer(
         async_mode="aiohttp", client_manager=socketio.AsyncAioPikaManager(url, channel), namespaces=namespaces
     )
-    responder = GatewayResponder(sio, url, **options)
+    responder = GatewayResponder(sio, **options)
     handle_server_side_emits(responder, sio)
 
     @responder.on("slow")
@@ -100,7 +102,7 @@ def serve_with_threads(url, channel, namespaces, options):
         ping_interval=2,  # over HTTP a client's goodbye may get lost; then it is soon missed
         ping_timeout=4,
     )
-    responder = ThreadedGatewayResponder(sio, url, **options)
+    responder = ThreadedGatewayResponder(sio, **options)
     handle_server_side_emits(responder, sio)
 
     @responder.on("slow")

@@ -1,0 +1,34 @@
+internal import JSON
+
+// A room that no request can name is not told of: its name is no string of 1 to 255 bytes, and no whole number.
+
+extension Publication {
+    /// How long the name of a room, which becomes a routing key, may be.
+    static let nameBytes = 1...maximumNameBytes
+}
+
+extension JSONValue {
+    /// A socket's rooms, as they were written, but for those that no request can name; `nil` for what is no list.
+    var roomsWithNames: JSONText? {
+        guard kind == .array else { return nil }
+        let rooms = elements()
+        let named = rooms.filter(\.isRoomName)
+        if named.count == rooms.count { return text }
+        var json: [UInt8] = []
+        json.append(json: "[")
+        for (index, room) in named.enumerated() {
+            if index > 0 { json.append(json: ",") }
+            json.append(json: room.text)
+        }
+        json.append(json: "]")
+        return JSONText(verbatim: json[...])
+    }
+
+    private var isRoomName: Bool {
+        switch kind {
+        case .string: Publication.nameBytes.contains(string?.utf8.count ?? 0)
+        case .number: integerLiteral.map(RoomName.numbers.contains) ?? false
+        default: false
+        }
+    }
+}

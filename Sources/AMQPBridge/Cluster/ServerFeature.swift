@@ -1,0 +1,54 @@
+internal import JSON
+
+/// What not every server can do: nothing of it is asked of one that does not name it in its heartbeats
+/// (docs/cluster-protocol.md, Presence).
+public enum ServerFeature: String, Sendable, CaseIterable {
+    /// Emits with acknowledgements.
+    case acks
+    /// Rooms that are numbers.
+    case numbers
+}
+
+/// What a heartbeat says of its server beside its namespaces. Whoever can write to the exchange can write it, so it is bounded.
+struct ServerTraits: Equatable {
+    /// `nil`: an early companion, which says nothing of them.
+    var features: Set<String>?
+    /// The routing key that the server has bound for as long as it is on the broker.
+    var probe: String?
+    /// The class of the adapter that an `attachGateway` stands beside.
+    var adapter: String?
+
+    /// More of them, or longer ones, are left out.
+    static let mostFeatures = 32
+    private static let longestFeature = 64
+    private static let longestAdapter = 128
+    /// Any other key could be somebody's who takes what comes there for something else.
+    private static let probePrefix = "#server#"
+
+    /// An early companion can do acknowledgements, and nothing else.
+    func has(_ feature: ServerFeature) -> Bool {
+        features?.contains(feature.rawValue) ?? (feature == .acks)
+    }
+}
+
+extension ServerTraits {
+    /// - Parameter heartbeat: the members of the message.
+    init(_ heartbeat: [String: JSONValue]) {
+        if let list = heartbeat["features"], list.kind == .array {
+            var features: Set<String> = []
+            list.forEachElement { _, value in
+                guard features.count < Self.mostFeatures, let name = value.string,
+                    name.utf8.count <= Self.longestFeature
+                else { return }
+                features.insert(name)
+            }
+            self.features = features
+        }
+        if let key = heartbeat["probe"]?.string, key.utf8.starts(with: Self.probePrefix.utf8),
+            key.utf8.count <= Publication.maximumNameBytes
+        {
+            probe = key
+        }
+        if let name = heartbeat["adapter"]?.string, name.utf8.count <= Self.longestAdapter { adapter = name }
+    }
+}

@@ -1,0 +1,68 @@
+"""The answer to "how many sockets are there, and in which rooms?"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .local import CHUNK, LocalSockets, Steps
+from .messages import Fetch, RoomList, RoomName
+from .repairing import repaired_name, to_json
+from .rooms import name_of, order
+
+MORE = b',"more":true'
+
+
+def counts(question: Fetch, local: LocalSockets, matched: int, space: int) -> Steps[bytes]:
+    """The members of the answer's `data`. A list of rooms, not those that were named, ends before it takes more than
+    `space` bytes."""
+    head = b'"sockets":[],"count":%d' % matched
+    rooms, pending = local.rooms(question.target.namespace), local.pending(question.target.namespace)
+    if question.list is not None:
+        space -= len(head) + len(b',"rooms":{}') + len(MORE)
+        listed, more = yield from _listed(question.list, question.numbers, rooms, pending, space)
+    elif question.rooms is not None:
+        named = [(name, _size(rooms.get(name, ()), pending)) for name in question.rooms]
+        listed, more = {repaired_name(name) if isinstance(name, str) else name: size for name, size in named}, False
+    else:
+        return head
+    pairs = sorted(listed.items(), key=lambda pair: order(pair[0]))
+    return b'%b,"rooms":%b%b' % (head, to_json(pairs if question.numbers else dict(pairs)), MORE if more else b"")
+
+
+def _listed(
+    wanted: RoomList, numbers: bool, rooms: dict[Any, Any], pending: set[str], space: int
+) -> Steps[tuple[dict[RoomName, int], bool]]:
+    """The page, and whether it ended early."""
+    names = yield from _names(wanted, numbers, rooms)
+    everyone = rooms.get(None, ())
+    listed: dict[RoomName, int] = {}
+    for number, name in enumerate(sorted(names, key=order), 1):
+        if len(listed) >= wanted.limit:
+            break
+        size = sum(_size(rooms[room], pending) for room in names[name] if wanted.private or room not in everyone)
+        if size:
+            space -= len(to_json([name, size])) + 1
+            if space < 0:
+                return listed, True
+            listed[name] = size
+        if number % CHUNK == 0:
+            yield
+    return listed, False
+
+
+def _names(wanted: RoomList, numbers: bool, rooms: dict[Any, Any]) -> Steps[dict[RoomName, list[Any]]]:
+    """The names that may be on the page, each with its rooms: repaired, two may have the same."""
+    names: dict[RoomName, list[Any]] = {}
+    start = order(wanted.after)
+    for number, room in enumerate(rooms, 1):
+        name = name_of(room, numbers)
+        if name is not None and str(name).startswith(wanted.prefix) and order(name) > start:
+            names.setdefault(name, []).append(room)
+        if number % CHUNK == 0:
+            yield
+    return names
+
+
+def _size(members: Any, pending: set[str]) -> int:
+    """Connected members."""
+    return len(members) - sum(sid in members for sid in pending)
