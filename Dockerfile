@@ -19,7 +19,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends libmicrohttpd12 librabbitmq4 libjansson4 libyaml-0-2 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /socketio-gateway /usr/local/bin/socketio-gateway
-# Everyone outside may reach it: it starts only with GATEWAY_API_KEY (or GATEWAY_API_KEY_FILE), or --allow-anonymous.
+# Everyone outside may reach it: without GATEWAY_API_KEY (or GATEWAY_API_KEY_FILE) it makes a key and prints it.
 ENV GATEWAY_HTTP_ADDRESS=0.0.0.0:8080 GATEWAY_LOG_FORMAT=json
 USER nobody
 EXPOSE 8080

@@ -36,7 +36,7 @@ public enum RoomName: Sendable {
 
     /// Whether it looks like a socket's id, as Socket.IO and python-socketio make them (both take Engine.IO's:
     /// `^[A-Za-z0-9_-]{20}$`).
-    var isSocketID: Bool {
+    public var isSocketID: Bool {
         guard let name, name.utf8.count == 20 else { return false }
         return name.utf8.allSatisfy { byte in
             switch byte {

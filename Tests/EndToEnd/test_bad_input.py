@@ -287,7 +287,7 @@ def test_what_is_not_said_to_be_plain_json_is_415(gateway, headers):
     assert_problem(response, 415, "unsupported_media_type")
 
 
-PATHS = ["/", "/v1", "/v1/emit/", "//v1/emit", "/V1/emit", "/v1/emits", "/v1/../v1/emit"]
+PATHS = ["/v1", "/v1/emit/", "//v1/emit", "/V1/emit", "/v1/emits", "/v1/../v1/emit"]
 PATHS += ["/v1/sockets/", "/v1/sockets//join", "/v1/sockets/a/b", "/v1/sockets/a/join/", "/v1/rooms/lobby"]
 
 

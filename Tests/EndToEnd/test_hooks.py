@@ -629,7 +629,6 @@ def test_no_address_out_of_a_request_is_ever_called(gateway, tmp_path):
             "WebHook-Request-Rate": "1",
             "Link": f"<{url}>",
             "Referer": url,
-            "X-Forwarded-Host": host,
         }
         assert status(deliver(gateway, "open", body, headers)) == "confirmed"
         form = urlencode({"payload": json.dumps(body)}).encode()

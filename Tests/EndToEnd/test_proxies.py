@@ -10,6 +10,8 @@ from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem, converse
 from harness.questions import until
 
 ROOM = {"event": "e", "rooms": ["room"]}
+KEY = "k" * 32
+BEARER = {"Authorization": f"Bearer {KEY}"}
 
 
 def client(gateway, *forwarded, source="127.0.0.1"):
@@ -29,7 +31,7 @@ def requests(gateway):
 
 @pytest.fixture(scope="module")
 def gateway(broker):
-    with Gateway(broker.url, "--trusted-proxies", "127.0.0.1, 10.0.0.0/8,2001:db8:f::/48") as gateway:
+    with Gateway(broker.url, "--trusted-proxies", "127.0.0.1, 10.0.0.0/8,2001:db8:f::/48", api_key=KEY) as gateway:
         yield gateway
 
 
@@ -107,7 +109,7 @@ def connects(gateway, source):
 def test_requests_through_a_proxy_are_counted_by_client():
     with PrivateRabbitMQ() as broker, Witness(broker.url, "test.proxies", "direct", ["room"]):
         settings = {"wire_format": "amqp0", "amqp0_exchange": "test.proxies", "confirm_timeout": "5s", "loops": 2}
-        limits = {"max_connections_per_address": 2, "trusted_proxies": "127.0.0.1"}
+        limits = {"max_connections_per_address": 2, "trusted_proxies": "127.0.0.1", "api_key": KEY}
         with Gateway(broker.url, **settings, **limits) as gateway:
             for _ in range(20):
                 assert emit(gateway, "203.0.113.9").getresponse().status == 200
@@ -115,7 +117,7 @@ def test_requests_through_a_proxy_are_counted_by_client():
             try:
                 waiting = [emit(gateway, "203.0.113.9"), emit(gateway, "198.51.100.7, 203.0.113.9")]
                 time.sleep(0.3)
-                refused = gateway.post(ROOM, {"X-Forwarded-For": "203.0.113.9:99"})
+                refused = gateway.post(ROOM, {**BEARER, "X-Forwarded-For": "203.0.113.9:99"})
                 assert_problem(refused, 503, "overloaded")
                 assert int(refused.headers["Retry-After"]) >= 1
                 assert gateway.request("GET", "/livez", headers={"X-Forwarded-For": "203.0.113.9"}).status == 200
@@ -124,19 +126,19 @@ def test_requests_through_a_proxy_are_counted_by_client():
                 # One /64 is one client.
                 waiting.append(emit(gateway, "2001:db8::2"))
                 time.sleep(0.3)
-                assert_problem(gateway.post(ROOM, {"X-Forwarded-For": "2001:db8::3"}), 503, "overloaded")
+                assert_problem(gateway.post(ROOM, {**BEARER, "X-Forwarded-For": "2001:db8::3"}), 503, "overloaded")
             finally:
                 broker.resume()
             assert [connection.getresponse().status for connection in waiting] == [200] * 6
             for _ in range(5):
-                assert gateway.post(ROOM, {"X-Forwarded-For": "203.0.113.9"}).status == 200
+                assert gateway.post(ROOM, {**BEARER, "X-Forwarded-For": "203.0.113.9"}).status == 200
             for connection in waiting:
                 connection.close()
 
 
 def emit(gateway, forwarded):
     connection = http.client.HTTPConnection(*gateway.address, timeout=10)
-    headers = {"Content-Type": "application/json", "X-Forwarded-For": forwarded}
+    headers = {"Content-Type": "application/json", **BEARER, "X-Forwarded-For": forwarded}
     connection.request("POST", "/v1/emit", '{"event":"e","rooms":["room"]}', headers)
     return connection
 

@@ -5,7 +5,7 @@ public struct Reach: Sendable, Equatable {
     public var namespaces: NameGlobs
     /// For all names that stand where a room may: a socket's id is a room, too.
     public var rooms: NameGlobs
-    /// For names that can be sockets' ids only.
+    /// For names that stand where a socket's id is expected. What does not look like one must be among the rooms as well.
     public var sockets: NameGlobs
     public var events: NameGlobs
 
@@ -67,7 +67,7 @@ extension Reach {
         places.add(name: emit.event, "/event", events)
         places.add(rooms: emit.rooms, "/rooms", rooms)
         places.add(names: emit.except, "/except", rooms)
-        places.add(names: emit.exceptSockets.map { .name($0) }, "/exceptSockets", sockets)
+        for (index, id) in emit.exceptSockets.enumerated() { places.add(id: id, "/exceptSockets/\(index)", self) }
         return places.found
     }
 
@@ -79,7 +79,7 @@ extension Reach {
         var places = BeyondReach()
         places.add(name: selection.namespace, "/namespace", namespaces)
         if let id = selection.id {
-            places.add(name: id, "/id", sockets)
+            places.add(id: id, "/id", self)
         } else {
             places.add(rooms: selection.rooms, "/\(list)", rooms)
         }
@@ -145,6 +145,16 @@ private struct BeyondReach {
 
     mutating func add(name: String, _ pointer: @autoclosure () -> String, _ globs: NameGlobs) {
         if !globs.matches(name) { fail(pointer(), "not among what the key may name", globs) }
+    }
+
+    /// What stands where a socket's id is expected. Servers take it for a room, and some know nothing else: what does not look
+    /// like an id must be among the key's rooms, too.
+    mutating func add(id: String, _ pointer: @autoclosure () -> String, _ reach: Reach) {
+        if !reach.sockets.matches(id) {
+            fail(pointer(), "not among what the key may name", reach.sockets)
+        } else if !RoomName.name(id).isSocketID, !reach.rooms.matches(id) {
+            fail(pointer(), "not a socket's id, and not among the rooms that the key may name", reach.rooms)
+        }
     }
 
     mutating func add(names: [RoomName], _ pointer: String, _ globs: NameGlobs) {

@@ -42,7 +42,7 @@ struct KeyReachTests {
             .post, "/v1/emit", #"{"event":"order.paid","rooms":["lobby"],"except":["lobby","admin"]}"#,
             beyond: ["/except/1"]),
         Case(
-            .post, "/v1/emit", #"{"event":"order.paid","rooms":["lobby"],"exceptSockets":["s-1","t"]}"#,
+            .post, "/v1/emit", #"{"event":"order.paid","rooms":["lobby"],"exceptSockets":["s-1_________________","t"]}"#,
             beyond: ["/exceptSockets/1"]),
         Case(.post, "/v1/emit", #"{"event":"order.paid","rooms":["admin"],"ack":{}}"#, beyond: ["/rooms/0"]),
         Case(.post, "/v1/emit", #"{"event":"order.paid","rooms":["admin"],"confirm":"none"}"#, beyond: ["/rooms/0"]),
@@ -52,13 +52,20 @@ struct KeyReachTests {
         Case(.get, "/v1/sockets", query: "room=lobby&except=admin", beyond: ["/except/0"]),
         Case(.get, "/v1/sockets", query: "room=lobby&namespace=%2Fx", beyond: ["/namespace"]),
         Case(.post, "/v1/sockets/query", #"{"rooms":["admin"]}"#, beyond: ["/rooms/0"]),
-        Case(.get, "/v1/sockets/s-1"),
+        Case(.get, "/v1/sockets/s-1_________________"),
         Case(.get, "/v1/sockets/t", beyond: ["/id"]),
-        Case(.delete, "/v1/sockets/s-1"),
+        // Servers take an id for a room: what does not look like one is bound as one.
+        Case(.get, "/v1/sockets/s-secret-room", beyond: ["/id"]),
+        Case(.delete, "/v1/sockets/s-secret-room", beyond: ["/id"]),
+        Case(.post, "/v1/sockets/s-secret-room/join", #"{"rooms":["user:1"]}"#, beyond: ["/id"]),
+        Case(
+            .post, "/v1/emit", #"{"event":"order.paid","rooms":["lobby"],"exceptSockets":["s-secret-room"]}"#,
+            beyond: ["/exceptSockets/0"]),
+        Case(.delete, "/v1/sockets/s-1_________________"),
         Case(.delete, "/v1/sockets/t", beyond: ["/id"]),
-        Case(.delete, "/v1/sockets/s-1", query: "namespace=%2Fx", beyond: ["/namespace"]),
-        Case(.post, "/v1/sockets/s-1/join", #"{"rooms":["user:1"]}"#),
-        Case(.post, "/v1/sockets/s-1/join", #"{"rooms":["user:1","admin"]}"#, beyond: ["/rooms/1"]),
+        Case(.delete, "/v1/sockets/s-1_________________", query: "namespace=%2Fx", beyond: ["/namespace"]),
+        Case(.post, "/v1/sockets/s-1_________________/join", #"{"rooms":["user:1"]}"#),
+        Case(.post, "/v1/sockets/s-1_________________/join", #"{"rooms":["user:1","admin"]}"#, beyond: ["/rooms/1"]),
         Case(.post, "/v1/sockets/t/leave", #"{"rooms":["admin"]}"#, beyond: ["/id", "/rooms/0"]),
         Case(.post, "/v1/sockets/join", #"{"in":["lobby"],"rooms":["user:1"]}"#),
         Case(.post, "/v1/sockets/join", #"{"in":["lobby","admin"],"rooms":["user:1"]}"#, beyond: ["/in/1"]),
@@ -66,8 +73,8 @@ struct KeyReachTests {
         Case(.post, "/v1/sockets/join", #"{"all":true,"rooms":["user:1"]}"#, beyond: ["/in"]),
         Case(.post, "/v1/sockets/disconnect", #"{"in":["lobby"],"except":["admin"]}"#, beyond: ["/except/0"]),
         Case(.post, "/v1/sockets/disconnect", #"{"all":true}"#, beyond: ["/in"]),
-        Case(.delete, "/v1/sockets/s-1", query: "close=true", beyond: ["/close"]),
-        Case(.delete, "/v1/sockets/s-1", query: "close=false"),
+        Case(.delete, "/v1/sockets/s-1_________________", query: "close=true", beyond: ["/close"]),
+        Case(.delete, "/v1/sockets/s-1_________________", query: "close=false"),
         Case(.post, "/v1/sockets/disconnect", #"{"in":["lobby"],"close":true}"#, beyond: ["/close"]),
         Case(.get, "/v1/rooms", query: "prefix=user:"),
         Case(.get, "/v1/rooms", query: "prefix=user:4&private=true"),
@@ -82,7 +89,7 @@ struct KeyReachTests {
         Case(
             .post, "/v1/emit", #"{"event":"order.paid","rooms":[42],"except":[-7]}"#, beyond: ["/rooms/0", "/except/0"]),
         Case(.post, "/v1/sockets/query", #"{"rooms":[42]}"#, beyond: ["/rooms/0"]),
-        Case(.post, "/v1/sockets/s-1/join", #"{"rooms":[7,42]}"#, beyond: ["/rooms/1"]),
+        Case(.post, "/v1/sockets/s-1_________________/join", #"{"rooms":[7,42]}"#, beyond: ["/rooms/1"]),
         Case(.post, "/v1/sockets/join", #"{"in":[42],"rooms":["lobby"]}"#, beyond: ["/in/0"]),
         Case(.post, "/v1/counts", #"{"rooms":[7,42]}"#, beyond: ["/rooms/1"]),
         Case(.get, "/v1/rooms", query: "prefix=77"),
@@ -169,7 +176,7 @@ struct KeyReachTests {
     @Test("of rooms are those of sockets, too, if these have none")
     func socketsDefault() async {
         let router = router(access: .key("k", reach: Reach(rooms: NameGlobs([Glob("s-*")]))))
-        #expect(await router.request(.get, "/v1/sockets/s-1", [.apiKey: "k"]).status == 503)
+        #expect(await router.request(.get, "/v1/sockets/s-1_________________", [.apiKey: "k"]).status == 503)
         #expect(await router.request(.get, "/v1/sockets/t", [.apiKey: "k"]).status == 403)
     }
 
@@ -187,7 +194,7 @@ struct KeyReachTests {
                 servers: ServerTally(expected: 1, responded: 1, missing: []))
         }
         let limited = router(cluster: cluster, access: .key("k", reach: Self.reach))
-        for (path, query) in [("/v1/sockets", "room=lobby"), ("/v1/sockets/s-1", "")] {
+        for (path, query) in [("/v1/sockets", "room=lobby"), ("/v1/sockets/s-1_________________", "")] {
             let response = await limited.request(.get, path, query: query, [.apiKey: "k"])
             #expect(response.text.contains(#""rooms":["user:1","lobby",7]"#), "\(response.text)")
             let all = await router(cluster: cluster).request(.get, path, query: query)
