@@ -86,6 +86,8 @@ private struct Tally {
 
     mutating func check(_ bytes: [UInt8]) {
         let truth = StrictJSON(bytes[...])
+        let before = taken
+        var hasRepeatedKey = false
         do throws(JSONError) {
             let document = try JSONDocument(parsing: bytes)
             taken += 1
@@ -100,6 +102,20 @@ private struct Tally {
                 truth.hasLoneSurrogate || truth.hasNULInKey || truth.hasHugeNumber || truth.depth > 64
                 || error.kind == .duplicateKey
             if truth.isJSON, !isKnown { record("is refused: \(error.detail)", bytes) }
+            hasRepeatedKey = error.kind == .duplicateKey
+        }
+        checkWithoutTree(bytes, isTaken: taken > before, hasRepeatedKey: hasRepeatedKey, truth)
+    }
+
+    /// What reads large texts takes the same, but for repeated keys. Its batches are so small that all of them are cut.
+    private mutating func checkWithoutTree(
+        _ bytes: [UInt8], isTaken: Bool, hasRepeatedKey: Bool, _ truth: StrictJSON
+    ) {
+        do throws(JSONError) {
+            try JSONCheck.check(bytes, maximumDepth: 64, batchBytes: 1 + bytes.count % 8)
+            if !isTaken, !hasRepeatedKey || !truth.isJSON { record("is taken without a tree", bytes) }
+        } catch {
+            if isTaken { record("is refused without a tree: \(error.detail)", bytes) }
         }
     }
 

@@ -62,9 +62,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         var broker = broker
         broker.connectionName = "socketio-gateway cluster"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: logger)
-        session.ignored = { size in
-            logger.warning("ignored a message of the cluster", metadata: ["bytes": "\(size)"])
-        }
+        session.warned = { logger.warning($0) }
         connector.opened = { [counters] in counters.connects.add(1) }
         loop.add(connector)
     }

@@ -9,7 +9,9 @@ final class ClusterSession: BrokerSession {
         /// How many callers may wait.
         var waiting = 10_000
         /// The longest answer of a server, in bytes.
-        var answerBytes = 32 << 20
+        var answerBytes = ServerText.maximumBytes
+        /// The longest heartbeat, in bytes: thousands of namespaces.
+        var heartbeatBytes = 256 << 10
         /// How many bytes may wait to be sent.
         var pendingBytes = 32 << 20
         var table = QuestionTable.Limits()
@@ -48,8 +50,8 @@ final class ClusterSession: BrokerSession {
     var outbound = OutboundBuffer()
     private(set) var blockedReason: String?
     private(set) var failure: BrokerError?
-    /// Called with what came and could not be understood.
-    var ignored: ((_ size: Int) -> Void)?
+    /// Called with what came and was not as it should be; once a minute for each server.
+    var warned: ((ClusterWarning) -> Void)?
 
     private let exchange: String
     let limits: Limits
@@ -61,6 +63,7 @@ final class ClusterSession: BrokerSession {
     private var table: QuestionTable
     private var parked: [Parked] = []
     private var content: ContentAssembler
+    private var warnings = WarningLimiter()
     private var mayProbe = true
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
@@ -74,7 +77,7 @@ final class ClusterSession: BrokerSession {
         self.limits = limits
         self.callbacks = callbacks
         table = QuestionTable(limits: limits.table)
-        content = ContentAssembler(maximumBytes: limits.answerBytes)
+        content = ContentAssembler(limits)
     }
 
     // MARK: Asking
@@ -220,7 +223,7 @@ final class ClusterSession: BrokerSession {
         if state != .refused { state = .disconnected }
         blockedReason = nil
         outbound = OutboundBuffer()
-        content = ContentAssembler(maximumBytes: limits.answerBytes)
+        content = ContentAssembler(limits)
         table.disconnected()
         callbacks?.disconnected()
         failParked(.brokerUnavailable)
@@ -329,27 +332,48 @@ final class ClusterSession: BrokerSession {
         switch message.source {
         case .returned where message.messageID == Self.discovery: becomeReady(now: now)
         case .returned: table.returned(message.messageID)
-        case .delivery(Tag.replies): receiveAnswer(message)
+        case .delivery where message.isTooLong: warnOfLength(message, now: now)
+        case .delivery(Tag.replies): receiveAnswer(message, now: now)
         case .delivery(Tag.presence): receivePresence(message, now: now)
-        case .delivery: callbacks?.receive(message.body, into: &outbound.bytes)
+        case .delivery: warn(callbacks?.receive(message.body, into: &outbound.bytes), now: now)
         }
     }
 
-    private func receiveAnswer(_ message: ContentAssembler.Message) {
+    private func receiveAnswer(_ message: ContentAssembler.Message, now: MonotonicTime) {
         // Late ones are dropped unread.
-        guard table.isUnderWay(message.correlationID) else { return }
-        guard let answer = ServerMessage(message.body) else {
-            ignored?(message.body.count)
-            return
-        }
+        guard table.isUnderWay(message.correlationID), let answer = read(message.body, now: now) else { return }
         table.receive(answer, for: message.correlationID, size: message.body.count)
     }
 
     private func receivePresence(_ message: ContentAssembler.Message, now: MonotonicTime) {
-        guard let heard = ServerMessage(message.body) else {
-            ignored?(message.body.count)
-            return
-        }
-        if let gone = presence.hear(heard, now: now) { table.left(gone) }
+        guard let heard = read(message.body, now: now) else { return }
+        if let gone = presence.hear(heard, now: now) { return table.left(gone) }
+        guard heard.kind == .heartbeat, !presence.knows(heard.uid) else { return }
+        let reason = "too many servers, or they say too much of themselves"
+        warn(ClusterWarning(.ignored, server: heard.uid, namespace: nil, reason: reason, bytes: heard.size), now: now)
+    }
+
+    private func read(_ body: [UInt8], now: MonotonicTime) -> ServerMessage? {
+        let (message, warning) = ServerMessage.read(body)
+        warn(warning, now: now)
+        return message
+    }
+
+    private func warn(_ warning: ClusterWarning?, now: MonotonicTime) {
+        guard let warning, warnings.allows(warning.server, now: now) else { return }
+        warned?(warning)
+    }
+
+    private func warnOfLength(_ message: ContentAssembler.Message, now: MonotonicTime) {
+        // What servers say to each other may be long, and is not for us.
+        if case .delivery(CallbackQueue.tag) = message.source { return }
+        let size = Int(clamping: message.size)
+        warn(ClusterWarning(.ignored, server: nil, namespace: nil, reason: "too long", bytes: size), now: now)
+    }
+}
+
+extension ContentAssembler {
+    fileprivate init(_ limits: ClusterSession.Limits) {
+        self.init(maximumBytes: limits.answerBytes, on: [FrameWriter.controlChannel: limits.heartbeatBytes])
     }
 }

@@ -4,6 +4,13 @@ internal import JSON
 protocol Gathering: AnyObject {
     /// Takes a server's answer.
     func take(_ answer: ServerMessage) -> GatheringProgress
+    /// What is kept of the answers takes, in bytes.
+    var heldBytes: Int { get }
+}
+
+extension Gathering {
+    /// Numbers take nothing.
+    var heldBytes: Int { 0 }
 }
 
 enum GatheringProgress {
@@ -22,41 +29,42 @@ extension String {
     func precedes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
 }
 
-extension JSONValue {
-    /// A number of sockets or clients. Whatever servers say, the sum of it is an `Int`.
-    fileprivate var amount: Int? { integer.map { min(max($0, 0), 1 << 40) } }
-}
-
 /// Sockets of all servers, each once, in order, as many as were asked for.
 final class SocketGathering: Gathering {
     private let command: FetchSockets
-    private var sockets: [[UInt8]: ClusterSocket] = [:]
+    private var sockets: FirstOfList<ClusterSocket>
 
     init(_ command: FetchSockets) {
         self.command = command
+        sockets = FirstOfList(limit: command.limit)
     }
+
+    var heldBytes: Int { sockets.bytes }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .fetchSocketsResponse, let list = answer.data?.members["sockets"], list.kind == .array
         else { return .ignored }
         list.forEachElement { _, value in
             guard let socket = socket(value, of: answer.uid) else { return }
-            sockets[Array(socket.id.utf8)] = socket
+            sockets.put(socket, at: Array(socket.id.utf8), size: socket.heldBytes)
         }
+        sockets.trim()
         return .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: SocketPage = {
-        let ordered = sockets.values.sorted { $0.id.precedes($1.id) }
-        return SocketPage(sockets: Array(ordered.prefix(command.limit)), hasMore: ordered.count > command.limit)
+        sockets.trim()
+        return SocketPage(sockets: sockets.ordered.map(\.value), hasMore: sockets.isCut)
     }()
 
-    private func socket(_ value: JSONValue, of server: String) -> ClusterSocket? {
+    private func socket(_ value: CheckedJSON, of server: String) -> ClusterSocket? {
         let members = value.members
         // Unmodified members know neither `id` nor `after`, nor which fields are wanted.
-        guard let id = members["id"]?.string, command.selection.id?.hasBytes(of: id) ?? true,
-            command.after.map({ $0.precedes(id) }) ?? true
+        // Nobody could ask for one whose id is longer.
+        guard let id = members["id"]?.string, id.utf8.count <= Publication.maximumNameBytes,
+            command.selection.id?.hasBytes(of: id) ?? true,
+            command.after.map({ $0.precedes(id) }) ?? true, sockets.wants(Array(id.utf8))
         else { return nil }
         func text(_ field: SocketField) -> JSONText? {
             command.fields.contains(field) ? members[field.rawValue]?.text : nil
@@ -68,7 +76,14 @@ final class SocketGathering: Gathering {
     }
 }
 
-extension JSONValue {
+extension ClusterSocket {
+    /// What it takes, in bytes, about.
+    fileprivate var heldBytes: Int {
+        512 + 2 * id.utf8.count + [rooms, data, handshake].reduce(0) { $0 + ($1?.bytes.count ?? 0) }
+    }
+}
+
+extension CheckedJSON {
     /// A handshake without what its client has shown to get in.
     fileprivate var withoutCredentials: JSONText {
         filtered { key, value in
@@ -86,7 +101,7 @@ extension JSONValue {
     private static let credentialHeaders: Set<String> = ["cookie", "authorization", "proxy-authorization"]
 
     /// An object whose members are as `keep` says; anything else as it is.
-    private func filtered(_ keep: (_ key: String, _ value: JSONValue) -> JSONText?) -> JSONText {
+    private func filtered(_ keep: (_ key: String, _ value: CheckedJSON) -> JSONText?) -> JSONText {
         guard kind == .object else { return text }
         var json: [UInt8] = []
         json.append(json: "{")
@@ -102,85 +117,71 @@ extension JSONValue {
     }
 }
 
-/// The members that a server counted, or, of one that sends its sockets instead, those that are to be counted here.
-private struct RoomCounts {
-    /// The sockets of the namespace.
-    var sockets = 0
-    /// By the bytes of their names: strings that Unicode calls equal are different rooms.
-    var rooms: [[UInt8]: Int] = [:]
-    /// The ids of those sockets that were counted here.
-    var ids: Set<[UInt8]> = []
-
-    /// `nil` for an answer that is none.
-    init?(_ answer: ServerMessage) {
-        guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
-        if let count = data["count"]?.amount {
-            sockets = count
-            data["rooms"]?.forEachMember { room, count in rooms[Array(room.utf8)] = count.amount ?? 0 }
-            return
-        }
-        guard let list = data["sockets"], list.kind == .array else { return nil }
-        list.forEachElement { _, value in
-            let socket = value.members
-            guard let id = socket["id"]?.string else { return }
-            sockets += 1
-            ids.insert(Array(id.utf8))
-            for room in Set((socket["rooms"]?.strings ?? []).map { Array($0.utf8) }) { rooms[room, default: 0] += 1 }
-        }
-    }
-}
-
 final class RoomGathering: Gathering {
     private let command: ListRooms
-    private var rooms: [[UInt8]: Int] = [:]
+    private var rooms: FirstOfList<RoomTally>
+    /// Of the sockets that were counted here, the number of the last.
+    private var lastSocket = 0
 
     init(_ command: ListRooms) {
         self.command = command
+        rooms = FirstOfList(limit: command.limit)
     }
+
+    var heldBytes: Int { rooms.bytes }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard let counts = RoomCounts(answer) else { return .ignored }
-        for (room, count) in counts.rooms where count > 0 && isWanted(room, counts.ids) {
-            rooms[room, default: 0] += count
+        let ids = command.includesPrivate ? [] : counts.idHashes
+        lastSocket = counts.forEachRoom(after: lastSocket) { room, sockets in
+            guard isWanted(room), !ids.contains(room.hashValue), rooms.wants(room) else { return }
+            var tally = rooms[room] ?? RoomTally()
+            tally.add(sockets)
+            rooms.put(tally, at: room, size: 128 + room.count)
         }
+        rooms.trim()
         return .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: RoomPage = {
-        let ordered = rooms.sorted { $0.key.lexicographicallyPrecedes($1.key) }.prefix(command.limit).map {
-            RoomPage.Room(name: String(decoding: $0.key, as: UTF8.self), sockets: $0.value)
+        let ordered = rooms.ordered.map {
+            RoomPage.Room(name: String(decoding: $0.name, as: UTF8.self), sockets: $0.value.sockets)
         }
-        return RoomPage(rooms: ordered, hasMore: rooms.count > command.limit)
+        return RoomPage(rooms: ordered, hasMore: rooms.isCut)
     }()
 
     /// What unmodified members send has not been filtered.
-    private func isWanted(_ room: [UInt8], _ ids: Set<[UInt8]>) -> Bool {
-        room.starts(with: command.prefix.utf8)
+    private func isWanted(_ room: [UInt8]) -> Bool {
+        (1...Publication.maximumNameBytes).contains(room.count) && room.starts(with: command.prefix.utf8)
             && (command.after.map { $0.utf8.lexicographicallyPrecedes(room) } ?? true)
-            && (command.includesPrivate || !ids.contains(room))
     }
 }
 
 final class CountGathering: Gathering {
     private let rooms: [String]
     private var sockets = 0
-    private var counts: [[UInt8]: Int] = [:]
+    /// Of the rooms that were asked for, by the bytes of their names: strings that Unicode calls equal are different rooms.
+    private var tallies: [[UInt8]: RoomTally]
+    /// Of the sockets that were counted here, the number of the last.
+    private var lastSocket = 0
 
     init(_ command: CountSockets) {
         rooms = command.rooms.withoutDuplicates
+        tallies = Dictionary(uniqueKeysWithValues: rooms.map { (Array($0.utf8), RoomTally()) })
     }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard let counts = RoomCounts(answer) else { return .ignored }
         sockets += counts.sockets
-        self.counts.merge(counts.rooms, uniquingKeysWith: +)
+        lastSocket = counts.forEachRoom(after: lastSocket) { room, sockets in tallies[room]?.add(sockets) }
         return .done
     }
 
     var result: SocketCounts {
         SocketCounts(
-            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: counts[Array($0.utf8)] ?? 0) })
+            sockets: sockets,
+            rooms: rooms.map { RoomPage.Room(name: $0, sockets: tallies[Array($0.utf8)]?.sockets ?? 0) })
     }
 }
 
@@ -200,15 +201,19 @@ final class MatchGathering: Gathering {
 /// What servers answer to an event of their own.
 final class ServerResponseGathering: Gathering {
     private(set) var responses: [ServerResponse] = []
+    private(set) var heldBytes = 0
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .serverSideEmitResponse, let data = answer.data?.members else { return .ignored }
         // A server where nobody listens has answered, and has no value.
         guard data["handled"]?.boolean != false else { return .done }
-        let attachments = data["attachments"]?.strings ?? []
-        let value =
-            data["packet"]?.replacingPlaceholders(by: attachments) ?? JSONText(verbatim: Array("null".utf8)[...])
+        var value = JSONText(verbatim: Array("null".utf8)[...])
+        if let packet = data["packet"] {
+            guard let text = packet.replacingPlaceholders(by: data["attachments"]) else { return .ignored }
+            value = text
+        }
         responses.append(ServerResponse(server: answer.uid, value: value))
+        heldBytes += value.heldBytes
         return .done
     }
 }
@@ -219,6 +224,7 @@ final class AcknowledgementGathering: Gathering {
     /// By server: how many clients it has sent it to, and how many of them have answered.
     private var servers: [String: (clients: Int?, received: Int)] = [:]
     private(set) var responses: [JSONText] = []
+    private(set) var heldBytes = 0
 
     init(_ mode: AcknowledgementMode) {
         self.mode = mode
@@ -240,8 +246,10 @@ final class AcknowledgementGathering: Gathering {
         case .broadcastAck:
             // One value for each client, at most.
             if let clients = server.clients, server.received >= clients { return .ignored }
+            guard let arguments = Self.arguments(data) else { return .ignored }
             server.received += 1
-            responses.append(Self.arguments(data))
+            responses.append(arguments)
+            heldBytes += arguments.heldBytes
         default: return .ignored
         }
         servers[answer.uid] = server
@@ -250,14 +258,18 @@ final class AcknowledgementGathering: Gathering {
     }
 
     /// All arguments of an answer; members that know only the first send `packet`. No `packet` is no argument.
-    private static func arguments(_ data: [String: JSONValue]) -> JSONText {
-        let attachments = data["attachments"]?.strings ?? []
+    ///
+    /// - Returns: `nil` if they would be absurdly large.
+    private static func arguments(_ data: [String: CheckedJSON]) -> JSONText? {
         if let arguments = data["args"], arguments.kind == .array {
-            return arguments.replacingPlaceholders(by: attachments)
+            return arguments.replacingPlaceholders(by: data["attachments"])
         }
         var json: [UInt8] = []
         json.append(json: "[")
-        if let packet = data["packet"] { json.append(json: packet.replacingPlaceholders(by: attachments)) }
+        if let packet = data["packet"] {
+            guard let text = packet.replacingPlaceholders(by: data["attachments"]) else { return nil }
+            json.append(json: text)
+        }
         json.append(json: "]")
         return JSONText(verbatim: json[...])
     }

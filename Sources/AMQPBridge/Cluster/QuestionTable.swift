@@ -18,7 +18,9 @@ struct QuestionTable {
         /// Those that have given all of their answer.
         var done: Set<String> = []
         var hasAnswers = false
-        /// What the answers take.
+        /// What the servers take that have answered without being expected.
+        var serverBytes = 0
+        /// What is held of the answers, and of who has given them.
         var bytes = 0
         /// By the number of who waits.
         var waiting: [Int: Completion]
@@ -35,11 +37,14 @@ struct QuestionTable {
         }
     }
 
-    /// How many bytes of answers are kept, for one question and for all. What comes beyond is not taken: its server is missing.
+    /// How many bytes of answers are held, for one question and for all. What comes beyond is not taken: its server is missing.
     struct Limits: Sendable, Equatable {
-        var bytesPerQuestion = 64 << 20
-        var bytes = 256 << 20
+        var bytesPerQuestion = 32 << 20
+        var bytes = 64 << 20
     }
+
+    /// What a server takes that nobody has expected to answer, beside its uid and what it has said.
+    static let bytesPerServer = 256
 
     private let limits: Limits
     private var entries: [String: Entry] = [:]
@@ -82,7 +87,7 @@ struct QuestionTable {
 
     /// Takes an answer.
     ///
-    /// - Parameter size: what keeping it takes, in bytes.
+    /// - Parameter size: what all of it takes, in bytes. What is held of it may be less.
     mutating func receive(_ answer: ServerMessage, for id: String, size: Int) {
         guard let entry = entries[id], !entry.done.contains(answer.uid),
             entry.bytes + size <= limits.bytesPerQuestion, bytes + size <= limits.bytes
@@ -91,11 +96,12 @@ struct QuestionTable {
         if case .ignored = progress { return }
         // Something may have been changed behind what this answer says: whoever asks from now on asks anew.
         if let key = entry.question.key, reads[key] == entry.id { reads[key] = nil }
-        entry.bytes += size
-        bytes += size
         entry.hasAnswers = true
         // One that has come since, or of which nothing was heard yet.
-        entry.expected.insert(answer.uid)
+        if entry.expected.insert(answer.uid).inserted {
+            entry.serverBytes += Self.bytesPerServer + answer.uid.utf8.count
+        }
+        hold(entry.serverBytes + entry.question.gathering.heldBytes, for: entry)
         switch progress {
         case .ignored, .partial: break
         case .done:
@@ -103,6 +109,11 @@ struct QuestionTable {
             finishIfComplete(entry)
         case .finished: finish(entry)
         }
+    }
+
+    private mutating func hold(_ count: Int, for entry: Entry) {
+        bytes += count - entry.bytes
+        entry.bytes = count
     }
 
     /// A server has gone: nobody waits for it any more.

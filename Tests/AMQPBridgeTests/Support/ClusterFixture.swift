@@ -13,11 +13,11 @@ final class ClusterFixture {
     /// How each question ended, by its name. Two answers are a bug.
     private(set) var answers: [String: [Answer]] = [:]
     private(set) var waiters: [String: Int] = [:]
-    private(set) var ignored: [Int] = []
+    private(set) var warnings: [ClusterWarning] = []
 
     init(limits: ClusterSession.Limits = .init(), servers: [String]? = ["a", "b"]) {
         session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks)
-        session.ignored = { [unowned self] in ignored.append($0) }
+        session.warned = { [unowned self] in warnings.append($0) }
         guard let servers else { return }
         open()
         for server in servers { hear(heartbeatText(server)) }
