@@ -12,7 +12,7 @@ struct FirstOfList<Value> {
     /// Whether something was left out: it is behind everything that is kept.
     private(set) var isCut = false
 
-    init(limit: Int, mostBytes: Int = 16 << 20) {
+    init(limit: Int, mostBytes: Int = 8 << 20) {
         self.limit = limit
         self.mostBytes = mostBytes
     }

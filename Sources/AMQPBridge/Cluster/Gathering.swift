@@ -6,11 +6,14 @@ protocol Gathering: AnyObject {
     func take(_ answer: ServerMessage) -> GatheringProgress
     /// What is kept of the answers takes, in bytes.
     var heldBytes: Int { get }
+    /// Whether it keeps no more than a page, whatever comes.
+    var isBounded: Bool { get }
 }
 
 extension Gathering {
     /// Numbers take nothing.
     var heldBytes: Int { 0 }
+    var isBounded: Bool { true }
 }
 
 enum GatheringProgress {
@@ -202,6 +205,7 @@ final class MatchGathering: Gathering {
 final class ServerResponseGathering: Gathering {
     private(set) var responses: [ServerResponse] = []
     private(set) var heldBytes = 0
+    let isBounded = false
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .serverSideEmitResponse, let data = answer.data?.members else { return .ignored }
@@ -225,6 +229,7 @@ final class AcknowledgementGathering: Gathering {
     private var servers: [String: (clients: Int?, received: Int)] = [:]
     private(set) var responses: [JSONText] = []
     private(set) var heldBytes = 0
+    let isBounded = false
 
     init(_ mode: AcknowledgementMode) {
         self.mode = mode

@@ -39,8 +39,9 @@ struct QuestionTable {
 
     /// How many bytes of answers are held, for one question and for all. What comes beyond is not taken: its server is missing.
     struct Limits: Sendable, Equatable {
-        var bytesPerQuestion = 32 << 20
-        var bytes = 64 << 20
+        /// Room for the longest value that a server can send.
+        var bytesPerQuestion = 17 << 20
+        var bytes = 48 << 20
     }
 
     /// What a server takes that nobody has expected to answer, beside its uid and what it has said.
@@ -89,9 +90,10 @@ struct QuestionTable {
     ///
     /// - Parameter size: what all of it takes, in bytes. What is held of it may be less.
     mutating func receive(_ answer: ServerMessage, for id: String, size: Int) {
-        guard let entry = entries[id], !entry.done.contains(answer.uid),
-            entry.bytes + size <= limits.bytesPerQuestion, bytes + size <= limits.bytes
-        else { return }
+        guard let entry = entries[id], !entry.done.contains(answer.uid) else { return }
+        // What bounds itself does not grow by what comes.
+        let growth = entry.question.gathering.isBounded ? 0 : size
+        guard entry.bytes + growth <= limits.bytesPerQuestion, bytes + growth <= limits.bytes else { return }
         let progress = entry.question.gathering.take(answer)
         if case .ignored = progress { return }
         // Something may have been changed behind what this answer says: whoever asks from now on asks anew.

@@ -232,11 +232,11 @@ struct QuestionTableTests {
         let fixture = TableFixture(limits: .init(bytesPerQuestion: 400, bytes: 600))
         fixture.begin("one", expected: ["a", "b"], waiter: 1, TableFixture.event())
         fixture.answer("a", "one", bytes: 272, size: 400)
-        fixture.begin("two", expected: ["a"], waiter: 2, TableFixture.count("/c"))
-        fixture.receive("a", "two", count: 1, size: 201)
+        fixture.begin("two", expected: ["a"], waiter: 2, TableFixture.event("/c"))
+        fixture.answer("a", "two", bytes: 1, size: 201)
         #expect(fixture.results[2] == nil)
         fixture.table.abandon(waiter: 1)
-        fixture.receive("a", "two", count: 1, size: 201)
+        fixture.answer("a", "two", bytes: 1, size: 201)
         #expect(try fixture.outcome(2)?.servers == .all(1))
         // Whatever ended a question, its bytes are free again.
         for end in 0..<4 {

@@ -12,7 +12,7 @@ import pytest
 
 from harness import Gateway
 from harness.hostile_server import HostileServer
-from harness.questions import Asking, asked, until, wait_for_servers
+from harness.questions import asked, wait_for_servers
 
 MEBIBYTE = 1 << 20
 MOST = 100 * MEBIBYTE
@@ -60,9 +60,9 @@ class Attack:
 
     def finish(self):
         peak = self._memory("VmHWM")
-        for server in self.servers:
-            server.close()
         try:
+            for server in self.servers:
+                server.close()
             assert self.gateway.get("/readyz").status == 200
             taken = peak - self._idle
             print(f"{taken / MEBIBYTE:.0f} MiB more than {self._idle / MEBIBYTE:.0f} MiB")
@@ -114,9 +114,9 @@ SOCKETS = {
 def test_two_huge_answers(attack, members):
     """As long as they may be; and twice as long."""
     attack.bodies = lambda message, uid: [answer(message, uid, 8, members)]
-    page = attack.ask("/v1/sockets", fields=["rooms", "data", "handshake"], timeoutMs=60_000)
+    page = attack.ask("/v1/sockets", fields=["rooms", "data", "handshake"], timeoutMs=20_000)
     assert page["complete"], page["servers"]
-    counts = attack.ask("/v1/counts", room=["a"], timeoutMs=60_000)
+    counts = attack.ask("/v1/counts", room=["a"], timeoutMs=20_000)
     assert counts["complete"], counts["servers"]
     # A broker may let longer ones pass.
     attack.bodies = lambda message, uid: [answer(message, uid, 8, members + b" " * (14 * MEBIBYTE))]
@@ -176,9 +176,9 @@ ROOMS = {
 @pytest.mark.parametrize("members", ROOMS.values(), ids=ROOMS)
 def test_millions_of_rooms(attack, members):
     attack.bodies = lambda message, uid: [answer(message, uid, 8, members)]
-    page = attack.ask("/v1/rooms", limit=1000, timeoutMs=60_000)
+    page = attack.ask("/v1/rooms", limit=1000, timeoutMs=20_000)
     assert page["complete"] and len(page["rooms"]) <= 1000
-    assert attack.ask("/v1/counts", room=["r1000001", "a"], timeoutMs=60_000)["complete"]
+    assert attack.ask("/v1/counts", room=["r1000001", "a"], timeoutMs=20_000)["complete"]
 
 
 @pytest.mark.slow
@@ -217,9 +217,4 @@ REPAIR = {
 @pytest.mark.parametrize("members", REPAIR.values(), ids=REPAIR)
 def test_answers_that_need_repair(attack, members):
     attack.bodies = lambda message, uid: [answer(message, uid, 10, members)] * 3
-    asking = [
-        Asking(attack.tell, "/v1/servers/emit", event="e", ack={"timeoutMs": 5_000}) for _ in range(2)
-    ]
-    for question in asking:
-        question.outcome(60)
-    until(lambda: attack.gateway.get("/readyz").status == 200, "it is ready")
+    attack.tell("/v1/servers/emit", event="e", ack={"timeoutMs": 8_000})

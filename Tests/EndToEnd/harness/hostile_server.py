@@ -10,6 +10,7 @@ class HostileServer(SimulatedServer):
 
     def __init__(self, *args, bodies=None, **keywords):
         self._bodies = bodies
+        self._is_closing = False
         super().__init__(*args, **keywords)
 
     def _answer(self, properties, message):
@@ -17,6 +18,8 @@ class HostileServer(SimulatedServer):
             return super()._answer(properties, message)
         properties = (properties.reply_to, pika.BasicProperties(correlation_id=properties.correlation_id))
         for body in self._bodies(message):
+            if self._is_closing:
+                return
             self._channel.basic_publish("", properties[0], body, properties[1])
 
     def heartbeats(self, bodies):
@@ -24,6 +27,13 @@ class HostileServer(SimulatedServer):
 
         def publish():
             for body in bodies:
+                if self._is_closing:
+                    return
                 self._channel.basic_publish(self._exchange, "#presence", body)
 
         self._connection.add_callback_threadsafe(publish)
+
+    def close(self):
+        """Also in the middle of what it has to say."""
+        self._is_closing = True
+        super().close()
