@@ -41,7 +41,7 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CMicrohttpd", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
+                "AMQPBridge", "CLinux", "CMicrohttpd", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
