@@ -42,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
+                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

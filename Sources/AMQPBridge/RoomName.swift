@@ -103,6 +103,19 @@ extension RoomName {
     }
 }
 
+extension RoomName {
+    /// As ``init(_:)-(JSONValue)``.
+    public init?(_ value: CheckedJSON) {
+        if let name = value.string {
+            self = .name(name)
+        } else if let number = value.integerLiteral, Self.numbers.contains(number) {
+            self = .number(number)
+        } else {
+            return nil
+        }
+    }
+}
+
 extension [RoomName] {
     /// The same rooms in the same order, each once.
     var withoutDuplicates: [RoomName] {

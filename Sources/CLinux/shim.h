@@ -31,3 +31,11 @@ static inline int gateway_available_cores(void) {
     for (long i = 0; i < bytes / (long)sizeof mask[0]; i++) cores += __builtin_popcountl(mask[i]);
     return cores > 0 ? cores : 1;
 }
+
+#include <malloc.h>
+
+// The header is no part of Swift's Glibc module.
+static inline void gateway_return_blocks_of(int bytes) {
+    mallopt(M_MMAP_THRESHOLD, bytes);
+    mallopt(M_TRIM_THRESHOLD, 2 * bytes);
+}

@@ -13,7 +13,9 @@ struct FirstCall {
     }
 
     /// A paragraph for people.
-    var text: String { "\nNo key is configured, so this one was made, until the gateway ends. Try it:\n\n  \(curl)\n\n" }
+    var text: String {
+        "\nNo key is configured, so this one was made, until the gateway ends. Try it:\n\n  \(curl)\n\n"
+    }
 
     var metadata: Logger.Metadata { ["curl": "\(curl)"] }
 

@@ -97,7 +97,8 @@ struct GatewayProcess {
             logger.warning("\(warning)")
         }
         if configuration.allowsAnonymous, configuration.keys.isEmpty, sockets.isLoopback {
-            logger.warning("every program on this machine may do everything: allowAnonymous is set, and there is no key")
+            logger.warning(
+                "every program on this machine may do everything: allowAnonymous is set, and there is no key")
         }
         guard let ownKey else { return }
         let call = FirstCall(address: sockets.address, key: ownKey)
@@ -178,7 +179,8 @@ struct GatewayProcess {
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
         let soft = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
-        return setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? UInt64(limit.rlim_max) : UInt64(soft)
+        return setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+            ? UInt64(limit.rlim_max) : UInt64(soft)
     }
 }
 

@@ -58,7 +58,8 @@ final class LoopServer: Sendable {
         sockets.askForRoom = { [weak self] in
             guard self != nil,
                 let fullest = others.max(by: {
-                    $0.daemon.openConnections.load(ordering: .relaxed) < $1.daemon.openConnections.load(ordering: .relaxed)
+                    $0.daemon.openConnections.load(ordering: .relaxed)
+                        < $1.daemon.openConnections.load(ordering: .relaxed)
                 })
             else { return }
             fullest.loop.execute { fullest.sockets.closeOne() }

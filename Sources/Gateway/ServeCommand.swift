@@ -16,6 +16,7 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup var options: ServeOptions
 
     func run() throws {
+        SystemMemory.returnLargeBlocks()
         let configuration = try Configuration.loaded(options)
         defer { LogWriter.standardError.flush(atMost: .seconds(1)) }
         do {

@@ -39,6 +39,16 @@ struct JSONScanner {
         return skipValue()
     }
 
+    /// Moves over one byte.
+    mutating func skipByte() { position = min(position + 1, bytes.count) }
+
+    /// Moves over a string, a number or a literal, or what looks like one, and the white space before it.
+    mutating func nextScalar() -> Range<Int> {
+        skip(while: Self.isWhiteSpace)
+        guard position < bytes.count, bytes[position] != UInt8(ascii: "\"") else { return skipValue() }
+        return skipLiteral()
+    }
+
     /// Moves over one array element and the comma behind it.
     mutating func nextElement() -> Range<Int> {
         skip(while: Self.isSeparator)
@@ -46,11 +56,14 @@ struct JSONScanner {
     }
 
     /// Moves over one object member and the comma behind it. Returns the span of its value.
-    mutating func nextMember() -> Range<Int> {
+    mutating func nextMember() -> Range<Int> { nextNamedMember().value }
+
+    /// Moves over one object member and the comma behind it.
+    mutating func nextNamedMember() -> (name: Range<Int>, value: Range<Int>) {
         skip(while: Self.isSeparator)
-        _ = skipString()
+        let name = skipString()
         skip { Self.isSeparator($0) || $0 == UInt8(ascii: ":") }
-        return skipValue()
+        return (name, skipValue())
     }
 
     /// The deepest nesting of arrays and objects in `text`; of invalid JSON, an upper bound of what a parser would open.
@@ -80,6 +93,9 @@ struct JSONScanner {
         }
     }
 
+    /// Moves over white space and commas.
+    mutating func skipSeparators() { skip(while: Self.isSeparator) }
+
     private static func isWhiteSpace(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
             || byte == UInt8(ascii: "\t")
@@ -96,11 +112,14 @@ struct JSONScanner {
         switch bytes[position] {
         case UInt8(ascii: "\""): return skipString()
         case UInt8(ascii: "["), UInt8(ascii: "{"): return skipContainer()
-        default:
-            let start = position
-            skip { !Self.isSeparator($0) && $0 != UInt8(ascii: "]") && $0 != UInt8(ascii: "}") }
-            return start..<position
+        default: return skipLiteral()
         }
+    }
+
+    private mutating func skipLiteral() -> Range<Int> {
+        let start = position
+        skip { !Self.isSeparator($0) && $0 != UInt8(ascii: "]") && $0 != UInt8(ascii: "}") }
+        return start..<position
     }
 
     private mutating func skipString() -> Range<Int> {

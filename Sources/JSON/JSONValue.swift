@@ -51,9 +51,15 @@ public struct JSONValue {
     public var integer: Int? {
         switch pointer.pointee.type {
         case JSON_INTEGER: Int(json_integer_value(pointer))
-        case JSON_REAL: Int(exactly: json_real_value(pointer))
+        case JSON_REAL: wholeNumber(json_real_value(pointer))
         default: nil
         }
+    }
+
+    /// Beyond 2^53 a double is not the number that was written: integers are doubles, too, in a document with one beyond 64 bits.
+    private func wholeNumber(_ number: Double) -> Int? {
+        if abs(number) < 0x1p53 { return Int(exactly: number) }
+        return Int(String(decoding: document.bytes[span], as: UTF8.self))
     }
 
     /// The number, if it is written as an integer, digit by digit (`42`, but neither `42.0` nor `4.2e1`), that fits.

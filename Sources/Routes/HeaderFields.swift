@@ -153,8 +153,10 @@ enum ForwardingHeaders {
     /// - Parameter name: in any letter case.
     static func contain(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
         switch name.first {
-        case UInt8(ascii: "x"), UInt8(ascii: "X"), UInt8(ascii: "f"), UInt8(ascii: "F"), UInt8(ascii: "v"), UInt8(ascii: "V"):
-            begins(name, with: prefix) || names.contains { $0.utf8CodeUnitCount == name.count && begins(name, with: $0) }
+        case UInt8(ascii: "x"), UInt8(ascii: "X"), UInt8(ascii: "f"), UInt8(ascii: "F"), UInt8(ascii: "v"),
+            UInt8(ascii: "V"):
+            begins(name, with: prefix)
+                || names.contains { $0.utf8CodeUnitCount == name.count && begins(name, with: $0) }
         default: false
         }
     }

@@ -30,7 +30,8 @@ struct ServiceRoutes: Sendable {
     ]
 
     private var page: String {
-        let items = Self.links.map { "<li><a href=\"\($0.path)\">\($0.path)</a>: \($0.text)</li>" }.joined(separator: "\n")
+        let items = Self.links.map { "<li><a href=\"\($0.path)\">\($0.path)</a>: \($0.text)</li>" }.joined(
+            separator: "\n")
         return """
             <!doctype html>
             <html lang="en">

@@ -25,6 +25,28 @@ struct JSONDocumentTests {
     }
 
     @Test(
+        "is refused if it has a raw NUL, and says where",
+        arguments: [
+            ("8\0", 1, 2), ("[8\0]", 1, 3), ("{\"a\":true\0}", 1, 10), ("{\"a\":null\0,\"b\":1}", 1, 10),
+            ("[1,\n false\0]", 2, 7),
+            ("\0", 1, 1), ("\0{}", 1, 1), ("{}\0", 1, 3), ("[]\n\0", 2, 1), ("[\"a\0\"]", 1, 4), ("[1\0\0]", 1, 3),
+            ("[-0.5e3\0]", 1, 8),
+        ])
+    func refusesRawNUL(text: String, line: Int, column: Int) {
+        let expected = JSONError(kind: .invalid, detail: "a raw NUL byte at line \(line), column \(column)")
+        #expect(throws: expected) { try parse(text) }
+        // Behind something else, as an item of a list.
+        let bytes = Array("[1,\n\n  ".utf8) + Array(text.utf8)
+        #expect(throws: expected) { try JSONDocument(parsing: bytes, in: 7..<bytes.count) }
+    }
+
+    @Test("may have a NUL in a string as an escape, and not in a key")
+    func escapedNUL() throws {
+        #expect(try firstElement(of: "[\"a\\u0000\"]").string == "a\0")
+        #expect(kindOfError("{\"a\\u0000\":1}") == .invalid)
+    }
+
+    @Test(
         "may be any value",
         arguments: [
             ("{}", .object), (" [] ", .array), ("\"text\"", .string), ("\n1 ", .number), ("true", .boolean),

@@ -84,6 +84,18 @@ struct JSONListReaderTests {
         }
     }
 
+    @Test(
+        "or the parser of an element refuses a raw NUL, wherever it is",
+        arguments: [" {\"items\":[1,{\"a\":8},null]} "])
+    func rawNUL(text: String) {
+        let bytes = Array(text.utf8)
+        for index in 0...bytes.count {
+            var bytes = bytes
+            bytes.insert(0, at: index)
+            #expect(itemsOrNil(bytes) == nil, "at \(index)")
+        }
+    }
+
     @Test("keeps to the end once it has come there")
     func staysAtTheEnd() throws {
         var reader = try JSONListReader(Array("{\"items\":[1]}".utf8), member: "items")

@@ -90,6 +90,13 @@ struct JSONValueTests {
         #expect(root.members[1].value.integer == 5000)
     }
 
+    @Test("has a whole number as it was written, or none")
+    func largeIntegers() throws {
+        let text = "[9007199254740993,-9007199254740993,9223372036854775807,1e18,5000.0,123456789012345678901234567890]"
+        let expected = [9_007_199_254_740_993, -9_007_199_254_740_993, Int.max, nil, 5_000, nil]
+        #expect(try parse(text).root.elements().map(\.integer) == expected)
+    }
+
     @Test("gives an array's inside as it was written")
     func elementsText() throws {
         #expect(try parse("[ 1 , \"]\",[2 ],{ } ]").root.elementsText?.string == " 1 , \"]\",[2 ],{ } ")

@@ -205,7 +205,8 @@ struct IdempotencyStoreTests {
         var fields = HeaderFields()
         fields.add(.contentType, type)
         let head = RequestHead(method: .post, path: path, fields: fields)
-        return RequestFingerprint(Request(head: head, body: Array(body.utf8), id: "id", caller: .anyone, parameter: "", hooks: .none))
+        return RequestFingerprint(
+            Request(head: head, body: Array(body.utf8), id: "id", caller: .anyone, parameter: "", hooks: .none))
     }
 
     private func begin(

@@ -16,6 +16,8 @@ final class AMQPConnection: @unchecked Sendable {
     private let input: UnsafeMutableRawBufferPointer
 
     private static let inputBytes = 64 * 1_024
+    /// The type of a frame with a part of a message's body (AMQP 0-9-1, section 4.2.3).
+    private static let bodyFrame: UInt8 = 3
     /// librabbitmq's default; RabbitMQ's own default, too.
     private static let wantedFrameMax: Int32 = 131_072
 
@@ -116,6 +118,8 @@ final class AMQPConnection: @unchecked Sendable {
             offset += Int(consumed)
             // Type 0: not a whole frame yet.
             if frame.frame_type != 0 { try handle(InboundFrame(&frame, keepsContent: keepsContent), frame.channel) }
+            // Between two frames only can their memory be released, and in a stream of large ones no read ends there.
+            if frame.frame_type == Self.bodyFrame { amqp_maybe_release_buffers(state) }
         }
         // "Frames' memory" lives in the connection's pools until here; InboundFrame has copied what it needs.
         amqp_maybe_release_buffers(state)

@@ -10,14 +10,12 @@ final class CallbackQueue {
     static let channel: UInt16 = 3
     /// What may wait in the queue; beyond it the oldest is dropped.
     private static let queueBytes: Int32 = 16 << 20
-    /// What an answer takes beside its text, in bytes.
-    private static let overhead = 64
 
     struct Limits: Sendable, Equatable {
         /// The most that one caller is given, in bytes.
         var bytesPerCaller = 4 << 20
         /// The most that is kept for all of them together.
-        var bytes = 64 << 20
+        var bytes = 32 << 20
     }
 
     private struct Waiter {
@@ -159,20 +157,34 @@ final class CallbackQueue {
     }
 
     /// Takes whatever servers say to each other; what is not for us is not even parsed.
-    func receive(_ body: [UInt8], into buffer: inout [UInt8]) {
-        guard contains(hostID, body),
-            let document = try? JSONDocument(parsing: body, maximumDepth: ClusterMessage.maximumDepth)
-        else { return }
-        let message = document.root.members
+    ///
+    /// - Returns: what is to be said of a message for us that is not as it should be.
+    func receive(_ body: [UInt8], into buffer: inout [UInt8]) -> ClusterWarning? {
+        guard contains(hostID, body) else { return nil }
+        let text: ServerText
+        do throws(JSONError) {
+            text = try ServerText(body)
+        } catch {
+            return ClusterWarning(ignored: body, reason: error.detail)
+        }
+        let message = text.root.members
         guard message["method"]?.string == "callback", message["host_id"]?.string.map({ Array($0.utf8) }) == hostID,
             let number = message["id"]?.integer, let arguments = message["args"], arguments.kind == .array
-        else { return }
-        let size = arguments.span.count + Self.overhead
+        else { return nil }
+        take(arguments.text, for: number, into: &buffer)
+        return text.fault.map { fault in
+            ClusterWarning(
+                .repaired, server: nil, namespace: message["namespace"]?.string, reason: fault.detail, bytes: body.count
+            )
+        }
+    }
+
+    private func take(_ arguments: JSONText, for number: Int, into buffer: inout [UInt8]) {
+        let size = arguments.heldBytes
         guard var waiter = waiters[number], waiter.bytes + size <= limits.bytesPerCaller,
             bytes + size <= limits.bytes
         else { return }
-        // A copy: the message around it goes.
-        waiter.responses.append(JSONText(verbatim: Array(arguments.text.bytes)[...]))
+        waiter.responses.append(arguments)
         waiter.bytes += size
         bytes += size
         waiters[number] = waiter

@@ -64,9 +64,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         var broker = broker
         broker.connectionName = "socketio-gateway cluster"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: logger)
-        session.ignored = { size in
-            logger.warning("ignored a message of the cluster", metadata: ["bytes": "\(size)"])
-        }
+        session.warned = { logger.warning($0) }
         session.serverChanged = { [early] uid, server in early.note(uid, server) }
         if let format = wireFormat as? AMQP0 {
             var unconfigured = UnconfiguredNamespaces(configured: format.namespaces)

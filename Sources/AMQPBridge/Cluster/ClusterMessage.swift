@@ -22,9 +22,6 @@ enum ClusterMessage {
     /// Any other uid is taken for a server: the others would count it, and wait for it.
     static let gateway = "emitter"
 
-    /// Deeper ones are refused: data of applications may be deeper than what the gateway takes from its callers.
-    static let maximumDepth = 256
-
     /// Writes a message. `data` writes the members of its `data`, each followed by nothing and preceded by nothing.
     static func write(_ kind: Kind, namespace: String?, data: ((inout [UInt8]) -> Void)? = nil) -> [UInt8] {
         var json: [UInt8] = []
@@ -50,15 +47,20 @@ struct ServerMessage {
     let uid: String
     let kind: ClusterMessage.Kind
     /// `data`, an object; `nil` if there is none.
-    let data: JSONValue?
-    let members: [String: JSONValue]
+    let data: CheckedJSON?
+    let members: [String: CheckedJSON]
+    /// How long it is, in bytes.
+    let size: Int
 
     /// `nil` for anything that is not a message of a server.
     init?(_ bytes: [UInt8]) {
-        guard let document = try? JSONDocument(parsing: bytes, maximumDepth: ClusterMessage.maximumDepth) else {
-            return nil
-        }
-        let members = document.root.members
+        guard let text = try? ServerText(bytes) else { return nil }
+        self.init(text)
+    }
+
+    /// `nil` for anything that is not a message of a server.
+    init?(_ text: ServerText) {
+        let members = text.root.members
         guard let uid = members["uid"]?.string, !uid.isEmpty, uid != ClusterMessage.gateway,
             let kind = members["type"]?.integer.flatMap({ ClusterMessage.Kind(rawValue: $0) })
         else { return nil }
@@ -66,6 +68,7 @@ struct ServerMessage {
         self.kind = kind
         self.members = members
         data = members["data"]
+        size = text.root.span.count
     }
 }
 
@@ -79,22 +82,6 @@ extension ServerMessage {
         var isTooLarge = false
         data?.forEachMember { key, value in if key == "error", value.string == "too_large" { isTooLarge = true } }
         return isTooLarge
-    }
-}
-
-extension JSONValue {
-    /// The members of an object; none of anything else.
-    var members: [String: JSONValue] {
-        var members: [String: JSONValue] = [:]
-        forEachMember { members[$0] = $1 }
-        return members
-    }
-
-    /// The strings of an array of strings; `nil` for anything else.
-    var strings: [String]? {
-        guard kind == .array else { return nil }
-        let strings = elements().compactMap(\.string)
-        return strings.count == count ? strings : nil
     }
 }
 

@@ -9,7 +9,9 @@ final class ClusterSession: BrokerSession {
         /// How many callers may wait.
         var waiting = 10_000
         /// The longest answer of a server, in bytes.
-        var answerBytes = 32 << 20
+        var answerBytes = ServerText.maximumBytes
+        /// The longest heartbeat, in bytes: thousands of namespaces.
+        var heartbeatBytes = 256 << 10
         /// How many bytes may wait to be sent.
         var pendingBytes = 32 << 20
         var table = QuestionTable.Limits()
@@ -48,11 +50,10 @@ final class ClusterSession: BrokerSession {
     var outbound = OutboundBuffer()
     private(set) var blockedReason: String?
     private(set) var failure: BrokerError?
-    /// Called with what came and could not be understood.
-    var ignored: ((_ size: Int) -> Void)?
+    /// Called with what came and was not as it should be; once a minute for each server.
+    var warned: ((ClusterWarning) -> Void)?
     /// Called with what a server says of itself, and with `nil` when it has gone.
     var serverChanged: ((_ uid: String, _ server: Presence.Server?) -> Void)?
-
     /// Called with all servers once it is known who is there, and then with each that is heard of.
     var heard: (([Presence.Server]) -> Void)?
     /// Called when the broker closes a channel.
@@ -72,6 +73,7 @@ final class ClusterSession: BrokerSession {
     private var probes = ServerProbes()
     private var parked: [Parked] = []
     private var content: ContentAssembler
+    private var warnings = WarningLimiter()
     private var mayProbe = true
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
@@ -91,7 +93,7 @@ final class ClusterSession: BrokerSession {
         self.callbacks = callbacks
         self.knowledge = knowledge
         table = QuestionTable(limits: limits.table)
-        content = ContentAssembler(maximumBytes: limits.answerBytes)
+        content = ContentAssembler(limits)
     }
 
     // MARK: Asking
@@ -250,7 +252,7 @@ final class ClusterSession: BrokerSession {
         if state != .refused { state = .disconnected }
         blockedReason = nil
         outbound = OutboundBuffer()
-        content = ContentAssembler(maximumBytes: limits.answerBytes)
+        content = ContentAssembler(limits)
         table.disconnected()
         probes = ServerProbes()
         callbacks?.disconnected()
@@ -374,35 +376,54 @@ final class ClusterSession: BrokerSession {
         case .returned where message.messageID == Self.discovery: becomeReady(now: now)
         case .returned where ServerProbes.isProbe(message.messageID): probeReturned(message.messageID, now: now)
         case .returned: table.returned(message.messageID)
-        case .delivery(Tag.replies): receiveAnswer(message)
+        case .delivery where message.isTooLong: warnOfLength(message, now: now)
+        case .delivery(Tag.replies): receiveAnswer(message, now: now)
         case .delivery(Tag.presence): receivePresence(message, now: now)
-        case .delivery: callbacks?.receive(message.body, into: &outbound.bytes)
+        case .delivery: warn(callbacks?.receive(message.body, into: &outbound.bytes), now: now)
         }
     }
 
-    private func receiveAnswer(_ message: ContentAssembler.Message) {
+    private func receiveAnswer(_ message: ContentAssembler.Message, now: MonotonicTime) {
         // Late ones are dropped unread.
-        guard table.isUnderWay(message.correlationID) else { return }
-        guard let answer = ServerMessage(message.body) else {
-            ignored?(message.body.count)
-            return
-        }
+        guard table.isUnderWay(message.correlationID), let answer = read(message.body, now: now) else { return }
         table.receive(answer, for: message.correlationID, size: message.body.count)
     }
 
     private func receivePresence(_ content: ContentAssembler.Message, now: MonotonicTime) {
-        guard let message = ServerMessage(content.body) else {
-            ignored?(content.body.count)
-            return
-        }
+        guard let message = read(content.body, now: now) else { return }
         probes.heard(of: message.uid)
         if let gone = presence.hear(message, now: now) {
             table.left(gone)
             serverChanged?(gone, nil)
             return
         }
-        serverChanged?(message.uid, presence.server(message.uid))
-        if state == .ready, let server = presence.server(message.uid) { heard?([server]) }
+        guard let server = presence.server(message.uid) else {
+            guard message.kind == .heartbeat else { return }
+            let reason = "too many servers, or they say too much of themselves"
+            return warn(
+                ClusterWarning(.ignored, server: message.uid, namespace: nil, reason: reason, bytes: message.size),
+                now: now)
+        }
+        serverChanged?(message.uid, server)
+        if state == .ready { heard?([server]) }
+    }
+
+    private func read(_ body: [UInt8], now: MonotonicTime) -> ServerMessage? {
+        let (message, warning) = ServerMessage.read(body)
+        warn(warning, now: now)
+        return message
+    }
+
+    private func warn(_ warning: ClusterWarning?, now: MonotonicTime) {
+        guard let warning, warnings.allows(warning.server, now: now) else { return }
+        warned?(warning)
+    }
+
+    private func warnOfLength(_ message: ContentAssembler.Message, now: MonotonicTime) {
+        // What servers say to each other may be long, and is not for us.
+        if case .delivery(CallbackQueue.tag) = message.source { return }
+        let size = Int(clamping: message.size)
+        warn(ClusterWarning(.ignored, server: nil, namespace: nil, reason: "too long", bytes: size), now: now)
     }
 
     // MARK: Servers that are not there
@@ -434,5 +455,11 @@ final class ClusterSession: BrokerSession {
         case .outdated(let uid) where table.isAwaited(uid): probe(uid, since: now, now: now)
         case .outdated, nil: break
         }
+    }
+}
+
+extension ContentAssembler {
+    fileprivate init(_ limits: ClusterSession.Limits) {
+        self.init(maximumBytes: limits.answerBytes, on: [FrameWriter.controlChannel: limits.heartbeatBytes])
     }
 }

@@ -12,23 +12,31 @@ struct ContentAssembler {
         let messageID: String
         let correlationID: String
         let body: [UInt8]
+        /// How long it is, in bytes. Longer than `body`: it is too long to be kept.
+        let size: UInt64
+
+        var isTooLong: Bool { size > body.count && source != .returned }
     }
 
     private struct Partial {
         let source: Source
         var messageID = ""
         var correlationID = ""
+        var size: UInt64 = 0
         var left: UInt64 = 0
         var body: [UInt8] = []
         var isKept = true
     }
 
-    /// Longer messages are read and dropped.
-    let maximumBytes: Int
+    /// What longer messages say is dropped.
+    private let maximumBytes: Int
+    private let maximumBytesOfChannel: [UInt16: Int]
     private var partial: [UInt16: Partial] = [:]
 
-    init(maximumBytes: Int) {
+    /// - Parameter channels: where it is another length.
+    init(maximumBytes: Int, on channels: [UInt16: Int] = [:]) {
         self.maximumBytes = maximumBytes
+        maximumBytesOfChannel = channels
     }
 
     /// Takes a frame of a channel.
@@ -40,8 +48,10 @@ struct ContentAssembler {
         case .returned: partial[channel] = Partial(source: .returned)
         case .header(let messageID, let correlationID, let size):
             guard var message = partial[channel] else { return nil }
-            (message.messageID, message.correlationID, message.left) = (messageID, correlationID, size)
+            (message.messageID, message.correlationID) = (messageID, correlationID)
+            (message.size, message.left) = (size, size)
             // What was returned is known.
+            let maximumBytes = maximumBytesOfChannel[channel] ?? maximumBytes
             message.isKept = size <= UInt64(maximumBytes) && message.source != .returned
             if message.isKept { message.body.reserveCapacity(Int(size)) }
             partial[channel] = message
@@ -57,11 +67,9 @@ struct ContentAssembler {
     }
 
     private mutating func complete(_ channel: UInt16) -> Message? {
-        guard let message = partial.removeValue(forKey: channel), message.isKept || message.source == .returned else {
-            return nil
-        }
+        guard let message = partial.removeValue(forKey: channel) else { return nil }
         return Message(
             source: message.source, messageID: message.messageID, correlationID: message.correlationID,
-            body: message.body)
+            body: message.body, size: message.size)
     }
 }

@@ -6,10 +6,17 @@ protocol Gathering: AnyObject {
     func take(_ answer: ServerMessage) -> GatheringProgress
     /// Takes what a server says instead of an answer that was too large to be sent.
     func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress
+    /// What is kept of the answers takes, in bytes.
+    var heldBytes: Int { get }
+    /// Whether it keeps no more than a page, whatever comes.
+    var isBounded: Bool { get }
 }
 
 extension Gathering {
     func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress { .tooLarge(isLast: true) }
+    /// Numbers take nothing.
+    var heldBytes: Int { 0 }
+    var isBounded: Bool { true }
 }
 
 enum GatheringProgress: Equatable {
@@ -30,20 +37,18 @@ extension String {
     func precedes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
 }
 
-extension JSONValue {
-    /// A number of sockets or clients. Whatever servers say, the sum of it is an `Int`.
-    fileprivate var amount: Int? { integer.map { min(max($0, 0), 1 << 40) } }
-}
-
 /// Sockets of all servers, each once, in order, as many as were asked for.
 final class SocketGathering: Gathering {
     private let command: FetchSockets
-    private var sockets: [[UInt8]: ClusterSocket] = [:]
+    private var sockets: FirstOfList<ClusterSocket>
     private var end = ListEnd()
 
     init(_ command: FetchSockets) {
         self.command = command
+        sockets = FirstOfList(limit: command.limit)
     }
+
+    var heldBytes: Int { sockets.bytes }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members, let list = data["sockets"],
@@ -51,26 +56,32 @@ final class SocketGathering: Gathering {
         else { return .ignored }
         var own = ListEnd.Own()
         list.forEachElement { _, value in
-            guard let socket = socket(value, of: answer.uid) else { return }
-            sockets[Array(socket.id.utf8)] = socket
-            own.add(.name(socket.id))
+            let members = value.members
+            guard let id = members["id"]?.string, isWanted(id) else { return }
+            own.add(.name(id))
+            guard sockets.wants(.name(id)) else { return }
+            let socket = socket(id, members, of: answer.uid)
+            sockets.put(socket, at: .name(socket.id), size: socket.heldBytes)
         }
+        sockets.trim()
         return data["more"]?.boolean == true ? end.breakOff(behind: own) : .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: SocketPage = {
-        let ordered = sockets.values.filter { end.includes(.name($0.id)) }.sorted { $0.id.precedes($1.id) }
-        return SocketPage(
-            sockets: Array(ordered.prefix(command.limit)), hasMore: ordered.count > command.limit || end.isEarly)
+        sockets.trim()
+        let told = sockets.ordered.filter { end.includes($0.name) }
+        return SocketPage(sockets: told.map(\.value), hasMore: sockets.isCut || end.isEarly)
     }()
 
-    private func socket(_ value: JSONValue, of server: String) -> ClusterSocket? {
-        let members = value.members
-        // Unmodified members know neither `id` nor `after`, nor which fields are wanted.
-        guard let id = members["id"]?.string, command.selection.id?.hasBytes(of: id) ?? true,
-            command.after.map({ $0.precedes(id) }) ?? true
-        else { return nil }
+    /// Unmodified members know neither `id` nor `after`. Nobody could ask for a socket whose id is longer.
+    private func isWanted(_ id: String) -> Bool {
+        id.utf8.count <= Publication.maximumNameBytes && command.selection.id?.hasBytes(of: id) ?? true
+            && command.after.map { $0.precedes(id) } ?? true
+    }
+
+    /// Nor do they know which fields are wanted.
+    private func socket(_ id: String, _ members: [String: CheckedJSON], of server: String) -> ClusterSocket {
         func text(_ field: SocketField) -> JSONText? {
             command.fields.contains(field) ? members[field.rawValue]?.text : nil
         }
@@ -81,7 +92,14 @@ final class SocketGathering: Gathering {
     }
 }
 
-extension JSONValue {
+extension ClusterSocket {
+    /// What it takes, in bytes, about.
+    fileprivate var heldBytes: Int {
+        512 + 2 * id.utf8.count + [rooms, data, handshake].reduce(0) { $0 + ($1?.bytes.count ?? 0) }
+    }
+}
+
+extension CheckedJSON {
     /// A handshake without what its client has shown to get in.
     fileprivate var withoutCredentials: JSONText {
         filtered { key, value in
@@ -99,7 +117,7 @@ extension JSONValue {
     private static let credentialHeaders: Set<String> = ["cookie", "authorization", "proxy-authorization"]
 
     /// An object whose members are as `keep` says; anything else as it is.
-    private func filtered(_ keep: (_ key: String, _ value: JSONValue) -> JSONText?) -> JSONText {
+    private func filtered(_ keep: (_ key: String, _ value: CheckedJSON) -> JSONText?) -> JSONText {
         guard kind == .object else { return text }
         var json: [UInt8] = []
         json.append(json: "{")
@@ -115,104 +133,81 @@ extension JSONValue {
     }
 }
 
-/// The members that a server counted, or, of one that sends its sockets instead, those that are to be counted here.
-private struct RoomCounts {
-    /// The sockets of the namespace.
-    var sockets = 0
-    var rooms: [RoomName: Int] = [:]
-    /// The ids of those sockets that were counted here.
-    var ids: Set<RoomName> = []
-    /// Whether the server has counted.
-    var isCounted = false
-    /// Whether the server has left something out, for its size.
-    let hasMore: Bool
-
-    /// `nil` for an answer that is none.
-    init?(_ answer: ServerMessage) {
-        guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
-        hasMore = data["more"]?.boolean == true
-        if let count = data["count"]?.amount {
-            isCounted = true
-            sockets = count
-            // Servers without ``ServerFeature/numbers`` send an object, and say nothing of other rooms than strings.
-            data["rooms"]?.forEachMember { room, count in rooms[.name(room)] = count.amount ?? 0 }
-            data["rooms"]?.forEachElement { _, pair in
-                guard let room = pair.element(0).flatMap(RoomName.init) else { return }
-                rooms[room] = pair.element(1)?.amount ?? 0
-            }
-            return
-        }
-        guard let list = data["sockets"], list.kind == .array else { return nil }
-        list.forEachElement { _, value in
-            let socket = value.members
-            guard let id = socket["id"]?.string else { return }
-            sockets += 1
-            ids.insert(.name(id))
-            let own = Set(socket["rooms"]?.elements().compactMap(RoomName.init) ?? [])
-            for room in own { rooms[room, default: 0] += 1 }
-        }
-    }
-}
-
 final class RoomGathering: Gathering {
     private let command: ListRooms
-    private var rooms: [RoomName: Int] = [:]
+    private var rooms: FirstOfList<RoomTally>
     private var end = ListEnd()
+    /// Of the sockets that were counted here, the number of the last.
+    private var lastSocket = 0
 
     init(_ command: ListRooms) {
         self.command = command
+        rooms = FirstOfList(limit: command.limit)
     }
+
+    var heldBytes: Int { rooms.bytes }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard let counts = RoomCounts(answer) else { return .ignored }
+        let ids = command.includesPrivate ? [] : counts.idHashes
         var own = ListEnd.Own()
-        for (room, count) in counts.rooms where count > 0 && isWanted(room, counts.ids) {
-            rooms[room, default: 0] += count
+        var listed = 0
+        lastSocket = counts.forEachRoom(after: lastSocket) { room, sockets in
+            listed += 1
+            guard let room, isWanted(room), !ids.contains(room.hashValue) else { return }
             own.add(room)
+            guard rooms.wants(room) else { return }
+            var tally = rooms[room] ?? RoomTally()
+            tally.add(sockets)
+            rooms.put(tally, at: room, size: 128 + room.text.utf8.count)
         }
+        rooms.trim()
         // One that lists what is left out here as well ends its list early, too.
-        let hasMore =
-            counts.hasMore || counts.isCounted && counts.rooms.count > command.limit && own.count < counts.rooms.count
+        let hasMore = counts.hasMore || counts.isCounted && listed > command.limit && own.count < listed
         return hasMore ? end.breakOff(behind: own) : .done
     }
 
     /// Made once, when everything has come: many may wait for it.
     private(set) lazy var page: RoomPage = {
-        let told = rooms.filter { end.includes($0.key) }
-        let ordered = told.sorted { $0.key.precedes($1.key) }.prefix(command.limit).map {
-            RoomPage.Room(name: $0.key, sockets: $0.value)
-        }
-        return RoomPage(rooms: ordered, hasMore: told.count > command.limit || end.isEarly)
+        let told = rooms.ordered.filter { end.includes($0.name) }
+        return RoomPage(
+            rooms: told.map { RoomPage.Room(name: $0.name, sockets: $0.value.sockets) },
+            hasMore: rooms.isCut || end.isEarly)
     }()
 
     /// What unmodified members send has not been filtered.
-    private func isWanted(_ room: RoomName, _ ids: Set<RoomName>) -> Bool {
+    private func isWanted(_ room: RoomName) -> Bool {
         let text = room.text.utf8
         return Publication.nameBytes.contains(text.count) && text.starts(with: command.prefix.utf8)
             && (command.after.map { $0.precedes(room) } ?? true)
-            && (command.includesPrivate || !ids.contains(room))
     }
 }
 
 final class CountGathering: Gathering {
     private let rooms: [RoomName]
     private var sockets = 0
-    private var counts: [RoomName: Int] = [:]
+    /// Of the rooms that were asked for.
+    private var tallies: [RoomName: RoomTally]
+    /// Of the sockets that were counted here, the number of the last.
+    private var lastSocket = 0
 
     init(_ command: CountSockets) {
         rooms = command.rooms.withoutDuplicates
+        tallies = Dictionary(uniqueKeysWithValues: rooms.map { ($0, RoomTally()) })
     }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard let counts = RoomCounts(answer) else { return .ignored }
         sockets += counts.sockets
-        self.counts.merge(counts.rooms, uniquingKeysWith: +)
+        lastSocket = counts.forEachRoom(after: lastSocket) { room, sockets in
+            if let room { tallies[room]?.add(sockets) }
+        }
         return counts.hasMore ? .tooLarge(isLast: true) : .done
     }
 
     var result: SocketCounts {
         SocketCounts(
-            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: counts[$0] ?? 0) })
+            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: tallies[$0]?.sockets ?? 0) })
     }
 }
 
@@ -241,15 +236,20 @@ final class MatchGathering: Gathering {
 /// What servers answer to an event of their own.
 final class ServerResponseGathering: Gathering {
     private(set) var responses: [ServerResponse] = []
+    private(set) var heldBytes = 0
+    let isBounded = false
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .serverSideEmitResponse, let data = answer.data?.members else { return .ignored }
         // A server where nobody listens has answered, and has no value.
         guard data["handled"]?.boolean != false else { return .done }
-        let attachments = data["attachments"]?.strings ?? []
-        let value =
-            data["packet"]?.replacingPlaceholders(by: attachments) ?? JSONText(verbatim: Array("null".utf8)[...])
+        var value = JSONText(verbatim: Array("null".utf8)[...])
+        if let packet = data["packet"] {
+            guard let text = packet.replacingPlaceholders(by: data["attachments"]) else { return .ignored }
+            value = text
+        }
         responses.append(ServerResponse(server: answer.uid, value: value))
+        heldBytes += value.heldBytes
         return .done
     }
 }
@@ -260,6 +260,8 @@ final class AcknowledgementGathering: Gathering {
     /// By server: how many clients it has sent it to, and how many of them have answered.
     private var servers: [String: (clients: Int?, received: Int)] = [:]
     private(set) var responses: [JSONText] = []
+    private(set) var heldBytes = 0
+    let isBounded = false
 
     init(_ mode: AcknowledgementMode) {
         self.mode = mode
@@ -281,8 +283,10 @@ final class AcknowledgementGathering: Gathering {
         case .broadcastAck:
             // One value for each client, at most.
             if let clients = server.clients, server.received >= clients { return .ignored }
+            guard let arguments = Self.arguments(data) else { return .ignored }
             server.received += 1
-            responses.append(Self.arguments(data))
+            responses.append(arguments)
+            heldBytes += arguments.heldBytes
         default: return .ignored
         }
         servers[answer.uid] = server
@@ -301,14 +305,18 @@ final class AcknowledgementGathering: Gathering {
     }
 
     /// All arguments of an answer; members that know only the first send `packet`. No `packet` is no argument.
-    private static func arguments(_ data: [String: JSONValue]) -> JSONText {
-        let attachments = data["attachments"]?.strings ?? []
+    ///
+    /// - Returns: `nil` if they would be absurdly large.
+    private static func arguments(_ data: [String: CheckedJSON]) -> JSONText? {
         if let arguments = data["args"], arguments.kind == .array {
-            return arguments.replacingPlaceholders(by: attachments)
+            return arguments.replacingPlaceholders(by: data["attachments"])
         }
         var json: [UInt8] = []
         json.append(json: "[")
-        if let packet = data["packet"] { json.append(json: packet.replacingPlaceholders(by: attachments)) }
+        if let packet = data["packet"] {
+            guard let text = packet.replacingPlaceholders(by: data["attachments"]) else { return nil }
+            json.append(json: text)
+        }
         json.append(json: "]")
         return JSONText(verbatim: json[...])
     }

@@ -1,50 +1,36 @@
 internal import JSON
 
-extension JSONValue {
+extension CheckedJSON {
+    /// Anything longer is no placeholder.
+    private static let mostPlaceholderBytes = 128
+    /// One answer has no more.
+    private static let mostAttachments = 10_000
+
     /// The value with each placeholder `{"_placeholder":true,"num":n}` replaced by `{"$binary":"…"}`, as callers send
-    /// bytes, too.
+    /// bytes, too. All else stays as it was written.
     ///
-    /// - Parameter attachments: the bytes in base64; without any the value is as it was written.
-    func replacingPlaceholders(by attachments: [String]) -> JSONText {
-        guard !attachments.isEmpty else { return text }
-        var json: [UInt8] = []
-        append(to: &json, attachments)
-        return JSONText(verbatim: json[...])
-    }
-
-    private func append(to json: inout [UInt8], _ attachments: [String]) {
-        switch kind {
-        case .array:
-            json.append(json: "[")
-            forEachElement { index, element in
-                if index > 0 { json.append(json: ",") }
-                element.append(to: &json, attachments)
-            }
-            json.append(json: "]")
-        case .object: appendObject(to: &json, attachments)
-        default: json.append(json: text)
+    /// - Parameter attachments: an array of the bytes in base64.
+    /// - Returns: `nil` if it would be more than twice as large as all that came: the same bytes can be named any number of times.
+    func replacingPlaceholders(by attachments: CheckedJSON?) -> JSONText? {
+        guard let attachments, let bytes = attachments.strings(atMost: Self.mostAttachments), !bytes.isEmpty else {
+            return text
         }
-    }
-
-    private func appendObject(to json: inout [UInt8], _ attachments: [String]) {
-        let members = members
-        if members["_placeholder"]?.boolean == true, let number = members["num"]?.integer,
-            attachments.indices.contains(number)
-        {
+        let most = 2 * (span.count + attachments.span.count)
+        return replacingObjects(ofAtMost: Self.mostPlaceholderBytes, mostBytes: most) { object in
+            let members = object.members
+            guard members["_placeholder"]?.boolean == true, let number = members["num"]?.integer,
+                bytes.indices.contains(number)
+            else { return nil }
+            var json: [UInt8] = []
             json.append(json: "{\"$binary\":")
-            json.append(jsonString: attachments[number])
+            json.append(jsonString: bytes[number])
             json.append(json: "}")
-            return
+            return JSONText(verbatim: json[...])
         }
-        json.append(json: "{")
-        var isFirst = true
-        forEachMember { key, value in
-            if !isFirst { json.append(json: ",") }
-            isFirst = false
-            json.append(jsonString: key)
-            json.append(json: ":")
-            value.append(to: &json, attachments)
-        }
-        json.append(json: "}")
     }
+}
+
+extension JSONText {
+    /// What it takes, in bytes, about: its own and those of the array around them.
+    var heldBytes: Int { bytes.count + 128 }
 }

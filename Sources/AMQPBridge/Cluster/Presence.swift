@@ -21,11 +21,16 @@ struct Presence {
     private static let intervals: ClosedRange<Int> = 100...600_000
     /// A broker with more of them is not ours.
     private static let mostServers = 10_000
+    /// What all that is known of servers may take, in bytes.
+    private static let mostBytes = 64 << 20
 
     /// How long a server that has fallen silent, or is not on the broker, is remembered: it may come back.
     private static let memory: Duration = .seconds(60)
 
     private var servers: [String: Server] = [:]
+    /// What is known of each server takes so much, in bytes.
+    private var sizes: [String: Int] = [:]
+    private var bytes = 0
     private var lost: [String: (server: Server, until: MonotonicTime)] = [:]
 
     var isEmpty: Bool { servers.isEmpty }
@@ -73,13 +78,18 @@ struct Presence {
         switch message.kind {
         case .adapterClose:
             lost[message.uid] = nil
+            giveBack(message.uid)
             return servers.removeValue(forKey: message.uid)?.uid
         case .heartbeat, .initialHeartbeat:
-            guard servers.count < Self.mostServers || servers[message.uid] != nil else { return nil }
+            guard takePlace(of: message) else {
+                // What it says anew is not taken, but it is there.
+                servers[message.uid]?.lastSeen = now
+                return nil
+            }
             lost[message.uid] = nil
             let interval = message.members["intervalMs"]?.integer ?? 5_000
             servers[message.uid] = Server(
-                uid: message.uid, namespaces: message.members["namespaces"]?.strings ?? ["/"],
+                uid: message.uid, namespaces: message.members["namespaces"]?.strings() ?? ["/"],
                 interval: .milliseconds(min(max(interval, Self.intervals.lowerBound), Self.intervals.upperBound)),
                 subscriptionMode: message.members["mode"]?.string ?? "static",
                 traits: ServerTraits(message.members), lastSeen: now)
@@ -88,15 +98,34 @@ struct Presence {
         }
     }
 
+    /// Whether what a server says of itself can be kept. Those that have fallen silent keep their place for as long as they are
+    /// remembered: whoever makes up servers must not make the gateway forget the real ones.
+    private mutating func takePlace(of message: ServerMessage) -> Bool {
+        let known = sizes[message.uid]
+        // A short name takes more in memory than in the text.
+        let size = 1_024 + 8 * message.size
+        guard known != nil || sizes.count < Self.mostServers, bytes - (known ?? 0) + size <= Self.mostBytes else {
+            return false
+        }
+        bytes += size - (known ?? 0)
+        sizes[message.uid] = size
+        return true
+    }
+
+    private mutating func giveBack(_ uid: String) { bytes -= sizes.removeValue(forKey: uid) ?? 0 }
+
     /// Forgets the servers that have fallen silent, or have been away for too long.
     mutating func expire(now: MonotonicTime) -> [String] {
-        lost = lost.filter { $0.value.until > now }
+        for (uid, server) in lost where server.until <= now {
+            lost[uid] = nil
+            giveBack(uid)
+        }
         let gone = servers.values.filter {
             ($0.awayUntil ?? $0.lastSeen + $0.interval * Self.missedIntervals) <= now
         }
         for server in gone {
             servers[server.uid] = nil
-            if server.awayUntil == nil { lost[server.uid] = (server, now + Self.memory) }
+            if server.awayUntil == nil { lost[server.uid] = (server, now + Self.memory) } else { giveBack(server.uid) }
         }
         return gone.map(\.uid)
     }

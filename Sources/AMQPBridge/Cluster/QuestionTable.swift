@@ -24,7 +24,9 @@ struct QuestionTable {
         /// Those that are not on the broker: nobody waits for them, but they count.
         var away: Set<String>
         var hasAnswers = false
-        /// What the answers take.
+        /// What the servers take that have answered without being expected.
+        var serverBytes = 0
+        /// What is held of the answers, and of who has given them.
         var bytes = 0
         /// By the number of who waits.
         var waiting: [Int: Completion]
@@ -62,16 +64,19 @@ struct QuestionTable {
         }
     }
 
-    /// How many bytes of answers are kept, for one question and for all. What comes beyond is not taken: its server is missing.
+    /// How many bytes of answers are held, for one question and for all. What comes beyond is not taken: its server is missing.
     struct Limits: Sendable, Equatable {
-        var bytesPerQuestion = 64 << 20
-        var bytes = 256 << 20
+        /// Room for the longest value that a server can send.
+        var bytesPerQuestion = 17 << 20
+        var bytes = 48 << 20
     }
 
     /// How long a server has to answer before the broker is asked whether it is there.
     static let patience: Duration = .milliseconds(100)
     /// How often it is asked again, while the server does not answer.
     static let patienceAfterwards: Duration = .seconds(1)
+    /// What a server takes that nobody has expected to answer, beside its uid and what it has said.
+    static let bytesPerServer = 256
 
     private let limits: Limits
     private var entries: [String: Entry] = [:]
@@ -126,21 +131,23 @@ struct QuestionTable {
 
     /// Takes an answer.
     ///
-    /// - Parameter size: what keeping it takes, in bytes.
+    /// - Parameter size: what all of it takes, in bytes. What is held of it may be less.
     mutating func receive(_ answer: ServerMessage, for id: String, size: Int) {
-        guard let entry = entries[id], !entry.done.contains(answer.uid),
-            entry.bytes + size <= limits.bytesPerQuestion, bytes + size <= limits.bytes
-        else { return }
+        guard let entry = entries[id], !entry.done.contains(answer.uid) else { return }
+        // What bounds itself does not grow by what comes.
         let gathering = entry.question.gathering
+        let growth = gathering.isBounded ? 0 : size
+        guard entry.bytes + growth <= limits.bytesPerQuestion, bytes + growth <= limits.bytes else { return }
         let progress = answer.isTooLarge ? gathering.takeTooLarge(answer) : gathering.take(answer)
         if case .ignored = progress { return }
         // Something may have been changed behind what this answer says: whoever asks from now on asks anew.
         if let key = entry.question.key, reads[key] == entry.id { reads[key] = nil }
-        entry.bytes += size
-        bytes += size
         entry.hasAnswers = true
         // One that has come since, or of which nothing was heard yet.
-        entry.expected.insert(answer.uid)
+        if entry.expected.insert(answer.uid).inserted {
+            entry.serverBytes += Self.bytesPerServer + answer.uid.utf8.count
+        }
+        hold(entry.serverBytes + entry.question.gathering.heldBytes, for: entry)
         switch progress {
         case .ignored, .partial: break
         case .done:
@@ -153,6 +160,11 @@ struct QuestionTable {
             finishIfComplete(entry)
         case .finished: finish(entry)
         }
+    }
+
+    private mutating func hold(_ count: Int, for entry: Entry) {
+        bytes += count - entry.bytes
+        entry.bytes = count
     }
 
     /// A server has gone: nobody waits for it any more.

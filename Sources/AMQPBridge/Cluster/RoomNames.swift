@@ -7,19 +7,21 @@ extension Publication {
     static let nameBytes = 1...maximumNameBytes
 }
 
-extension JSONValue {
+extension CheckedJSON {
     /// A socket's rooms, as they were written, but for those that no request can name; `nil` for what is no list.
     var roomsWithNames: JSONText? {
         guard kind == .array else { return nil }
-        let rooms = elements()
-        let named = rooms.filter(\.isRoomName)
-        if named.count == rooms.count { return text }
-        var json: [UInt8] = []
-        json.append(json: "[")
-        for (index, room) in named.enumerated() {
-            if index > 0 { json.append(json: ",") }
+        var (json, isFirst, isWhole): ([UInt8], Bool, Bool) = ([UInt8(ascii: "[")], true, true)
+        forEachElement { _, room in
+            guard room.isRoomName else {
+                isWhole = false
+                return
+            }
+            if !isFirst { json.append(json: ",") }
+            isFirst = false
             json.append(json: room.text)
         }
+        if isWhole { return text }
         json.append(json: "]")
         return JSONText(verbatim: json[...])
     }

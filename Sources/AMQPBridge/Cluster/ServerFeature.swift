@@ -33,7 +33,7 @@ struct ServerTraits: Equatable {
 
 extension ServerTraits {
     /// - Parameter heartbeat: the members of the message.
-    init(_ heartbeat: [String: JSONValue]) {
+    init(_ heartbeat: [String: CheckedJSON]) {
         if let list = heartbeat["features"], list.kind == .array {
             var features: Set<String> = []
             list.forEachElement { _, value in

@@ -10,7 +10,8 @@ extension Configuration {
     func warnings(isLoopback: Bool, now: Int) -> [String] {
         var warnings: [String] = []
         if keys.isEmpty, allowsAnonymous, !isLoopback {
-            warnings.append("whoever reaches \(listenAddress) may do everything: allowAnonymous is set, and there is no key")
+            warnings.append(
+                "whoever reaches \(listenAddress) may do everything: allowAnonymous is set, and there is no key")
         }
         if let length = apiKeyLength, length < Self.leastKeyLength {
             warnings.append(

@@ -67,7 +67,9 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("How long a request's body may take.", .bodyTimeout, "duration"))
     var bodyTimeout: String?
 
-    @Option(help: .setting("How long a connection may do nothing; longer than a proxy keeps its own.", .idleTimeout, "duration"))
+    @Option(
+        help: .setting(
+            "How long a connection may do nothing; longer than a proxy keeps its own.", .idleTimeout, "duration"))
     var idleTimeout: String?
 
     @Option(

@@ -40,7 +40,8 @@ private func connectionCallback(
     if code.rawValue == 0 {
         let address = SocketAddress(copying: gateway_mhd_client_address(handle)).ip
         let connection = HTTPConnection(
-            handle: handle, descriptor: gateway_mhd_descriptor(handle), address: address, countedAs: daemon.counted(address))
+            handle: handle, descriptor: gateway_mhd_descriptor(handle), address: address,
+            countedAs: daemon.counted(address))
         // Released below when the connection is closed, and nowhere else.
         socketContext.pointee = Unmanaged.passRetained(connection).toOpaque()
         daemon.opened(connection)

@@ -95,18 +95,18 @@ struct CallbackQueueTests {
     @Test("keeps no more for a caller than it may, and counts what short answers take")
     func bounds() {
         let fixture = CallbackFixture(limits: .init(bytesPerCaller: 1_000, bytes: 10_000), opened: 1, 2)
-        // 64 bytes beside each text.
-        for _ in 0..<5 { fixture.receive(1, "[\"" + String(repeating: "x", count: 232) + "\"]") }
+        // 128 bytes beside each text.
+        for _ in 0..<5 { fixture.receive(1, "[\"" + String(repeating: "x", count: 168) + "\"]") }
         fixture.receive(1, "[1]")
         for _ in 0..<20 { fixture.receive(2, "[]") }
         fixture.advance(.seconds(6))
-        #expect(fixture.answers[1]?[0].map(\.count) == [236, 236, 236, 3])
-        #expect(fixture.answers[2]?[0].count == 1_000 / 66)
+        #expect(fixture.answers[1]?[0].map(\.count) == [172, 172, 172])
+        #expect(fixture.answers[2]?[0].count == 1_000 / 130)
     }
 
     @Test("keeps no more for all callers together than it may, and gives it back")
     func allBounds() {
-        let fixture = CallbackFixture(limits: .init(bytesPerCaller: 1_000, bytes: 10 * 67), opened: 1, 2, 3)
+        let fixture = CallbackFixture(limits: .init(bytesPerCaller: 2_000, bytes: 10 * 131), opened: 1, 2, 3)
         for _ in 0..<6 { fixture.receive(1, "[1]") }
         for _ in 0..<6 { fixture.receive(2, "[1]") }
         fixture.abandon(1)
@@ -121,6 +121,19 @@ struct CallbackQueueTests {
         for _ in 0..<11 { fixture.receive(6, "[1]") }
         fixture.advance(.seconds(6))
         #expect(fixture.answers[6]?[0].count == 10)
+    }
+
+    @Test("loses one odd value of an answer, and not the answer, and says so")
+    func oddValues() {
+        let fixture = CallbackFixture(opened: 1)
+        fixture.receive(1, "[\"a\\ud800\",{\"\\u0000\":NaN}]")
+        fixture.receive(1, "[8\0]")
+        fixture.receive(1, "[")
+        fixture.receive(1, "[1]")
+        fixture.advance(.seconds(6))
+        #expect(fixture.answers[1] == [["[\"a\u{FFFD}\",{\"\u{FFFD}\":null}]", "[8 ]", "[1]"]])
+        #expect(fixture.warnings.map(\.outcome) == [.repaired, .repaired, .ignored])
+        #expect(fixture.warnings.map(\.namespace) == ["/", "/", "/"])
     }
 
     // MARK: Opening and closing
@@ -267,6 +280,7 @@ private final class CallbackFixture {
     private var bytes: [UInt8] = []
     private(set) var openings: [Int: [CallbackQueue.Opening]] = [:]
     private(set) var answers: [Int: [[String]]] = [:]
+    private(set) var warnings: [ClusterWarning] = []
 
     init(hostID: String = "our-host", limits: CallbackQueue.Limits = .init(), opened numbers: Int...) {
         self.hostID = hostID
@@ -310,7 +324,9 @@ private final class CallbackFixture {
         )
     }
 
-    func receive(text: String) { queue.receive(Array(text.utf8), into: &bytes) }
+    func receive(text: String) {
+        if let warning = queue.receive(Array(text.utf8), into: &bytes) { warnings.append(warning) }
+    }
 
     func advance(_ duration: Duration) {
         now = now + duration

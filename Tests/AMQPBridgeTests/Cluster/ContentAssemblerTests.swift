@@ -43,14 +43,30 @@ final class ContentAssemblerTests {
         #expect(second?.source == .delivery(consumerTag: "t2"))
     }
 
-    @Test("drops what is too long, and goes on behind it", arguments: [(10, true), (11, false), (.max, false)])
+    @Test("may take less on one channel than on the others")
+    func limitOfChannel() {
+        assembler = ContentAssembler(maximumBytes: 10, on: [2: 3])
+        for (channel, isKept) in [(1, true), (2, false)] as [(UInt16, Bool)] {
+            take(.delivered(consumerTag: "t"), on: channel)
+            take(.header(messageID: "", bodySize: 4), on: channel)
+            let message = take(.content([1, 2, 3, 4]), on: channel)
+            #expect(message?.isTooLong == !isKept)
+            #expect(message?.body == (isKept ? [1, 2, 3, 4] : []))
+        }
+    }
+
+    @Test(
+        "drops what a message says that is too long, and goes on behind it",
+        arguments: [(10, true), (11, false), (.max, false)])
     func limit(size: UInt64, isKept: Bool) {
         take(.delivered(consumerTag: "t"), on: 1)
         expectNothing(.header(messageID: "", bodySize: size), on: 1)
         guard size < 100 else { return }
         expectNothing(.content(Array(repeating: 1, count: Int(size) - 1)), on: 1)
         let message = take(.content([1]), on: 1)
-        #expect((message != nil) == isKept)
+        #expect(message?.isTooLong == !isKept)
+        #expect(message?.body.count == (isKept ? Int(size) : 0))
+        #expect(message?.size == size)
         take(.delivered(consumerTag: "t"), on: 1)
         take(.header(messageID: "", bodySize: 1), on: 1)
         let again = take(.content([7]), on: 1)
@@ -65,6 +81,7 @@ final class ContentAssemblerTests {
         #expect(message?.source == .returned)
         #expect(message?.messageID == "m")
         #expect(message?.body == [])
+        #expect(message?.isTooLong == false)
     }
 
     @Test("makes nothing of pieces that belong to nothing")

@@ -11,7 +11,7 @@ struct PlaceholdersTests {
         "are replaced by the bytes they stand for, wherever they are",
         arguments: [
             (placeholder, "{\"$binary\":\"AQI=\"}"),
-            ("[ 1 , \(placeholder) ]", "[1,{\"$binary\":\"AQI=\"}]"),
+            ("[ 1 , \(placeholder) ]", "[ 1 , {\"$binary\":\"AQI=\"} ]"),
             ("{\"a\":{\"b\":[\(placeholder)]},\"c\":0.10}", "{\"a\":{\"b\":[{\"$binary\":\"AQI=\"}]},\"c\":0.10}"),
             ("{\"num\":1,\"_placeholder\":true}", "{\"$binary\":\"Aw==\"}"),
             ("[\(placeholder),\(placeholder)]", "[{\"$binary\":\"AQI=\"},{\"$binary\":\"AQI=\"}]"),
@@ -49,6 +49,32 @@ struct PlaceholdersTests {
     private static func hasNoRawControl(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 } }
 
     private func replace(_ text: String, _ attachments: [String]) throws -> String {
-        try JSONDocument(parsing: Array(text.utf8)).root.replacingPlaceholders(by: attachments).string
+        try #require(try value(text).replacingPlaceholders(by: try list(attachments))).string
+    }
+
+    private func list(_ attachments: [String]) throws -> CheckedJSON {
+        var json: [UInt8] = []
+        json.append(jsonStrings: attachments)
+        return try CheckedJSON(checking: json)
+    }
+
+    private func value(_ text: String) throws -> CheckedJSON { try CheckedJSON(checking: Array(text.utf8)) }
+
+    @Test("that name the same bytes again and again are not replaced: that would be more than anybody has sent")
+    func bound() throws {
+        let attachments = try list([String(repeating: "A", count: 1_000)])
+        for (count, isReplaced) in [(1, true), (2, true), (3, false), (10_000, false)] {
+            let text = "[" + Array(repeating: Self.placeholder, count: count).joined(separator: ",") + "]"
+            #expect((try value(text).replacingPlaceholders(by: attachments) != nil) == (isReplaced))
+        }
+        #expect(try value("[1]").replacingPlaceholders(by: value("[1]"))?.string == "[1]")
+        #expect(try value("[1]").replacingPlaceholders(by: value("{}"))?.string == "[1]")
+        #expect(try value("[1]").replacingPlaceholders(by: nil)?.string == "[1]")
+    }
+
+    @Test("are looked for in one pass, at any depth")
+    func deep() throws {
+        let text = String(repeating: "{\"a\":[", count: 30) + Self.placeholder + String(repeating: "]}", count: 30)
+        #expect(try replace(text, ["AQI="]).contains("[{\"$binary\":\"AQI=\"}]"))
     }
 }

@@ -153,4 +153,41 @@ struct PresenceTests {
         #expect(presence.expire(now: start + .seconds(74)).isEmpty)
         #expect(presence.expire(now: start + .seconds(75)) == ["a"])
     }
+
+    @Test("keeps no more of what servers say of themselves than it may, and hears those that it knows")
+    func bytes() throws {
+        var presence = Presence()
+        let many = (0..<10_000).map { "\"/\($0)\"" }.joined(separator: ",")
+        for number in 0..<1_000 { _ = presence.hear(try heartbeat("\(1_000 + number)"), now: now) }
+        for number in 0..<200 {
+            _ = presence.hear(try heartbeat("\(3_000 + number)", "\"namespaces\":[\(many)]"), now: now)
+        }
+        let known = presence.all.count
+        #expect((1_050..<1_150).contains(known))
+        // No room for that, but it is there.
+        _ = presence.hear(try heartbeat("1000", "\"namespaces\":[\(many),\"/x\"]"), now: now + .seconds(14))
+        #expect(presence.servers(of: "/").contains("1000"))
+        _ = presence.expire(now: now + .seconds(15))
+        #expect(presence.all.map(\.uid) == ["1000"])
+    }
+
+    @Test("forgets nobody who has fallen silent for those that somebody makes up, and gives their places back")
+    func lostAndMadeUp() throws {
+        var presence = Presence()
+        _ = presence.hear(try heartbeat("real"), now: now)
+        for round in 0..<5 {
+            let then = now + .seconds(15 * (round + 1))
+            _ = presence.expire(now: then)
+            for number in 0..<9_999 {
+                _ = presence.hear(try heartbeat("\(round)-\(number)", "\"intervalMs\":100"), now: then)
+            }
+            #expect(presence.servers(of: "/", includingLost: true).count == 10_000)
+            #expect(presence.servers(of: "/", includingLost: true).contains("real") == (round < 4))
+        }
+        _ = presence.expire(now: now + .seconds(1_000))
+        _ = presence.expire(now: now + .seconds(2_000))
+        #expect(presence.servers(of: "/", includingLost: true).isEmpty)
+        for number in 0..<10_001 { _ = presence.hear(try heartbeat("\(number)"), now: now + .seconds(2_000)) }
+        #expect(presence.all.count == 10_000)
+    }
 }

@@ -237,42 +237,62 @@ struct QuestionTableTests {
 
     // MARK: Bounds
 
-    @Test("takes no more bytes for a question than it may: the server is missing")
+    @Test("holds no more bytes for a question than it may: the server is missing")
     func bytesPerQuestion() throws {
-        let fixture = TableFixture(limits: .init(bytesPerQuestion: 100, bytes: 1_000))
-        fixture.begin("q", expected: ["a", "b", "c"])
-        fixture.receive("a", "q", count: 1, size: 60)
-        fixture.receive("b", "q", count: 10, size: 41)
-        fixture.receive("c", "q", count: 100, size: 40)
+        let fixture = TableFixture(limits: .init(bytesPerQuestion: 400, bytes: 1_000))
+        fixture.begin("q", expected: ["a", "b", "c"], TableFixture.event())
+        // 128 bytes beside the value are held.
+        fixture.answer("a", "q", bytes: 200, size: 400)
+        fixture.answer("b", "q", bytes: 10, size: 73)
+        fixture.answer("c", "q", bytes: 10, size: 72)
         fixture.expire(after: .seconds(6))
         let outcome = try #require(try fixture.outcome(1))
-        #expect(outcome.sockets == 101)
+        #expect((outcome.gathering as? ServerResponseGathering)?.responses.map(\.server) == ["a", "c"])
         #expect(outcome.servers.missing == ["b"])
     }
 
-    @Test("takes no more bytes for all questions than it may, and gives them back")
+    @Test("holds nothing of what it does not need, however long it was")
+    func heldBytes() throws {
+        let fixture = TableFixture(limits: .init(bytesPerQuestion: 100, bytes: 100))
+        fixture.begin("q", expected: ["a", "b", "c"])
+        for uid in ["a", "b", "c"] { fixture.receive(uid, "q", count: 1, size: 100) }
+        #expect(try fixture.outcome(1)?.servers == .all(3))
+    }
+
+    @Test("counts servers that nobody has expected: there may be any number of them")
+    func unexpected() throws {
+        let limits = QuestionTable.Limits(bytesPerQuestion: 10 * QuestionTable.bytesPerServer, bytes: 1 << 20)
+        let fixture = TableFixture(limits: limits)
+        fixture.begin("q", expected: ["a"])
+        for number in 0..<100 { fixture.receive("\(100 + number)", "q", count: 1) }
+        fixture.expire(after: .seconds(6))
+        #expect(try fixture.outcome(1)?.servers.responded == 10)
+    }
+
+    @Test("holds no more bytes for all questions than it may, and gives them back")
     func bytes() throws {
-        let fixture = TableFixture(limits: .init(bytesPerQuestion: 100, bytes: 150))
-        fixture.begin("one", expected: ["a", "b"], waiter: 1)
-        fixture.receive("a", "one", count: 1, size: 100)
-        fixture.begin("two", expected: ["a"], waiter: 2, TableFixture.count("/c"))
-        fixture.receive("a", "two", count: 1, size: 51)
+        let fixture = TableFixture(limits: .init(bytesPerQuestion: 400, bytes: 600))
+        fixture.begin("one", expected: ["a", "b"], waiter: 1, TableFixture.event())
+        fixture.answer("a", "one", bytes: 272, size: 400)
+        fixture.begin("two", expected: ["a"], waiter: 2, TableFixture.event("/c"))
+        fixture.answer("a", "two", bytes: 1, size: 201)
         #expect(fixture.results[2] == nil)
         fixture.table.abandon(waiter: 1)
-        fixture.receive("a", "two", count: 1, size: 51)
+        fixture.answer("a", "two", bytes: 1, size: 201)
         #expect(try fixture.outcome(2)?.servers == .all(1))
         // Whatever ended a question, its bytes are free again.
         for end in 0..<4 {
-            fixture.begin("q\(end)", expected: ["a", "b"], waiter: 10 + end, TableFixture.count("/\(end)"))
-            fixture.receive("a", "q\(end)", count: 1, size: 100)
+            fixture.begin("q\(end)", expected: ["a", "b"], waiter: 10 + end, TableFixture.event("/\(end)"))
+            fixture.answer("a", "q\(end)", bytes: 272, size: 400)
             #expect(fixture.table.waiting == 1)
             switch end {
-            case 0: fixture.receive("b", "q\(end)", count: 1, size: 0)
+            case 0: fixture.answer("b", "q\(end)", bytes: 1, size: 0)
             case 1: fixture.table.left("b")
             case 2: fixture.expire(after: .seconds(6))
             default: fixture.table.disconnected()
             }
-            #expect(try fixture.outcome(10 + end)?.sockets == (end == 0 ? 2 : 1))
+            let gathering = try fixture.outcome(10 + end)?.gathering as? ServerResponseGathering
+            #expect(gathering?.responses.count == (end == 0 ? 2 : 1))
         }
         fixture.expectNothingLeft()
     }
@@ -307,6 +327,9 @@ private final class TableFixture {
     static func count(_ namespace: String = "/") -> Question {
         Question(CountSockets(namespace: namespace), timeout: .seconds(5))
     }
+    static func event(_ namespace: String = "/") -> Question {
+        Question(ServerSideEmit(namespace: namespace, event: "e"), timeout: .seconds(5))
+    }
     static var change: Question { Question(ChangeSockets(SocketSelection(), .join(["r"])), timeout: .seconds(5)) }
 
     var table: QuestionTable
@@ -329,6 +352,13 @@ private final class TableFixture {
 
     func receive(_ uid: String, _ id: String, count: Int, size: Int = 1) {
         let text = serverText(uid, .fetchSocketsResponse, "{\"count\":\(count)}")
+        table.receive(ServerMessage(Array(text.utf8))!, for: id, size: size)
+    }
+
+    /// What a server answers to an event of its own, a value of so many bytes.
+    func answer(_ uid: String, _ id: String, bytes: Int, size: Int) {
+        let value = String(repeating: "1", count: bytes)
+        let text = serverText(uid, .serverSideEmitResponse, "{\"packet\":\(value)}")
         table.receive(ServerMessage(Array(text.utf8))!, for: id, size: size)
     }
 

@@ -13,7 +13,7 @@ final class ClusterFixture {
     /// How each question ended, by its name. Two answers are a bug.
     private(set) var answers: [String: [Answer]] = [:]
     private(set) var waiters: [String: Int] = [:]
-    private(set) var ignored: [Int] = []
+    private(set) var warnings: [ClusterWarning] = []
     private(set) var closes: [ChannelClose] = []
     /// How often somebody has asked in vain.
     private(set) var wanted = 0
@@ -21,7 +21,7 @@ final class ClusterFixture {
 
     init(limits: ClusterSession.Limits = .init(), servers: [String]? = ["a", "b"]) {
         session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks, knowledge: knowledge)
-        session.ignored = { [unowned self] in ignored.append($0) }
+        session.warned = { [unowned self] in warnings.append($0) }
         session.channelClosed = { [unowned self] in closes.append($0) }
         session.wanted = { [unowned self] in wanted += 1 }
         guard let servers else { return }

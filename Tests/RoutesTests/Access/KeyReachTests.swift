@@ -42,7 +42,8 @@ struct KeyReachTests {
             .post, "/v1/emit", #"{"event":"order.paid","rooms":["lobby"],"except":["lobby","admin"]}"#,
             beyond: ["/except/1"]),
         Case(
-            .post, "/v1/emit", #"{"event":"order.paid","rooms":["lobby"],"exceptSockets":["s-1_________________","t"]}"#,
+            .post, "/v1/emit",
+            #"{"event":"order.paid","rooms":["lobby"],"exceptSockets":["s-1_________________","t"]}"#,
             beyond: ["/exceptSockets/1"]),
         Case(.post, "/v1/emit", #"{"event":"order.paid","rooms":["admin"],"ack":{}}"#, beyond: ["/rooms/0"]),
         Case(.post, "/v1/emit", #"{"event":"order.paid","rooms":["admin"],"confirm":"none"}"#, beyond: ["/rooms/0"]),

@@ -1,0 +1,79 @@
+internal import CJansson
+internal import Glibc
+
+/// jansson's tree of a text, and the only place where jansson is given one.
+///
+/// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb).
+final class JSONTree {
+    let root: UnsafeMutablePointer<json_t>
+
+    /// - Parameter allowsRepeatedKeys: whether an object may have a key twice. The tree then has the last value in the place of
+    ///   the first: its members are not those of the text any more.
+    init(parsing text: ArraySlice<UInt8>, allowsRepeatedKeys: Bool = false) throws(JSONError) {
+        if let fault = JSONError(rawNULIn: text) { throw fault }
+        precondition(JSONLibrary.isPrepared)
+        var error = json_error_t()
+        var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
+        if !allowsRepeatedKeys { flags |= Int(JSON_REJECT_DUPLICATES) }
+        var root = Self.load(text, flags, &error)
+        if root == nil, json_error_code(&error) == json_error_numeric_overflow {
+            // An integer beyond 64 bits: as a double it can be checked, and it is passed on from the text, digit by digit.
+            flags |= Int(JSON_DECODE_INT_AS_REAL)
+            root = Self.load(text, flags, &error)
+        }
+        guard let root else { throw JSONError(error) }
+        self.root = root
+    }
+
+    private static func load(
+        _ text: ArraySlice<UInt8>, _ flags: Int, _ error: inout json_error_t
+    ) -> UnsafeMutablePointer<json_t>? {
+        text.withUnsafeBytes { buffer in
+            // jansson wants a non-null pointer for the empty text, too.
+            guard let start = buffer.baseAddress else { return json_loadb("", 0, flags, &error) }
+            return json_loadb(start.assumingMemoryBound(to: CChar.self), buffer.count, flags, &error)
+        }
+    }
+
+    deinit { json_decref(root) }
+}
+
+extension JSONError {
+    /// A raw NUL, which is nowhere part of JSON. jansson's lexer (2.14, `stream_unget`) loses one that ends a number, `true`,
+    /// `false` or `null`: the text would be taken for valid, and what is copied out of it would not be.
+    fileprivate init?(rawNULIn text: ArraySlice<UInt8>) {
+        let isFound = text.withUnsafeBytes { buffer in
+            guard let start = buffer.baseAddress else { return false }
+            return memchr(start, 0, buffer.count) != nil
+        }
+        guard isFound, let index = text.firstIndex(of: 0) else { return nil }
+        let before = text[..<index]
+        let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+        let column = index - (before.lastIndex(of: UInt8(ascii: "\n")) ?? text.startIndex - 1)
+        self.init(kind: .invalid, detail: "a raw NUL byte at line \(line), column \(column)")
+    }
+
+    /// jansson's error as ours. Its text can quote the input, which belongs in no log: only the place is kept.
+    fileprivate init(_ error: json_error_t) {
+        var copy = error
+        let place = "line \(error.line), column \(error.column)"
+        switch json_error_code(&copy) {
+        case json_error_duplicate_key:
+            self.init(kind: .duplicateKey, detail: "an object has the same key twice, at \(place)")
+        case json_error_null_byte_in_key:
+            self.init(kind: .invalid, detail: "an object key contains NUL, at \(place)")
+        case json_error_numeric_overflow:
+            self.init(kind: .invalid, detail: "a number is too large for a double, at \(place)")
+        case json_error_invalid_utf8:
+            self.init(kind: .invalid, detail: "the text is not valid UTF-8")
+        case json_error_stack_overflow:
+            self.init(kind: .tooDeep, detail: "too many levels of arrays and objects")
+        case json_error_premature_end_of_input:
+            self.init(kind: .invalid, detail: "the text ends inside a value, at \(place)")
+        case json_error_end_of_input_expected:
+            self.init(kind: .invalid, detail: "there is something behind the value, at \(place)")
+        default:
+            self.init(kind: .invalid, detail: "a syntax error at \(place)")
+        }
+    }
+}
