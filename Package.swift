@@ -42,7 +42,8 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "Routes", "YAML",
+                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "Routes",
+                "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
