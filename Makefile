@@ -7,7 +7,7 @@ help: ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser node proxies container
+	@scripts/setup.sh build run browser node proxies clients container
 
 build: ## Build the gateway
 	@scripts/setup.sh build
@@ -30,12 +30,12 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
-	@scripts/setup.sh run browser proxies container
+	@scripts/setup.sh run browser node proxies container
 	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
 
 slow: build ## Run the end-to-end tests that take long
-	@scripts/setup.sh run browser proxies container
-	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -m slow
+	@scripts/setup.sh run browser node proxies clients container
+	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m slow
 
 lint: ## Check the format of the sources
 	@swift format lint --strict --recursive Sources Tests Package.swift examples

@@ -6,6 +6,7 @@
 #   scripts/setup.sh browser    Chromium, for the test of the demo page
 #   scripts/setup.sh node       Node.js 18 or later, for the tests of the Node adapter
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
+#   scripts/setup.sh clients    Go and Java, for the slow tests with the clients that they bring
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -137,7 +138,7 @@ fetch_browser_client() {
         rm -rf "$wheels"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|container …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|clients|container …"
 for group in "$@"; do
     case $group in
         build)
@@ -151,11 +152,15 @@ for group in "$@"; do
             ;;
         browser) apt_install chromium ;;
         proxies) install_proxies ;;
+        clients)
+            command -v go >/dev/null || apt_install golang-go
+            command -v javac >/dev/null || apt_install openjdk-17-jdk-headless
+            ;;
         node)
             command -v node >/dev/null || apt_install nodejs
             [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
             ;;
         container) apt_install debootstrap binutils ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, container)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, clients, container)" ;;
     esac
 done

@@ -1,8 +1,12 @@
 """Two gateways behind a proxy are restarted in turn: no request fails."""
 
 import http.client
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +91,15 @@ def test_none_of_tens_of_thousands_fails_in_ten_restarts(broker):
 @pytest.mark.slow
 def test_none_fails_behind_nginx_as_it_comes_if_restarts_are_more_than_ten_seconds_apart(broker):
     run(broker, rounds=2, pause=11, proxy_options={})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
+def test_none_of_many_new_connections_is_lost_where_the_kernel_passes_them_on():
+    """Two gateways share a port in a network namespace of their own, where `net.ipv4.tcp_migrate_req` is 1."""
+    script = Path(__file__).with_name("shared_port.py")
+    prepare = "ip link set lo up && sysctl -qw net.ipv4.tcp_migrate_req=1 && exec \"$@\""
+    command = ["unshare", "--net", "sh", "-c", prepare, "sh", sys.executable, str(script)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "0 failed" in run.stdout and int(run.stdout.split()[0]) > 1_000, run.stdout
