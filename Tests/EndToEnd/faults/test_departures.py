@@ -34,6 +34,15 @@ def becomes(gateway, metric, value, within=1.0):
         time.sleep(0.02)
 
 
+def leave(connection, how):
+    if how == "half-closes":
+        connection.shutdown(socket.SHUT_WR)
+        return
+    if how == "resets":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
 @pytest.mark.parametrize("how", ["closes", "half-closes", "resets"])
 @pytest.mark.parametrize("place", PLACES)
 def test_one_that_leaves_is_seen_at_once(gateway, place, how):
@@ -45,12 +54,28 @@ def test_one_that_leaves_is_seen_at_once(gateway, place, how):
     time.sleep(0.1)
     assert gateway.metric("gateway_http_connections") >= 10
     for connection in connections:
-        if how == "half-closes":
-            connection.shutdown(socket.SHUT_WR)
-            continue
-        if how == "resets":
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        leave(connection, how)
+    becomes(gateway, "gateway_http_connections", 1)
+    becomes(gateway, "gateway_http_requests_in_flight", 1)
+    for connection in connections:
         connection.close()
+
+
+@pytest.mark.parametrize("how", ["closes", "half-closes"])
+@pytest.mark.parametrize("place", PLACES)
+def test_one_whose_last_bytes_and_end_come_together_is_seen_at_once(gateway, place, how):
+    becomes(gateway, "gateway_http_connections", 1)
+    gateway.signal(signal.SIGSTOP)
+    connections = []
+    try:
+        for _ in range(10):
+            connection = socket.create_connection(gateway.address, timeout=5)
+            connection.sendall(PLACES[place])
+            leave(connection, how)
+            connections.append(connection)
+        time.sleep(0.1)
+    finally:
+        gateway.signal(signal.SIGCONT)
     becomes(gateway, "gateway_http_connections", 1)
     becomes(gateway, "gateway_http_requests_in_flight", 1)
     for connection in connections:
