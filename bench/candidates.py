@@ -155,7 +155,12 @@ class Gateway(Candidate):
         return [str(self._binary), "serve", "--http-address", f"127.0.0.1:{self.port}"]
 
     def environment(self):
-        return {"GATEWAY_AMQP_URL": self._broker.url, "GATEWAY_WIRE_FORMAT": "amqp0"}
+        return {
+            "GATEWAY_AMQP_URL": self._broker.url,
+            "GATEWAY_WIRE_FORMAT": "amqp0",
+            "GATEWAY_ALLOW_ANONYMOUS": "true",
+            "GATEWAY_SHUTDOWN_DELAY": "0s",
+        }
 
 
 class Guarded(Gateway):
