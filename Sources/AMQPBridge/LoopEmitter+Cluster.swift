@@ -51,7 +51,7 @@ extension LoopEmitter {
         guard let publications, !publications.isEmpty else { throw .notAsked(nobody) }
         // Without a queue there is no server of any kind.
         guard try await publish(command.trace.map { publications.with($0) } ?? publications) else {
-            throw .notAsked(nobody)
+            throw .notAsked(.noServers(exchange: publications[0].exchange))
         }
         return .published
     }

@@ -31,6 +31,9 @@ struct ConfigCommand: ParsableCommand {
             let warnings = configuration.warnings(isLoopback: address.isLoopback, now: Int(UnixTime.now()))
             for warning in warnings { StandardError.write("socketio-gateway: warning: \(warning)\n") }
             print("valid; keys: \(configuration.keys.count), hooks: \(configuration.hooks.count)")
+            if configuration.keys.isEmpty, !configuration.allowsAnonymous {
+                print("without a key, serve makes one at each start and prints it")
+            }
         }
     }
 

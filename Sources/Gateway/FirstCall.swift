@@ -17,7 +17,13 @@ struct FirstCall {
         "\nNo key is configured, so this one was made, until the gateway ends. Try it:\n\n  \(curl)\n\n"
     }
 
-    var metadata: Logger.Metadata { ["curl": "\(curl)"] }
+    /// A line for programs. It is written whatever the log leaves out: without it nobody could call.
+    var line: [UInt8] {
+        LogLines.line(
+            .json, time: LogLines.timestamp(), level: Logger.Level.warning.rawValue,
+            message: "no key is configured: this one was made, until the gateway ends", fields: [("curl", curl)])
+            + [UInt8(ascii: "\n")]
+    }
 
     /// An address that listens on all is reached on this machine's own.
     private var url: String {

@@ -54,8 +54,11 @@ struct GatewayProcess {
             ? ClusterClient(
                 configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat,
                 knowledge: knowledge, logger: logger) : nil
+        var limits = configuration.loadLimits
+        // What clients take, the broker's connections must not lack.
+        limits.connections = min(limits.connections, max(Int(clamping: descriptors) - 24 - 8 * configuration.loops, 8))
         let group = LoopGroup(
-            load: HTTPLoad(limits: configuration.loadLimits), cluster: cluster, configuration: configuration)
+            load: HTTPLoad(limits: limits), cluster: cluster, configuration: configuration)
         for index in 0..<configuration.loops {
             group.servers.append(
                 try LoopServer(
@@ -70,15 +73,16 @@ struct GatewayProcess {
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
         // Who connects before there is a broker would be refused, while another gateway could serve it.
         var received = signals.wait(atMost: Self.mostStartTime) { firstAttempts.haveEnded }
-        if received == nil {
+        let isListening = received == nil
+        if isListening {
             for (server, socket) in zip(group.servers, try sockets.listen()) { server.listen(on: socket) }
             logger.info(
                 "listening",
                 metadata: [
-                    "address": "\(sockets.address)", "loops": "\(configuration.loops)", "descriptors": "\(descriptors)",
+                    "address": "\(sockets.address)", "loops": "\(configuration.loops)", "connections": "\(limits.connections)",
+                    "descriptors": "\(descriptors)",
                     "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
                 ])
-            if let caution = configuration.wireFormat.caution { logger.warning("\(caution)") }
             sayWhoMayCall(sockets, ownKey)
             received = signals.wait(every: Self.watchInterval) { isHangup in
                 guard live.files.hasChanged() || isHangup else { return }
@@ -88,7 +92,7 @@ struct GatewayProcess {
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
         // Whoever presses Ctrl-C waits for it.
         let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
-        stop(group, signals, delay: isAtTerminal ? .zero : configuration.shutdownDelay)
+        stop(group, signals, delay: isAtTerminal || !isListening ? .zero : configuration.shutdownDelay)
     }
 
     /// Says what is dangerous, and how to call when nobody has a key yet.
@@ -96,16 +100,11 @@ struct GatewayProcess {
         for warning in configuration.warnings(isLoopback: sockets.isLoopback, now: Int(UnixTime.now())) {
             logger.warning("\(warning)")
         }
-        if configuration.allowsAnonymous, configuration.keys.isEmpty, sockets.isLoopback {
-            logger.warning(
-                "every program on this machine may do everything: allowAnonymous is set, and there is no key")
-        }
         guard let ownKey else { return }
         let call = FirstCall(address: sockets.address, key: ownKey)
         switch configuration.logFormat {
         case .text: LogWriter.standardError.write(Array(call.text.utf8)) { _ in [] }
-        case .json:
-            logger.warning("no key is configured: this one was made, until the gateway ends", metadata: call.metadata)
+        case .json: LogWriter.standardError.write(call.line) { _ in [] }
         }
     }
 
@@ -151,11 +150,11 @@ struct GatewayProcess {
         group.isDraining.store(true, ordering: .relaxed)
         for server in group.servers { server.beginDraining() }
         // Load balancers need a while to see that /readyz fails; a second signal means: now.
-        if delay > .zero { signals.waitToEnd(atMost: delay) }
+        var isHurried = delay > .zero && signals.waitToEnd(atMost: delay)
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
         for server in group.servers { server.stopAccepting() }
         // A request may be on its way on a connection that was kept.
-        let isHurried = signals.wait(atMost: Self.lastCall) { group.load.openConnections == 0 } != nil
+        if !isHurried { isHurried = signals.wait(atMost: Self.lastCall) { group.load.openConnections == 0 } != nil }
         for server in group.servers { server.closeIdle() }
         while !isHurried, !group.servers.allSatisfy(\.isStopped), MonotonicTime.now() < deadline {
             for server in group.servers where server.isIdle && !server.isStopped { server.stopIfIdle() }

@@ -82,7 +82,7 @@ struct LogLines: LogHandler {
     }
 
     /// RFC 3339 in UTC, to the millisecond.
-    private static func timestamp() -> String {
+    static func timestamp() -> String {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         var parts = tm()

@@ -9,7 +9,7 @@ struct ServeCommand: ParsableCommand {
             Every option can be given as an environment variable or in a configuration file, too; an option wins \
             over a variable, and a variable over the file. For secrets, NAME_FILE names a file that holds the value of \
             NAME. Keys for callers are in the file, made by 'socketio-gateway keys create'; GATEWAY_API_KEY (or \
-            GATEWAY_API_KEY_FILE) is one that may do everything. Without any, only a loopback address is served, unless \
+            GATEWAY_API_KEY_FILE) is one that may do everything. Without any, one is made at the start and printed, unless \
             --allow-anonymous. On SIGHUP, and when the file has changed, it is read again.
             """)
 

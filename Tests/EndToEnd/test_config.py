@@ -165,9 +165,9 @@ def test_a_secret_is_taken_from_a_regular_file_only(tmp_path, kind):
 
 
 def test_check_says_whether_serve_would_start(file):
-    assert check() == (0, "valid; keys: 0, hooks: 0\n", "")
+    assert check() == (0, "valid; keys: 0, hooks: 0\nwithout a key, serve makes one at each start and prints it\n", "")
     assert check(api_key=SECRET) == (0, "valid; keys: 1, hooks: 0\n", "")
-    assert check("--http-address", "0.0.0.0:0") == (0, "valid; keys: 0, hooks: 0\n", "")
+    assert check("--http-address", "0.0.0.0:0")[::2] == (0, "")
     status, _, error = check("--http-address", "nowhere.invalid:0")
     assert status == REFUSED and "cannot listen on nowhere.invalid:0" in error
     path = file(f"http: {{address: ':0'}}\nkeys:\n- {{name: a, sha256: '{HASH}', scopes: [emit]}}\n")

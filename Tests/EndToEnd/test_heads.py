@@ -122,3 +122,18 @@ def test_nothing_behind_a_chunked_body_is_read_as_a_request(gateway, framing):
     answer = converse(gateway.address, head + framing + HEAD + b"\r\n", timeout=2)
     assert len(answer.statuses) == 1 and answer.closed
     assert gateway.metric('gateway_http_requests_total{route="/livez",method="GET",status="200"}') == before
+
+
+def test_it_is_the_one_whose_head_is_complete(gateway):
+    unfinished = [socket.create_connection(gateway.address, timeout=3) for _ in range(10)]
+    for connection in unfinished:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: y\r\n")
+    time.sleep(0.1)
+    for _ in range(20):
+        answer = get(gateway, b"Content-Length: x\r\n")
+        assert answer.statuses == [400] and answer.data.count(b"HTTP/1.1") == 1, answer.data
+    for connection in unfinished:
+        connection.sendall(b"\r\n")
+        data = connection.recv(4096)
+        assert data.startswith(b"HTTP/1.1 400 ") and data.count(b"HTTP/1.1") == 1
+        connection.close()

@@ -49,7 +49,7 @@ def test_its_host_counts_and_not_the_header(broker):
 
 def test_a_hook_s_headers_are_read_in_absolute_form_too(broker, tmp_path):
     path = tmp_path / "gateway.yaml"
-    path.write_text('hooks: [{name: h, scheme: bearer, secrets: ["0123456789abcdef"], event: e}]')
+    path.write_text('hooks: [{name: h, scheme: bearer, secrets: ["0123456789abcdef"], event: e, everyone: true}]')
     with Gateway(broker.url, config=path) as gateway:
         headers = [b"Host: x", b"Authorization: Bearer 0123456789abcdef", b"Content-Type: application/json", b"Content-Length: 2"]
         answer = converse(

@@ -55,13 +55,17 @@ public final class BrokerKnowledge: Sendable {
         state.withLock { $0.lookUps.turn(of: asker, now: now) }
     }
 
-    /// Tells everybody who waits, but for the asker itself.
+    /// Tells everybody who waits, but for the asker itself, and gives those a turn who wait for another exchange.
     func answered(_ lookUp: ExchangeLookUps.LookUp, _ answer: ExchangeAnswer, by asker: Asker) {
-        let others = state.withLock { state in
-            let waited = state.lookUps.answered(lookUp, isUsable: answer.finding == .usable)
-            return state.deliveries(to: waited.subtracting([asker]))
+        let (told, next) = state.withLock { state in
+            let (told, next) = state.lookUps.answered(lookUp, isUsable: answer.finding == .usable)
+            return (
+                state.deliveries(to: told.subtracting([asker])),
+                state.deliveries(to: next.subtracting(told).subtracting([asker]))
+            )
         }
-        for deliver in others { deliver(answer) }
+        for deliver in told { deliver(answer) }
+        for deliver in next { deliver(nil) }
     }
 
     func hasFailed(now: MonotonicTime) {

@@ -26,6 +26,9 @@ struct ExchangeLookUps {
     /// After so long somebody else tries: the connection that carries out a look-up may be dead.
     static let patience: Duration = .seconds(1)
 
+    /// How long others leave a turn to those whose exchange has waited longest.
+    static let precedence: Duration = .milliseconds(20)
+
     /// In the order in which they are to be looked up.
     private var waiting: [(exchange: String, askers: Set<Asker>)] = []
     private var underWay: (lookUp: LookUp, by: Asker)?
@@ -46,6 +49,8 @@ struct ExchangeLookUps {
             return .wait(until: underWay.lookUp.began + Self.patience)
         }
         guard earliest <= now else { return .wait(until: earliest) }
+        // Whose exchange has waited longest goes first, unless it does not come.
+        if index > 0, now < earliest + Self.precedence { return .wait(until: earliest + Self.precedence) }
         let next = waiting.remove(at: index)
         waiting.append(next)
         let lookUp = LookUp(exchange: next.exchange, began: now)
@@ -55,13 +60,18 @@ struct ExchangeLookUps {
 
     /// A look-up has been answered.
     ///
-    /// - Returns: who waited for it, and does not any more.
-    mutating func answered(_ lookUp: LookUp, isUsable: Bool) -> Set<Asker> {
+    /// - Returns: who waited for it, and does not any more; and who waits for others, and may have a turn.
+    mutating func answered(_ lookUp: LookUp, isUsable: Bool) -> (told: Set<Asker>, next: Set<Asker>) {
         if underWay?.lookUp == lookUp { underWay = nil }
         if !isUsable { hasFailed(now: lookUp.began) }
-        guard let index = waiting.firstIndex(where: { $0.exchange == lookUp.exchange }) else { return [] }
-        return waiting.remove(at: index).askers
+        var told: Set<Asker> = []
+        if let index = waiting.firstIndex(where: { $0.exchange == lookUp.exchange }) {
+            told = waiting.remove(at: index).askers
+        }
+        return (told, allWaiting)
     }
+
+    private var allWaiting: Set<Asker> { waiting.reduce(into: []) { $0.formUnion($1.askers) } }
 
     /// The broker has closed a channel over an exchange.
     mutating func hasFailed(now: MonotonicTime) {
@@ -83,6 +93,6 @@ struct ExchangeLookUps {
         waiting.removeAll { $0.askers.isEmpty }
         guard underWay?.by == asker else { return [] }
         underWay = nil
-        return waiting.reduce(into: []) { $0.formUnion($1.askers) }
+        return allWaiting
     }
 }

@@ -158,6 +158,10 @@ final class ClusterSession: BrokerSession {
         _ number: Int, mode: AcknowledgementMode, deadline: MonotonicTime,
         opened: @escaping (CallbackQueue.Opening) -> Void, finished: @escaping ([JSONText]) -> Void
     ) {
+        if state == .refused {
+            wanted?()
+            return opened(.failed(.brokerRefused(exchange: exchange)))
+        }
         guard let callbacks, isOpen else { return opened(.failed(.brokerUnavailable)) }
         if let blockedReason { return opened(.failed(.brokerBlocked(reason: blockedReason))) }
         guard waiting < limits.waiting else { return opened(.failed(.overloaded)) }
@@ -375,7 +379,7 @@ final class ClusterSession: BrokerSession {
         switch message.source {
         case .returned where message.messageID == Self.discovery: becomeReady(now: now)
         case .returned where ServerProbes.isProbe(message.messageID): probeReturned(message.messageID, now: now)
-        case .returned: table.returned(message.messageID)
+        case .returned: questionReturned(message.messageID, now: now)
         case .delivery where message.isTooLong: warnOfLength(message, now: now)
         case .delivery(Tag.replies): receiveAnswer(message, now: now)
         case .delivery(Tag.presence): receivePresence(message, now: now)
@@ -445,6 +449,13 @@ final class ClusterSession: BrokerSession {
         _ = FrameWriter.publish(
             Publication(exchange: exchange, routingKey: key, expiration: 5_000, body: body),
             messageID: id, channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+    }
+
+    /// What a probe of each of its servers would have said.
+    private func questionReturned(_ id: String, now: MonotonicTime) {
+        for uid in table.returned(id) where presence.server(uid)?.traits.probe != nil {
+            presence.returned(uid, now: now)
+        }
     }
 
     private func probeReturned(_ id: String, now: MonotonicTime) {

@@ -77,9 +77,10 @@ struct Presence {
     mutating func hear(_ message: ServerMessage, now: MonotonicTime) -> String? {
         switch message.kind {
         case .adapterClose:
-            lost[message.uid] = nil
+            let wasLost = lost.removeValue(forKey: message.uid) != nil
             giveBack(message.uid)
-            return servers.removeValue(forKey: message.uid)?.uid
+            let wasThere = servers.removeValue(forKey: message.uid) != nil
+            return wasThere || wasLost ? message.uid : nil
         case .heartbeat, .initialHeartbeat:
             guard takePlace(of: message) else {
                 // What it says anew is not taken, but it is there.

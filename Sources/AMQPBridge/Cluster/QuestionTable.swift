@@ -216,8 +216,12 @@ struct QuestionTable {
     }
 
     /// The broker had nobody to give the question to: whoever was expected cannot answer.
-    mutating func returned(_ id: String) {
-        if let entry = entries[id] { finish(entry, isRouted: false) }
+    ///
+    /// - Returns: who was expected.
+    mutating func returned(_ id: String) -> Set<String> {
+        guard let entry = entries[id] else { return [] }
+        finish(entry, isRouted: false)
+        return entry.expected
     }
 
     /// Nobody waits for this any more. What is to change something may do so all the same.

@@ -9,13 +9,14 @@ extension Configuration {
     ///   - now: seconds since 1970.
     func warnings(isLoopback: Bool, now: Int) -> [String] {
         var warnings: [String] = []
-        if keys.isEmpty, allowsAnonymous, !isLoopback {
-            warnings.append(
-                "whoever reaches \(listenAddress) may do everything: allowAnonymous is set, and there is no key")
+        if keys.isEmpty, allowsAnonymous {
+            let who = isLoopback ? "every program on this machine" : "whoever reaches \(listenAddress)"
+            warnings.append("\(who) may do everything: allowAnonymous is set, and there is no key")
         }
+        if let caution = wireFormat.caution { warnings.append(caution) }
         if let length = apiKeyLength, length < Self.leastKeyLength {
             warnings.append(
-                "the key in GATEWAY_API_KEY has \(length) characters: fewer than \(Self.leastKeyLength) can be guessed")
+                "the key in \(apiKeyPlace) has \(length) characters: fewer than \(Self.leastKeyLength) can be guessed")
         }
         for key in keys {
             if let end = key.expires, end <= now {
@@ -29,6 +30,11 @@ extension Configuration {
                 "the hook '\(entry.hook.name)' takes anything from anybody: it has the scheme none, and no allow")
         }
         return warnings
+    }
+
+    private var apiKeyPlace: String {
+        if case .file = origins[.apiKey]?.origin { return "apiKey of the configuration file" }
+        return "GATEWAY_API_KEY"
     }
 
     /// Of a key that people choose. One of 16 random letters and digits has some 80 bits.

@@ -22,17 +22,25 @@ struct LiveConfiguration {
     ///   must not open the gateway.
     func keys(for next: Configuration) throws(ConfigurationError) -> KeyRing {
         if next.keys.isEmpty, !keys.keys.isEmpty {
-            guard keys.isMadeForThisRun, !next.allowsAnonymous else {
+            guard keys.isMadeForThisRun else {
                 throw ConfigurationError(
                     description: "there are no keys any more; to serve without, start the gateway again")
             }
             return keys
+        }
+        guard !next.keys.isEmpty || next.allowsAnonymous else {
+            throw ConfigurationError(
+                description: "allowAnonymous was taken away, and there is no key: nobody could call any more")
         }
         return KeyRing(next.keys, previous: keys)
     }
 
     /// What differs from what is running, and cannot be taken over.
     func settingsWaiting(for next: Configuration) -> [Setting] {
-        Setting.allCases.filter { !$0.isReloadable && running[$0]?.text != next.origins[$0]?.text }
+        Setting.allCases.filter {
+            // Whoever was started with keys, its own included, does not open by a reload.
+            let isReloadable = $0 == .allowAnonymous ? keys.keys.isEmpty || !next.keys.isEmpty : $0.isReloadable
+            return !isReloadable && running[$0]?.text != next.origins[$0]?.text
+        }
     }
 }

@@ -18,8 +18,9 @@ final class HTTPConnection {
     var countsRequests: Bool { isProxy || countedAs == nil }
     /// When the connection is cut; `nil` while the next step is ours.
     var deadline: MonotonicTime?
-    /// Since when nothing is asked of it; `nil`: there is a request.
-    var idleSince: MonotonicTime?
+    /// From when on it may be closed to make room for others; `nil`: there is a request at work. One that has just been taken has
+    /// a moment to ask something, and who has been refused, or does not read its answer, has one to end it.
+    var expendableFrom: MonotonicTime?
     /// Whether it counts as a connection: not any more when it was closed to make room for another.
     var isCounted = true
 
@@ -66,7 +67,7 @@ final class HTTPConnection {
         guard self.cut == nil else { return }
         shutdown(descriptor, Int32(SHUT_RDWR))
         deadline = nil
-        idleSince = nil
+        expendableFrom = nil
         self.cut = cut
     }
 }

@@ -32,11 +32,12 @@ extension HTTPDaemon {
     }
 
     /// Answers whose head it is. Several connections may be in the middle of a head, and the log does not say which: it is the
-    /// one whose Content-Length is not right.
+    /// one whose head is complete, and whose Content-Length is not right.
     private func refuseHead(_ refuse: (Router, RequestHead) -> Response) {
         guard libraryErrors != .unpreventable else { return }
         for connection in connections.values {
-            guard connection.isReadingHead, let length = gateway_mhd_header(connection.handle, "Content-Length"),
+            // Only now is its size known: the head is complete.
+            guard connection.isReadingHead, gateway_mhd_head_size(connection.handle) > 0, let length = gateway_mhd_header(connection.handle, "Content-Length"),
                 !Self.isNumber(length)
             else { continue }
             connection.isReadingHead = false

@@ -6,6 +6,10 @@ internal import Routes
 extension HTTPDaemon {
     /// A refused body up to this size is read and dropped, so that the connection stays usable; a longer one ends it.
     private static let discardableBytes = 64 * 1_024
+    /// How long a refused body may take to come, so that its connection stays usable.
+    private static let discardTime: Duration = .seconds(5)
+    /// How long a client may take to read an answer.
+    private static let answerTime: Duration = .seconds(120)
     /// No more memory than this is taken for a body that is only announced.
     private static let reservedBytes = 1 << 20
 
@@ -21,7 +25,7 @@ extension HTTPDaemon {
         let hasRoomForClient = !connection.countsRequests || load.began(from: ClientAddress(client))
         let hasRoom = load.began() && hasRoomForClient
         connection.deadline = head.announcesBody ? turn.advanced(byNanoseconds: bodyTime) : nil
-        connection.idleSince = nil
+        connection.expendableFrom = nil
         connection.hasUnreadBody = head.announcesBody
         let refusal = refusal(of: parsed)
         let isOverloaded = !hasRoom || !load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
@@ -39,6 +43,9 @@ extension HTTPDaemon {
                 handle: handle, connection: connection, client: client, start: turn, isChunked: head.isChunked,
                 state: .discarding(response))
             if refusal != nil || response.status == 400 || !isDiscardable(head) { answersAtOnce = response }
+            // Nobody waits long for a body that is thrown away.
+            connection.expendableFrom = turn + Self.graceTime
+            if head.announcesBody { connection.deadline = turn + min(Self.discardTime, limits.bodyTime) }
         }
         connection.exchange = exchange
         // Released in the completed callback, and nowhere else.
@@ -152,6 +159,8 @@ extension HTTPDaemon {
 
     private func take(_ response: Response, _ exchange: HTTPExchange) {
         exchange.state = .sent
+        exchange.connection.expendableFrom = turn + Self.unreadTime
+        exchange.connection.deadline = turn + Self.answerTime
         exchange.answer = RequestReport.Answer(response)
         load.replaceBodyBytes(exchange.bodyBytes, with: response.body.count)
         exchange.bodyBytes = response.body.count

@@ -64,6 +64,10 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     private var nextSweep = MonotonicTime.now()
     private var isStopped = false
 
+    /// How long a new connection has to ask something, and one that was refused to end its body, before it makes room for others.
+    static let graceTime: Duration = .seconds(1)
+    /// How long an answer may stand still before its connection makes room for others.
+    static let unreadTime: Duration = .seconds(5)
     /// How often connections' deadlines are looked at.
     private static let sweepInterval: Duration = .milliseconds(500)
 
@@ -142,7 +146,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     func opened(_ connection: HTTPConnection) {
         connection.deadline = turn + limits.headTime
-        connection.idleSince = turn
+        connection.expendableFrom = turn + Self.graceTime
         connections[connection.descriptor] = connection
         openConnections.add(1, ordering: .relaxed)
         // The one that tries libmicrohttpd is nobody's.
@@ -167,16 +171,20 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         return connection.hasUnreadBody || gateway_readable_bytes(connection.descriptor) > 0
     }
 
-    /// Closes the connection that has been idle longest.
+    /// Closes the connection that is needed least: the one that has been idle longest, or waits for nothing but its client.
     ///
-    /// - Returns: `false` if none is idle.
-    func closeLongestIdle() -> Bool {
+    /// - Returns: `false` if all are needed.
+    func closeLeastNeeded() -> Bool {
         let longest = idle.next {
-            connections.values.lazy.compactMap { connection in
-                connection.idleSince.map { .init(descriptor: connection.descriptor, since: $0) }
+            connections.values.lazy.compactMap { [turn] connection in
+                guard let since = connection.expendableFrom, since <= turn else { return nil }
+                return .init(descriptor: connection.descriptor, since: since)
             }
         } isStill: {
-            connections[$0.descriptor]?.idleSince == $0.since
+            guard let connection = connections[$0.descriptor], connection.expendableFrom == $0.since else { return false }
+            // A request that has come and was not read yet.
+            return connection.exchange != nil
+                || !connection.isReadingHead && gateway_readable_bytes(connection.descriptor) <= 0
         }
         guard let longest, let connection = connections[longest] else { return false }
         connection.end(.unneeded)
@@ -217,7 +225,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
                 // Whoever has closed its side waits for nothing any more. It is looked at again behind the answer.
                 connection.exchange?.abandon()
                 leaving[descriptor] = nil
-            case .answered, .sent: break
+            // It is looked at again when its answer has left.
+            case .answered, .sent: leaving[descriptor] = nil
             case .receiving, .discarding, nil:
                 if gateway_readable_bytes(descriptor) <= 0 { connection.end(.clientLeft) }
             }
@@ -240,8 +249,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         log(exchange, end)
         let connection = exchange.connection
         connection.exchange = nil
-        connection.idleSince = connection.cut == nil ? turn : nil
+        connection.expendableFrom = connection.cut == nil ? turn : nil
         connection.deadline = turn.advanced(byNanoseconds: idleTime)
+        seeOffBehindAnswer(connection)
         if exchange.isCounted { load.ended(from: ClientAddress(exchange.client)) }
         dropBody(of: exchange)
         load.ended()
@@ -253,28 +263,33 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// Whether a handler is at work.
     var hasHandlers: Bool { suspended > 0 }
 
-    /// Whether connections that are over are still read.
-    var hasLingering: Bool { sockets.hasLingering }
-
     /// From now on answers end their connections.
     func beginDraining() { isDraining = true }
 
     /// Takes what has connected already, and no new connections.
     func stopAccepting() {
         isDraining = true
-        sockets.stopListening()
+        turn = .now()
+        sockets.stopListening(now: turn)
         run()
         hasDrained.store(true, ordering: .relaxed)
     }
 
-    /// Closes the connections of clients that have asked nothing.
+    /// Closes the connections of clients that have asked nothing, or have been refused and go on.
     func closeIdle() {
+        turn = .now()
         run()
-        for connection in connections.values
-        where connection.idleSince != nil && gateway_readable_bytes(connection.descriptor) <= 0 {
-            connection.end(.unneeded)
-        }
+        for connection in connections.values where isUnneeded(connection) { connection.end(.unneeded) }
         mustRun = true
+    }
+
+    private func isUnneeded(_ connection: HTTPConnection) -> Bool {
+        switch connection.exchange?.state {
+        case nil: !connection.isReadingHead && gateway_readable_bytes(connection.descriptor) <= 0
+        case .discarding: true
+        case .sent: connection.expendableFrom.map { $0 <= turn } ?? false
+        case .receiving, .handling, .answered: false
+        }
     }
 
     /// Ends all connections. Every handler must be done: libmicrohttpd aborts the process otherwise.

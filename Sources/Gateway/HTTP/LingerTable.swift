@@ -24,6 +24,8 @@ struct LingerTable {
     private var entries: [Int32: Entry] = [:]
     /// In the order in which they came; some of them are gone.
     private var order: [(descriptor: Int32, number: Int)] = []
+    /// Those before it in the order are gone.
+    private var first = 0
     private var number = 0
     /// When all end at the latest, because the gateway does.
     private var lastCall: MonotonicTime?
@@ -46,6 +48,7 @@ struct LingerTable {
         order.append((descriptor, number))
         if order.count > 2 * entries.count + 64 {
             order.removeAll { entries[$0.descriptor]?.number != $0.number }
+            first = 0
         }
     }
 
@@ -62,8 +65,12 @@ struct LingerTable {
     }
 
     /// The one that has been here longest.
-    var oldest: Int32? {
-        order.first { entries[$0.descriptor]?.number == $0.number }?.descriptor
+    mutating func oldest() -> Int32? {
+        while first < order.count {
+            if entries[order[first].descriptor]?.number == order[first].number { return order[first].descriptor }
+            first += 1
+        }
+        return nil
     }
 
     var all: [Int32] { Array(entries.keys) }

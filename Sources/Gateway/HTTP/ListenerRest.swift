@@ -10,15 +10,15 @@ struct ListenerRest {
 
     /// Until when it rests; `nil`: it does not.
     private(set) var end: MonotonicTime?
-    private var nextLine: MonotonicTime?
+    private var nextLines: [String: MonotonicTime] = [:]
 
     /// Something has run out.
     ///
     /// - Returns: whether that is a line in the log.
-    mutating func begin(now: MonotonicTime) -> Bool {
+    mutating func begin(_ shortage: String, now: MonotonicTime) -> Bool {
         end = now + Self.length
-        if let nextLine, now < nextLine { return false }
-        nextLine = now + Self.lineInterval
+        if let next = nextLines[shortage], now < next { return false }
+        nextLines[shortage] = now + Self.lineInterval
         return true
     }
 

@@ -88,8 +88,9 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     }
 
     /// Takes what has connected already, and nothing afterwards: closing a listener resets what it has not accepted.
-    func stopListening() {
+    func stopListening(now: MonotonicTime) {
         guard let listener else { return }
+        turn = now
         accept(atMost: .max)
         close(listener)
         self.listener = nil
@@ -144,10 +145,11 @@ final class SocketWatch: EventSource, @unchecked Sendable {
 
     /// Closes the connection that is needed least.
     ///
-    /// - Returns: `false` if all are at work.
+    /// - Returns: `false` if all are needed.
     @discardableResult
     func closeOne() -> Bool {
-        guard let oldest = lingering.oldest else { return daemon.closeLongestIdle() }
+        guard let oldest = lingering.oldest() else { return daemon.closeLeastNeeded() }
+        load.evictions.add(1)
         end(oldest)
         return true
     }
@@ -156,7 +158,7 @@ final class SocketWatch: EventSource, @unchecked Sendable {
         guard let listener else { return }
         load.pauses.add(1)
         gateway_epoll_remove(epoll, listener)
-        guard rest.begin(now: turn) else { return }
+        guard rest.begin(reason, now: turn) else { return }
         logger.warning(
             "no new connections for a moment", metadata: ["reason": "\(reason)", "lacking": "\(resource)"])
     }
@@ -169,9 +171,6 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     func unwatch(_ descriptor: Int32) { gateway_epoll_remove(epoll, descriptor) }
 
     // MARK: Lingering
-
-    /// Whether connections that are over are still read.
-    var hasLingering: Bool { !lingering.isEmpty }
 
     /// Goes on reading what libmicrohttpd is about to close.
     ///

@@ -25,7 +25,7 @@ struct ExchangeLookUpsTests {
         #expect(lookUps.turn(of: 1, now: start) == .begin(lookUp))
         #expect(lookUps.turn(of: 0, now: start) == .wait(until: start + .seconds(1)))
         lookUps.ask("x", by: 3)
-        #expect(lookUps.answered(lookUp, isUsable: false) == [0, 1, 2, 3])
+        #expect(lookUps.answered(lookUp, isUsable: false) == ([0, 1, 2, 3], []))
         #expect(lookUps.turn(of: 0, now: start + .seconds(9)) == .nothing)
     }
 
@@ -65,7 +65,7 @@ struct ExchangeLookUpsTests {
         for exchange in ["x", "y"] {
             let lookUp = LookUp(exchange: exchange, began: start)
             #expect(lookUps.turn(of: 0, now: start) == .begin(lookUp))
-            #expect(lookUps.answered(lookUp, isUsable: true) == [0])
+            #expect(lookUps.answered(lookUp, isUsable: true).told == [0])
         }
         lookUps.hasFailed(now: start)
         #expect(lookUps.turn(of: 0, now: start) == .wait(until: start + .milliseconds(100)))
@@ -84,6 +84,28 @@ struct ExchangeLookUpsTests {
         #expect(begun.sorted() == ["x", "x", "y", "y", "z", "z"])
     }
 
+    @Test("take turns among askers, too, whoever of them comes first")
+    func isFairToAskers() {
+        for order in [[0, 1], [1, 0]] {
+            var lookUps = ExchangeLookUps()
+            var (begun, now): ([String], MonotonicTime) = ([], start)
+            while now < start + .seconds(1) {
+                for asker in order {
+                    lookUps.ask("x\(asker)", by: asker)
+                    guard case .begin(let lookUp) = lookUps.turn(of: asker, now: now) else { continue }
+                    begun.append(lookUp.exchange)
+                    let (told, next) = lookUps.answered(lookUp, isUsable: false)
+                    #expect(told == [asker])
+                    // Whoever waits for the other one is told that there is a turn.
+                    if begun.count > 1 { #expect(next == [1 - asker]) }
+                }
+                now = now + .milliseconds(1)
+            }
+            #expect(begun.count == 10)
+            #expect(begun.count { $0 == "x0" } == 5)
+        }
+    }
+
     @Test("are taken over when the connection that carries one out is gone, or says nothing for a second")
     func isTakenOver() {
         var lookUps = ExchangeLookUps()
@@ -97,7 +119,7 @@ struct ExchangeLookUpsTests {
         let late = start + .seconds(1)
         #expect(lookUps.turn(of: 1, now: late) == .begin(LookUp(exchange: "x", began: late)))
         // The first comes after all: true as of its time, and the other is still under way.
-        #expect(lookUps.answered(LookUp(exchange: "x", began: start), isUsable: false) == [1, 2])
+        #expect(lookUps.answered(LookUp(exchange: "x", began: start), isUsable: false).told == [1, 2])
         lookUps.ask("x", by: 2)
         #expect(lookUps.turn(of: 2, now: late) == .wait(until: late + .seconds(1)))
     }

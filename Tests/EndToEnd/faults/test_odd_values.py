@@ -102,7 +102,9 @@ def test_sockets(gateway, server, odd, field):
     assert page["complete"] and page["servers"]["responded"] == 2
     assert [socket["id"] for socket in page["sockets"]] == ["a", "b", "c", "zz"]
     if field != "unknown":
-        assert page["sockets"][1][field] == [expected, 2]
+        # A room that is neither a name nor a number is left out.
+        is_told = field != "rooms" or isinstance(expected, (str, int))
+        assert page["sockets"][1][field] == ([expected, 2] if is_told else [2])
     assert page["sockets"][0]["data"] == 1 and page["sockets"][2]["rooms"] == ["x"]
 
 

@@ -92,7 +92,7 @@ def soak(tmp_path, seconds, seed=1):
     path = tmp_path / "gateway.yaml"
     with PrivateRabbitMQ() as broker:
         settings = {"wire_format": "amqp0", "amqp0_exchange": EXCHANGE, "api_key": KEY, "config": path, "max_body_bytes": 100_000}
-        path.write_text("log: {level: warning}\n")
+        path.write_text("log: {level: info}\n")
         gateway = Gateway(broker.url, loops=2, **settings).start(ready=True)
         try:
             with Callers(gateway.address, 16, seed) as callers:
@@ -100,7 +100,7 @@ def soak(tmp_path, seconds, seed=1):
                 time.sleep(seconds * 0.3)
                 early = resources(gateway.pid)
                 for round in range(3):
-                    path.write_text(f"log: {{level: {'error' if round % 2 else 'warning'}}}\n")
+                    path.write_text(f"log: {{level: {'error' if round % 2 else 'info'}}}\n")
                     gateway.signal(signal.SIGHUP)
                     time.sleep(seconds * 0.1)
                 broker.restart()

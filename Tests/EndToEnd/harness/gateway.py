@@ -164,7 +164,7 @@ class Gateway:
         for line in self.log():
             if line.get("message") == "listening":
                 host, port = line["address"].rsplit(":", 1)
-                self.address = (host, int(port))
+                self.address = (host.strip("[]"), int(port))
                 return True
         return False
 

@@ -146,7 +146,8 @@ class Caddy(Proxy):
     admin off
     auto_https off
 }}
-http://127.0.0.1:{self.address[1]} {{
+http://:{self.address[1]} {{
+    bind 127.0.0.1
     reverse_proxy {" ".join(self._upstreams)}
 }}
 """

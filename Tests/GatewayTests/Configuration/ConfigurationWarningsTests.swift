@@ -19,7 +19,6 @@ struct ConfigurationWarningsTests {
     func none() throws {
         #expect(try warnings() == [])
         #expect(try warnings("", ["GATEWAY_API_KEY": String(repeating: "k", count: 16)], isLoopback: false) == [])
-        #expect(try warnings("", ["GATEWAY_ALLOW_ANONYMOUS": "on"]) == [])
         let key = "keys: [{name: a, sha256: \(Self.digest), scopes: [emit]}]"
         #expect(try warnings(key, ["GATEWAY_ALLOW_ANONYMOUS": "on"], isLoopback: false) == [])
         #expect(
@@ -31,7 +30,8 @@ struct ConfigurationWarningsTests {
     @Test("is a key that can be guessed")
     func shortKey() throws {
         let warning = try warnings("", ["GATEWAY_API_KEY": "secret"]).first ?? ""
-        #expect(warning.contains("6 characters") && !warning.contains("secret"))
+        #expect(warning.contains("GATEWAY_API_KEY has 6 characters") && !warning.contains("secret"))
+        #expect(try warnings("apiKey: secret").first?.contains("apiKey of the configuration file has 6") == true)
     }
 
     @Test("is a key for everything and for ever")
@@ -44,6 +44,18 @@ struct ConfigurationWarningsTests {
     func expiredKey() throws {
         let file = "keys: [{name: old, sha256: \(Self.digest), scopes: [emit], expires: 2020-01-01}]"
         #expect(try warnings(file) == ["the key 'old' has expired"])
+    }
+
+    @Test("is this machine's programs without a key")
+    func thisMachine() throws {
+        let warning = try warnings("", ["GATEWAY_ALLOW_ANONYMOUS": "on"]).first ?? ""
+        #expect(warning.hasPrefix("every program on this machine may do everything"))
+    }
+
+    @Test("is several namespaces of socket.io-amqp0")
+    func namespaces() throws {
+        let variables = ["GATEWAY_AMQP0_NAMESPACES": "/,/chat", "GATEWAY_AMQP0_EXCHANGE": "x{namespace}"]
+        #expect(try warnings("", variables).first?.contains("queuePrefix") == true)
     }
 
     @Test("is an address that everybody reaches, without a key")

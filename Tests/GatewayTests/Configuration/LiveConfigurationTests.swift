@@ -38,6 +38,8 @@ struct LiveConfigurationTests {
         let open = LiveConfiguration(anonymous, keys: KeyRing([]), hooks: Self.noHooks)
         #expect(try open.keys(for: anonymous).keys.isEmpty)
         #expect(try open.keys(for: with).keys.count == 1)
+        // Nobody could call any more.
+        #expect(throws: ConfigurationError.self) { try open.keys(for: without) }
     }
 
     @Test("keeps the key that was made for want of another, until there is one")
@@ -48,9 +50,9 @@ struct LiveConfigurationTests {
         let live = LiveConfiguration(without, keys: made, hooks: Self.noHooks)
         #expect(try live.keys(for: without).isMadeForThisRun)
         #expect(try live.keys(for: with).keys.count == 1)
-        // Nor does it open by a file that changes.
-        #expect(throws: ConfigurationError.self) {
-            try live.keys(for: try configuration(["GATEWAY_ALLOW_ANONYMOUS": "on"]))
-        }
+        // Nor does it open by a file that changes: that waits for a restart.
+        let anonymous = try configuration(["GATEWAY_ALLOW_ANONYMOUS": "on"])
+        #expect(try live.keys(for: anonymous).isMadeForThisRun)
+        #expect(live.settingsWaiting(for: anonymous) == [.allowAnonymous])
     }
 }

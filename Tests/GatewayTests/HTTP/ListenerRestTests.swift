@@ -11,7 +11,7 @@ struct ListenerRestTests {
     func length() {
         var rest = ListenerRest()
         #expect(rest.end == nil)
-        _ = rest.begin(now: start)
+        _ = rest.begin("x", now: start)
         #expect(rest.end == start + .milliseconds(50))
         let over = [49, 50, 51].map { rest.isOver(now: start + .milliseconds($0)) }
         #expect(over == [false, true, false])
@@ -21,7 +21,9 @@ struct ListenerRestTests {
     @Test("is a line in the log once a minute")
     func lines() {
         var rest = ListenerRest()
-        let lines = (0...61).filter { rest.begin(now: start + .seconds($0)) }
+        let lines = (0...61).filter { rest.begin("x", now: start + .seconds($0)) }
         #expect(lines == [0, 60])
+        let isAnother = rest.begin("y", now: start + .seconds(61))
+        #expect(isAnother, "another shortage is another line")
     }
 }
