@@ -79,7 +79,8 @@ struct GatewayProcess {
             logger.info(
                 "listening",
                 metadata: [
-                    "address": "\(sockets.address)", "loops": "\(configuration.loops)", "connections": "\(limits.connections)",
+                    "address": "\(sockets.address)", "loops": "\(configuration.loops)",
+                    "connections": "\(limits.connections)",
                     "descriptors": "\(descriptors)",
                     "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
                 ])

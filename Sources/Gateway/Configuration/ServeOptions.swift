@@ -89,7 +89,9 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("The origins whose web pages may call, separated by commas.", .corsOrigins, "origins"))
     var corsOrigins: String?
 
-    @Flag(help: .setting("Serve without a key; on a loopback address only what comes from this machine.", .allowAnonymous))
+    @Flag(
+        help: .setting("Serve without a key; on a loopback address only what comes from this machine.", .allowAnonymous)
+    )
     var allowAnonymous = false
 
     @Flag(help: .setting("Let only keys with the scope metrics read /metrics.", .protectMetrics))

@@ -37,7 +37,8 @@ extension HTTPDaemon {
         guard libraryErrors != .unpreventable else { return }
         for connection in connections.values {
             // Only now is its size known: the head is complete.
-            guard connection.isReadingHead, gateway_mhd_head_size(connection.handle) > 0, let length = gateway_mhd_header(connection.handle, "Content-Length"),
+            guard connection.isReadingHead, gateway_mhd_head_size(connection.handle) > 0,
+                let length = gateway_mhd_header(connection.handle, "Content-Length"),
                 !Self.isNumber(length)
             else { continue }
             connection.isReadingHead = false

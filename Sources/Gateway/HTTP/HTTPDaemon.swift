@@ -181,7 +181,9 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
                 return .init(descriptor: connection.descriptor, since: since)
             }
         } isStill: {
-            guard let connection = connections[$0.descriptor], connection.expendableFrom == $0.since else { return false }
+            guard let connection = connections[$0.descriptor], connection.expendableFrom == $0.since else {
+                return false
+            }
             // A request that has come and was not read yet.
             return connection.exchange != nil
                 || !connection.isReadingHead && gateway_readable_bytes(connection.descriptor) <= 0
