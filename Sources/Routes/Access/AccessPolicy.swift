@@ -59,7 +59,9 @@ public struct AccessPolicy: Sendable {
         }
         if head.fields.isForwarded {
             throw Problem(
-                .forwarded, "without an API key nothing is served that a proxy has passed on: set GATEWAY_API_KEY")
+                .forwarded,
+                "without an API key nothing is served that a proxy has passed on: "
+                    + "set GATEWAY_API_KEY, or start without --allow-anonymous")
         }
         if let origin = head.fields[.origin], !cors.allows(origin) {
             throw Problem(
