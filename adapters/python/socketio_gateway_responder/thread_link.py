@@ -86,7 +86,10 @@ class ThreadLink:
         """Returns when all is bound and consumed. Raises whatever kombu does; `close` is due in any case."""
         defaults = {"heartbeat": AMQP_HEARTBEAT, "connect_timeout": CONNECT_TIMEOUT}
         self._connection = kombu.Connection(url, **{**defaults, **options})
-        self._connection.connect()
+        # `connect` would wait 2 s before its second try, and neither a stop nor our own pauses could shorten that.
+        self._connection.ensure_connection(
+            max_retries=1, interval_start=0, interval_step=0, interval_max=0, reraise_as_library_errors=False
+        )
         self._socket.settimeout(IO_TIMEOUT)
         self._channel = self._connection.channel()
         self._answers = self._connection.channel()
