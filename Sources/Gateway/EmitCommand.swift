@@ -23,15 +23,17 @@ struct EmitCommand: ParsableCommand {
             """)
 
     @Option(
-        name: .customLong("room"),
+        name: .customLong("room"), parsing: .unconditionalSingleValue,  // the ids of sockets may begin with a dash
         help: ArgumentHelp("A room, or a socket's id; may be repeated. Without any, everyone receives it."))
     var rooms: [String] = []
 
-    @Option(help: ArgumentHelp("A room or socket id that does not receive it; may be repeated.", valueName: "name"))
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("A room or socket id that does not receive it; may be repeated.", valueName: "name"))
     var except: [String] = []
 
     @Option(
-        name: .customLong("except-socket"),
+        name: .customLong("except-socket"), parsing: .unconditionalSingleValue,
         help: ArgumentHelp("A socket id that does not receive it; may be repeated.", valueName: "id"))
     var exceptSockets: [String] = []
 

@@ -21,18 +21,24 @@ struct KeysCommand: ParsableCommand {
         @Option(name: .customLong("scope"), help: "What it may do; may be repeated.")
         var scopes: [String]
 
-        @Option(name: .customLong("namespace"), help: "A glob for namespaces; may be repeated. (default: *)")
+        @Option(
+            name: .customLong("namespace"), parsing: .unconditionalSingleValue,
+            help: "A glob for namespaces; may be repeated. (default: *)")
         var namespaces: [String] = []
 
         @Option(
-            name: .customLong("room"),
+            name: .customLong("room"), parsing: .unconditionalSingleValue,
             help: "A glob for rooms, and for socket ids where a room may stand; may be repeated. (default: *)")
         var rooms: [String] = []
 
-        @Option(name: .customLong("socket"), help: "A glob for socket ids; may be repeated. (default: as for rooms)")
+        @Option(
+            name: .customLong("socket"), parsing: .unconditionalSingleValue,
+            help: "A glob for socket ids; may be repeated. (default: as for rooms)")
         var sockets: [String] = []
 
-        @Option(name: .customLong("event"), help: "A glob for events; may be repeated. (default: *)")
+        @Option(
+            name: .customLong("event"), parsing: .unconditionalSingleValue,
+            help: "A glob for events; may be repeated. (default: *)")
         var events: [String] = []
 
         @Option(help: "When it ends: 2027-01-31, or 2027-01-31T12:00:00Z.")

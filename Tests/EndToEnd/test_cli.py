@@ -87,6 +87,12 @@ def test_several_rooms_exceptions_and_a_namespace(shell, server):
     assert [client.until(END) for client in (a, b, c, main)] == [[("hello",)], [], [], []]
 
 
+def test_names_may_begin_with_a_dash(shell, server):
+    client = server.client("-room")
+    shell.must_emit("--room", "-room", "--except-socket", "-3kAQ1xYb_tWmPZ0AAAB", "hello")
+    assert client.next() == ("hello",)
+
+
 def test_standard_input_is_an_argument(shell, server):
     client = server.client()
     large = {"text": "0123456789abcdef" * 32_768}
