@@ -154,6 +154,13 @@ struct GatewayProcess {
         var isHurried = delay > .zero && signals.waitToEnd(atMost: delay)
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
         for server in group.servers { server.stopAccepting() }
+        // Each loop takes what has connected already, and only then is it known whether anybody is there.
+        if !isHurried {
+            isHurried =
+                signals.wait(atMost: configuration.shutdownTimeout) {
+                    group.servers.allSatisfy { $0.daemon.hasDrained.load(ordering: .acquiring) }
+                } != nil
+        }
         // A request may be on its way on a connection that was kept.
         if !isHurried { isHurried = signals.wait(atMost: Self.lastCall) { group.load.openConnections == 0 } != nil }
         for server in group.servers { server.closeIdle() }

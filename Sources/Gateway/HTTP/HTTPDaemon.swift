@@ -274,7 +274,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         turn = .now()
         sockets.stopListening(now: turn)
         run()
-        hasDrained.store(true, ordering: .relaxed)
+        hasDrained.store(true, ordering: .releasing)
     }
 
     /// Closes the connections of clients that have asked nothing, or have been refused and go on.
