@@ -177,7 +177,11 @@ ROOMS = {
 def test_millions_of_rooms(attack, members):
     attack.bodies = lambda message, uid: [answer(message, uid, 8, members)]
     page = attack.ask("/v1/rooms", limit=1000, timeoutMs=20_000)
-    assert page["complete"] and len(page["rooms"]) <= 1000
+    if members is ROOMS["counted, of long names"]:
+        # More than was asked for, so there may be others behind; and no name among them to go on from.
+        assert (page["rooms"], page["servers"]["tooLarge"]) == ([], ["h1", "h2"])
+    else:
+        assert page["complete"] and len(page["rooms"]) <= 1000, page["servers"]
     assert attack.ask("/v1/counts", room=["r1000001", "a"], timeoutMs=20_000)["complete"]
 
 
