@@ -31,6 +31,12 @@ public struct AMQP0: WireFormat {
     /// The most bytes of names that the messages of one emit may list together, which grow with the square of its rooms.
     static let mostListedBytes = 16 << 20
 
+    /// Every server binds `broadcast`, and a room only while one of its sockets is in it.
+    public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason {
+        if servers.lackNamespace { return .noNamespace }
+        return emit.rooms.isEmpty ? .noServer : .noMember
+    }
+
     public func messageCount(for emit: Emit) -> Int { max(1, emit.rooms.withoutDuplicates.count) }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {

@@ -8,6 +8,11 @@ public protocol WireFormat: Sendable {
     /// Whether "the broker gave it to a queue" means that a server wanted it. A fanout only knows that a queue exists.
     var knowsRecipients: Bool { get }
 
+    /// Why nobody was there for an emit that no queue took.
+    ///
+    /// - Parameter servers: what heartbeats say of the servers; they need not be all that there are.
+    func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason
+
     /// How many messages ``publications(for:)`` would make of the emit, each with all of its arguments.
     func messageCount(for emit: Emit) -> Int
 
