@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs and builds what bench/run.py needs; says and does nothing when it is there already.
-# RabbitMQ itself comes with scripts/setup.sh run.
+# RabbitMQ itself comes with scripts/setup.sh run. Its arguments are further Debian packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -14,7 +14,7 @@ as_root() {
 }
 
 missing=()
-for package in wrk gcc libc6-dev libmicrohttpd-dev librabbitmq-dev libjansson-dev python3-venv; do
+for package in wrk gcc libc6-dev libmicrohttpd-dev librabbitmq-dev libjansson-dev python3-venv "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' $package 2>/dev/null)" = installed ] || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
