@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Instructions of the candidate's own threads for one confirmed emit, counted by valgrind's callgrind: exact where time is noise.
 
-    bench/instructions.py --gateway .build/release/socketio-gateway [--before PATH] [--only gateway,guarded,ceiling]
+    bench/instructions.py --gateway .build/release/socketio-gateway [--before PATH] [--only gateway,keyed,guarded,ceiling]
 
 One event loop, one keep-alive connection, one emit at a time: what every request costs by itself, and a turn of the loop with it.
 """
@@ -17,13 +17,13 @@ import tempfile
 from pathlib import Path
 
 from broker import Management
-from candidates import ROOM, Candidate, CandidateError, Ceiling, Gateway, Guarded
+from candidates import ROOM, Candidate, CandidateError, Ceiling, Gateway, Guarded, Keyed
 from rabbitmq import BrokerError, PrivateRabbitMQ
 
 HERE = Path(__file__).parent
 PARTS = 10
 WARM_UP = 500  # requests, until every pool and table has its size
-NAMES = ("gateway", "guarded", "ceiling")
+NAMES = ("gateway", "keyed", "guarded", "ceiling")
 
 
 def counted(kind: type[Candidate], folder: Path) -> type[Candidate]:
@@ -114,12 +114,12 @@ def main():
             management.declare(ROOM)
             candidates = []
             for prefix, binary in (("", options.gateway), ("before-", options.before)):
-                for name, kind in (("gateway", Gateway), ("guarded", Guarded)):
+                for name, kind in (("gateway", Gateway), ("keyed", Keyed), ("guarded", Guarded)):
                     if binary and name in wanted:
                         copy = without_debug_information(binary, folder, prefix + name)
                         candidates.append(counted(kind, folder)(prefix + name, copy, broker, folder))
             if "ceiling" in wanted:
-                candidates.append(counted(Ceiling, folder)(broker, folder))
+                candidates.append(counted(Ceiling, folder)("ceiling", broker, folder))
             for candidate in candidates:
                 count = instructions(candidate, management, options.requests)
                 print(f"{candidate.name}: {count:,.0f} instructions an emit", flush=True)
