@@ -35,7 +35,7 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
-	@scripts/setup.sh run browser node proxies container
+	@scripts/setup.sh run browser node proxies
 	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
 
 slow: build ## Run the end-to-end tests that take long

@@ -14,6 +14,8 @@ import pytest
 
 from harness import REPOSITORY, Witness, binary, die_with_parent
 
+pytestmark = pytest.mark.slow  # a Debian is installed
+
 KEY = "only-for-this-test"
 # What apt knows in the image debian:bookworm-slim.
 SOURCES = """\
