@@ -73,6 +73,10 @@ def gateway(broker, exchange, running_servers, config, keys):
     gateway.key = keys["all"]
     with gateway:
         wait_for_servers(gateway, 1)
+        # A python-socketio server takes emits from its first client on.
+        running_servers[0].client()
+        until(lambda: gateway.post(EVENT, keys["all"].header).json["routed"] is None, "the server listens")
+        running_servers[0].disconnect_clients()
         yield gateway
 
 
