@@ -2,7 +2,6 @@ internal import AMQPBridge
 internal import CMicrohttpd
 internal import Glibc
 internal import Logging
-internal import OpenAPIDocument
 internal import Routes
 internal import Synchronization
 
@@ -240,7 +239,7 @@ private final class LoopGroup: @unchecked Sendable {
                     wireFormat: self.configuration.wireFormatName)
             },
             configuration: { self.document.withLock { $0 }.json },
-            openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))
+            openAPI: Contract.yaml, openAPIAsJSON: { Contract.json })
         services.protectsMetrics = configuration.protectsMetrics
         services.version = GatewayCommand.version
         return services

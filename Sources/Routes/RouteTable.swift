@@ -15,6 +15,8 @@ public struct RouteServices: Sendable {
     public var configuration: @Sendable () -> [UInt8]
     /// The API's description, YAML.
     public var openAPI: [UInt8]
+    /// The same in JSON.
+    public var openAPIAsJSON: @Sendable () -> [UInt8]
     /// Whether reading the metrics takes a key.
     public var protectsMetrics = false
     /// The gateway's own.
@@ -23,7 +25,8 @@ public struct RouteServices: Sendable {
     public init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
         readiness: @escaping @Sendable () -> Readiness,
-        metrics: @escaping @Sendable () -> [UInt8], configuration: @escaping @Sendable () -> [UInt8], openAPI: [UInt8]
+        metrics: @escaping @Sendable () -> [UInt8], configuration: @escaping @Sendable () -> [UInt8], openAPI: [UInt8],
+        openAPIAsJSON: @escaping @Sendable () -> [UInt8]
     ) {
         self.emitter = emitter
         self.cluster = cluster
@@ -32,6 +35,7 @@ public struct RouteServices: Sendable {
         self.metrics = metrics
         self.configuration = configuration
         self.openAPI = openAPI
+        self.openAPIAsJSON = openAPIAsJSON
     }
 }
 
@@ -106,6 +110,7 @@ extension Router {
                     method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
                     handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
+                Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, handler: service.openAPIAsJSON),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table)
     }
 }

@@ -23,6 +23,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from ruamel.yaml import YAML
 
 from harness import (
     REPOSITORY,
@@ -1005,6 +1006,13 @@ def test_it_is_one_that_every_generator_of_code_reads():
 @in_situation("python-socketio")
 def test_it_is_served_as_it_is(gateway):
     assert gateway.get("/openapi.yaml").body == (REPOSITORY / "openapi.yaml").read_bytes()
+
+
+@in_situation("python-socketio")
+def test_it_is_served_as_json_too(gateway):
+    """Every key, every value with its type, in the same order; as YAML 1.2 and 1.1 read it, which differ in what is plain text."""
+    served = json.dumps(gateway.get("/openapi.json").json)
+    assert served == json.dumps(YAML(typ="safe", pure=True).load(REPOSITORY / "openapi.yaml")) == json.dumps(CONTRACT)
 
 
 def route_table():

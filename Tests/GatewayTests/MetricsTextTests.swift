@@ -94,7 +94,7 @@ struct MetricsTextTests {
         ) {
             RouteServices(
                 emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, configuration: { [] },
-                openAPI: [])
+                openAPI: [], openAPIAsJSON: { [] })
         }
     }
 

@@ -132,7 +132,8 @@ struct AccessPolicyTests {
     }
 
     @Test(
-        "to public routes needs no key, host or origin", arguments: ["/livez", "/readyz", "/metrics", "/openapi.yaml"])
+        "to public routes needs no key, host or origin",
+        arguments: ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json"])
     func publicRoutes(path: String) async {
         let router = router(access: .key("secret"))
         #expect(await router.request(.get, path, [.host: "evil.com", .origin: "https://evil.com"]).status == 200)

@@ -20,7 +20,7 @@ func router(
     var services = RouteServices(
         emitter: emitter, cluster: cluster, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
         configuration: { Array("{\"settings\":{}}".utf8) },
-        openAPI: Array("openapi: 3.1.0\n".utf8))
+        openAPI: Array("openapi: 3.1.0\n".utf8), openAPIAsJSON: { Array("{\"openapi\":\"3.1.0\"}".utf8) })
     services.protectsMetrics = protectsMetrics
     var access = access
     access.cors = cors
