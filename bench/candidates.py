@@ -163,15 +163,17 @@ class Gateway(Candidate):
         }
 
 
-class Guarded(Gateway):
-    """The same with all that is checked: many keys, globs for every name, a rate, and somebody who reads the metrics."""
+class Keyed(Gateway):
+    """The same as it is used: a key with scopes and a rate, and somebody who reads the metrics."""
 
     SCRAPES_EVERY = 1  # seconds
+    KEYS = 1
+    GLOBS: dict[str, list[str]] = {}
 
     def __init__(self, name: str, binary: Path, broker: PrivateRabbitMQ, log_folder: Path):
         super().__init__(name, binary, broker, log_folder)
         self._configuration = log_folder / f"{name}.yaml"
-        self._keys = [f"key-{number}-{secrets.token_urlsafe(32)}" for number in range(20)]
+        self._keys = [f"key-{number}-{secrets.token_urlsafe(32)}" for number in range(self.KEYS)]
         # The last of them, behind globs that do not match.
         self.authorization = f"Bearer {self._keys[-1]}"
         self._ended = threading.Event()
@@ -182,11 +184,9 @@ class Guarded(Gateway):
                 "name": f"key-{number}",
                 "sha256": hashlib.sha256(key.encode()).hexdigest(),
                 "scopes": ["emit", "rooms:read"],
-                "namespaces": ["/admin", "/"],
-                "rooms": ["team:*", "*:news", "user:*"],
-                "events": ["chat.*", "order.*"],
                 "expires": "2099-01-01",
                 "rate": "1000000/s",
+                **self.GLOBS,
             }
             for number, key in enumerate(self._keys)
         ]
@@ -204,18 +204,31 @@ class Guarded(Gateway):
 
     @staticmethod
     def _scrape(ended: threading.Event, port: int):
-        while not ended.wait(Guarded.SCRAPES_EVERY):
+        while not ended.wait(Keyed.SCRAPES_EVERY):
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
 
 
+class Guarded(Keyed):
+    """The same with all that is checked: many keys, and globs for every name."""
+
+    KEYS = 20
+    GLOBS = {
+        "namespaces": ["/admin", "/"],
+        "rooms": ["team:*", "*:news", "user:*"],
+        "events": ["chat.*", "order.*"],
+    }
+
+
 class Ceiling(Candidate):
-    def __init__(self, broker: PrivateRabbitMQ, log_folder: Path):
-        super().__init__("ceiling", log_folder)
+    """`ceiling.c`, under the name of its program."""
+
+    def __init__(self, name: str, broker: PrivateRabbitMQ, log_folder: Path):
+        super().__init__(name, log_folder)
         self._broker = broker
 
     def command(self):
-        return [str(HERE / ".build/ceiling"), str(self.port), self._broker.url]
+        return [str(HERE / ".build" / self.name), str(self.port), self._broker.url]
 
 
 class FastAPI(Candidate):

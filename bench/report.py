@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import procfs
 from batch import CONNECTIONS, LIBRABBITMQ
@@ -40,6 +40,10 @@ class Row:
         ]
 
 
+def _connections(count: int) -> str:
+    return f"{count:,} connection{'s' if count > 1 else ''}"
+
+
 def _median_if_any(values) -> float | None:
     known = [value for value in values if value is not None]
     return median(known) if known else None
@@ -59,59 +63,79 @@ def table(rows: dict[tuple[str, int], Row], unit: str) -> str:
     return "\n".join(lines)
 
 
-def targets(rows: dict[tuple[str, int], Row], connections: list[int], batches: list[int]) -> str:
-    """What the gateway is to reach. What was not measured, or with errors, is missing."""
-    valid = {key: row for key, row in rows.items() if not row.errors}
+class Ratio:
+    """Two candidates, compared within each round: what the machine did in a round happened to both."""
+
+    def __init__(self, figure: str, ours: list[Sample], theirs: list[Sample]):
+        # Sorted: the quartiles are its elements, or between two of them.
+        self.values = sorted(getattr(one, figure) / getattr(other, figure) for one, other in zip(ours, theirs))
+
+    @property
+    def median(self) -> float:
+        return median(self.values)
+
+    def __str__(self):
+        if len(self.values) < 4:
+            return f"{self.median:.2f}"
+        low, _, high = quantiles(self.values, n=4, method="inclusive")
+        return f"{self.median:.2f} ({low:.2f} to {high:.2f})"
+
+
+def targets(samples: Samples, connections: list[int], batches: list[int]) -> str:
+    """What the gateway is to reach: medians and quartiles of ratios within a round. What has errors, or was not measured, is missing."""
+    valid = {key: rounds for key, rounds in samples.items() if not any(sample.errors for sample in rounds)}
     lines = ["| target | measured | wanted | |", "|---|--:|--:|---|"]
 
-    def add(what: str, value: float | None, wanted: str, is_met, form: str = "{:.2f}"):
-        shown = "–" if value is None else form.format(value)
-        verdict = "not measured" if value is None else "pass" if is_met(value) else "**miss**"
+    def add(what: str, value: float | None, shown: str, wanted: str, is_met):
+        verdict = "not measured" if value is None else "" if is_met is None else "pass" if is_met(value) else "**miss**"
         lines.append(f"| {what} | {shown} | {wanted} | {verdict} |")
 
-    def quotient(figure: str, ours: Row | None, theirs: Row | None) -> float | None:
-        return getattr(ours, figure) / getattr(theirs, figure) if ours and theirs else None
+    def ratio(what: str, figure: str, ours: tuple[str, int], theirs: tuple[str, int], wanted: str, is_met=None):
+        # There is no target for what nobody asked for.
+        if ours not in samples or theirs not in samples:
+            return
+        found = Ratio(figure, valid[ours], valid[theirs]) if ours in valid and theirs in valid else None
+        name = f"{what}, {ours[0]} / {theirs[0]}" + (f", {_connections(ours[1])}" if ours[1] == theirs[1] else "")
+        add(name, found and found.median, "–" if found is None else str(found), wanted, is_met)
 
-    def ratio(figure: str, count: int, other: str) -> float | None:
-        return quotient(figure, valid.get(("gateway", count)), valid.get((other, count)))
+    def at_least(bound: float) -> dict:
+        return {"wanted": f"≥ {bound:g}", "is_met": lambda value: value >= bound}
+
+    def at_most(bound: float) -> dict:
+        return {"wanted": f"≤ {bound:g}", "is_met": lambda value: value <= bound}
 
     for count in connections:
-        speed = ratio("emits_per_second", count, "ceiling")
-        add(f"req/s, gateway / ceiling, {count:,} connections", speed, "≥ 0.85", lambda value: value >= 0.85)
-    for count in connections:
-        cost = ratio("cpu_microseconds", count, "ceiling")
-        add(f"CPU per request, gateway / ceiling, {count:,} connections", cost, "≤ 1.4", lambda value: value <= 1.4)
-    for count in connections:
-        # There is no target where no earlier build was given.
-        if ("before", count) in rows:
-            speed = ratio("emits_per_second", count, "before")
-            add(f"req/s, gateway / before, {count:,} connections", speed, "≥ 0.97", lambda value: value >= 0.97)
-    for count in connections:
-        speed = quotient("emits_per_second", valid.get(("guarded", count)), valid.get(("gateway", count)))
-        add(f"req/s, guarded / gateway, {count:,} connections", speed, "≥ 0.9", lambda value: value >= 0.9)
+        for ours, theirs, speed, cost in (
+            ("keyed", "ceiling-suspending", at_least(0.9), at_most(1.25)),
+            ("keyed", "ceiling", {"wanted": ""}, {"wanted": ""}),
+            ("gateway", "before", at_least(0.97), at_most(1.03)),
+            ("guarded", "gateway", at_least(0.9), {"wanted": ""}),
+        ):
+            ratio("req/s", "emits_per_second", (ours, count), (theirs, count), **speed)
+            ratio("CPU", "cpu_microseconds", (ours, count), (theirs, count), **cost)
+    ratio("p50", "p50_milliseconds", ("keyed", 1), ("ceiling", 1), **at_most(1))
     few = min(connections)
-    for other, wanted in (("fastapi", 12), ("management", 20)):
-        speed = ratio("emits_per_second", few, other)
-        add(f"req/s, gateway / {other}", speed, f"≥ {wanted}", lambda value: value >= wanted, "{:.1f}")
-    speeds = {count: row.emits_per_second for (name, count), row in valid.items() if name == "gateway"}
-    kept = speeds[1024] / max(speeds.values()) if 1024 in speeds and len(speeds) > 1 else None
-    add("req/s, gateway, 1,024 connections / its best", kept, "≥ 0.8", lambda value: value >= 0.8)
-    row = valid.get(("gateway", 64))
-    add("RSS of the gateway, 64 connections", row and row.mebibytes, "< 25 MiB", lambda mib: mib < 25, "{:.1f} MiB")
-    library = next((row for (name, _), row in valid.items() if name == LIBRABBITMQ), None)
-    for items in batches:
-        speed = quotient("emits_per_second", valid.get((f"batch-{items}", CONNECTIONS)), library)
-        add(f"emits/s, gateway in batches of {items:,} / librabbitmq", speed, "≥ 0.7", lambda value: value >= 0.7)
+    for other, bound in (("fastapi", 12), ("management", 20)):
+        ratio("req/s", "emits_per_second", ("gateway", few), (other, few), **at_least(bound))
+    ours = {count: rounds for (name, count), rounds in valid.items() if name == "gateway"}
+    if 64 in ours:
+        mebibytes = median(sample.resident_bytes for sample in ours[64]) / 2**20
+        add("RSS of the gateway, 64 connections", mebibytes, f"{mebibytes:.1f} MiB", "< 25 MiB", lambda mib: mib < 25)
+    library = next((key for key in samples if key[0] == LIBRABBITMQ), None)
+    if library:
+        for items in batches:
+            ratio("emits/s", "emits_per_second", (f"batch-{items}", CONNECTIONS), library, **at_least(0.7))
     return "\n".join(lines)
 
 
-def machine(broker_overview: dict, load: float) -> str:
+def machine(broker_overview: dict, load: float, busy: list[float]) -> str:
     date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     erlang = broker_overview["erlang_version"]
     return "\n".join(
         [
             f"- {date}, {len(os.sched_getaffinity(0))} cores of {procfs.cpu_model()}, Linux {platform.release()}",
             f"- load average before: {load:.2f} (more than a few tenths: somebody else was working here)",
+            f"- busy before a measurement: {median(busy):.0%} of all cores, at worst {max(busy):.0%}",
             f"- RabbitMQ {broker_overview['rabbitmq_version']} on Erlang {erlang}",
             f"- {', '.join(f'{package} {_version(package)}' for package in PACKAGES)}",
             f"- {', '.join(_python_packages())}",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs and builds what bench/run.py needs; says and does nothing when it is there already.
-# RabbitMQ itself comes with scripts/setup.sh run.
+# RabbitMQ itself comes with scripts/setup.sh run. Its arguments are further Debian packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -14,7 +14,7 @@ as_root() {
 }
 
 missing=()
-for package in wrk gcc libc6-dev libmicrohttpd-dev librabbitmq-dev libjansson-dev python3-venv; do
+for package in wrk gcc libc6-dev libmicrohttpd-dev librabbitmq-dev libjansson-dev python3-venv "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' $package 2>/dev/null)" = installed ] || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -32,12 +32,13 @@ if ! cmp -s requirements.txt .venv-bench/stamp; then
     cp requirements.txt .venv-bench/stamp
 fi
 
-# $1: a program; the rest: its libraries.
+# $1: a program; $2: its source; the rest: options and libraries.
 compile() {
-    if [ ! ".build/$1" -nt "$1.c" ]; then
-        cc -O2 -std=gnu11 -Wall -Wextra -Werror -o ".build/$1" "$1.c" "${@:2}"
+    if [ ! ".build/$1" -nt "$2" ]; then
+        cc -O2 -std=gnu11 -Wall -Wextra -Werror -o ".build/$1" "$2" "${@:3}"
     fi
 }
 mkdir -p .build
-compile ceiling -lmicrohttpd -lrabbitmq -ljansson -lpthread
-compile publisher -lrabbitmq -lpthread
+compile ceiling ceiling.c -lmicrohttpd -lrabbitmq -ljansson -lpthread
+compile ceiling-suspending ceiling.c -DSUSPENDING -lmicrohttpd -lrabbitmq -ljansson -lpthread
+compile publisher publisher.c -lrabbitmq -lpthread

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// `/`, `/livez`, `/readyz`, `/metrics` and `/openapi.yaml`: for operators and tools, without a key.
+/// `/`, `/livez`, `/readyz`, `/metrics`, `/openapi.yaml` and `/openapi.json`: for operators and tools, without a key.
 struct ServiceRoutes: Sendable {
     let services: RouteServices
 
@@ -65,5 +65,9 @@ struct ServiceRoutes: Sendable {
 
     @Sendable func openAPI(_ request: Request) async throws(Problem) -> Response {
         Response(status: 200, contentType: "application/yaml", body: services.openAPI)
+    }
+
+    @Sendable func openAPIAsJSON(_ request: Request) async throws(Problem) -> Response {
+        Response(status: 200, contentType: "application/json", body: services.openAPIAsJSON())
     }
 }

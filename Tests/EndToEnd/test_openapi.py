@@ -23,6 +23,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from ruamel.yaml import YAML
 
 from harness import (
     REPOSITORY,
@@ -61,6 +62,8 @@ ASKED = {"event": "health", "ack": {}}
 READS = [(method, path) for path in ("/v1/sockets", "/v1/rooms", "/v1/counts") for method in ("GET", "HEAD")]
 ONE = [(method, "/v1/sockets/{id}") for method in ("GET", "HEAD")]
 SERVERS = [(method, "/v1/servers") for method in ("GET", "HEAD")]
+# Which ask the gateway itself.
+OWN = [(method, path) for path in ("/v1/me", "/v1/config") for method in ("GET", "HEAD")]
 DISCONNECT = ("DELETE", "/v1/sockets/{id}")
 QUERIES = {"/v1/sockets/query": {}, "/v1/counts": {}}
 OF_ONE = {"/v1/sockets/{id}/join": {"rooms": ["a"]}, "/v1/sockets/{id}/leave": {"rooms": ["a"]}}
@@ -128,13 +131,19 @@ def resolved(node):
 
 
 def operations():
-    """(method, path, operation) of everything documented."""
+    """(method, path, operation) of everything documented: "`HEAD` works wherever `GET` does"."""
     return [
-        (name.upper(), path, operation)
+        (method, path, operation)
         for path, item in PATHS.items()
         for name, operation in item.items()
         if name != "parameters"
+        for method in (["GET", "HEAD"] if name == "get" else [name.upper()])
     ]
+
+
+def operation_of(method, path):
+    """What is documented of it, or None."""
+    return next((operation for m, p, operation in operations() if (m, p) == (method, path)), None)
 
 
 def url(path, socket=SOCKET, query=None, hook="open"):
@@ -171,10 +180,10 @@ def faults(schema, instance, components=CONTRACT["components"]):
 def documented_response(method, path, status):
     if path not in PATHS:
         responses = {"404": {"$ref": "#/components/responses/NotFound"}}
-    elif method not in documented_methods(path):
-        responses = {"405": {"$ref": "#/components/responses/MethodNotAllowed"}}
+    elif operation := operation_of(method, path):
+        responses = operation["responses"]
     else:
-        responses = PATHS[path][method.lower()]["responses"]
+        responses = {"405": {"$ref": "#/components/responses/MethodNotAllowed"}}
     assert str(status) in responses, f"{method} {path} answered {status}: not documented"
     return resolved(responses[str(status)])
 
@@ -365,10 +374,15 @@ CASES = {
         emit(422, "invalid_request", {**ACKNOWLEDGED, "confirm": "none"}),
         *asking(202, operations=[DISCONNECT], bodies=[*OF_ONE, *EMPTY_ROOM]),
         *repeated(202, bodies=[*OF_ONE, *EMPTY_ROOM]),
+        *asking(200, operations=OWN),
+        *asking(403, "host_not_allowed", OWN, headers={"Host": "example.com"}),
+        *asking(403, "origin_not_allowed", OWN, headers={"Origin": "http://example.com"}),
+        *asking(413, "payload_too_large", OWN, headers={"Content-Length": str(10**9)}),
+        *asking(422, "invalid_request", OWN, query={"key": "a"}),
         *every(400, "malformed_http", headers={"Transfer-Encoding": "gzip"}),
         *(
             Case(method, path, 400, "malformed_http", target=f"{url(path)}?namespace=%2")
-            for method, path in [*READS, *ONE, *SERVERS, DISCONNECT]
+            for method, path in [*READS, *ONE, *SERVERS, *OWN, DISCONNECT]
         ),
         *asking(400, "malformed_http", [*ONE, DISCONNECT], OF_ONE, socket="%zz"),
         *posted(400, "invalid_json", b"{"),
@@ -510,6 +524,9 @@ CASES = {
         *every(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
         *every(401, "unauthorized"),
         Case(*DISCONNECT, 202, headers={"X-API-Key": KEY}),
+        *asking(200, operations=OWN, headers={"X-API-Key": KEY}),
+        *asking(400, "ambiguous_credentials", OWN, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
+        *asking(401, "unauthorized", OWN),
     ],
     "keys that may not do all": [
         *both(403, "insufficient_scope", headers=LACKING),
@@ -517,6 +534,9 @@ CASES = {
         emit(403, "beyond_reach", headers=NARROW),
         batch(207, headers=NARROW),
         *every(403, "beyond_reach", headers=NARROW),
+        *asking(200, operations=OWN, headers=NARROW),
+        *asking(403, "insufficient_scope", [own for own in OWN if own[1] == "/v1/config"], headers=LACKING),
+        *asking(429, "rate_limited", OWN, headers=SPENT),
         *both(429, "rate_limited", headers=SPENT),
         *every(429, "rate_limited", headers=SPENT),
         event(403, "insufficient_scope", headers=LACKING),
@@ -578,6 +598,7 @@ CASES = {
         *every(503, "overloaded"),
         *delivered(503, "overloaded"),
         *asked(503, "overloaded"),
+        *asking(503, "overloaded", OWN),
         *service(200),
     ],
     "too many questions": [
@@ -969,9 +990,29 @@ def test_it_is_valid_openapi():
     assert [str(error) for error in OpenAPIV31SpecValidator(CONTRACT).iter_errors()] == []
 
 
+def test_it_is_one_that_every_generator_of_code_reads():
+    """Some refuse aliases; others leave out every operation with a reference to the inside of a schema."""
+    events = yaml.parse((REPOSITORY / "openapi.yaml").read_text())
+    marked = [event.start_mark.line + 1 for event in events if getattr(event, "anchor", None)]
+    assert marked == [], "anchors and aliases, at these lines"
+    references = set(re.findall(r"\$ref: '?([^'}\s]+)", (REPOSITORY / "openapi.yaml").read_text()))
+    whole = {f"#/components/{kind}/{name}" for kind, named in CONTRACT["components"].items() for name in named}
+    assert references - whole == set()
+    # Nor is there any that nothing refers to, but for what prose says of all paths.
+    named_in_prose = {f"#/components/responses/{name}" for name in ("NotFound", "MethodNotAllowed", "HeadTooLarge")}
+    assert whole - references == named_in_prose | {f"#/components/securitySchemes/{name}" for name in ("bearer", "apiKey")}
+
+
 @in_situation("python-socketio")
 def test_it_is_served_as_it_is(gateway):
     assert gateway.get("/openapi.yaml").body == (REPOSITORY / "openapi.yaml").read_bytes()
+
+
+@in_situation("python-socketio")
+def test_it_is_served_as_json_too(gateway):
+    """Every key, every value with its type, in the same order; as YAML 1.2 and 1.1 read it, which differ in what is plain text."""
+    served = json.dumps(gateway.get("/openapi.json").json)
+    assert served == json.dumps(YAML(typ="safe", pure=True).load(REPOSITORY / "openapi.yaml")) == json.dumps(CONTRACT)
 
 
 def route_table():
@@ -995,7 +1036,8 @@ def test_the_scopes_are_those_of_the_source():
     scopes |= {("HEAD", path): scope for (method, path), scope in scopes.items() if method == "GET"}
     assert scopes == {(m, p): operation["x-scope"] for m, p, operation in operations() if "x-scope" in operation}
     secured = {(m, p) for m, p, o in operations() if p.startswith("/v1/") and o.get("security") != []}
-    assert secured == set(scopes)
+    any_key = re.findall(r'Route\(\s*method: \.get, path: "([^"]+)", scope: nil, takesAnyKey: true', route_table())
+    assert secured == set(scopes) | {(method, path) for path in any_key for method in ("GET", "HEAD")}
 
 
 def allowed(response):
@@ -1103,7 +1145,7 @@ def documented_contents():
 
 def examples(content):
     single = [content["example"]] if "example" in content else []
-    return single + [example["value"] for example in content.get("examples", {}).values()]
+    return single + [resolved(example)["value"] for example in content.get("examples", {}).values()]
 
 
 def test_example_answers_are_as_documented():
@@ -1146,8 +1188,8 @@ def test_an_item_of_a_batch_says_what_an_emit_says():
     emit, item = (CONTRACT["components"]["schemas"][name] for name in ("Emit", "BatchItem"))
     for name in ("type", "required", "not", "additionalProperties"):
         assert item[name] == emit[name]
-    own = {name for name, schema in ITEM_FIELDS.items() if schema != {"$ref": f"#/components/schemas/Emit/properties/{name}"}}
-    assert own == {"op", "confirm"}
+    shared = {name for name, schema in ITEM_FIELDS.items() if "$ref" in schema and schema == EMIT_FIELDS.get(name)}
+    assert set(ITEM_FIELDS) - shared == {"op", "confirm"}
 
 
 @in_situation("servers")
@@ -1189,7 +1231,7 @@ VALUES = [
 @pytest.mark.parametrize("name", [*EMIT_FIELDS, "args and data", "ack and confirm", "room", "Rooms", "id", ""])
 def test_the_schema_and_the_gateway_agree_on_every_value(gateway, name):
     schema = EMIT_CONTENT["application/json"]["schema"]
-    documented = EMIT_FIELDS.get(name, {})
+    documented = resolved(EMIT_FIELDS.get(name, {}))
     bodies = [
         {"event": "e", **dict.fromkeys(name.split(" and "), value)}
         for value in [*VALUES, *documented.get("enum", []), documented.get("default")]
@@ -1231,11 +1273,11 @@ def test_the_statuses_of_items_are_those_of_emits_that_are_read():
 
 
 @in_situation("python-socketio")
-@pytest.mark.parametrize("name", [name for name, schema in EMIT_FIELDS.items() if "default" in schema])
+@pytest.mark.parametrize("name", [name for name, schema in EMIT_FIELDS.items() if "default" in resolved(schema)])
 def test_a_default_is_what_is_done_without_the_field(gateway, own_broker, name):
     with Witness(own_broker.url, EXCHANGE, "fanout") as witness:
         without = gateway.post(EMIT)
-        explicit = gateway.post({**EMIT, name: EMIT_FIELDS[name]["default"]})
+        explicit = gateway.post({**EMIT, name: resolved(EMIT_FIELDS[name])["default"]})
         assert without.status == explicit.status == 200
         assert len({message.body for message in witness.take(2)}) == 1
 
@@ -1279,7 +1321,7 @@ TEXTS += ["rooms", "handshake", "x" * 255, "x" * 256, "\u00fc", "a b&c=d%/+"]
 
 def parameters(method, path):
     """The schemas of a query's parameters by their names."""
-    listed = [resolved(parameter) for parameter in PATHS[path][method.lower()].get("parameters", [])]
+    listed = [resolved(parameter) for parameter in operation_of(method, path).get("parameters", [])]
     return {parameter["name"]: resolved(parameter["schema"]) for parameter in listed if parameter["in"] == "query"}
 
 

@@ -14,6 +14,19 @@ HOOKS = ["open", "mapping", "github", None]
 
 
 @schemathesis.hook
+def before_load_schema(context, raw_schema):
+    # "`HEAD` works wherever `GET` does, and is answered with the same status and headers, without the body."
+    shared = raw_schema["components"]["responses"]
+    for item in raw_schema["paths"].values():
+        if get := item.get("get"):
+            responses = {}
+            for status, response in get["responses"].items():
+                response = shared[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+                responses[status] = {name: value for name, value in response.items() if name != "content"}
+            item["head"] = {**get, "operationId": f"{get['operationId']}Head", "responses": responses}
+
+
+@schemathesis.hook
 def filter_case(context, case):
     query = {name: _texts(value) for name, value in (case.query or {}).items()}
     head = urlencode(query, doseq=True) + "".join(quote(str(text)) for text in (case.path_parameters or {}).values())

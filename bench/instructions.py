@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Instructions of the candidate's own threads for one confirmed emit, counted by valgrind's callgrind: exact where time is noise.
+
+    bench/instructions.py --gateway .build/release/socketio-gateway [--before PATH] [--only gateway,keyed,guarded,ceiling]
+
+One event loop, one keep-alive connection, one emit at a time: what every request costs by itself, and a turn of the loop with it.
+"""
+
+import argparse
+import contextlib
+import http.client
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from broker import Management
+from candidates import ROOM, Candidate, CandidateError, Ceiling, Gateway, Guarded, Keyed
+from rabbitmq import BrokerError, PrivateRabbitMQ
+
+HERE = Path(__file__).parent
+PARTS = 10
+WARM_UP = 500  # requests, until every pool and table has its size
+NAMES = ("gateway", "keyed", "guarded", "ceiling")
+
+
+def counted(kind: type[Candidate], folder: Path) -> type[Candidate]:
+    """The candidate under valgrind, with counting off until it is asked for."""
+
+    class Counted(kind):
+        def command(self):
+            valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={self.output}"]
+            return [*valgrind, *super().command()]
+
+        @property
+        def output(self) -> Path:
+            return folder / f"{self.name}.callgrind"
+
+        def environment(self):
+            return {**super().environment(), "GATEWAY_LOOPS": "1"}
+
+    return Counted
+
+
+def instructions(candidate, management: Management, requests: int) -> float:
+    """Of one emit: the median of ten parts of `requests`, for timers and idle turns fall into some of them."""
+    try:
+        candidate.start()
+        candidate.prove(management, patience=120)
+        connection = http.client.HTTPConnection("127.0.0.1", candidate.port, timeout=30)
+        send(candidate, connection, WARM_UP)
+        control(candidate, "--instr=on")
+        for _ in range(PARTS):
+            send(candidate, connection, requests // PARTS)
+            control(candidate, "--dump")
+        connection.close()
+        return statistics.median(totals(candidate.output)) / (requests // PARTS)
+    finally:
+        candidate.stop()
+
+
+def without_debug_information(binary: Path, folder: Path, name: str) -> Path:
+    """A copy with its symbols alone: Debian's valgrind cannot read what Swift's compiler writes (DWARF 5)."""
+    copy = folder / f"{name}.bin"
+    subprocess.run(["strip", "--strip-debug", "-o", copy, binary], check=True)
+    return copy
+
+
+def send(candidate, connection: http.client.HTTPConnection, count: int):
+    headers = {"Content-Type": "application/json"}
+    if candidate.authorization:
+        headers["Authorization"] = candidate.authorization
+    for _ in range(count):
+        connection.request("POST", candidate.path, candidate.body, headers)
+        with connection.getresponse() as response:
+            if response.status != 200:
+                raise CandidateError(f"{candidate.name} answers {response.status}: {response.read(500)!r}")
+            response.read()
+
+
+def control(candidate, order: str):
+    subprocess.run(["callgrind_control", order, str(candidate.pid)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def totals(output: Path) -> list[int]:
+    """Of each dump; every one is a file of its own."""
+    found = []
+    for dump in output.parent.glob(f"{output.name}.*"):
+        found += [int(number) for number in re.findall(r"^(?:totals|summary): (\d+)$", dump.read_text(), re.M)[:1]]
+    if len(found) < PARTS:
+        raise CandidateError(f"callgrind wrote {len(found)} of {PARTS} parts to {output}")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Count the instructions of one confirmed emit.")
+    parser.add_argument("--gateway", type=Path, required=True, help="path of the release build")
+    parser.add_argument("--before", type=Path, help="path of an earlier build, counted beside it")
+    parser.add_argument("--requests", type=int, default=2000, help="that are counted (default 2000)")
+    parser.add_argument("--only", default=",".join(NAMES), help=f"some of {','.join(NAMES)}")
+    options = parser.parse_args()
+    wanted = options.only.split(",")
+    try:
+        subprocess.run([HERE / "setup.sh", "valgrind"], check=True, stdin=subprocess.DEVNULL)
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="socketio-gateway-count-")))
+            broker = PrivateRabbitMQ(plugins=["rabbitmq_management"])
+            stack.callback(broker.stop)
+            broker.start()
+            management = Management(broker.management_port)
+            management.wait()
+            management.declare(ROOM)
+            candidates = []
+            for prefix, binary in (("", options.gateway), ("before-", options.before)):
+                for name, kind in (("gateway", Gateway), ("keyed", Keyed), ("guarded", Guarded)):
+                    if binary and name in wanted:
+                        copy = without_debug_information(binary, folder, prefix + name)
+                        candidates.append(counted(kind, folder)(prefix + name, copy, broker, folder))
+            if "ceiling" in wanted:
+                candidates.append(counted(Ceiling, folder)("ceiling", broker, folder))
+            for candidate in candidates:
+                count = instructions(candidate, management, options.requests)
+                print(f"{candidate.name}: {count:,.0f} instructions an emit", flush=True)
+    except (BrokerError, CandidateError, OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"bench: {error}")
+
+
+if __name__ == "__main__":
+    main()
