@@ -19,7 +19,7 @@ struct HooksCommand: ParsableCommand {
                 Exit status:
                   0   it would be emitted, or answered (Slack's challenge)
                   1   it would be refused
-                  3   it would be ignored: a condition is not met
+                  3   it would be ignored: a condition is not met, which is shown with the value it was compared with
                   64  there is no such hook, or the configuration is not valid
                 """)
 
@@ -101,7 +101,7 @@ struct HooksCommand: ParsableCommand {
             }
             do throws(Problem) {
                 switch try hook.outcome(fields, body: bytes) {
-                case .ignored: return .failure(Refusal(3, ["ignored: a condition is not met"]))
+                case .ignored(let unmet): return .failure(Refusal(3, ["ignored: \(unmet.description)"]))
                 case .challenge(let text): return .success(Self.quoted(text))
                 case .emit(let emit, let id): return try Self.checked(emit, id, configuration)
                 }

@@ -109,7 +109,14 @@ def test_what_the_servers_cannot_do_is_refused(run):
 
 def test_what_meets_no_condition_is_ignored(run):
     result = run("github", PUSH, "--unsigned", headers=["X-GitHub-Event: issues"])
-    assert (result.returncode, reasons(result)) == (3, ["ignored: a condition is not met"])
+    assert (result.returncode, reasons(result)) == (
+        3, ['ignored: when[0]: {header:X-GitHub-Event} is "issues", and must equal "push"']
+    )  # fmt: skip
+    result = run("github", PUSH, "--unsigned")
+    assert (result.returncode, reasons(result)) == (
+        3,
+        ['ignored: when[0]: {header:X-GitHub-Event} finds nothing, and {header:X-GitHub-Event} must equal "push"'],
+    )
 
 
 def test_a_form_is_read_as_one(run):

@@ -29,8 +29,12 @@ struct CloudEventRoute: Sendable {
         var places: [Problem.Place] = []
         guard let event = CloudEvent(value, { places.append($0) }) else { throw .invalidEvent(places) }
         let source = TemplateSource(body: value, fields: request.head.fields)
-        guard var emit = try configured.mapping.emit(from: source) else { return .delivery("ignored") }
-        try request.caller.check { $0.places(beyond: emit) }
+        var emit: Emit
+        switch try configured.mapping.outcome(of: source) {
+        case .emit(let made): emit = made
+        case .ignored: return .delivery("ignored")
+        }
+        try request.caller.check { [emit] in $0.places(beyond: emit) }
         emit.trace = request.head.trace
         return try await runner.run(emit, event.key(of: request.caller), confirmedWithin: configured.confirmWait)
     }

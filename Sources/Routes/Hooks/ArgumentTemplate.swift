@@ -40,9 +40,10 @@ public struct ArgumentTemplate: Sendable {
 
 extension Template {
     /// `{body}`
-    fileprivate static let body = Template(parts: [.value(.wholeDocument, "body")])
+    fileprivate static let body = Template(parts: [.value(.wholeDocument, "body")], text: "{body}")
 
-    private init(parts: [Part]) {
+    private init(parts: [Part], text: String) {
+        self.text = text
         self.parts = parts
     }
 

@@ -64,11 +64,19 @@ public struct EmitMapping: Sendable {
         return templates
     }
 
-    /// The emit; `nil` if a condition is not met.
+    enum Outcome {
+        case emit(Emit)
+        /// The first condition that is not met.
+        case ignored(UnmetCondition)
+    }
+
+    /// What a delivery becomes.
     ///
     /// - Throws: everything that cannot be filled, makes no valid emit, or is beyond reach.
-    func emit(from source: TemplateSource) throws(Problem) -> Emit? {
-        guard conditions.allSatisfy({ $0.isMet(by: source) }) else { return nil }
+    func outcome(of source: TemplateSource) throws(Problem) -> Outcome {
+        for (index, condition) in conditions.enumerated() {
+            if let unmet = condition.unmet(by: source, index: index) { return .ignored(unmet) }
+        }
         var filling = Filling(source: source)
         var emit = Emit(
             namespace: filling.name(namespace, "/namespace"), event: filling.name(event, "/event"),
@@ -81,7 +89,7 @@ public struct EmitMapping: Sendable {
             places = reach.places(beyond: emit).map { .init($0.pointer, "not among what the configuration allows") }
         }
         guard places.isEmpty else { throw Problem(.deliveryRefused, "the delivery makes no emit", places: places) }
-        return emit
+        return .emit(emit)
     }
 }
 

@@ -6,8 +6,8 @@ extension Hook {
     public enum Outcome: Sendable {
         /// An event. The id is what its sender calls the delivery; `nil`: nothing.
         case emit(Emit, deliveryID: String?)
-        /// A condition is not met.
-        case ignored
+        /// The first condition that is not met.
+        case ignored(UnmetCondition)
         /// Slack wants to know that we are here, and this is the text that it waits for.
         case challenge(String)
     }
@@ -37,8 +37,10 @@ extension Hook {
         let document = try Self.document(fields, body)
         if isSlack, let challenge = try SlackChallenge.text(document.root) { return .challenge(challenge) }
         let source = TemplateSource(body: document.root, fields: fields)
-        guard let emit = try mapping.emit(from: source) else { return .ignored }
-        return .emit(emit, deliveryID: deliveryID?.find(in: source))
+        switch try mapping.outcome(of: source) {
+        case .emit(let emit): return .emit(emit, deliveryID: deliveryID?.find(in: source))
+        case .ignored(let unmet): return .ignored(unmet)
+        }
     }
 
     /// No body at all is an object without members, for senders that only say that it is time.

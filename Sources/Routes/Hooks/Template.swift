@@ -25,8 +25,11 @@ public struct Template: Sendable, Equatable {
     }
 
     let parts: [Part]
+    /// As it was written.
+    let text: String
 
     public init(_ text: String) throws(ParseError) {
+        self.text = text
         var parser = TemplateParser(text)
         parts = try parser.parse()
     }

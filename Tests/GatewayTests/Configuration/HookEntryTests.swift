@@ -417,7 +417,10 @@ struct HookEntryTests {
         let document = try JSONDocument(parsing: Array(body.utf8))
         var fields = HeaderFields()
         if let space { fields.add(other: "x-space", space) }
-        return try mapping.emit(from: TemplateSource(body: document.root, fields: fields))
+        switch try mapping.outcome(of: TemplateSource(body: document.root, fields: fields)) {
+        case .emit(let emit): return emit
+        case .ignored: return nil
+        }
     }
 
     private func withFile(_ content: String, _ body: (String) throws -> Void) throws {

@@ -5,14 +5,24 @@ import Testing
 @testable import Routes
 
 @Suite("A mapping")
-struct EmitMappingTests {
+final class EmitMappingTests {
     private static let body =
         "{\"id\": 7, \"name\": \"Ada\", \"empty\": \"\", \"none\": null, \"list\": [1, 2.50], \"ok\": true}"
 
     private func map(_ mapping: EmitMapping, _ body: String = body) throws -> Emit? {
         let document = try JSONDocument(parsing: Array(body.utf8))
-        return try mapping.emit(from: TemplateSource(body: document.root, fields: HeaderFields([("X-Kind", "push")])))
+        switch try mapping.outcome(
+            of: TemplateSource(body: document.root, fields: HeaderFields([("X-Kind", "push")])))
+        {
+        case .emit(let emit): return emit
+        case .ignored(let unmet):
+            unmetConditions.append(unmet)
+            return nil
+        }
     }
+
+    /// Those that have kept a delivery from becoming an emit.
+    private var unmetConditions: [UnmetCondition] = []
 
     private func problem(_ mapping: EmitMapping, _ body: String = body) -> Problem? {
         do {
@@ -167,6 +177,32 @@ struct EmitMappingTests {
         #expect(try map(ignored) == nil)
         #expect(fault { _ = try HookCondition(value: "x", .isOneOf([])) } == "when: an empty list is never met")
         #expect(fault { _ = try HookCondition(value: "{", .equals("")) }?.hasPrefix("when: '{' without '}'") == true)
+    }
+
+    @Test("says which condition is not met, and with what it was compared; for logs only where that stands")
+    func unmet() throws {
+        for (value, test, description) in [
+            ("{/name}", .equals("Bob"), "when[1]: {/name} is \"Ada\", and must equal \"Bob\""),
+            ("{/list/1}", .isOneOf(["1", "2.5"]), "when[1]: {/list/1} is \"2.50\", and must be one of \"1\", \"2.5\""),
+            ("{/name}:{/id}", .matches("B*"), "when[1]: {/name}:{/id} is \"Ada:7\", and must match \"B*\""),
+            ("{/nobody}", .equals("x"), "when[1]: {/nobody} finds nothing, and {/nobody} must equal \"x\""),
+            ("{/list}", .equals("x"), "when[1]: {/list} is no string, number or boolean, and {/list} must equal \"x\""),
+        ] as [(String, HookCondition.Test, String)] {
+            let conditions = [
+                try HookCondition(value: "{/id}", .equals("7")), try HookCondition(value: value, test),
+                try HookCondition(value: "never reached", .equals("")),
+            ]
+            let mapping = try EmitMapping(event: "e", rooms: ["r"], when: conditions)
+            unmetConditions = []
+            #expect(try map(mapping) == nil)
+            #expect(unmetConditions.map(\.description) == [description])
+            #expect(unmetConditions.map(\.place) == ["when[1] (\(value))"])
+        }
+        let body = "{\"name\": \"\(String(repeating: "x", count: 1_000))\"}"
+        let long = try EmitMapping(
+            event: "e", rooms: ["r"], when: [HookCondition(value: "{/name}", .equals("Ada"))])
+        #expect(try map(long, body) == nil)
+        #expect(unmetConditions.last.map { $0.description.utf8.count < 300 } == true)
     }
 
     @Test("is checked when it is configured, as far as it does not depend on deliveries")
