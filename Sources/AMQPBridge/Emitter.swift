@@ -25,7 +25,7 @@ public final class Emitter: Sendable {
     ///   - wireFormat: that of the servers: ``AMQP0`` or ``PythonSocketIO``.
     ///   - confirmTimeout: how long an emit may wait for RabbitMQ's confirm.
     ///   - limits: what one emit may ask for.
-    ///   - logger: is told of connections made and lost; nobody, unless given.
+    ///   - logger: is told of connections made and lost, and of emits that nobody was there for; nobody, unless given.
     /// - Throws: why the first attempt to connect failed, also if the broker is blocked by an alarm; no other is made. A
     ///   broker that says nothing is given 10 seconds to log us in, and 10 to open channels.
     public static func connect(
@@ -63,11 +63,15 @@ public final class Emitter: Sendable {
     }
 
     init(_ broker: BrokerLink.Configuration, wireFormat: any WireFormat, limits: CommandLimits, logger: Logger?) {
+        let unroutedLog = logger.map {
+            UnroutedLog(
+                $0, wireFormat: type(of: wireFormat).name, virtualHost: broker.endpoint.virtualHost)
+        }
         let logger = logger ?? Logger(label: "socketio-gateway") { _ in SwiftLogNoOpLogHandler() }
         let loop = EventLoop()
         let link = BrokerLink(broker, loop: loop, logger: logger)
         loop.add(link)
-        onLoop = LoopEmitter(wireFormat: wireFormat, link: link, limits: limits)
+        onLoop = LoopEmitter(wireFormat: wireFormat, link: link, limits: limits, unroutedLog: unroutedLog)
         lifetime = EmitterLifetime {
             loop.execute {
                 link.close()

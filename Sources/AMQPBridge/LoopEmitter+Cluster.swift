@@ -22,12 +22,11 @@ extension LoopEmitter {
         let body = ClusterMessage.write(.serverSideEmit, namespace: command.namespace) { $0.append(packetOf: command) }
         var publication = Publication(exchange: cluster.exchange, routingKey: command.namespace, body: body)
         publication.trace = command.trace
-        let routing = try await publish([publication])
         let reason: UnroutedReason? =
-            switch routing {
+            switch try await publish([publication]) {
             case .routed: nil
-            case .unroutable: servers(of: command.namespace).lackNamespace ? .noNamespace : .noServer
-            case .noExchange: .noExchange
+            case .unroutable: nobody(of: command.namespace, cluster)
+            case .noExchange: logged(.noExchange, command.namespace, cluster.exchange)
             }
         return Receipt(id: nextIdentifier(), routed: reason == nil, reason: reason)
     }
@@ -153,15 +152,16 @@ extension LoopEmitter {
         // Servers that have not said how many there are may have more.
         let isComplete =
             mode == .first && !responses.isEmpty || answer.servers.isComplete && responses.count == recipients
-        let reason: UnroutedReason? =
-            if answer.value.isRouted {
-                nil
-            } else {
-                servers(of: emit.namespace).lackNamespace ? .noNamespace : .noServer
-            }
+        let reason = answer.value.isRouted ? nil : nobody(of: emit.namespace, cluster)
         return AcknowledgedReceipt(
             id: id, routed: reason == nil, reason: reason, recipients: recipients, responses: responses,
             isComplete: isComplete, servers: answer.servers)
+    }
+
+    /// Why nobody was there for something that every server of the namespace takes from the cluster's exchange.
+    private func nobody(of namespace: String, _ cluster: ClusterClient) -> UnroutedReason {
+        let reason = cluster.servers(of: namespace).lackNamespace ? UnroutedReason.noNamespace : .noServer
+        return logged(reason, namespace, cluster.exchange)
     }
 
     /// python-socketio's servers return each answer by themselves, without saying how many there will be.
@@ -170,15 +170,15 @@ extension LoopEmitter {
     ) async throws(EmitError) -> AcknowledgedReceipt {
         let id = nextIdentifier()
         // Checked before anything is opened.
-        _ = try callbackPublication(emit, 0)
+        let exchange = try callbackPublication(emit, 0).exchange
         let answered = try await asking { () async throws(ClusterError) in
             try await cluster.callbacks(mode: mode, timeout: timeout) { number in
                 let result = await publish(emit, callback: number)
                 return (result, waits: (try? result.get()) == .routed)
             }
         }
-        guard let (published, responses) = answered else { return .init(id: id, .noExchange, mode, responses: []) }
-        return .init(id: id, unroutedReason(try published.get(), emit), mode, responses: responses)
+        let (published, responses) = answered ?? (.success(.noExchange), [])
+        return .init(id: id, unroutedReason(try published.get(), emit, exchange), mode, responses: responses)
     }
 
     private func publish(_ emit: Emit, callback number: Int) async -> Result<Routing, EmitError> {

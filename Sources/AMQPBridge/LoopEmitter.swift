@@ -85,14 +85,17 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     let isClusterOff: Bool
     /// How long servers have to say whom to leave out.
     let questionTimeout: Duration
+    private let unroutedLog: UnroutedLog?
     private var identifiers = ULIDGenerator()
 
     /// - Parameters:
     ///   - cluster: asks the servers; without it nothing can be done that needs their answers.
     ///   - isClusterOff: that there is none because the operator does not want it.
+    ///   - unroutedLog: is told of emits that nobody was there for.
     public init(
         wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits(),
-        cluster: ClusterClient? = nil, isClusterOff: Bool = false, questionTimeout: Duration = .seconds(5)
+        cluster: ClusterClient? = nil, isClusterOff: Bool = false, questionTimeout: Duration = .seconds(5),
+        unroutedLog: UnroutedLog? = nil
     ) {
         self.wireFormat = wireFormat
         self.link = link
@@ -100,6 +103,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         self.cluster = cluster
         self.isClusterOff = isClusterOff
         self.questionTimeout = questionTimeout
+        self.unroutedLog = unroutedLog
     }
 
     public func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
@@ -111,7 +115,9 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
             case .none:
                 try link.publishUnconfirmed(publications)
                 return Receipt(id: id, routed: nil)
-            case .broker: return receipt(id, try await link.publish(publications), emit)
+            case .broker:
+                let exchange = publications[0].exchange
+                return receipt(id, try await link.publish(publications), emit, exchange)
             }
         } catch {
             throw .notPublished(error)
@@ -127,7 +133,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         let publications = try encoded(resolved)
         let id = identifiers.next()
         do throws(PublishError) {
-            return receipt(id, try await link.publish(publications, until: deadline), emit)
+            let exchange = publications[0].exchange
+            return receipt(id, try await link.publish(publications, until: deadline), emit, exchange)
         } catch {
             throw .notPublished(error)
         }
@@ -173,27 +180,35 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         }
         let id = identifiers.next()
         batch.begin(messages: publications.count, bytes: bytes)
+        let exchange = publications[0].exchange
         link.publish(publications, came: came) { [self] result in
-            let outcome = result.map { receipt(id, $0, emits[index]) }.mapError { EmitError.notPublished($0) }
+            let outcome = result.map { receipt(id, $0, emits[index], exchange) }.mapError { EmitError.notPublished($0) }
             batch.finish(index, outcome, messages: publications.count, bytes: bytes)
         }
     }
 
-    private func receipt(_ id: String, _ routing: Routing, _ emit: Emit) -> Receipt {
+    private func receipt(_ id: String, _ routing: Routing, _ emit: Emit, _ exchange: String) -> Receipt {
         // A fanout's queue need not have a server behind it; no queue at all has none for certain.
-        guard let reason = unroutedReason(routing, emit) else {
+        guard let reason = unroutedReason(routing, emit, exchange) else {
             return Receipt(id: id, routed: wireFormat.knowsRecipients ? true : nil)
         }
         return Receipt(id: id, routed: false, reason: reason)
     }
 
-    /// Why nobody was there; `nil`: somebody was.
-    func unroutedReason(_ routing: Routing, _ emit: Emit) -> UnroutedReason? {
+    /// Why nobody was there, which is logged; `nil`: somebody was.
+    func unroutedReason(_ routing: Routing, _ emit: Emit, _ exchange: String) -> UnroutedReason? {
         switch routing {
         case .routed: nil
-        case .noExchange: .noExchange
-        case .unroutable: wireFormat.unroutedReason(of: emit, servers(of: emit.namespace))
+        case .noExchange: logged(.noExchange, emit.namespace, exchange)
+        case .unroutable:
+            logged(wireFormat.unroutedReason(of: emit, servers(of: emit.namespace)), emit.namespace, exchange)
         }
+    }
+
+    /// - Returns: the reason.
+    func logged(_ reason: UnroutedReason, _ namespace: String, _ exchange: String) -> UnroutedReason {
+        unroutedLog?.note(reason, exchange: exchange, namespace: namespace, cluster: cluster, now: .now())
+        return reason
     }
 
     /// What is known of the servers at this moment.

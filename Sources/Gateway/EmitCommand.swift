@@ -14,7 +14,7 @@ struct EmitCommand: ParsableCommand {
             Exit status:
               0   RabbitMQ has confirmed the event
               1   nothing was published
-              3   confirmed, but nobody was there for it ("routed": false)
+              3   confirmed, but nobody was there for it ("routed": false); why is said on standard error, too
               4   nobody knows whether clients receive it
               64  the emit is not valid
 
@@ -55,6 +55,7 @@ struct EmitCommand: ParsableCommand {
     func run() throws {
         let report = report(environment: .process, standardInput: StandardInput.readAll)
         if report.isReceipt { print(report.text) } else { StandardError.write("socketio-gateway: \(report.text)\n") }
+        if let note = report.note { StandardError.write("socketio-gateway: \(note)\n") }
         guard report.status == .confirmed else { throw ExitCode(report.status.rawValue) }
     }
 
@@ -103,7 +104,8 @@ struct EmitCommand: ParsableCommand {
         }
         let report: EmitReport
         do throws(EmitError) {
-            report = EmitReport(try await emitter.emit(emit))
+            let receipt = try await emitter.emit(emit)
+            report = EmitReport(receipt, .init(emit, configuration))
         } catch {
             report = EmitReport(error, arguments: [])
         }
@@ -112,6 +114,15 @@ struct EmitCommand: ParsableCommand {
     }
 
     static let standardInput = "-"
+}
+
+extension EmitReport.Destination {
+    fileprivate init(_ emit: Emit, _ configuration: BrokerConfiguration) {
+        let publications = try? configuration.wireFormat.publications(for: emit)
+        self.init(
+            exchange: publications?.first?.exchange ?? "",
+            virtualHost: configuration.link.endpoint.virtualHost, wireFormat: configuration.wireFormatName)
+    }
 }
 
 extension Emit {

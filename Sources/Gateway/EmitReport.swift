@@ -15,6 +15,8 @@ struct EmitReport: Equatable {
 
     let status: Status
     let text: String
+    /// What there is to say beside a receipt, for standard error.
+    var note: String?
 
     /// Whether the text is for standard output.
     var isReceipt: Bool { status == .confirmed || status == .unrouted }
@@ -26,11 +28,32 @@ struct EmitReport: Equatable {
 
 extension EmitReport {
     /// The same JSON as over HTTP.
-    init(_ receipt: Receipt) {
+    ///
+    /// - Parameter destination: where it was published.
+    init(_ receipt: Receipt, _ destination: Destination) {
         let routed = receipt.routed.map(String.init) ?? "null"
+        let reason = receipt.reason.map { ",\"reason\":\"\($0.rawValue)\"" } ?? ""
         self.init(
             status: receipt.routed == false ? .unrouted : .confirmed,
-            text: "{\"id\":\"\(receipt.id)\",\"status\":\"confirmed\",\"routed\":\(routed)}")
+            text: "{\"id\":\"\(receipt.id)\",\"status\":\"confirmed\",\"routed\":\(routed)\(reason)}",
+            note: receipt.reason.map { "\($0.rawValue): \(destination.absence($0))" })
+    }
+
+    /// Where an event was published.
+    struct Destination {
+        let exchange: String
+        let virtualHost: String
+        let wireFormat: String
+
+        fileprivate func absence(_ reason: UnroutedReason) -> String {
+            let place = "'\(exchange)' in the virtual host '\(virtualHost)' (wire format \(wireFormat))"
+            return switch reason {
+            case .noExchange: "there is no exchange \(place)"
+            case .noServer: "no server takes this event from the exchange \(place)"
+            case .noMember: "no server has a socket in one of the rooms, at the exchange \(place)"
+            case .noNamespace: "no server has the namespace, at the exchange \(place)"
+            }
+        }
     }
 
     /// - Parameter arguments: the event's, as they stood on the command line.

@@ -48,6 +48,9 @@ struct GatewayProcess {
         let idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         let deliveries = DeliveryStore()
         let knowledge = BrokerKnowledge()
+        let unroutedLog = UnroutedLog(
+            logger, wireFormat: configuration.wireFormatName,
+            virtualHost: configuration.broker.endpoint.virtualHost)
         let cluster =
             configuration.asksServers
             ? ClusterClient(
@@ -64,7 +67,7 @@ struct GatewayProcess {
                 try LoopServer(
                     index: index, configuration: configuration, access: access, load: group.load,
                     idempotency: idempotency, deliveries: deliveries, logger: logger, logLevel: logLevel,
-                    cluster: cluster, knowledge: knowledge, hooks: live.hooks.table
+                    cluster: cluster, knowledge: knowledge, unroutedLog: unroutedLog, hooks: live.hooks.table
                 ) { group.services(emitter: $0) })
         }
         for server in group.servers { server.knows(group.servers) }

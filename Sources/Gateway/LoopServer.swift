@@ -21,8 +21,7 @@ final class LoopServer: Sendable {
     init(
         index: Int, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
         idempotency: IdempotencyStore, deliveries: DeliveryStore, logger: Logger, logLevel: LogLevel,
-        cluster: ClusterClient?, knowledge: BrokerKnowledge,
-        hooks: HookTable,
+        cluster: ClusterClient?, knowledge: BrokerKnowledge, unroutedLog: UnroutedLog, hooks: HookTable,
         services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
         loop = EventLoop()
@@ -35,7 +34,8 @@ final class LoopServer: Sendable {
         link = BrokerLink(broker, knowledge: knowledge, loop: loop, logger: logger)
         let emitter = LoopEmitter(
             wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits, cluster: cluster,
-            isClusterOff: cluster == nil, questionTimeout: configuration.requestsTimeout)
+            isClusterOff: cluster == nil, questionTimeout: configuration.requestsTimeout,
+            unroutedLog: unroutedLog)
         router = Router(
             services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency,
             hooks: hooks, deliveries: deliveries)

@@ -51,11 +51,16 @@ class Shell:
         assert output.count("\n") <= 1, "at most one line"
         return result.returncode, json.loads(output) if output else None, result.stderr.decode()
 
-    def must_emit(self, *words, status=CONFIRMED, routed=None, stdin=b""):
+    def must_emit(self, *words, routed=None, stdin=b""):
+        """`routed` is what the receipt says, or the reason why nobody was there, which standard error says, too."""
         code, receipt, complaint = self.emit(*words, stdin=stdin)
-        assert (code, complaint) == (status, "")
         assert re.fullmatch("[0-9A-HJKMNP-TV-Z]{26}", receipt.pop("id"))
-        assert receipt == {"status": "confirmed", "routed": routed}
+        if isinstance(routed, str):
+            assert (code, receipt) == (UNROUTED, {"status": "confirmed", "routed": False, "reason": routed})
+            assert complaint.startswith(f"socketio-gateway: {routed}: ") and complaint.count("\n") == 1
+        else:
+            assert (code, receipt, complaint) == (CONFIRMED, {"status": "confirmed", "routed": routed}, "")
+        return complaint
 
     def must_fail(self, status, *words, stdin=b""):
         """The one line that says why."""
@@ -114,13 +119,17 @@ def test_amqp0_servers_receive_it_and_say_whether_they_were_there(broker, exchan
     with Amqp0Servers(broker.url, f"{exchange}.amqp0") as servers:
         both, banned = servers.socket("a", "b"), servers.socket("a", "banned")
         shell.must_emit("--room", "a", "--room", "b", "--except", "banned", "hello", "1", routed=True)
-        shell.must_emit("--room", "nobody", "hello", status=UNROUTED, routed=False)
+        shell.must_emit("--room", "nobody", "hello", routed="no_member")
         servers.deliver()
     assert both.received == [("hello", 1)] and banned.received == []
 
 
 def test_without_servers_it_says_that_nobody_was_there(broker):
-    Shell(broker.url, python_socketio_exchange="test.of.nobody.shell").must_emit("hello", status=UNROUTED, routed=False)
+    shell = Shell(broker.url, python_socketio_exchange="test.of.nobody.shell")
+    assert shell.must_emit("hello", routed="no_exchange") == (
+        "socketio-gateway: no_exchange: there is no exchange 'test.of.nobody.shell' in the virtual host '/' "
+        "(wire format python-socketio)\n"
+    )
 
 
 def test_options_win_over_the_environment_and_secrets_come_from_files(broker, exchange, server, tmp_path):
@@ -191,7 +200,7 @@ def test_it_is_done_within_half_a_second_and_leaves_politely(own_broker):
     times = []
     for _ in range(5):
         start = time.monotonic()
-        shell.must_emit("hello", status=UNROUTED, routed=False)
+        shell.must_emit("hello", routed="no_exchange")
         times.append(time.monotonic() - start)
     assert sorted(times)[2] < 0.5, times
     assert own_broker.log_tail(100_000).count("unexpectedly") == before

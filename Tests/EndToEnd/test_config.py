@@ -278,7 +278,8 @@ def test_emit_takes_the_broker_from_the_file(broker, exchange, file):
     path = file(f"amqp: {{url: '{broker.url}'}}\nwireFormat: python-socketio\npythonSocketio: {{exchange: {exchange}.cli}}\n")
     status, output, error = run_command("emit", "--config", path, "e")
     # Nobody has declared the exchange.
-    assert (status, error) == (3, "") and '"routed":false' in output
+    assert status == 3 and '"routed":false,"reason":"no_exchange"' in output
+    assert error.startswith("socketio-gateway: no_exchange: ")
 
 
 def test_healthcheck_finds_the_gateway_by_the_file_and_needs_no_valid_one(broker, exchange, file):

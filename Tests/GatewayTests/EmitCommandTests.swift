@@ -125,9 +125,21 @@ struct EmitReportTests {
         arguments: [(true, "true", .confirmed), (nil, "null", .confirmed), (false, "false", .unrouted)]
             as [(Bool?, String, EmitReport.Status)])
     func receipts(routed: Bool?, text: String, status: EmitReport.Status) {
-        let report = EmitReport(Receipt(id: "01J", routed: routed))
+        let report = EmitReport(Receipt(id: "01J", routed: routed), Self.destination)
         #expect(report.text == "{\"id\":\"01J\",\"status\":\"confirmed\",\"routed\":\(text)}")
-        #expect(report.status == status && report.isReceipt)
+        #expect(report.status == status && report.isReceipt && report.note == nil)
+    }
+
+    private static let destination = EmitReport.Destination(exchange: "x", virtualHost: "/v", wireFormat: "amqp0")
+
+    @Test("says why nobody was there, and where, beside the receipt", arguments: UnroutedReason.allCases)
+    func unrouted(reason: UnroutedReason) throws {
+        let report = EmitReport(Receipt(id: "01J", routed: false, reason: reason), Self.destination)
+        #expect(report.status == .unrouted)
+        #expect(report.text.hasSuffix("\"routed\":false,\"reason\":\"\(reason.rawValue)\"}"))
+        let note = try #require(report.note)
+        #expect(note.hasPrefix("\(reason.rawValue): "))
+        for part in ["'x'", "'/v'", "amqp0"] { #expect(note.contains(part)) }
     }
 
     @Test(

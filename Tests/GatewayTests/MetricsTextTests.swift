@@ -90,7 +90,8 @@ struct MetricsTextTests {
         return try LoopServer(
             index: 0, configuration: configuration, access: .anonymous, load: load,
             idempotency: IdempotencyStore(), deliveries: DeliveryStore(),
-            logger: logger, logLevel: LogLevel(.critical), cluster: cluster, knowledge: BrokerKnowledge(), hooks: .none
+            logger: logger, logLevel: LogLevel(.critical), cluster: cluster, knowledge: BrokerKnowledge(),
+            unroutedLog: UnroutedLog(logger, wireFormat: "", virtualHost: ""), hooks: .none
         ) {
             RouteServices(
                 emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, configuration: { [] },

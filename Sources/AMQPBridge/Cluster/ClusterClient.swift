@@ -179,6 +179,9 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     /// What is known of the servers at this moment, without asking any. From any thread.
     func servers(of namespace: String) -> NamespaceServers { known.servers(of: namespace) }
 
+    /// See ``KnownServers/summary(most:)``. From any thread.
+    func summary(most: Int) -> (adapters: [String], namespaces: [String]) { known.summary(most: most) }
+
     /// The servers known, once they have had the time to say who they are.
     public func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {
         let now = MonotonicTime.now()

@@ -75,7 +75,7 @@ final class ClusterSession: BrokerSession {
     private var probes = ServerProbes()
     private var parked: [Parked] = []
     private var content: ContentAssembler
-    private var warnings = WarningLimiter()
+    private var warnings = WarningLimiter<String>()
     private var mayProbe = true
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 

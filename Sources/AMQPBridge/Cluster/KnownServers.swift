@@ -5,12 +5,13 @@ internal import Synchronization
 final class KnownServers: Sendable {
     private struct Server {
         let namespaces: [String]
+        let adapter: String?
         let isDynamic: Bool
         /// Whether it cannot tell rooms that are numbers from others.
         let isEarly: Bool
 
         func isSame(as other: Server) -> Bool {
-            isDynamic == other.isDynamic && isEarly == other.isEarly
+            isDynamic == other.isDynamic && isEarly == other.isEarly && adapter == other.adapter
                 && namespaces.elementsEqual(other.namespaces) { $0.hasBytes(of: $1) }
         }
     }
@@ -46,7 +47,7 @@ final class KnownServers: Sendable {
     func note(_ uid: String, _ server: Presence.Server?) {
         let new = server.map {
             Server(
-                namespaces: $0.namespaces, isDynamic: $0.subscriptionMode == "dynamic",
+                namespaces: $0.namespaces, adapter: $0.traits.adapter, isDynamic: $0.subscriptionMode == "dynamic",
                 isEarly: !$0.traits.has(.numbers))
         }
         state.withLock { state in
@@ -73,6 +74,16 @@ final class KnownServers: Sendable {
         }
     }
 
+    /// The classes of the adapters that companions stand beside, and the namespaces of all servers, in order: the first of each.
+    func summary(most: Int) -> (adapters: [String], namespaces: [String]) {
+        state.withLock { state in
+            (
+                Set(state.servers.values.lazy.compactMap(\.adapter)).first(most) { $0.precedes($1) },
+                state.tallies.keys.first(most) { $0.precedes($1) }.map(\.text)
+            )
+        }
+    }
+
     /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
     /// moment; `nil`: there is none.
     func serverWithoutNumbers(of namespace: String) -> String? {
@@ -82,5 +93,12 @@ final class KnownServers: Sendable {
                 $0.value.isEarly && $0.value.namespaces.contains { $0.hasBytes(of: namespace) }
             }?.key
         }
+    }
+}
+
+extension Collection {
+    /// The first elements in this order.
+    fileprivate func first(_ most: Int, by precedes: (Element, Element) -> Bool) -> [Element] {
+        Array(sorted(by: precedes).prefix(most))
     }
 }

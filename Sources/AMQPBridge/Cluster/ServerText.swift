@@ -73,26 +73,6 @@ struct ClusterWarning: Equatable {
     private static func shortened(_ name: String) -> String { String(name.unicodeScalars.prefix(100)) }
 }
 
-/// One warning a minute of each server: a hostile one would fill the log.
-struct WarningLimiter {
-    private static let interval: Duration = .seconds(60)
-    /// With so many servers that are warned of, the others share theirs.
-    private static let mostServers = 100
-
-    private var last: [String: MonotonicTime] = [:]
-
-    mutating func allows(_ server: String?, now: MonotonicTime) -> Bool {
-        var server = server ?? ""
-        if last.count >= Self.mostServers, last[server] == nil {
-            last = last.filter { $0.value + Self.interval > now }
-            if last.count >= Self.mostServers { server = "" }
-        }
-        if let last = last[server], now < last + Self.interval { return false }
-        last[server] = now
-        return true
-    }
-}
-
 extension ServerMessage {
     /// Reads a message, and says what is to be logged of it.
     static func read(_ body: [UInt8]) -> (ServerMessage?, ClusterWarning?) {

@@ -102,15 +102,6 @@ struct ServerTextTests {
         #expect(fixture.session.servers.map(\.uid) == ["a", "b"])
     }
 
-    @Test("fills no log, however many servers there are")
-    func limiter() {
-        var limiter = WarningLimiter()
-        let now = MonotonicTime.seconds(100)
-        let told = (0..<10_000).count { limiter.allows("\($0)", now: now) }
-        #expect(told == 101)
-        let isAllowed = limiter.allows("new", now: now + .seconds(60))
-        #expect(isAllowed)
-    }
 }
 
 extension String {
