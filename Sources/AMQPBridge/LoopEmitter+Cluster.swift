@@ -16,6 +16,26 @@ extension LoopEmitter {
         return try await awaitCallbacks(cluster, emit, mode, left)
     }
 
+    /// The message of an emit that clients are to acknowledge. What servers would refuse is refused; nobody is asked.
+    func question(_ emit: Emit, by deadline: MonotonicTime) async throws(EmitError) -> Publication {
+        try checkNumbers(["rooms": emit.rooms, "except": emit.except])
+        let cluster = try knownCluster()
+        let known = try await servers(timeout: questionTimeout(by: deadline))
+        guard !known.isEmpty else {
+            guard wireFormat.callbackAddress != nil else { throw .notAsked(.noServers(exchange: cluster.exchange)) }
+            return try callbackPublication(emit, 0)
+        }
+        let question = Question(emit, mode: .all, timeout: questionTimeout)
+        for feature in question.features {
+            let lacking = known.first { server in
+                server.namespaces.contains { $0.hasBytes(of: emit.namespace) } && !feature.isAmong(server.features)
+            }
+            if let lacking { throw .notAsked(.notSupported(feature, server: lacking.uid)) }
+        }
+        return Publication(
+            exchange: cluster.exchange, routingKey: emit.namespace, body: question.body(id: RequestID.next()))
+    }
+
     public func emit(toServers command: ServerSideEmit) async throws(EmitError) -> Receipt {
         let cluster = try knownCluster()
         if let fault = CommandFault(namespace: command.namespace) ?? command.eventFault { throw .invalid([fault]) }

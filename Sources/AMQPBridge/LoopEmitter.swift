@@ -69,6 +69,12 @@ public protocol EmitService: AnyObject, Sendable {
     /// - Returns: what became of each, in the same order.
     func emit(batch: [Emit]) async -> [Result<Receipt, EmitError>]
 
+    /// Checks emits as if they were sent, looks where they would go, and publishes nothing.
+    ///
+    /// - Parameter timeout: how long servers have to answer all questions. What is not known by then stays unknown.
+    /// - Returns: what would have become of each, in the same order.
+    func dryRun(_ requests: [DryRunRequest], timeout: Duration) async -> [Result<DryRun, EmitError>]
+
     /// Lets everybody else on the event loop have a turn: for work that takes longer than an emit.
     func pause() async
 }
@@ -167,7 +173,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     public func pause() async { await link.loop.nextTurn() }
 
     /// About a millisecond's work.
-    private static let emitsPerTurn = 64
+    static let emitsPerTurn = 64
 
     private func publish(
         _ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch, _ emits: [Emit],
@@ -230,7 +236,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     }
 
     /// The messages of a checked emit, in which more names may stand by now than a caller may list.
-    private func encoded(_ emit: Emit) throws(EmitError) -> [Publication] {
+    func encoded(_ emit: Emit) throws(EmitError) -> [Publication] {
         // Before they are made: a large emit to many rooms would take all of that memory only to be refused.
         let bytes = emit.arguments.bytes.count * wireFormat.messageCount(for: emit)
         guard bytes <= link.largestEmit else {

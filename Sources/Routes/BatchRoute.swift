@@ -6,10 +6,26 @@ internal import Synchronization
 struct BatchRoute: Sendable {
     let emitter: any EmitService
     let limits: Router.Limits
+    /// How long servers have to say how many sockets the dry runs of a batch would reach.
+    let timeout: Duration
     private let underWay = ItemsUnderWay()
 
     /// What an item turned out to be.
-    private typealias Item = Result<Emit, Problem>
+    private typealias Item = Result<Order, Problem>
+
+    private struct Order {
+        var emit: Emit
+        let isDryRun: Bool
+    }
+
+    /// What became of one.
+    private enum Done {
+        case emitted(Receipt)
+        case dryRun(DryRun)
+    }
+
+    /// As of a problem's places: thousands of long lists would be a huge answer to a small request.
+    private static let mostRoutingKeys = 5
 
     /// After so many items, or so many bytes of them, the other requests of the event loop have a turn.
     private static let itemsPerTurn = 64
@@ -17,9 +33,10 @@ struct BatchRoute: Sendable {
     /// How many of the largest batches an event loop works on at once.
     private static let batchesUnderWay = 16
 
-    init(emitter: any EmitService, limits: Router.Limits) {
+    init(emitter: any EmitService, limits: Router.Limits, timeout: Duration) {
         self.emitter = emitter
         self.limits = limits
+        self.timeout = timeout
     }
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
@@ -27,11 +44,25 @@ struct BatchRoute: Sendable {
         defer { underWay.giveBack(taken) }
         let items = try await read(request, &taken)
         try request.caller.takeRest(ofBatch: items.count, now: .now())
-        var emits = items.compactMap { try? $0.get() }
+        var orders = items.compactMap { try? $0.get() }
         if let trace = request.head.trace {
-            for index in emits.indices { emits[index].trace = trace }
+            for index in orders.indices { orders[index].emit.trace = trace }
         }
-        return await respond(items, await emitter.emit(batch: emits), requestID: request.id)
+        return await respond(items, await outcomes(of: orders, request.caller), requestID: request.id)
+    }
+
+    /// What became of each, in the same order. The emits go first: nothing waits for what is only checked.
+    private func outcomes(of orders: [Order], _ caller: Caller) async -> [Result<Done, EmitError>] {
+        let emitted = await emitter.emit(batch: orders.lazy.filter { !$0.isDryRun }.map(\.emit))
+        guard emitted.count < orders.count else { return emitted.map { $0.map(Done.emitted) } }
+        let requests = orders.lazy.filter(\.isDryRun).map {
+            DryRunRequest($0.emit, .inBatch, countsRecipients: caller.mayCount($0.emit))
+        }
+        var emits = emitted.makeIterator()
+        var dryRuns = await emitter.dryRun(Array(requests), timeout: timeout).makeIterator()
+        return orders.map { order in
+            order.isDryRun ? dryRuns.next()!.map(Done.dryRun) : emits.next()!.map(Done.emitted)
+        }
     }
 
     // MARK: Reading
@@ -75,9 +106,9 @@ struct BatchRoute: Sendable {
             return .failure(Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed in an item"))
         }
         do throws(Problem) {
-            let emit = try EmitDecoder.decode(item: span, of: request.body)
-            try request.caller.check { $0.places(beyond: emit) }
-            return .success(emit)
+            let decoded = try EmitDecoder.decode(item: span, of: request.body)
+            try request.caller.check { $0.places(beyond: decoded.emit) }
+            return .success(Order(emit: decoded.emit, isDryRun: decoded.isDryRun))
         } catch {
             guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }
             throw Problem(error.code, "in item \(number): \(error.detail); nothing was published")
@@ -87,21 +118,26 @@ struct BatchRoute: Sendable {
     // MARK: Answering
 
     private func respond(
-        _ items: [Item], _ outcomes: [Result<Receipt, EmitError>], requestID: String
+        _ items: [Item], _ outcomes: [Result<Done, EmitError>], requestID: String
     ) async -> Response {
         var json: [UInt8] = []
         json.reserveCapacity(64 + 80 * items.count)
         json.append(json: "{\"results\":[")
-        var (failed, published, unknown) = (0, 0, 0)
+        var (failed, carriedOut, unknown, dryRuns) = (0, 0, 0, 0)
         for (index, item) in items.enumerated() {
             if index > 0 { json.append(json: ",") }
             if index % Self.itemsPerTurn == Self.itemsPerTurn - 1 { await emitter.pause() }
             let outcome = item.flatMap { _ in
-                defer { published += 1 }
-                return outcomes[published].mapError { Problem($0).brief }
+                defer { carriedOut += 1 }
+                return outcomes[carriedOut].mapError { Problem($0).brief }
             }
             switch outcome {
-            case .success(let receipt): append(receipt, to: &json)
+            case .success(.emitted(let receipt)): append(receipt, to: &json)
+            case .success(.dryRun(let run)):
+                dryRuns += 1
+                json.append(json: "{\"status\":200,\"dryRun\":true")
+                json.append(run, most: Self.mostRoutingKeys)
+                json.append(json: "}")
             case .failure(let problem):
                 failed += 1
                 if problem.code.isOutcomeUnknown { unknown += 1 }
@@ -109,12 +145,16 @@ struct BatchRoute: Sendable {
             }
         }
         json.append(json: "],\"confirmed\":")
-        json.append(contentsOf: String(items.count - failed).utf8)
+        json.append(contentsOf: String(items.count - failed - dryRuns).utf8)
         json.append(json: ",\"failed\":")
         json.append(contentsOf: String(failed).utf8)
+        if dryRuns > 0 {
+            json.append(json: ",\"dryRuns\":")
+            json.append(contentsOf: String(dryRuns).utf8)
+        }
         json.append(json: "}\n")
         var response = Response(status: failed == 0 ? 200 : 207, contentType: "application/json", body: json)
-        response.isWithoutEffect = failed == items.count && unknown == 0
+        response.isWithoutEffect = failed + dryRuns == items.count && unknown == 0
         return response
     }
 

@@ -9,6 +9,7 @@ struct EmitDecoder {
     private var hasArgs = false
     private var hasData = false
     private var acknowledgement: AcknowledgementRequest?
+    private var isDryRun = false
     /// `args` or `data`, for when it contains bytes.
     private var arguments: JSONValue?
     private var places: [Problem.Place] = []
@@ -22,6 +23,8 @@ struct EmitDecoder {
         var emit: Emit
         let confirmation: Confirmation
         let acknowledgement: AcknowledgementRequest?
+        /// Whether it is only to be checked.
+        let isDryRun: Bool
     }
 
     private init(isBatchItem: Bool) {
@@ -33,8 +36,8 @@ struct EmitDecoder {
     }
 
     /// - Parameter range: where in `body` the item stands.
-    static func decode(item range: Range<Int>, of body: [UInt8]) throws(Problem) -> Emit {
-        try decode(body, in: range, isBatchItem: true).emit
+    static func decode(item range: Range<Int>, of body: [UInt8]) throws(Problem) -> Decoded {
+        try decode(body, in: range, isBatchItem: true)
     }
 
     private static func decode(
@@ -79,6 +82,7 @@ struct EmitDecoder {
         case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
         case "confirm":
             read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.confirmation = $1 }
+        case "dryRun": read(value, key, \.boolean, "a boolean") { $0.isDryRun = $1 }
         case "op" where isBatchItem:
             if value.string != "emit" { fail("/op", "must be \"emit\"") }
         case "ack" where isBatchItem: fail("/ack", "not in a batch: post the emit by itself")
@@ -105,7 +109,7 @@ struct EmitDecoder {
         }
         if emit.isBinary, let arguments, places.isEmpty { takeAttachments(arguments) }
         guard places.isEmpty else { throw Problem(.invalidRequest, "the emit is not valid", places: places) }
-        return Decoded(emit: emit, confirmation: confirmation, acknowledgement: acknowledgement)
+        return Decoded(emit: emit, confirmation: confirmation, acknowledgement: acknowledgement, isDryRun: isDryRun)
     }
 
     private mutating func takeAttachments(_ value: JSONValue) {

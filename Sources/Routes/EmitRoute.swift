@@ -12,6 +12,7 @@ struct EmitRoute: Sendable {
         let emit = decoded.emit
         try request.caller.check { $0.places(beyond: emit) }
         if let trace = request.head.trace { decoded.emit.trace = trace }
+        if decoded.isDryRun { return try await dryRun(decoded, request.caller) }
         do throws(EmitError) {
             guard let acknowledgement = decoded.acknowledgement else {
                 let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
@@ -24,6 +25,26 @@ struct EmitRoute: Sendable {
             throw Problem(error)
         }
     }
+
+    private func dryRun(_ decoded: EmitDecoder.Decoded, _ caller: Caller) async throws(Problem) -> Response {
+        let order = DryRunRequest(
+            decoded.emit, decoded.acknowledgement == nil ? .alone : .acknowledged,
+            countsRecipients: caller.mayCount(decoded.emit))
+        let results = await emitter.dryRun([order], timeout: timeout)
+        do throws(EmitError) {
+            return .dryRun(try results[0].get())
+        } catch {
+            throw Problem(error)
+        }
+    }
+}
+
+extension Caller {
+    /// Whether it may know how many sockets an emit selects that it may send.
+    func mayCount(_ emit: Emit) -> Bool {
+        // Rooms and exceptions are among its rooms already; a socket's id may be beyond them.
+        scopes.contains(.readRooms) && emit.exceptSockets.allSatisfy(reach.rooms.matches)
+    }
 }
 
 extension Response {
@@ -35,6 +56,16 @@ extension Response {
             json.append(routed: receipt.routed, receipt.reason)
             json.append(json: "}")
         }
+    }
+
+    static func dryRun(_ run: DryRun) -> Response {
+        var response = json { json in
+            json.append(json: "{\"status\":\"dryRun\"")
+            json.append(run)
+            json.append(json: "}")
+        }
+        response.isWithoutEffect = true
+        return response
     }
 
     static func acknowledged(_ receipt: AcknowledgedReceipt) -> Response {
@@ -65,6 +96,21 @@ extension Response {
 }
 
 extension [UInt8] {
+    /// Appends the members of a dry run behind another one.
+    ///
+    /// - Parameter most: of the routing keys.
+    mutating func append(_ run: DryRun, most: Int = .max) {
+        append(json: ",\"exchange\":")
+        append(jsonString: run.exchange)
+        append(json: run.exists ? ",\"exists\":true" : ",\"exists\":false")
+        append(json: ",\"routingKeys\":")
+        append(jsonStrings: run.routingKeys.prefix(most))
+        append(json: ",\"recipients\":")
+        append(numberOrNull: run.recipients)
+        append(json: ",\"servers\":")
+        if let servers = run.servers { append(tally: servers) } else { append(json: "null") }
+    }
+
     /// Appends the member `routed` behind another one, and `reason` behind `false`.
     mutating func append(routed: Bool?, _ reason: UnroutedReason?) {
         switch routed {

@@ -57,7 +57,7 @@ extension Router {
     ) {
         let (cluster, emitter, timeout) = (services.cluster, services.emitter, services.questionTimeout)
         let emit = EmitRoute(emitter: emitter, timeout: timeout)
-        let batch = BatchRoute(emitter: services.emitter, limits: limits)
+        let batch = BatchRoute(emitter: services.emitter, limits: limits, timeout: timeout)
         let sockets = SocketRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
         let rooms = RoomRoutes(cluster: cluster, timeout: timeout)
         let servers = ServerRoutes(cluster: cluster, emitter: emitter, timeout: timeout)

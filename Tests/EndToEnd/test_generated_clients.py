@@ -99,6 +99,9 @@ def test_python_emits(client, server):
     assert type(answer).__name__ == "EmitAnswer"
     assert (answer.status, answer.routed, bool(answer.acks)) == ("confirmed", None, False)
     assert socket.next() == ("order.paid", {"id": 42})
+    dry = call(client, "emit.emit", body=model("Emit", event="order.paid", rooms=["lobby"], dry_run=True))
+    assert type(dry).__name__ == "DryRunAnswer"
+    assert (dry.status, dry.exists, dry.recipients, dry.servers.responded) == ("dryRun", True, 1, 1)
 
 
 def test_python_emits_batches(client, server):

@@ -48,6 +48,7 @@ EXCHANGE = "test.openapi"
 ROOM = "user:42"
 EMIT = {"event": "e", "rooms": [ROOM]}
 UNCONFIRMED = {**EMIT, "confirm": "none"}
+DRY = {**EMIT, "dryRun": True}
 BATCH = {"items": [EMIT, EMIT]}
 MIXED = {"items": [EMIT, {"event": ""}]}
 KEY = "the key"
@@ -500,6 +501,8 @@ CASES = {
         emit(503, "no_servers", ACKNOWLEDGED),
         emit(200, routed=True),
         emit(200, body={"event": "e", "rooms": ["nobody"]}, routed=False),
+        emit(200, body=DRY),
+        emit(422, "not_expressible", {**DRY, "rooms": ["broadcast"]}),
         emit(413, "payload_too_large", {"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}),
         batch(207, body={"items": [{"event": "e", "data": "x" * 10**6, "rooms": [str(n) for n in range(99)]}]}),
         emit(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
@@ -509,7 +512,7 @@ CASES = {
         hook(422, "not_expressible", {"event": "e", "rooms": ["broadcast"]}),
         event(422, "not_expressible", cloud_event(subject="broadcast")),
     ],
-    "no exchange": [emit(200, routed=False)],
+    "no exchange": [emit(200, routed=False), emit(200, body=DRY), batch(200, body={"items": [EMIT, DRY]})],
     "a key": [
         emit(200, headers={"X-API-Key": KEY}),
         emit(200, headers={"Authorization": f"Bearer {KEY}"}),
@@ -937,6 +940,7 @@ def test_an_answer_is_as_documented(gateway, case):
         assert body["code"] == case.code
     if case.routed != "any":
         assert body["routed"] is case.routed
+        assert ("reason" in body) == (case.routed is False)
     if case.outcome:
         assert outcome(body) == case.outcome
 

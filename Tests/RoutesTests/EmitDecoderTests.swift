@@ -215,7 +215,7 @@ struct EmitDecoderTests {
     @Test("cannot ask for acknowledgements in a batch")
     func acknowledgementsOfItems() {
         let item = Array("{\"event\":\"e\",\"ack\":{}}".utf8)
-        #expect(throws: Problem.self) { try EmitDecoder.decode(item: item.indices, of: item) }
+        #expect(throws: Problem.self) { _ = try EmitDecoder.decode(item: item.indices, of: item) }
     }
 
     private func text(_ text: String) -> JSONText { JSONText(verbatim: Array(text.utf8)[...]) }

@@ -62,6 +62,7 @@ struct TraceTests {
             case .acknowledged(let emit, _, _): emit.trace
             case .toServers(let command): command.trace
             case .change(let command, _): command.trace
+            case .dryRun(let requests, _): requests[0].emit.trace
             }
         }
         #expect(traces == Array(repeating: Self.context, count: 7))

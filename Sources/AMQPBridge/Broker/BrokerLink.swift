@@ -97,6 +97,18 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         publisher.publish(publications, ticket: ticket, came: came, now: .now())
     }
 
+    /// Asks the broker whether the exchange takes messages.
+    func lookUp(_ exchange: String) async throws(PublishError) -> ExchangeAnswer.Finding {
+        // Unsafe only in that nothing checks for the one resume: whoever waits is taken out before being told.
+        let result: Result<ExchangeAnswer.Finding, PublishError> = await withUnsafeContinuation { continuation in
+            publisher.lookUp(exchange, now: .now()) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// Why these could not be published, as far as that can be told without doing it; `nil`: they could.
+    func fault(of publications: [Publication]) -> PublishError? { publisher.fault(of: publications) }
+
     /// Whether these would take more than half of the room that all share.
     func isCrowded(with publications: [Publication]) -> Bool { publisher.isCrowded(with: publications) }
 

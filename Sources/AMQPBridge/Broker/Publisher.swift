@@ -50,6 +50,7 @@ final class Publisher: BrokerSession {
     private var returns = ReturnAssembler()
     private var directory = ExchangeDirectory()
     private var parked: [Parked] = []
+    private let inquiries = ExchangeInquiries()
     private var unsettledBytes = 0
     private var mayProbe = true
 
@@ -71,10 +72,12 @@ final class Publisher: BrokerSession {
     /// When ``expire(now:)`` has something to do.
     var deadline: MonotonicTime? {
         var earliest = ledger.earliestDeadline
-        // Look-ups are under way only while something is parked.
-        guard let first = parked.first?.deadline else { return earliest }
-        earliest = min(earliest ?? first, first)
-        return lookUps.deadline.map { min($0, earliest ?? $0) } ?? earliest
+        // Look-ups are under way only while somebody waits for one.
+        guard !parked.isEmpty || inquiries.deadline != nil else { return earliest }
+        for other in [parked.first?.deadline, inquiries.deadline, lookUps.deadline] {
+            if let other { earliest = min(earliest ?? other, other) }
+        }
+        return earliest
     }
 
     // MARK: Requests
@@ -96,6 +99,27 @@ final class Publisher: BrokerSession {
         counters.unsettled.add(publications.count)
         if channel == .open, admit(parked, now: now) { return }
         self.parked.append(parked)
+    }
+
+    /// Asks the broker whether the exchange takes messages, and says so once, perhaps before this returns.
+    func lookUp(_ exchange: String, now: MonotonicTime, completion: @escaping ExchangeInquiries.Completion) {
+        if channel == .closed { return completion(.failure(.brokerUnavailable)) }
+        if let blockedReason { return completion(.failure(.brokerBlocked(reason: blockedReason))) }
+        inquiries.add(exchange, came: now, deadline: now.advanced(byNanoseconds: confirmTimeout), completion)
+        lookUps.ask(exchange, now: now, into: &outbound.bytes)
+    }
+
+    /// Why these could not be published, as far as that can be told without doing it; `nil`: they could.
+    func fault(of publications: [Publication]) -> PublishError? {
+        if let refusal = refusal(of: publications) { return refusal }
+        var frames: [UInt8] = []
+        for publication in publications {
+            frames.removeAll(keepingCapacity: true)
+            guard FrameWriter.publish(publication, messageID: "0", frameMax: frameMax, into: &frames) else {
+                return .tooLarge(bytes: publication.encodedSize, limit: frameMax)
+            }
+        }
+        return nil
     }
 
     /// Why nothing can be taken now; `nil` if it can.
@@ -204,6 +228,7 @@ final class Publisher: BrokerSession {
             settle(published, .failed(neverLeft ? .brokerUnavailable : .unknown(.connectionLost)))
         }
         failParked(.brokerUnavailable) { _ in true }
+        fail(inquiries.all(), .brokerUnavailable)
         outbound = OutboundBuffer()
     }
 
@@ -238,6 +263,7 @@ final class Publisher: BrokerSession {
             blockedReason = reason
             // What has not been published will not be soon: better to say so than to wait.
             failParked(.brokerBlocked(reason: reason)) { _ in true }
+            fail(inquiries.all(), .brokerBlocked(reason: reason))
         case .unblocked: blockedReason = nil
         case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .content, .delivered,
             .exchangeFound, .queueDeclared, .queueBound, .consuming, .consumerCancelled, .other:
@@ -258,6 +284,7 @@ final class Publisher: BrokerSession {
         }
         // Parked requests have not been published (any more): that is certain.
         if let first = parked.first, first.deadline <= now { failParked(.brokerSilent) { $0.deadline <= now } }
+        if let first = inquiries.deadline, first <= now { fail(inquiries.expired(now: now), .brokerSilent) }
         if lostProbe { admitParked(now: now) }
         if let due = lookUps.deadline, due <= now { lookUps.takeTurn(now: now, into: &outbound.bytes) }
     }
@@ -267,6 +294,8 @@ final class Publisher: BrokerSession {
         guard channel != .closed else { return }
         if let answer {
             directory.learn(answer)
+            for tell in inquiries.told(by: answer) { tell(.success(answer.finding)) }
+            if inquiries.wait(for: answer.exchange) { lookUps.ask(answer.exchange, now: now, into: &outbound.bytes) }
             admitParked(now: now)
         }
         lookUps.takeTurn(now: now, into: &outbound.bytes)
@@ -419,10 +448,20 @@ final class Publisher: BrokerSession {
         let requests = parked
         parked = requests.filter { !isFailed($0) }
         for request in requests where isFailed(request) { settle(request, .failed(error)) }
+        withdrawLookUps(of: directory.beingLookedUp)
+    }
+
+    private func fail(_ failed: [(exchange: String, completion: ExchangeInquiries.Completion)], _ error: PublishError) {
+        for (_, tell) in failed { tell(.failure(error)) }
+        withdrawLookUps(of: failed.map(\.exchange))
+    }
+
+    /// Somebody does not wait for these look-ups any more. Others may.
+    private func withdrawLookUps(of exchanges: [String]) {
         let waitedFor = Set(parked.map { $0.publications[0].exchange })
-        for exchange in directory.beingLookedUp where !waitedFor.contains(exchange) {
+        for exchange in exchanges where !waitedFor.contains(exchange) {
             directory.withdraw(exchange)
-            lookUps.withdraw(exchange)
+            if !inquiries.wait(for: exchange) { lookUps.withdraw(exchange) }
         }
     }
 

@@ -133,6 +133,13 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         try await ask(Question(command, timeout: timeout)) { ($0.gathering as? CountGathering)!.result }
     }
 
+    /// How many sockets are selected, each counted once.
+    func count(_ selection: SocketSelection, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<Int> {
+        try await ask(Question(counting: selection, timeout: timeout)) {
+            ($0.gathering as? SelectionGathering)!.sockets
+        }
+    }
+
     /// What became of something that was to be done to sockets.
     struct Change: Sendable {
         /// To how many it was done; `nil` if a server did not say.

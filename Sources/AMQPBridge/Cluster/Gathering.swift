@@ -211,6 +211,17 @@ final class CountGathering: Gathering {
     }
 }
 
+/// How many sockets are selected. A socket is on one server, so it counts once.
+final class SelectionGathering: Gathering {
+    private(set) var sockets = 0
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard let counts = RoomCounts(answer) else { return .ignored }
+        sockets += counts.sockets
+        return counts.hasMore ? .tooLarge(isLast: true) : .done
+    }
+}
+
 /// How many sockets something was done to.
 final class MatchGathering: Gathering {
     /// `nil` if a server did not say.

@@ -109,6 +109,15 @@ extension Question {
         if command.rooms.nameNumbers { features.append(.numbers) }
     }
 
+    /// How many sockets are selected.
+    init(counting selection: SocketSelection, timeout: Duration) {
+        self.init(.fetchSockets, selection.namespace, isRead: true, timeout: timeout, SelectionGathering()) { json in
+            json.append(options: selection)
+            json.append(json: ",\"fields\":[],\"count\":true,\"numbers\":true")
+        }
+        if selection.namesNumbers { features.append(.numbers) }
+    }
+
     init(_ command: ChangeSockets, timeout: Duration) {
         let kind: ClusterMessage.Kind =
             switch command.change {

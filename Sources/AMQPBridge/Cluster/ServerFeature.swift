@@ -9,6 +9,11 @@ public enum ServerFeature: String, Sendable, CaseIterable {
     case numbers
 }
 
+extension ServerFeature {
+    /// - Parameter features: `nil`: an early companion, which can do acknowledgements, and nothing else.
+    func isAmong(_ features: Set<String>?) -> Bool { features?.contains(rawValue) ?? (self == .acks) }
+}
+
 /// What a heartbeat says of its server beside its namespaces. Whoever can write to the exchange can write it, so it is bounded.
 struct ServerTraits: Equatable {
     /// `nil`: an early companion, which says nothing of them.
@@ -25,10 +30,7 @@ struct ServerTraits: Equatable {
     /// Any other key could be somebody's who takes what comes there for something else.
     private static let probePrefix = "#server#"
 
-    /// An early companion can do acknowledgements, and nothing else.
-    func has(_ feature: ServerFeature) -> Bool {
-        features?.contains(feature.rawValue) ?? (feature == .acks)
-    }
+    func has(_ feature: ServerFeature) -> Bool { feature.isAmong(features) }
 }
 
 extension ServerTraits {

@@ -123,9 +123,24 @@ struct CountGatheringTests {
         #expect(gathering.result.rooms[1].sockets == 0)
     }
 
+    @Test("of a selection are sums, too, and never of a part of it")
+    func selection() throws {
+        let gathering = SelectionGathering()
+        #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, "{\"sockets\":[],\"count\":5}")) == .done)
+        let whole = "{\"sockets\":[{\"id\":\"s\",\"rooms\":[\"a\",\"b\"]},{\"id\":\"t\"}]}"
+        #expect(gathering.take(try serverMessage("y", .fetchSocketsResponse, whole)) == .done)
+        #expect(gathering.sockets == 7)
+        #expect(
+            gathering.take(
+                try serverMessage("z", .fetchSocketsResponse, "{\"sockets\":[{\"id\":\"s\"}],\"more\":true}"))
+                == .tooLarge(isLast: true))
+    }
+
     @Test("are not made of what is no answer", arguments: ["{}", "{\"count\":\"5\"}", "{\"sockets\":1}", "[]"])
     func noAnswers(data: String) throws {
-        for gathering in [CountGathering(CountSockets()), RoomGathering(ListRooms())] as [any Gathering] {
+        for gathering in [
+            CountGathering(CountSockets()), RoomGathering(ListRooms()), SelectionGathering(),
+        ] as [any Gathering] {
             #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, data)) == .ignored)
             #expect(gathering.take(try serverMessage("x", .serverSideEmitResponse, "{\"count\":1}")) == .ignored)
         }

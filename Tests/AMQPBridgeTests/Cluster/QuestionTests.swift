@@ -153,6 +153,12 @@ struct QuestionTests {
             ),
             (
                 Question(
+                    counting: SocketSelection(namespace: "/c", rooms: ["a", "b", "a"], except: ["c"]), timeout: timeout),
+                "7,\"data\":{\"requestId\":\"id\",\"opts\":{\"rooms\":[\"a\",\"b\"],\"except\":[\"c\"],\"flags\":{}},"
+                    + "\"fields\":[],\"count\":true,\"numbers\":true}"
+            ),
+            (
+                Question(
                     ChangeSockets(SocketSelection(namespace: "/c", id: "s"), .disconnect(close: false)),
                     timeout: timeout),
                 "6,\"data\":{\"requestId\":\"id\",\"opts\":{\"rooms\":[\"s\"],\"except\":[],\"flags\":{}},\"id\":\"s\","
@@ -177,6 +183,7 @@ struct QuestionTests {
         let questions: [(Question, String)] = [
             (Question(FetchSockets(selection), timeout: timeout), "\"rooms\":[42,\"42\"],\"except\":[-1],"),
             (Question(CountSockets(rooms: [42, "a"]), timeout: timeout), "\"count\":true,\"rooms\":[42,\"a\"]"),
+            (Question(counting: selection, timeout: timeout), "\"rooms\":[42,\"42\"],\"except\":[-1],"),
             (Question(ChangeSockets(SocketSelection(), .join([42])), timeout: timeout), "},\"rooms\":[42]}"),
             (
                 Question(ChangeSockets(SocketSelection(), .leave([42, "b"])), timeout: timeout),

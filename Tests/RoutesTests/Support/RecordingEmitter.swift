@@ -22,11 +22,14 @@ final class RecordingEmitter: EmitService {
         case acknowledged(Emit, mode: AcknowledgementMode, timeout: Duration)
         case toServers(ServerSideEmit)
         case change(ChangeSockets, timeout: Duration)
+        case dryRun([DryRunRequest], timeout: Duration)
     }
 
     struct Answers {
         var acknowledged = Result<AcknowledgedReceipt, EmitError>.failure(.notAsked(.noServers(exchange: "x")))
         var toServers = Result<Receipt, EmitError>.success(Receipt(id: "01J", routed: true))
+        /// By event; all others would go nowhere.
+        var dryRun: [String: Result<DryRun, EmitError>] = [:]
         var change = Result<ChangeReceipt, EmitError>.failure(.notAsked(.noServers(exchange: "x")))
     }
 
@@ -80,6 +83,12 @@ final class RecordingEmitter: EmitService {
     func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
         asked.withLock { $0.append(.change(command, timeout: timeout)) }
         return try answers.withLock { $0.change }.get()
+    }
+
+    func dryRun(_ requests: [DryRunRequest], timeout: Duration) async -> [Result<DryRun, EmitError>] {
+        asked.withLock { $0.append(.dryRun(requests, timeout: timeout)) }
+        let nowhere = DryRun(exchange: "x", exists: false, routingKeys: ["k"], recipients: nil, servers: nil)
+        return answers.withLock { answers in requests.map { answers.dryRun[$0.emit.event] ?? .success(nowhere) } }
     }
 
     func pause() async { pauses.add(1) }
