@@ -83,7 +83,7 @@ struct GatewayProcess {
                 metadata: [
                     "address": "\(sockets.address)", "loops": "\(configuration.loops)",
                     "connections": "\(limits.connections)", "descriptors": "\(descriptors)",
-                    "config": "\(configuration.file ?? "none")", "keys": "\(live.keys.keys.count)",
+                    "config": "\(configuration.file ?? "none")", "keys": "\(live.keys.entries.count)",
                     "hooks": "\(configuration.hooks.count)", "wireFormat": "\(configuration.wireFormatName)",
                     "broker": "\(configuration.broker.endpoint)", "version": "\(GatewayCommand.version)",
                 ])
