@@ -266,7 +266,7 @@ final class Publisher: BrokerSession {
             fail(inquiries.all(), .brokerBlocked(reason: reason))
         case .unblocked: blockedReason = nil
         case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .content, .delivered,
-            .exchangeFound, .queueDeclared, .queueBound, .consuming, .consumerCancelled, .other:
+            .exchangeFound, .queueDeclared, .queueBound, .queueUnbound, .consuming, .consumerCancelled, .other:
             break
         }
     }

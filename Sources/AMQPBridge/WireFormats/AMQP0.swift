@@ -37,6 +37,12 @@ public struct AMQP0: WireFormat {
         return emit.rooms.isEmpty ? .noServer : .noMember
     }
 
+    public var exchanges: [ServerExchange] {
+        namespaces.compactMap { try? exchange(for: $0) }.withoutDuplicates.map {
+            ServerExchange(name: $0, kind: .direct)
+        }
+    }
+
     public func messageCount(for emit: Emit) -> Int { max(1, emit.rooms.withoutDuplicates.count) }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
