@@ -47,7 +47,7 @@ public struct AccessPolicy: Sendable {
             try checkIsLocal(head)
             return .anyone
         case .nobody:
-            return isPublic ? nil : try owner(of: try Self.credential(head))
+            return isPublic ? nil : try owner(of: try Self.credential(head), head)
         }
     }
 
@@ -80,7 +80,7 @@ public struct AccessPolicy: Sendable {
     }
 
     /// Compares with every key, in the same time whichever it is.
-    private func owner(of credential: Substring) throws(Problem) -> Caller {
+    private func owner(of credential: Substring, _ head: RequestHead) throws(Problem) -> Caller {
         let digest = SHA256.Digest(of: credential)
         var found = -1
         for index in digests.indices {
@@ -90,7 +90,7 @@ public struct AccessPolicy: Sendable {
             found = (found & differs) | (index & ~differs)
         }
         guard found >= 0, keys[found].expires.map({ clock() < $0 }) ?? true else {
-            throw Problem(.unauthorized, "send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
+            throw .unauthorized(head)
         }
         return keys[found].caller
     }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Gateway
+@testable import Routes
 
 @Suite("A suggestion")
 struct SuggestionTests {
