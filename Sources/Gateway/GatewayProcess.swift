@@ -3,6 +3,7 @@ internal import CMicrohttpd
 internal import Glibc
 internal import Logging
 internal import OpenAPIDocument
+internal import ProblemPage
 internal import Routes
 internal import Synchronization
 
@@ -232,6 +233,7 @@ private final class LoopGroup: @unchecked Sendable {
                     wireFormat: self.configuration.wireFormatName)
             },
             openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))
+        services.problemPage = Array(UnsafeBufferPointer(start: problem_page_start(), count: problem_page_size))
         services.protectsMetrics = configuration.protectsMetrics
         services.version = GatewayCommand.version
         return services

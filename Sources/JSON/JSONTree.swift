@@ -77,7 +77,7 @@ extension JSONError {
         // What its lexer says of escapes and control bytes in strings (jansson 2.14, load.c, lex_scan_string).
         case _ where error.says("invalid Unicode '"):
             self = diagnosis.halfOfPair ?? JSONError(kind: .invalid, detail: "a syntax error at \(place)")
-        case _ where error.says("control character "):
+        case _ where error.says("control character ") || error.says("unexpected newline"):
             self.init(
                 kind: .invalid,
                 detail: "a control character in a string, at \(place): write it as an escape, such as \\n")

@@ -8,7 +8,11 @@ extension Problem {
         }
         // What `curl -d` says unless it is told something else (curl's manual, --data).
         if let type, type.isForm, !body.takesForms { detail += ", as curl says unless told" }
-        return Problem(.unsupportedMediaType, "\(detail); send \(body.wanted), in UTF-8")
+        detail += "; send \(body.wanted), in UTF-8"
+        if let text = head.fields[.contentType], MediaType(text) == .ndjson {
+            detail += " (many emits: POST /v1/batch)"
+        }
+        return Problem(.unsupportedMediaType, detail)
     }
 }
 

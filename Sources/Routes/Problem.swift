@@ -117,6 +117,8 @@ extension Problem.Code {
     /// Whether the emit may have been delivered all the same.
     var isOutcomeUnknown: Bool { self == .confirmTimeout || self == .brokerNack }
 
+    /// Where it is explained: a reference, relative to the request's URL (RFC 9457, section 3.1.1), to the gateway's own page.
+    var type: String { "\(Problem.page)#\(rawValue)" }
     public var status: Int { meaning.status }
     public var title: String { meaning.title }
     /// Whether the same request can succeed later, and cannot have had an effect yet.
@@ -124,6 +126,9 @@ extension Problem.Code {
 }
 
 extension Problem {
+    /// The path of the page on which each code has a heading.
+    static let page = "/problems"
+
     /// The problem document, for the request of this id.
     func response(requestID: String) -> Response {
         var json: [UInt8] = []
@@ -139,7 +144,7 @@ extension Problem {
     /// Appends the problem document to others' JSON.
     func append(to json: inout [UInt8], requestID: String) {
         json.append(json: "{\"type\":")
-        json.append(jsonString: "urn:socketio-gateway:problem:" + code.rawValue)
+        json.append(jsonString: code.type)
         json.append(json: ",\"title\":")
         json.append(jsonString: code.title)
         json.append(json: ",\"status\":")

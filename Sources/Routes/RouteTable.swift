@@ -13,6 +13,8 @@ public struct RouteServices: Sendable {
     public var metrics: @Sendable () -> [UInt8]
     /// The API's description, YAML.
     public var openAPI: [UInt8]
+    /// What problems mean, Markdown.
+    public var problemPage: [UInt8] = []
     /// Whether reading the metrics takes a key.
     public var protectsMetrics = false
     /// The gateway's own.
@@ -100,6 +102,7 @@ extension Router {
                     method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
                     handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
+                Route(method: .get, path: Problem.page, scope: nil, isVital: true, handler: service.problems),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table)
     }
 }

@@ -113,17 +113,25 @@ public final class Router: @unchecked Sendable {
         return (nil, "")
     }
 
-    /// The path that somebody may have meant who has found none.
+    /// The path that somebody may have meant who has found none: with or without a slash at the end or `/v1`, or with a slip of
+    /// the pen.
     private func suggestion(for path: String) -> String? {
-        var path = path[...]
+        var path = path.lowercased()[...]
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-        let candidates = [String(path), "/v1\(path)"]
-        for candidate in candidates {
+        let version = "/v1"
+        for candidate in [String(path), version + path] {
             // Of a hook only what its path looks like: which hooks there are is nobody's business.
             if let found = find(candidate).0 { return found.routes.first?.path }
         }
+        // What all paths have in common makes none of them nearer.
+        func short(_ path: Substring) -> String {
+            String(path.hasPrefix(version) ? path.dropFirst(version.count) : path)
+        }
         let names = paths.keys.sorted()
-        return candidates.lazy.compactMap { Suggestion.nearest(of: names, to: $0) }.first
+        let wanted = short(path)
+        let nearest = Suggestion.nearest(
+            of: names.lazy.map { short($0[...]) }, to: wanted, atMost: wanted.utf8.count > 8 ? 2 : 1)
+        return names.first { short($0[...]) == nearest }
     }
 
     /// Runs the route's handler.

@@ -12,10 +12,12 @@ public enum Suggestion {
     }
 
     /// The name from which the fewest letters differ; `nil` if too many do.
-    static func nearest(of names: some Sequence<String>, to name: String) -> String? {
+    ///
+    /// - Parameter most: how many may; `nil`: a third, but two are nothing unusual.
+    static func nearest(of names: some Sequence<String>, to name: String, atMost most: Int? = nil) -> String? {
         let letters = name.utf8.count
         // One letter at least has to be the same.
-        let most = min(max(2, letters / 3), letters - 1)
+        let most = min(most ?? max(2, letters / 3), letters - 1)
         guard most > 0, letters <= mostBytes else { return nil }
         var nearest: (name: String, distance: Int)?
         for candidate in names where abs(candidate.utf8.count - letters) <= most {

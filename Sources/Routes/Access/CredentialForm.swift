@@ -18,7 +18,7 @@ enum CredentialForm {
     private static func fault(ofAuthorization text: String) -> String {
         let scheme = text.prefix { $0 != " " }
         // Anything else may be the key itself, which is not repeated.
-        if let known = ["Basic", "Digest", "Token", "ApiKey", "Key"].first(where: {
+        if let known = ["Basic", "Digest", "Token", "ApiKey"].first(where: {
             $0.lowercased() == scheme.lowercased()
         }),
             scheme.count < text.count

@@ -165,10 +165,15 @@ struct HookRouteTests {
         ] {
             let response = await deliver(router, to: path)
             #expect(response.status == 404, "\(path)")
-            let nowhere = await router.deliver("", to: "/nowhere", ["X-Request-Id": "i"])
+            // Where there is no hook at all.
+            let other = RoutesTests.router(access: .key("secret"))
+            let nowhere = await other.deliver("", to: path, ["X-Request-Id": "i"])
             let here = await router.deliver(Array(Self.body.utf8), to: path, [("X-Request-Id", "i")], type: nil)
             #expect(here.text == nowhere.text)
+            #expect(!path.hasPrefix("/v1/hooks/h") || !here.text.contains("/v1/hooks/h"))
         }
+        let nowhere = await router.deliver("", to: "/nowhere", ["X-Request-Id": "i"])
+        #expect(await router.deliver("", to: "/v1/hooks/x", ["X-Request-Id": "i"]).text == nowhere.text)
         #expect(await router.deliver("", to: "/v1/hooks/x", ["Authorization": "Bearer secret"]).status == 404)
     }
 
