@@ -102,7 +102,7 @@ extension Router {
                     method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
                     handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
-                Route(method: .get, path: Problem.page, scope: nil, isVital: true, handler: service.problems),
+                Route(method: .get, path: "/problems", scope: nil, isVital: true, handler: service.problems),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table)
     }
 }
