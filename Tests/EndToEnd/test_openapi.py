@@ -1161,7 +1161,7 @@ ITEM_FIELDS = CONTRACT["components"]["schemas"]["BatchItem"]["properties"]
 
 
 def test_the_fields_of_an_emit_are_those_of_the_source():
-    cases = re.findall(r'case ("\w+"(?:, "\w+")*)( where isBatchItem)?:(?: (fail))?', source("Routes/EmitDecoder.swift"))
+    cases = re.findall(r'case ("\w+"(?:, "\w+")*)( where part != .whole)?:(?: (fail))?', source("Routes/EmitDecoder.swift"))
     found = [(name, where, fails) for names, where, fails in cases for name in re.findall(r"\w+", names)]
     emit = [name for name, where, _ in found if not where]
     refused = {name for name, where, fails in found if where and fails}
@@ -1201,6 +1201,21 @@ def test_example_batches_are_accepted(gateway):
             assert len(response.json["results"]) == len(lines)
 
 
+LISTS = {"rooms", "except", "exceptSockets", "in", "fields"}
+
+
+def with_lists(body):
+    """Only in words the document says that one may stand without a list, and words with commas between them: clients that are
+    generated have one type for it."""
+    if not isinstance(body, dict):
+        return body
+    listed = {name: value if isinstance(value, list) else [value] for name, value in body.items() if name in LISTS}
+    if "fields" in listed:
+        words = [value.split(",") if isinstance(value, str) else [value] for value in listed["fields"]]
+        listed["fields"] = [word for several in words for word in several]
+    return {**body, **listed}
+
+
 # Of every kind, and on both sides of every limit.
 VALUES = [
     *(None, True, False, 0, 1.5, "", "a", "broker", "none", "later", "true"),
@@ -1209,7 +1224,7 @@ VALUES = [
     *([], ["a"], ["a", "a"], [""], ["a", ""], [1], ["1", 1], [1.5], [True], [2**53], [-(2**53)], [2**53 + 1], [None], [["a"]], ["x" * 255], ["x" * 256]),
     *({}, {"a": 1}, {"mode": "all"}, {"mode": "first", "timeoutMs": 1}, {"mode": "none"}, {"mode": 1}),
     *({"timeoutMs": value} for value in (0, 1, 60_000, 60_001, 1.5, "1", None)),
-    *(-1, 1, 1_000, 1_001, 60_000, 60_001, ["rooms"], ["data", "handshake"], ["x"] * 1_001),
+    *(-1, 1, 1_000, 1_001, 60_000, 60_001, ["rooms"], ["data", "handshake"], "rooms,id", "rooms,x", ["x"] * 1_001),
 ]
 
 
@@ -1226,7 +1241,8 @@ def test_the_schema_and_the_gateway_agree_on_every_value(gateway, name):
         response = gateway.post(body)
         answer = check("POST", "/v1/emit", response)
         is_refused = answer.get("code") == "invalid_request"
-        assert is_refused == bool(faults(schema, body)), (body, answer, faults(schema, body))
+        expected = faults(schema, with_lists(body))
+        assert is_refused == bool(expected), (body, answer, expected)
         assert is_refused or response.status in (200, 202) or answer["code"] == "not_expressible"
 
 
@@ -1245,7 +1261,7 @@ def test_the_schema_and_the_gateway_agree_on_every_value_in_a_batch(gateway):
     assert len(results) == len(items)
     for item, result in zip(items, results):
         code = result.get("problem", {}).get("code")
-        expected = faults({"$ref": "#/components/schemas/BatchItem"}, item)
+        expected = faults({"$ref": "#/components/schemas/BatchItem"}, with_lists(item))
         assert (code == "invalid_request") == bool(expected), (item, result, expected)
         assert code in (None, "invalid_request", "not_expressible")
         assert code is None or (result["status"], result["problem"]["title"]) == PROBLEMS[code][:2]
@@ -1297,12 +1313,13 @@ def test_the_schema_and_the_gateway_agree_on_every_value_of_a_question(gateway, 
         response = gateway.post(body, path=url(path))
         answer = check("POST", path, response)
         is_refused = answer.get("code") == "invalid_request"
-        assert is_refused == bool(faults(schema, body)), (body, answer, faults(schema, body))
+        expected = faults(schema, with_lists(body))
+        assert is_refused == bool(expected), (body, answer, expected)
 
 
 QUERIED = [(method, path) for method, path, _ in operations() if path.startswith("/v1/") and method in ("GET", "HEAD", "DELETE")]
 TEXTS = ["", "a", "/", "/chat", "/a#b", "true", "false", "1", "0", "-1", "1.5", "1000", "1001", "60000", "60001"]
-TEXTS += ["rooms", "handshake", "x" * 255, "x" * 256, "\u00fc", "a b&c=d%/+"]
+TEXTS += ["rooms", "handshake", "id,data", "rooms,", "data,auth", "x" * 255, "x" * 256, "\u00fc", "a b&c=d%/+"]
 
 
 def parameters(method, path):
@@ -1331,7 +1348,8 @@ def test_the_schemas_and_the_gateway_agree_on_every_query(gateway, method, path)
         for texts in [*([text] for text in TEXTS), ["1", "1"], ["rooms", "data"]]:
             response = gateway.request(method, url(path, query={name: texts}))
             check(method, path, response)
-            is_good = name in documented and not faults(documented[name], read(documented[name], texts))
+            value = with_lists({name: read(documented[name], texts)})[name] if name in documented else None
+            is_good = name in documented and not faults(documented[name], value)
             assert (response.status == 422) == (not is_good), (name, texts, response.body)
 
 
@@ -1377,7 +1395,8 @@ def test_the_schema_and_the_gateway_agree_on_every_value_of_an_event(gateway, na
         pointers = {error["pointer"] for error in answer.get("errors", [])}
         # What an event becomes may not be valid either, but that depends on the configuration.
         is_refused = answer.get("code") == "invalid_request" and not pointers <= {"/event", "/rooms/0"}
-        assert is_refused == bool(faults(schema, body)), (body, answer, faults(schema, body))
+        expected = faults(schema, with_lists(body))
+        assert is_refused == bool(expected), (body, answer, expected)
 
 
 # Settings

@@ -40,7 +40,6 @@ enum CredentialForm {
             return "\(header) has the name of a shell variable, not its value: single quotes keep it so"
         }
         if AccessPolicy.bearerToken(String(key)) != nil { return "\(header) has a 'Bearer' that is no part of the key" }
-        if key.contains(where: \.isWhitespace) { return "\(header) has white space in the key" }
         return nil
     }
 

@@ -219,7 +219,7 @@ struct APIKeyTests {
                 "Authorization has the name of a shell variable, not its value: single quotes keep it so"
             ),
             (.authorization, "Bearer Bearer KEY", "Authorization has a 'Bearer' that is no part of the key"),
-            (.authorization, "Bearer KEY KEY", "Authorization has white space in the key"),
+            (.authorization, "Bearer KEY KEY", "this is no valid key"),
             (.apiKey, "Bearer KEY", "X-API-Key has a 'Bearer' that is no part of the key"),
             (.apiKey, "", "X-API-Key has no key"),
             (.apiKey, "'KEY'", "X-API-Key has the key in quotes or brackets: leave them out"),
