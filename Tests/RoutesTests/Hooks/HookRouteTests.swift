@@ -45,6 +45,17 @@ struct HookRouteTests {
         #expect(emitter.calls[0].wait == .milliseconds(2_500))
     }
 
+    @Test("may begin with a byte order mark, which is signed like the rest and is no part of what is emitted")
+    func byteOrderMark() async throws {
+        let emitter = RecordingEmitter()
+        let router = router(emitter, hooks: try github())
+        let body = "\u{FEFF}" + Self.body
+        #expect(await deliver(router, body).status == 200)
+        #expect(emitter.calls.map(\.emit.arguments) == [JSONText(Self.body)])
+        let unsigned = await router.deliver(Array(body.utf8), to: "/v1/hooks/h", signed(), type: "application/json")
+        #expect(unsigned.status == 401)
+    }
+
     @Test("waits for the broker for as long as it is configured")
     func confirmWait() async throws {
         let emitter = RecordingEmitter()
