@@ -23,7 +23,7 @@ struct RouterTests {
             ("/v1/emit/", "/v1/emit"), ("/v1/emit//", "/v1/emit"), ("/emit", "/v1/emit"), ("/V1/Emit", "/v1/emit"),
             ("/v1/emits", "/v1/emit"), ("/emits/", "/v1/emit"), ("/v1/room", "/v1/rooms"),
             ("/v1/servers/emti", "/v1/servers/emit"),
-            ("/v1/sockets/a/join/", "/v1/sockets/{id}/join"), ("/v1/livez", "/livez"),
+            ("/v1/sockets/a/join/", "/v1/sockets/{id}/join"), ("/sockets/a", "/v1/sockets/{id}"), ("/v1/livez", "/livez"),
             ("/openapi.yml", "/openapi.yaml"),
             ("/v1/hooks", nil), ("//", "/"), ("", nil), ("/nothing/like/it", nil), ("/v1", nil),
             ("/v1/" + String(repeating: "x", count: 10_000), nil),
