@@ -1,27 +1,32 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test unit companions e2e slow lint bench clean
+.PHONY: help setup build demo compose-env test unit companions e2e slow lint bench clean
 
 help: ## This list
-	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 8
+	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser node proxies clients container
+	@scripts/setup.sh build run browser node proxies clients container lint
 
 build: ## Build the gateway
+	@[ -e $(binary) ] || echo "The first build takes some minutes."
 	@scripts/setup.sh build
-	@swift build --quiet -c release --static-swift-stdlib --product socketio-gateway
+	@swift build -c release --static-swift-stdlib --product socketio-gateway
 
 demo: build ## Run everything on this machine and send an event through it
 	@scripts/setup.sh run
 	@exec .venv/bin/python demo/run.py $(binary)
 
+compose-env: ## Make the key that compose.yaml needs in .env, once
+	@[ -e .env ] || (umask 077; printf 'GATEWAY_API_KEY=%s\n' "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >.env)
+	@grep -q '^GATEWAY_API_KEY=.' .env || { echo "compose-env: .env has no GATEWAY_API_KEY and is left as it is: add that line" >&2; exit 1; }
+
 test: unit companions e2e ## Run all tests but the slow ones
 
 unit: ## Run the unit tests
 	@scripts/setup.sh build
-	@swift build --quiet --build-tests
+	@swift build --build-tests
 	@timeout 600 swift test --quiet --skip-build --no-parallel
 
 companions: ## Test what runs on the Socket.IO servers: adapters/python and adapters/node
@@ -30,14 +35,16 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
-	@scripts/setup.sh run browser node proxies container
+	@scripts/setup.sh run browser node proxies
 	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
 
 slow: build ## Run the end-to-end tests that take long
 	@scripts/setup.sh run browser node proxies clients container
 	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m slow
 
-lint: ## Check the format of the sources
+lint: ## Check the format of the sources, and the Dockerfiles
+	@scripts/setup.sh lint
+	@.cache/hadolint/bin/hadolint --failure-threshold style Dockerfile demo/Dockerfile
 	@swift format lint --strict --recursive Sources Tests Package.swift examples
 
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API

@@ -48,7 +48,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: [
+                // The linker that Swift brings along. GNU gold, its default, warns of `mktemp` in Foundation's `Data.write`:
+                // ArgumentParser needs Foundation, and nobody here writes `Data` to a file.
+                .unsafeFlags(["-use-ld=lld"])
+            ]
         ),
         .testTarget(name: "JSONTests", dependencies: ["CJSONArena", "JSON"]),
         .testTarget(

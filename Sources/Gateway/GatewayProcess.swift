@@ -2,7 +2,6 @@ internal import AMQPBridge
 internal import CMicrohttpd
 internal import Glibc
 internal import Logging
-internal import OpenAPIDocument
 internal import ProblemPage
 internal import Routes
 internal import Synchronization
@@ -59,7 +58,8 @@ struct GatewayProcess {
         // What clients take, the broker's connections must not lack.
         limits.connections = min(limits.connections, max(Int(clamping: descriptors) - 24 - 8 * configuration.loops, 8))
         let group = LoopGroup(
-            load: HTTPLoad(limits: limits), cluster: cluster, configuration: configuration)
+            load: HTTPLoad(limits: limits), cluster: cluster, configuration: configuration,
+            document: ConfigurationDocument(live, now: UTCTime(seconds: Int(UnixTime.now()))))
         for index in 0..<configuration.loops {
             group.servers.append(
                 try LoopServer(
@@ -134,8 +134,10 @@ struct GatewayProcess {
             logLevel.current = next.logLevel
             let waiting = live.settingsWaiting(for: next)
             live = LiveConfiguration(next, keys: keys, hooks: hooks, previous: live)
+            let taken = live
+            group.document.withLock { $0.update(taken, now: UTCTime(seconds: Int(UnixTime.now()))) }
             logger.info(
-                "configuration reloaded", metadata: ["keys": "\(keys.keys.count)", "hooks": "\(next.hooks.count)"])
+                "configuration reloaded", metadata: ["keys": "\(keys.entries.count)", "hooks": "\(next.hooks.count)"])
             if !waiting.isEmpty {
                 let names = waiting.map(\.path).joined(separator: ", ")
                 logger.warning("some settings wait for a restart", metadata: ["settings": "\(names)"])
@@ -215,12 +217,17 @@ private final class LoopGroup: @unchecked Sendable {
     let load: HTTPLoad
     let cluster: ClusterClient?
     private let configuration: Configuration
+    /// What is told of the configuration that holds.
+    let document: Mutex<ConfigurationDocument>
     let isDraining = Atomic<Bool>(false)
 
-    init(load: HTTPLoad, cluster: ClusterClient?, configuration: Configuration) {
+    init(
+        load: HTTPLoad, cluster: ClusterClient?, configuration: Configuration, document: ConfigurationDocument
+    ) {
         self.load = load
         self.cluster = cluster
         self.configuration = configuration
+        self.document = Mutex(document)
     }
 
     func services(emitter: any EmitService) -> RouteServices {
@@ -232,7 +239,8 @@ private final class LoopGroup: @unchecked Sendable {
                     self.servers, load: self.load, cluster: self.cluster?.counters ?? ClusterCounters(),
                     wireFormat: self.configuration.wireFormatName)
             },
-            openAPI: Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size)))
+            configuration: { self.document.withLock { $0 }.json },
+            openAPI: Contract.yaml, openAPIAsJSON: { Contract.json })
         services.problemPage = Array(UnsafeBufferPointer(start: problem_page_start(), count: problem_page_size))
         services.protectsMetrics = configuration.protectsMetrics
         services.version = GatewayCommand.version

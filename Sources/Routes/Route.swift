@@ -2,8 +2,10 @@
 final class Route: Sendable {
     let method: HTTPMethod
     let path: String
-    /// What a key needs for it; `nil`: nothing, not even a key: it is for all, or a request proves by itself whose it is.
+    /// What a key needs for it; `nil`: nothing.
     let scope: Scope?
+    /// Whether it takes no key at all: it is for all, or a request proves by itself whose it is.
+    let isPublic: Bool
     /// Served also when there is too much to do.
     let isVital: Bool
     let body: Body
@@ -57,12 +59,14 @@ final class Route: Sendable {
     }
 
     init(
-        method: HTTPMethod, path: String, scope: Scope?, isVital: Bool = false, body: Body = .none,
+        method: HTTPMethod, path: String, scope: Scope?, takesAnyKey: Bool = false, isVital: Bool = false,
+        body: Body = .none,
         handler: @escaping @Sendable (Request) async throws(Problem) -> Response
     ) {
         self.method = method
         self.path = path
         self.scope = scope
+        isPublic = scope == nil && !takesAnyKey
         self.isVital = isVital
         self.body = body
         self.handler = handler

@@ -11,8 +11,12 @@ public struct RouteServices: Sendable {
     public var readiness: @Sendable () -> Readiness
     /// The metrics in Prometheus' text format.
     public var metrics: @Sendable () -> [UInt8]
+    /// What the gateway runs with, without secrets: JSON.
+    public var configuration: @Sendable () -> [UInt8]
     /// The API's description, YAML.
     public var openAPI: [UInt8]
+    /// The same in JSON.
+    public var openAPIAsJSON: @Sendable () -> [UInt8]
     /// What problems mean, Markdown.
     public var problemPage: [UInt8] = []
     /// Whether reading the metrics takes a key.
@@ -23,14 +27,17 @@ public struct RouteServices: Sendable {
     public init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
         readiness: @escaping @Sendable () -> Readiness,
-        metrics: @escaping @Sendable () -> [UInt8], openAPI: [UInt8]
+        metrics: @escaping @Sendable () -> [UInt8], configuration: @escaping @Sendable () -> [UInt8], openAPI: [UInt8],
+        openAPIAsJSON: @escaping @Sendable () -> [UInt8]
     ) {
         self.emitter = emitter
         self.cluster = cluster
         self.questionTimeout = questionTimeout
         self.readiness = readiness
         self.metrics = metrics
+        self.configuration = configuration
         self.openAPI = openAPI
+        self.openAPIAsJSON = openAPIAsJSON
     }
 }
 
@@ -56,6 +63,7 @@ extension Router {
         let sockets = SocketRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
         let rooms = RoomRoutes(cluster: cluster, timeout: timeout)
         let servers = ServerRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
+        let configuration = ConfigurationRoute(document: services.configuration)
         let service = ServiceRoutes(services: services)
         let runner = DeliveryRunner(emitter: emitter, deliveries: deliveries)
         let hooks = HookRoute(runner: runner, clock: clock)
@@ -89,6 +97,8 @@ extension Router {
                 Route(method: .get, path: "/v1/servers", scope: .readServers, handler: servers.list),
                 Route(
                     method: .post, path: "/v1/servers/emit", scope: .emitToServers, body: .json, handler: servers.emit),
+                Route(method: .get, path: "/v1/me", scope: nil, takesAnyKey: true, handler: MeRoute().get),
+                Route(method: .get, path: "/v1/config", scope: .readConfiguration, handler: configuration.get),
                 Route(method: .post, path: WebhookPaths.hook, scope: nil, body: .hook, handler: hooks.post),
                 Route(method: .options, path: WebhookPaths.hook, scope: nil, handler: hooks.options),
                 Route(
@@ -102,6 +112,7 @@ extension Router {
                     method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
                     handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
+                Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, handler: service.openAPIAsJSON),
                 Route(method: .get, path: "/problems", scope: nil, isVital: true, handler: service.problems),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table)
     }

@@ -88,7 +88,7 @@ public final class Router: @unchecked Sendable {
                 if !hook.isSigned { try access.checkIsNoPage(head) }
             } else {
                 bodyLimit = route.body.limit(limits)
-                subject.caller = try access.caller(of: head, isPublic: route.scope == nil)
+                subject.caller = try access.caller(of: head, isPublic: route.isPublic)
             }
             try subject.caller?.take(now: .now())
             if let scope = route.scope { try subject.caller?.check(scope) }

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// `/`, `/livez`, `/readyz`, `/metrics`, `/openapi.yaml` and `/problems`: for operators and tools, without a key.
+/// `/`, `/livez`, `/readyz`, `/metrics`, `/openapi.yaml`, `/openapi.json` and `/problems`: for operators and tools, without a key.
 struct ServiceRoutes: Sendable {
     let services: RouteServices
 
@@ -66,6 +66,10 @@ struct ServiceRoutes: Sendable {
 
     @Sendable func openAPI(_ request: Request) async throws(Problem) -> Response {
         Response(status: 200, contentType: "application/yaml", body: services.openAPI)
+    }
+
+    @Sendable func openAPIAsJSON(_ request: Request) async throws(Problem) -> Response {
+        Response(status: 200, contentType: "application/json", body: services.openAPIAsJSON())
     }
 
     /// As plain text, which browsers show.

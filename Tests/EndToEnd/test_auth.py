@@ -29,6 +29,16 @@ def test_without_a_key_it_makes_one(broker, exchange, address):
         curl = next(line["curl"] for line in gateway.log() if "curl" in line)
         key = re.search(r"Bearer (\S+)'", curl)[1]
         assert gateway.post(EVENT, {"X-API-Key": key}).status == 200
+        assert gateway.get("/v1/me", {"X-API-Key": key}).json["name"] == "made-at-start"
+        assert_problem(gateway.get("/v1/me"), 401, "unauthorized")
+
+
+def test_without_keys_whoever_asks_has_no_name_and_may_do_everything(open_gateway):
+    me = open_gateway.get("/v1/me").json
+    assert "emit" in me["scopes"] and "config:read" in me["scopes"]
+    everything = {name: ["*"] for name in ("namespaces", "rooms", "sockets", "events")}
+    assert me == {"name": None, "scopes": me["scopes"], **everything, "expires": None, "rate": None}
+    assert open_gateway.get("/v1/config").json["keys"] == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost:1", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:8080"])
@@ -40,7 +50,7 @@ def test_without_a_key_loopback_hosts_are_served(open_gateway, host):
     "host",
     ["example.com", "example.com:8080", "localhost.example.com", "127.0.0.1.example.com", "127.example.com", "10.0.0.1"],
 )
-@pytest.mark.parametrize("path", ["/v1/emit", "/livez", "/metrics"])
+@pytest.mark.parametrize("path", ["/v1/emit", "/v1/config", "/livez", "/metrics"])
 def test_without_a_key_other_hosts_are_403(open_gateway, host, path):
     if path == "/v1/emit":
         response = open_gateway.post(EVENT, {"Host": host})
@@ -85,7 +95,7 @@ def test_without_the_key_it_stays_closed(closed_gateway):
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/problems"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/problems"])
 def test_the_service_routes_need_no_key(closed_gateway, path):
     assert closed_gateway.get(path).status == 200
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 
 import pytest
 import yaml
@@ -174,11 +175,14 @@ def test_check_says_whether_serve_would_start(file):
     assert check("--config", path) == (0, "valid; keys: 1, hooks: 0\n", "")
 
 
+# To the end of that day.
+TOMORROW = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86_400))
 DANGERS = {
     "a key that can be guessed": ({"api_key": "secret"}, [], "", "6 characters"),
     "everybody may do everything": ({"allow_anonymous": "true"}, ["--http-address", "0.0.0.0:0"], "", "may do everything"),
     "a key for ever": ({}, [], f"keys:\n- {{name: boss, sha256: '{HASH}', scopes: ['*']}}\n", "for ever"),
     "a key that has expired": ({}, [], f"keys:\n- {{name: old, sha256: '{HASH}', scopes: [emit], expires: 2020-01-01}}\n", "expired"),
+    "a key that ends soon": ({}, [], f"keys:\n- {{name: new, sha256: '{HASH}', scopes: [emit], expires: {TOMORROW}}}\n", "'new' expires in 1 day"),
     "a hook for anybody": ({}, [], "hooks:\n- {name: h, scheme: none, event: e, rooms: [r]}\n", "from anybody"),
 }
 
@@ -204,7 +208,7 @@ def test_a_line_break_behind_a_secret_is_no_part_of_it(broker):
 
 
 def test_what_is_printed_can_be_loaded_again_but_for_secrets(file, tmp_path):
-    key = create_key("backend", "emit", "rooms:read", room=["user:*", 'a"b\\c é: #'], expires="2027-01-31", rate="600/m", burst=7)
+    key = create_key("backend", "emit", "rooms:read", room=["user:*", 'a"b\\c é: #'], expires="2099-01-31", rate="600/m", burst=7)
     path = file(f"amqp: {{url: 'amqp://u:{SECRET}@h/v'}}\namqp0: {{namespaces: [/, /x], exchange: 'a{{namespace}}'}}\nkeys:\n{key.entry}")
     first, settings = printed("--config", path, api_key=SECRET)
     assert settings["keys"][1]["rooms"] == ["user:*", 'a"b\\c é: #'] and settings["keys"][1]["rate"] == "600/m"

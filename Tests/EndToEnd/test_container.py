@@ -14,11 +14,30 @@ import pytest
 
 from harness import REPOSITORY, Witness, binary, die_with_parent
 
+pytestmark = pytest.mark.slow  # a Debian is installed
+
 KEY = "only-for-this-test"
+# What apt knows in the image debian:bookworm-slim.
+SOURCES = """\
+deb http://deb.debian.org/debian bookworm main
+deb http://deb.debian.org/debian bookworm-updates main
+deb http://deb.debian.org/debian-security bookworm-security main
+"""
 
 
 def runtime_stage():
     return (REPOSITORY / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+
+
+def run_instruction():
+    """The text of the stage's RUN."""
+    return re.search(r"^RUN ((?:.*\\\n)*.*)$", runtime_stage(), re.MULTILINE).group(1)
+
+
+def run_inside(root, script):
+    command = ["/usr/sbin/chroot", root, "/bin/sh", "-ec", script]
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
 def words_after(instruction):
@@ -31,10 +50,12 @@ def root(tmp_path_factory):
         pytest.skip("debootstrap needs root")
     assert runtime_stage().startswith("debian:bookworm"), "the tree below is a bookworm"
     root = tmp_path_factory.mktemp("container") / "root"
-    packages = re.search(r"install -y --no-install-recommends (.*) \\", runtime_stage()).group(1).split()
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", "bookworm", root]
+    command = ["debootstrap", "--variant=minbase", "bookworm", root]
     made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout[-2000:]
+    (root / "etc/apt/sources.list").write_text(SOURCES)
+    installed = run_inside(root, run_instruction())
+    assert installed.returncode == 0, installed.stdout[-2000:] + installed.stderr[-2000:]
     subprocess.run(["strip", "-o", root / "usr/local/bin/socketio-gateway", binary()], check=True)
     yield root
     shutil.rmtree(root, ignore_errors=True)
@@ -48,9 +69,9 @@ class Container:
         self._environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **image, **environment}
         entry_point = json.loads(" ".join(words_after("ENTRYPOINT")))
         isolate = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc"]
-        user = words_after("USER")[0]
+        user, group = words_after("USER")[0].split(":")
         # A change of user makes the kernel forget who is to be killed with whom, so setpriv says it again.
-        become = ["setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups", "--pdeathsig=KILL"]
+        become = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--pdeathsig=KILL"]
         enter = ["/usr/sbin/chroot", root, *become]
         self.process = subprocess.Popen(
             [*isolate, *enter, *entry_point, *command],
@@ -105,7 +126,7 @@ def test_it_serves_as_nobody_and_as_the_first_process(container, broker):
     with open(f"/proc/{container.pid()}/status") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
     assert status["NSpid"].split()[-1] == "1"
-    assert set(status["Uid"].split()) == {"65534"}
+    assert set(status["Uid"].split()) == set(status["Gid"].split()) == {"65534"}
 
     assert container.health() == 0
     with Witness(broker.url, "test.container", "fanout") as witness:
@@ -120,6 +141,21 @@ def test_it_serves_as_nobody_and_as_the_first_process(container, broker):
             time.sleep(0.1)
         assert response.status == 200 and json.loads(response.read())["status"] == "confirmed"
         assert witness.take(1)[0].json["event"] == "hello"
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "demo/Dockerfile"])
+def test_the_users_are_numbers(file):
+    """Kubernetes' `runAsNonRoot` refuses an image whose user is a name."""
+    assert re.findall(r"^USER (.*)$", (REPOSITORY / file).read_text(), re.MULTILINE) == ["65534:65534"]
+
+
+def test_an_old_librabbitmq_is_refused(root):
+    check = re.search(r"if ! dpkg .*?\bfi\b", run_instruction(), re.DOTALL).group(0)
+    (minimum,) = re.findall(r" ge (\S+);", check)
+    assert minimum == "0.11.0-1+deb12u3"
+    newer = run_inside(root, check.replace(minimum, "0.11.0-1+deb12u99"))
+    assert (newer.returncode, newer.stderr) == (1, "librabbitmq4 is too old\n")
+    assert run_inside(root, check).returncode == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

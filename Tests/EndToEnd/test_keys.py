@@ -3,14 +3,18 @@
 That a key takes the same time to be compared whatever it is cannot be shown here: the noise of a connection is far larger.
 """
 
+import calendar
+import hashlib
 import json
+import os
+import pty
 import re
 import time
 
 import pytest
 import yaml
 
-from harness import Gateway, Key, assert_problem, create_key, run_command
+from harness import Gateway, Key, assert_problem, binary, create_key, run_command
 from harness.questions import start_servers, until, wait_for_servers
 
 EVENT = {"event": "hello"}
@@ -28,8 +32,13 @@ def keys():
         "reader": create_key("reader", "rooms:read", "sockets:read", "servers:read"),
         "chat": create_key("chat", "*", namespace="/chat"),
         "metrics": create_key("metrics", "metrics"),
-        "expired": create_key("expired", "*", expires="2020-01-01"),
+        "expired": expired(create_key("expired", "*")),
     }
+
+
+def expired(key):
+    """Which `keys create` would not make."""
+    return Key(key.key, key.entry + "    expires: 2020-01-01\n")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +74,10 @@ def gateway(broker, exchange, running_servers, config, keys):
     gateway.key = keys["all"]
     with gateway:
         wait_for_servers(gateway, 1)
+        # A python-socketio server takes emits from its first client on.
+        running_servers[0].client()
+        until(lambda: gateway.post(EVENT, keys["all"].header).json["routed"] is None, "the server listens")
+        running_servers[0].disconnect_clients()
         yield gateway
 
 
@@ -95,12 +108,92 @@ def test_a_key_is_printed_once_with_an_entry_that_has_only_its_hash():
 
 
 @pytest.mark.parametrize(
-    "words",
-    [["--name", "a b", "--scope", "emit"], ["--name", "a", "--scope", "emits"], ["--name", "a"], ["--scope", "emit"]],
+    "words, complaint",
+    [
+        (["--name", "a b", "--scope", "emit"], "--name must be 1 to 64 letters"),
+        (["--name", "a", "--scope", "emits"], "--scopes has 'emits', which is none of"),
+        (["--name", "a", "--scope", "emit", "--expires", "2020-01-01"], "--expires is '2020-01-01', which is in the past"),
+        (["--name", "a", "--scope", "emit", "--burst", "2"], "--burst needs a rate"),
+        (["--name", "a"], "--scope"),
+        (["--scope", "emit"], "--name"),
+    ],
 )
-def test_no_key_is_made_that_the_file_would_refuse(words):
+def test_no_key_is_made_that_the_file_would_refuse(words, complaint):
     status, output, error = run_command("keys", "create", *words)
-    assert (status, output) == (64, "") and error
+    assert (status, output) == (64, "") and complaint in error and "keys[0]" not in error
+
+
+def test_a_key_may_be_asked_for_in_one_line_and_comes_as_json():
+    words = ["--name", "a", "--scopes", "emit,rooms:read", "--rooms", "user:*,news", "--room", "a,b", "--expires", "90d", "--json"]
+    began = time.time()
+    status, output, error = run_command("keys", "create", *words, "--rate", "5/s", "--burst", "7")
+    assert (status, error) == (0, "")
+    made = json.loads(output)
+    entry = made["entry"]
+    end = calendar.timegm(time.strptime(entry.pop("expires"), "%Y-%m-%dT%H:%M:%SZ"))
+    assert 0 <= end - 90 * 86_400 - int(began) <= 10
+    assert entry.pop("sha256") == hashlib.sha256(made["key"].encode()).hexdigest()
+    assert sorted(entry.pop("rooms")) == ["a,b", "news", "user:*"]
+    assert entry == {"name": "a", "scopes": ["emit", "rooms:read"], "rate": "5/s", "burst": 7}
+
+
+@pytest.mark.parametrize("how", ["standard input", "a file", "a terminal"])
+def test_a_key_that_exists_is_hashed(broker, exchange, tmp_path, how):
+    key = "k3y-that-somebody-has-already"
+    match how:
+        case "standard input":
+            result = run_command("keys", "hash", stdin=key + "\n")
+        case "a file":
+            (tmp_path / "key").write_text(key + "\r\n")
+            result = run_command("keys", "hash", "--file", tmp_path / "key")
+        case "a terminal":
+            result = 0, typed(key, "keys", "hash").removeprefix("key: ").strip() + "\n", ""
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    assert result == (0, digest + "\n", "")
+    path = tmp_path / "gateway.yaml"
+    path.write_text(f"keys: [{{name: a, sha256: {digest}, scopes: [emit]}}]")
+    with Gateway(broker.url, python_socketio_exchange=exchange, config=path) as gateway:
+        assert gateway.post(EVENT, {"X-API-Key": key}).status == 200
+
+
+def typed(text, *words):
+    """What a terminal shows when somebody types this line to the command."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(binary(), [binary(), *words])
+    shown = b""
+    while b"key: " not in shown:
+        shown += os.read(terminal, 1_000)
+    os.write(terminal, text.encode() + b"\n")
+    try:
+        while chunk := os.read(terminal, 1_000):
+            shown += chunk
+    except OSError:
+        pass  # that is how a terminal ends
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return shown.decode()
+
+
+@pytest.mark.parametrize(
+    "words, stdin, complaint",
+    [
+        ([], "", "there is no key"),
+        ([], "a\nb\n", "line breaks"),
+        ([], "Bearer \n", "a space"),
+        (["sgw_secret"], "", "Unexpected argument"),
+        (["--file", "/nowhere"], "", "/nowhere: No such file or directory"),
+        (["--file", "/dev/null"], "", "it is not a regular file"),
+    ],
+)
+def test_what_is_no_key_is_not_hashed(words, stdin, complaint):
+    status, output, error = run_command("keys", "hash", *words, stdin=stdin)
+    assert (status, output) == (64, "") and complaint in error
+
+
+def test_a_key_that_can_be_guessed_is_hashed_with_a_warning():
+    status, output, error = run_command("keys", "hash", stdin="hunter2\n")
+    assert status == 0 and output.strip() == hashlib.sha256(b"hunter2").hexdigest()
+    assert error == "socketio-gateway: warning: the key has 7 characters: fewer than 16 can be guessed\n"
 
 
 def test_odd_globs_come_back_as_they_were(tmp_path):
@@ -173,6 +266,7 @@ ROUTES = [
     ("rooms:read", "POST", "/v1/counts", {}),
     ("servers:read", "GET", "/v1/servers", None),
     ("servers:emit", "POST", "/v1/servers/emit", {"event": "e"}),
+    ("config:read", "GET", "/v1/config", None),
 ]
 SCOPES = sorted({scope for scope, *_ in ROUTES})
 

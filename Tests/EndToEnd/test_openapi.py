@@ -23,6 +23,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from ruamel.yaml import YAML
 
 from harness import (
     REPOSITORY,
@@ -61,6 +62,8 @@ ASKED = {"event": "health", "ack": {}}
 READS = [(method, path) for path in ("/v1/sockets", "/v1/rooms", "/v1/counts") for method in ("GET", "HEAD")]
 ONE = [(method, "/v1/sockets/{id}") for method in ("GET", "HEAD")]
 SERVERS = [(method, "/v1/servers") for method in ("GET", "HEAD")]
+# Which ask the gateway itself.
+OWN = [(method, path) for path in ("/v1/me", "/v1/config") for method in ("GET", "HEAD")]
 DISCONNECT = ("DELETE", "/v1/sockets/{id}")
 QUERIES = {"/v1/sockets/query": {}, "/v1/counts": {}}
 OF_ONE = {"/v1/sockets/{id}/join": {"rooms": ["a"]}, "/v1/sockets/{id}/leave": {"rooms": ["a"]}}
@@ -379,10 +382,15 @@ CASES = {
         emit(422, "invalid_request", {**ACKNOWLEDGED, "confirm": "none"}),
         *asking(202, operations=[DISCONNECT], bodies=[*OF_ONE, *EMPTY_ROOM]),
         *repeated(202, bodies=[*OF_ONE, *EMPTY_ROOM]),
+        *asking(200, operations=OWN),
+        *asking(403, "host_not_allowed", OWN, headers={"Host": "example.com"}),
+        *asking(403, "origin_not_allowed", OWN, headers={"Origin": "http://example.com"}),
+        *asking(413, "payload_too_large", OWN, headers={"Content-Length": str(10**9)}),
+        *asking(422, "invalid_request", OWN, query={"key": "a"}),
         *every(400, "malformed_http", headers={"Transfer-Encoding": "gzip"}),
         *(
             Case(method, path, 400, "malformed_http", target=f"{url(path)}?namespace=%2")
-            for method, path in [*READS, *ONE, *SERVERS, DISCONNECT]
+            for method, path in [*READS, *ONE, *SERVERS, *OWN, DISCONNECT]
         ),
         *asking(400, "malformed_http", [*ONE, DISCONNECT], OF_ONE, socket="%zz"),
         *posted(400, "invalid_json", b"{"),
@@ -524,6 +532,9 @@ CASES = {
         *every(400, "ambiguous_credentials", headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
         *every(401, "unauthorized"),
         Case(*DISCONNECT, 202, headers={"X-API-Key": KEY}),
+        *asking(200, operations=OWN, headers={"X-API-Key": KEY}),
+        *asking(400, "ambiguous_credentials", OWN, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
+        *asking(401, "unauthorized", OWN),
     ],
     "keys that may not do all": [
         *both(403, "insufficient_scope", headers=LACKING),
@@ -531,6 +542,9 @@ CASES = {
         emit(403, "beyond_reach", headers=NARROW),
         batch(403, headers=NARROW),
         *every(403, "beyond_reach", headers=NARROW),
+        *asking(200, operations=OWN, headers=NARROW),
+        *asking(403, "insufficient_scope", [own for own in OWN if own[1] == "/v1/config"], headers=LACKING),
+        *asking(429, "rate_limited", OWN, headers=SPENT),
         *both(429, "rate_limited", headers=SPENT),
         *every(429, "rate_limited", headers=SPENT),
         event(403, "insufficient_scope", headers=LACKING),
@@ -593,6 +607,7 @@ CASES = {
         *every(503, "overloaded"),
         *delivered(503, "overloaded"),
         *asked(503, "overloaded"),
+        *asking(503, "overloaded", OWN),
         *service(200),
     ],
     "too many questions": [
@@ -1002,6 +1017,13 @@ def test_it_is_served_as_it_is(gateway):
     assert gateway.get("/openapi.yaml").body == (REPOSITORY / "openapi.yaml").read_bytes()
 
 
+@in_situation("python-socketio")
+def test_it_is_served_as_json_too(gateway):
+    """Every key, every value with its type, in the same order; as YAML 1.2 and 1.1 read it, which differ in what is plain text."""
+    served = json.dumps(gateway.get("/openapi.json").json)
+    assert served == json.dumps(YAML(typ="safe", pure=True).load(REPOSITORY / "openapi.yaml")) == json.dumps(CONTRACT)
+
+
 def route_table():
     """The source, with paths in place of their names."""
     table = source("Routes/RouteTable.swift")
@@ -1023,7 +1045,8 @@ def test_the_scopes_are_those_of_the_source():
     scopes |= {("HEAD", path): scope for (method, path), scope in scopes.items() if method == "GET"}
     assert scopes == {(m, p): operation["x-scope"] for m, p, operation in operations() if "x-scope" in operation}
     secured = {(m, p) for m, p, o in operations() if p.startswith("/v1/") and o.get("security") != []}
-    assert secured == set(scopes)
+    any_key = re.findall(r'Route\(\s*method: \.get, path: "([^"]+)", scope: nil, takesAnyKey: true', route_table())
+    assert secured == set(scopes) | {(method, path) for path in any_key for method in ("GET", "HEAD")}
 
 
 def allowed(response):

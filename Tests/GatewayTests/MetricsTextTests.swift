@@ -91,7 +91,11 @@ struct MetricsTextTests {
             index: 0, configuration: configuration, access: .anonymous, load: load,
             idempotency: IdempotencyStore(), deliveries: DeliveryStore(),
             logger: logger, logLevel: LogLevel(.critical), cluster: cluster, knowledge: BrokerKnowledge(), hooks: .none
-        ) { RouteServices(emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, openAPI: []) }
+        ) {
+            RouteServices(
+                emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, configuration: { [] },
+                openAPI: [], openAPIAsJSON: { [] })
+        }
     }
 
     /// A loop ends on its own thread only.

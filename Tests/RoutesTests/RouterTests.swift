@@ -69,7 +69,9 @@ struct RouterTests {
             ("/v1/emit", [.post], "OPTIONS, POST"), ("/v1/batch", [.post], "OPTIONS, POST"),
             ("/livez", [.get, .head], "GET, HEAD, OPTIONS"),
             ("/readyz", [.get, .head], "GET, HEAD, OPTIONS"), ("/metrics", [.get, .head], "GET, HEAD, OPTIONS"),
-            ("/openapi.yaml", [.get, .head], "GET, HEAD, OPTIONS"), ("/problems", [.get, .head], "GET, HEAD, OPTIONS"),
+            ("/openapi.yaml", [.get, .head], "GET, HEAD, OPTIONS"),
+            ("/openapi.json", [.get, .head], "GET, HEAD, OPTIONS"),
+            ("/problems", [.get, .head], "GET, HEAD, OPTIONS"),
         ] as [(String, [HTTPMethod], String)])
     func methods(path: String, taken: [HTTPMethod], allow: String) async {
         for method in HTTPMethod.allCases where !taken.contains(method) {

@@ -33,5 +33,8 @@ struct ServiceRoutesTests {
         let description = await router.request(.get, "/openapi.yaml")
         #expect(description.text == "openapi: 3.1.0\n")
         #expect(description.contentType.map { "\($0)" } == "application/yaml")
+        let json = await router.request(.get, "/openapi.json")
+        #expect(json.text == "{\"openapi\":\"3.1.0\"}")
+        #expect(json.contentType.map { "\($0)" } == "application/json")
     }
 }

@@ -40,6 +40,8 @@ struct Configuration: Sendable {
     var protectsMetrics: Bool
     /// What it was made of.
     var origins: [Setting: SettingSource.Found]
+    /// The configuration file's name; `nil`: there is none.
+    var file: String?
     /// The files that were read for it.
     var files: [String]
 }
@@ -139,6 +141,7 @@ extension Configuration {
         logFormat = try read(.logFormat, options.logFormat, "text or json") { LogFormat(rawValue: $0) }
         logLevel = try read(.logLevel, options.logLevel, "a level such as info") { Logger.Level(rawValue: $0) }
         origins = source.found
+        file = source.file?.path
         files = source.files + hooks.flatMap(\.secretFiles)
     }
 

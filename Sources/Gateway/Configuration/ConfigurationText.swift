@@ -38,7 +38,9 @@ struct ConfigurationText {
     }
 
     private mutating func append(_ key: KeyEntry) {
-        text += "  - name: \(Self.quoted(key.name))\n    sha256: \(Self.redacted)\n"
+        text += "  - name: \(Self.quoted(key.name))\n"
+        let hidden = key.digests.map { _ in Self.redacted }.joined(separator: ", ")
+        text += "    sha256: \(key.digests.count == 1 ? hidden : "[\(hidden)]")\n"
         text += "    scopes: \(Self.list(Scope.allCases.filter(key.scopes.contains).map(\.rawValue)))\n"
         for (name, globs) in [
             ("namespaces", key.reach.namespaces), ("rooms", key.reach.rooms), ("sockets", key.reach.sockets),
@@ -50,12 +52,28 @@ struct ConfigurationText {
         if let rate = key.rate { text += "    rate: \(rate.text)\n    burst: \(rate.burst)\n" }
     }
 
-    private static let redacted = "(redacted)"
+    /// Stands for a secret.
+    static let redacted = "(redacted)"
 
     private static func value(of setting: Setting, _ text: String) -> String {
-        if setting == .amqpURL { return quoted(withoutPassword(text)) }
-        if setting.isSecret { return redacted }
-        return setting.isList ? list(text.split(separator: ",").map(String.init)) : quoted(text)
+        switch shown(setting, text) {
+        case .hidden: redacted
+        case .text(let text): quoted(text)
+        case .list(let texts): list(texts)
+        }
+    }
+
+    /// What may be shown of a setting.
+    enum Shown: Equatable {
+        case hidden
+        case text(String)
+        case list([String])
+    }
+
+    static func shown(_ setting: Setting, _ text: String) -> Shown {
+        if setting == .amqpURL { return .text(withoutPassword(text)) }
+        if setting.isSecret { return .hidden }
+        return setting.isList ? .list(text.split(separator: ",").map(String.init)) : .text(text)
     }
 
     /// The URI with stars for its password: what stands between the first colon of its authority and the last `@`.

@@ -14,13 +14,15 @@ extension Configuration {
             warnings.append("\(who) may do everything: allowAnonymous is set, and there is no key")
         }
         if let caution = wireFormat.caution { warnings.append(caution) }
-        if let length = apiKeyLength, length < Self.leastKeyLength {
-            warnings.append(
-                "the key in \(apiKeyPlace) has \(length) characters: fewer than \(Self.leastKeyLength) can be guessed")
+        if let weakness = apiKeyLength.flatMap(KeyEntry.weakness) {
+            warnings.append("the key in \(apiKeyPlace) \(weakness)")
         }
         for key in keys {
             if let end = key.expires, end <= now {
                 warnings.append("the key '\(key.name)' has expired")
+            } else if let end = key.expires, end - now <= Self.soon {
+                warnings.append(
+                    "the key '\(key.name)' expires in \(Self.days(end - now)), at \(UTCTime(seconds: end))")
             } else if key.expires == nil, key.scopes == Set(Scope.allCases), !key.isAPIKey {
                 warnings.append("the key '\(key.name)' may do everything, for ever: it has the scope * and no end")
             }
@@ -37,6 +39,25 @@ extension Configuration {
         return "GATEWAY_API_KEY"
     }
 
-    /// Of a key that people choose. One of 16 random letters and digits has some 80 bits.
-    private static let leastKeyLength = 16
+    /// Whoever made a key needs time to make the next one: two weeks, in seconds.
+    private static let soon = 14 * secondsOfDay
+    private static let secondsOfDay = 86_400
+
+    /// Whole days, rounded down.
+    private static func days(_ seconds: Int) -> String {
+        switch seconds / secondsOfDay {
+        case 0: "less than a day"
+        case 1: "1 day"
+        case let days: "\(days) days"
+        }
+    }
+}
+
+extension KeyEntry {
+    /// What is wrong with a key that people have chosen, if it can be guessed.
+    ///
+    /// - Parameter length: in characters. One of 16 random letters and digits has some 80 bits.
+    static func weakness(_ length: Int) -> String? {
+        length < 16 ? "has \(length) character\(length == 1 ? "" : "s"): fewer than 16 can be guessed" : nil
+    }
 }

@@ -5,10 +5,11 @@ internal import YAML
 /// A key as it stands in the configuration.
 struct KeyEntry: Sendable, Equatable {
     var name: String
-    var digest: SHA256.Digest
+    /// One, or several while a key is exchanged: each of them opens.
+    var digests: [SHA256.Digest]
     var scopes: Set<Scope>
     var reach = Reach()
-    /// Seconds since 1970.
+    /// Seconds since 1970; from then on it opens nothing.
     var expires: Int?
     var rate: Rate?
 }
@@ -16,7 +17,7 @@ struct KeyEntry: Sendable, Equatable {
 extension KeyEntry {
     /// The entry of `GATEWAY_API_KEY`: may do everything.
     init(apiKey: String) {
-        self.init(name: Self.apiKeyName, digest: SHA256.Digest(of: apiKey), scopes: Set(Scope.allCases))
+        self.init(name: Self.apiKeyName, digests: [SHA256.Digest(of: apiKey)], scopes: Set(Scope.allCases))
     }
 
     private static let apiKeyName = "api-key"
@@ -26,7 +27,7 @@ extension KeyEntry {
 
     /// The entry of a key that is made for one run, because none is configured: may do everything.
     init(madeForThisRun key: String) {
-        self.init(name: Self.madeName, digest: SHA256.Digest(of: key), scopes: Set(Scope.allCases))
+        self.init(name: Self.madeName, digests: [SHA256.Digest(of: key)], scopes: Set(Scope.allCases))
     }
 
     var isMadeForThisRun: Bool { name == Self.madeName }
@@ -50,9 +51,12 @@ extension KeyEntry {
             let entry = KeyEntry(&members)
             members.finish()
             if let entry, !names.insert(entry.name).inserted { members.fail("name", "is another key's, too") }
-            if let entry, !digests.insert(entry.digest).inserted {
+            if let entry, Set(entry.digests).count < entry.digests.count {
+                members.fail("sha256", "has a hash twice")
+            } else if let entry, !digests.isDisjoint(with: entry.digests) {
                 members.fail("sha256", "is another key's, too, or that of no key at all")
             }
+            digests.formUnion(entry?.digests ?? [])
             return entry
         }
     }
@@ -65,20 +69,17 @@ extension KeyEntry {
         if let name, !Self.isName(name) {
             members.fail("name", "must be 1 to 64 letters, digits, '.', '_' or '-'")
         }
-        if !members.has("sha256") { members.fail(nil, "has no sha256") }
-        // Where somebody has put the key itself, nobody else is to see it.
-        let digest = members.value(
-            "sha256", "64 hexadecimal digits: socketio-gateway keys create prints them", isSecret: true
-        ) { SHA256.Digest(hexadecimal: $0) }
+        let digests = Self.digests(&members)
         let scopes = Self.scopes(&members)
         let reach = Reach(&members)
-        let expires = members.value("expires", "a day or a time, such as 2027-01-31 or 2027-01-31T12:00:00Z") {
-            UTCTime(text: $0)?.seconds
-        }
+        let expires = members.value("expires", Self.endsInWords) { UTCTime(endOf: $0)?.seconds }
         let rate = Rate(&members)
-        guard let name, let digest, let scopes else { return nil }
-        self.init(name: name, digest: digest, scopes: scopes, reach: reach, expires: expires, rate: rate)
+        guard let name, let digests, let scopes else { return nil }
+        self.init(name: name, digests: digests, scopes: scopes, reach: reach, expires: expires, rate: rate)
     }
+
+    /// How its end is written.
+    static let endsInWords = "a day or a time, such as 2027-01-31 (to its end) or 2027-01-31T12:00:00Z"
 
     static func isName(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
@@ -92,6 +93,19 @@ extension KeyEntry {
             }
     }
 
+    /// Where somebody has put the key itself, nobody else is to see it.
+    private static func digests(_ members: inout MappingReader) -> [SHA256.Digest]? {
+        if !members.has("sha256") { members.fail(nil, "has no sha256") }
+        guard let texts = members.texts("sha256") else { return nil }
+        let digests = texts.map { SHA256.Digest(hexadecimal: $0) }
+        for (index, digest) in digests.enumerated() where digest == nil {
+            members.fail(
+                "sha256", at: texts.count > 1 ? "sha256[\(index)]" : "sha256",
+                "must be 64 hexadecimal digits: socketio-gateway keys create and keys hash print them")
+        }
+        return digests.contains(nil) ? nil : digests.compactMap { $0 }
+    }
+
     private static func scopes(_ members: inout MappingReader) -> Set<Scope>? {
         if !members.has("scopes") { members.fail(nil, "has no scopes") }
         guard let names = members.texts("scopes") else { return nil }
@@ -102,7 +116,10 @@ extension KeyEntry {
                 scopes.insert(scope)
             } else {
                 let known = Scope.allCases.map(\.rawValue)
-                members.fail("scopes", "has '\(name)', which is none of \(known.joined(separator: ", ")), or * alone")
+                members.fail(
+                    "scopes",
+                    "has '\(name)', which is none of \(known.joined(separator: ", ")), or * alone"
+                        + Suggestion.of(known, for: name))
             }
         }
         return scopes

@@ -1,26 +1,41 @@
 internal import AMQPBridge
+internal import Hashing
 internal import Routes
 
 /// The keys as they are checked: their rates hold over all event loops, and over reloads.
 struct KeyRing: Sendable {
     private let limits: [String: RateLimit]
+    /// Over reloads, too.
+    private let uses: [SHA256.Digest: LastUse]
+    let entries: [KeyEntry]
+    /// One for each hash.
     let keys: [APIKey]
-    /// Whether all that there is was made at the start, for want of another.
-    let isMadeForThisRun: Bool
 
     /// - Parameter previous: whose rates go on where they are the same.
     init(_ entries: [KeyEntry], previous: KeyRing? = nil) {
         var limits: [String: RateLimit] = [:]
-        keys = entries.map { entry in
+        var uses: [SHA256.Digest: LastUse] = [:]
+        keys = entries.flatMap { entry in
             limits[entry.name] = entry.rate.map { RateLimit.holding($0, previous?.limits[entry.name]) }
-            return APIKey(
-                digest: entry.digest, expires: entry.expires,
-                caller: Caller(
-                    name: entry.name, scopes: entry.scopes, reach: entry.reach, limit: limits[entry.name]))
+            let caller = Caller(
+                name: entry.name, scopes: entry.scopes, reach: entry.reach, limit: limits[entry.name],
+                expires: entry.expires)
+            return entry.digests.map { digest in
+                let use = previous?.uses[digest] ?? LastUse()
+                uses[digest] = use
+                return APIKey(digest: digest, caller: caller, lastUse: use)
+            }
         }
         self.limits = limits
-        isMadeForThisRun = entries.count == 1 && entries[0].isMadeForThisRun
+        self.uses = uses
+        self.entries = entries
     }
+
+    /// Whether all that there is was made at the start, for want of another.
+    var isMadeForThisRun: Bool { entries.count == 1 && entries[0].isMadeForThisRun }
+
+    /// When each of the entry's hashes was last used, in their order; `nil`: not since the start.
+    func lastUses(of entry: KeyEntry) -> [UTCTime?] { entry.digests.map { uses[$0]?.time } }
 }
 
 extension AccessPolicy {

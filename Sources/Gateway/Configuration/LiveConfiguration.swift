@@ -1,5 +1,7 @@
 /// The configuration that holds at the moment: the one the process was started with, with what was reloaded since.
-struct LiveConfiguration {
+struct LiveConfiguration: Sendable {
+    /// As it was read last.
+    let configuration: Configuration
     let keys: KeyRing
     let hooks: HookRing
     /// What settings had when the process started: those that cannot be reloaded have it still.
@@ -7,6 +9,7 @@ struct LiveConfiguration {
     var files: FileWatch
 
     init(_ configuration: Configuration, keys: KeyRing, hooks: HookRing, previous: LiveConfiguration? = nil) {
+        self.configuration = configuration
         self.keys = keys
         self.hooks = hooks
         running = previous?.running ?? configuration.origins

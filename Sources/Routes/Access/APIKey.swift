@@ -3,13 +3,14 @@ public import Hashing
 /// A key as it is kept: its hash. A key is random, so that nothing slower than SHA-256 is needed.
 public struct APIKey: Sendable {
     let digest: SHA256.Digest
-    /// Seconds since 1970; from then on it opens nothing. `nil`: never.
-    let expires: Int?
+    /// Whose it is. While keys are exchanged, several are one caller's.
     let caller: Caller
+    /// When it last came.
+    public let lastUse: LastUse
 
-    public init(digest: SHA256.Digest, expires: Int? = nil, caller: Caller) {
+    public init(digest: SHA256.Digest, caller: Caller, lastUse: LastUse = LastUse()) {
         self.digest = digest
-        self.expires = expires
         self.caller = caller
+        self.lastUse = lastUse
     }
 }

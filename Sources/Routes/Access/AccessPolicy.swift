@@ -89,9 +89,11 @@ public struct AccessPolicy: Sendable {
             let differs = Int(truncatingIfNeeded: 0 &- ((difference | (0 &- difference)) >> 63))
             found = (found & differs) | (index & ~differs)
         }
-        guard found >= 0, keys[found].expires.map({ clock() < $0 }) ?? true else {
+        let now = clock()
+        guard found >= 0, keys[found].caller.expires.map({ now < $0 }) ?? true else {
             throw .unauthorized(head)
         }
+        keys[found].lastUse.note(now)
         return keys[found].caller
     }
 

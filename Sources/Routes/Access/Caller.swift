@@ -9,12 +9,17 @@ public final class Caller: Sendable {
     let reach: Reach
     /// How often; `nil`: as often as it likes.
     let limit: RateLimit?
+    /// Seconds since 1970; from then on its keys open nothing. `nil`: never.
+    let expires: Int?
 
-    public init(name: String?, scopes: Set<Scope>, reach: Reach = Reach(), limit: RateLimit? = nil) {
+    public init(
+        name: String?, scopes: Set<Scope>, reach: Reach = Reach(), limit: RateLimit? = nil, expires: Int? = nil
+    ) {
         self.name = name
         self.scopes = scopes
         self.reach = reach
         self.limit = limit
+        self.expires = expires
     }
 
     /// Whoever comes, where no key is needed.

@@ -12,4 +12,6 @@ public enum Scope: String, Sendable, CaseIterable {
     case emitToServers = "servers:emit"
     /// To read `/metrics`, where that is not open to all.
     case metrics
+    /// To read the gateway's settings, hooks and keys, without secrets.
+    case readConfiguration = "config:read"
 }

@@ -94,9 +94,9 @@ struct QuestionTableTests {
     func returned() throws {
         let fixture = TableFixture()
         fixture.begin("q", expected: ["a", "b"])
-        fixture.table.returned("other")
+        _ = fixture.table.returned("other")
         #expect(fixture.results[1] == nil)
-        fixture.table.returned("q")
+        _ = fixture.table.returned("q")
         let outcome = try #require(try fixture.outcome(1))
         #expect(outcome.servers == ServerTally(expected: 2, responded: 0, missing: ["a", "b"]))
         #expect(!outcome.isRouted)
@@ -211,9 +211,9 @@ struct QuestionTableTests {
         let fixture = TableFixture()
         fixture.begin("old", expected: ["a", "b"], waiter: 1)
         fixture.begin("new", expected: ["a", "b"], waiter: 2)
-        fixture.table.returned("old")
+        _ = fixture.table.returned("old")
         #expect(fixture.join(3))
-        fixture.table.returned("new")
+        _ = fixture.table.returned("new")
         #expect(fixture.results[3]?.count == 1)
         #expect(!fixture.join(4))
         fixture.expectNothingLeft()
@@ -431,7 +431,7 @@ struct QuestionTableSimulationTests {
                     ServerMessage(Array(text.utf8))!, for: id, size: Int.random(in: 0...20, using: &random))
             case 70..<74: table.left(servers.randomElement(using: &random)!)
             case 74..<76: table.away(servers.randomElement(using: &random)!)
-            case 76..<79: if let id = ids.suffix(8).randomElement(using: &random) { table.returned(id) }
+            case 76..<79: if let id = ids.suffix(8).randomElement(using: &random) { _ = table.returned(id) }
             case 79..<88: table.abandon(waiter: max(0, step - Int.random(in: 0..<20, using: &random)))
             case 88: table.disconnected()
             default:

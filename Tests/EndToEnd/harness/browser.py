@@ -21,7 +21,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    # A page of another name than a loopback one is "not secure", and has no clipboard of its own.
+    "--host-resolver-rules=MAP insecure.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-port=0",
     "--window-size=1000,900",
 ]
@@ -57,6 +58,27 @@ class BrowserPage:
             assert time.monotonic() < deadline, f"{expression}: not on the page\n{self.evaluate('document.body.innerText')}"
             time.sleep(0.1)
         return value
+
+    def click(self, selector):
+        """With the mouse, in the middle of the element: browsers allow more to people than to scripts."""
+        middle = f"""(() => {{
+            const element = document.querySelector({json.dumps(selector)});
+            element.scrollIntoView({{block: "center"}});
+            const box = element.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()"""
+        x, y = self.evaluate(middle)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def clipboard(self):
+        """Its text, by pasting it into a field."""
+        self.evaluate("document.body.append(document.createElement('textarea')); document.querySelector('textarea').focus()")
+        key = {"key": "v", "code": "KeyV", "windowsVirtualKeyCode": 86, "modifiers": 2}
+        self.call("Input.dispatchKeyEvent", type="keyDown", commands=["paste"], **key)
+        text = self.wait_for("document.querySelector('textarea').value")
+        self.evaluate("document.querySelector('textarea').remove()")
+        return text
 
     def screenshot(self):
         """PNG."""

@@ -1,6 +1,7 @@
 """The gateway's commands that end by themselves, as a shell sees them."""
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from .gateway import binary
 from .rabbitmq import die_with_parent
 
 
-def run_command(*words, cwd=None, **settings):
+def run_command(*words, cwd=None, stdin="", **settings):
     """(exit status, standard output, standard error). Keyword arguments become the environment, as with `Gateway`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
     environment.update({f"GATEWAY_{k.upper()}": str(v) for k, v in settings.items()})
@@ -16,7 +17,7 @@ def run_command(*words, cwd=None, **settings):
         [binary(), *map(str, words)],
         env=environment,
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=20,
@@ -29,6 +30,10 @@ def run_command(*words, cwd=None, **settings):
 class Key:
     key: str
     entry: str  # for the list `keys` of a configuration file
+
+    @property
+    def sha256(self):
+        return re.search(r"sha256: (\w+)", self.entry)[1]
 
     @property
     def header(self):

@@ -11,3 +11,4 @@ _spec.loader.exec_module(_module)
 
 PrivateRabbitMQ = _module.PrivateRabbitMQ
 die_with_parent = _module.die_with_parent
+free_ports = _module.free_ports

@@ -15,7 +15,8 @@ PROGRAM = Path(__file__).with_name("socketio_server_program.py")
 
 
 class SocketIOServer:
-    """`manager` is "aio-pika" (asyncio) or "kombu" (threads); `channel` is the library's word for the exchange."""
+    """`manager` is "aio-pika" (asyncio), "kombu" (threads), or Python that makes a server `sio` of `url`; `channel` is the
+    library's word for the exchange."""
 
     def __init__(self, amqp_url, channel="socketio", manager="aio-pika", namespaces=("/",)):
         self._clients = []

@@ -1,6 +1,6 @@
 """A python-socketio server which puts each client into the rooms of its `auth`. Prints {"port": …} when it listens.
 
-Arguments: AMQP-URL CHANNEL aio-pika|kombu NAMESPACE…
+Arguments: AMQP-URL CHANNEL aio-pika|kombu|RECIPE NAMESPACE…, where a recipe is Python that makes `sio` of `url`.
 """
 
 import asyncio
@@ -17,11 +17,19 @@ def say_port(port):
     print(json.dumps({"port": port}), flush=True)
 
 
-async def serve_with_asyncio(url, channel, namespaces):
-    sio = socketio.AsyncServer(
-        async_mode="aiohttp", client_manager=socketio.AsyncAioPikaManager(url, channel), namespaces=namespaces
-    )
+def server_of(url, channel, manager, namespaces):
+    if manager == "aio-pika":
+        managed = {"async_mode": "aiohttp", "client_manager": socketio.AsyncAioPikaManager(url, channel)}
+        return socketio.AsyncServer(**managed, namespaces=namespaces)
+    if manager == "kombu":
+        managed = {"async_mode": "threading", "client_manager": socketio.KombuManager(url, channel)}
+        return socketio.Server(**managed, namespaces=namespaces)
+    known = {"socketio": socketio, "url": url}
+    exec(manager, known)
+    return known["sio"]
 
+
+async def serve_with_asyncio(sio, namespaces):
     def joins_rooms_of(namespace):
         async def connect(sid, _, auth):
             for room in auth["rooms"]:
@@ -40,13 +48,8 @@ async def serve_with_asyncio(url, channel, namespaces):
     await asyncio.Event().wait()
 
 
-def serve_with_threads(url, channel, namespaces):
-    sio = socketio.Server(
-        async_mode="threading",
-        allow_upgrades=False,  # wsgiref cannot serve WebSocket
-        client_manager=socketio.KombuManager(url, channel),
-        namespaces=namespaces,
-    )
+def serve_with_threads(sio, namespaces):
+    sio.eio.allow_upgrades = False  # wsgiref cannot serve WebSocket
 
     def joins_rooms_of(namespace):
         def connect(sid, _, auth):
@@ -71,8 +74,9 @@ def serve_with_threads(url, channel, namespaces):
 
 
 if __name__ == "__main__":
-    amqp_url, channel_name, manager, *served = sys.argv[1:]
-    if manager == "aio-pika":
-        asyncio.run(serve_with_asyncio(amqp_url, channel_name, served))
+    amqp_url, channel_name, manager_name, *served = sys.argv[1:]
+    server = server_of(amqp_url, channel_name, manager_name, served)
+    if isinstance(server, socketio.AsyncServer):
+        asyncio.run(serve_with_asyncio(server, served))
     else:
-        serve_with_threads(amqp_url, channel_name, served)
+        serve_with_threads(server, served)

@@ -43,7 +43,7 @@ struct ConfigurationTextTests {
         let text = try printed(file)
         let again = text.replacing("(redacted)", with: Self.hash)
         var first = try ConfigurationFile(path: "", Array(file.utf8)).keys
-        first[1].digest = first[0].digest
+        first[1].digests = first[0].digests
         let members = try #require(try YAMLNode.parse(Array(text.utf8)))
         guard case .mapping(let settings) = members.content else { throw ConfigurationError(description: text) }
         #expect(settings.last?.key == "keys")

@@ -46,6 +46,24 @@ struct ConfigurationWarningsTests {
         #expect(try warnings(file) == ["the key 'old' has expired"])
     }
 
+    @Test(
+        "is a key that ends within two weeks",
+        arguments: [
+            (1_209_601, nil), (1_209_600, "in 14 days"), (172_799, "in 1 day,"), (86_400, "in 1 day,"),
+            (86_399, "in less than a day,"), (1, "in less than a day,"),
+        ] as [(Int, String?)])
+    func endingKey(left: Int, words: String?) throws {
+        let file = """
+            keys: [{name: new, sha256: \(Self.digest), scopes: [emit], expires: 2027-01-31T00:00:00Z}]
+            """
+        let found = try warnings(file, now: 1_801_353_600 - left)
+        #expect(found.count == (words == nil ? 0 : 1))
+        if let words {
+            #expect(found.first?.hasPrefix("the key 'new' expires \(words)") == true, "\(found)")
+            #expect(found.first?.hasSuffix("at 2027-01-31T00:00:00Z") == true)
+        }
+    }
+
     @Test("is this machine's programs without a key")
     func thisMachine() throws {
         let warning = try warnings("", ["GATEWAY_ALLOW_ANONYMOUS": "on"]).first ?? ""

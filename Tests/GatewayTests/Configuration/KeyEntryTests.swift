@@ -15,7 +15,7 @@ struct KeyEntryTests {
         #expect(
             entry
                 == KeyEntry(
-                    name: "a.b_c-D9", digest: SHA256.Digest(of: "k"), scopes: [.emit, .readRooms], reach: Reach()))
+                    name: "a.b_c-D9", digests: [SHA256.Digest(of: "k")], scopes: [.emit, .readRooms], reach: Reach()))
         #expect(entry.expires == nil && entry.rate == nil)
     }
 
@@ -34,13 +34,14 @@ struct KeyEntryTests {
               burst: 50
             """
         let entry = try #require(try list(text).first)
-        #expect(entry.digest == SHA256.Digest(of: "k"))
+        #expect(entry.digests == [SHA256.Digest(of: "k")])
         #expect(entry.scopes == Set(Scope.allCases))
         #expect(entry.reach.namespaces.patterns == ["/", "/chat*"])
         #expect(entry.reach.rooms.patterns == ["user:*"])
         #expect(entry.reach.sockets.patterns == ["*"])
         #expect(entry.reach.events.patterns == ["order.*"])
-        #expect(entry.expires == 1_801_353_600)
+        // To the end of the day.
+        #expect(entry.expires == 1_801_353_600 + 86_400)
         #expect(entry.rate == Rate(600, per: .seconds(60), burst: 50))
     }
 
@@ -74,6 +75,15 @@ struct KeyEntryTests {
             ("{name: a, sha256: H, scopes: []}", "keys[0].scopes must be a list"),
             ("{name: a, sha256: H, scopes: }", "keys[0].scopes must be a list"),
             ("{name: a, sha256: H, scopes: [Emit]}", "has 'Emit', which is none of emit, sockets:read"),
+            (
+                "{name: a, sha256: H, scopes: [room:read]}",
+                "config:read, or * alone; did you mean 'rooms:read'?"
+            ),
+            ("{name: a, sha256: [], scopes: [emit]}", "keys[0].sha256 must be a list of texts"),
+            ("{name: a, sha256: [H, H], scopes: [emit]}", "keys[0].sha256 has a hash twice"),
+            ("{name: a, sha256: [H, Hff], scopes: [emit]}", "keys[0].sha256[1] must be 64 hexadecimal digits"),
+            ("{name: a, sha256: [H, E, x], scopes: [emit]}", "keys[0].sha256[2] must be 64 hexadecimal digits"),
+            ("{name: a, sha256: [ E, H], scopes: [emit]}", "that of no key at all"),
             ("{name: a, sha256: H, scopes: ['*', emit]}", "or * alone"),
             ("{name: a, sha256: H, scopes: [[emit]]}", "keys[0].scopes must be a list"),
             ("{name: a, sha256: H, scopes: [emit], rooms: []}", "keys[0].rooms must be a list"),
@@ -107,6 +117,24 @@ struct KeyEntryTests {
         #expect(name == "f:3: keys[1].name is another key's, too")
         let hash = try #require(errorMessage(first + "- {name: b, sha256: \(Self.hash.uppercased()), scopes: [emit]}"))
         #expect(hash.hasPrefix("f:3: keys[1].sha256 is another key's, too"))
+        let listed = "- {name: b, sha256: [\(Self.other), \(Self.hash)], scopes: [emit]}"
+        #expect(errorMessage(first + listed)?.hasPrefix("f:3: keys[1].sha256 is another key's, too") == true)
+        let third = "\n- {name: c, sha256: \(Self.other), scopes: [emit]}"
+        #expect(errorMessage(first + listed + third)?.contains("f:4: keys[2].sha256 is another key's, too") == true)
+    }
+
+    @Test("may have several hashes, while one key takes the place of another")
+    func rotation() throws {
+        let hashes = "[\(Self.other), \(Self.hash.uppercased())]"
+        let entry = try #require(try read("{name: a, sha256: \(hashes), scopes: [emit]}").first)
+        #expect(entry.digests == ["other", "k"].map { SHA256.Digest(of: $0) })
+    }
+
+    @Test("ends with the second that is written, if it is written")
+    func ends() throws {
+        let entry = try #require(
+            try read("{name: a, sha256: \(Self.hash), scopes: [emit], expires: '2027-01-31T00:00:01Z'}").first)
+        #expect(entry.expires == 1_801_353_601)
     }
 
     @Test("shows no key that stands where its hash should")
@@ -114,6 +142,9 @@ struct KeyEntryTests {
         let message = try #require(errorMessage("- {name: a, sha256: sgw_hunter2, scopes: [emit]}"))
         #expect(message.contains("keys[0].sha256"))
         #expect(!message.contains("hunter2"))
+        let listed = try #require(errorMessage("- {name: a, sha256: [\(Self.hash), sgw_hunter2], scopes: [emit]}"))
+        #expect(listed.contains("keys[0].sha256[1]"))
+        #expect(!listed.contains("hunter2") && !listed.contains(Self.hash))
     }
 
     private func read(_ entry: String) throws -> [KeyEntry] { try list("- \(entry)") }
@@ -137,7 +168,7 @@ struct KeyRingTests {
     private let rate = Rate(1, per: .seconds(3_600))
 
     private func entry(_ name: String, rate: Rate?) -> KeyEntry {
-        KeyEntry(name: name, digest: SHA256.Digest(of: name), scopes: [.emit], rate: rate)
+        KeyEntry(name: name, digests: [SHA256.Digest(of: name)], scopes: [.emit], rate: rate)
     }
 
     @Test("go on with their rates when they are read again, as far as these are the same")
@@ -150,5 +181,27 @@ struct KeyRingTests {
         let remaining = next.keys.map { $0.caller.limit?.state(now: .init(nanoseconds: 0)).remaining }
         #expect(remaining == [1, 2, 0])
         #expect(next.keys[2].caller.limit === first.keys[0].caller.limit)
+    }
+
+    @Test("are one caller with one rate, whichever of its hashes came")
+    func severalHashes() {
+        var entry = entry("a", rate: rate)
+        entry.digests = ["new", "old"].map { SHA256.Digest(of: $0) }
+        let ring = KeyRing([entry])
+        #expect(ring.keys.map(\.digest) == entry.digests && ring.entries.count == 1)
+        #expect(ring.keys[0].caller === ring.keys[1].caller)
+    }
+
+    @Test("go on with what is known of their use, hash by hash")
+    func uses() {
+        let first = KeyRing([entry("a", rate: nil), entry("b", rate: nil)])
+        first.keys[0].lastUse.note(1)
+        first.keys[1].lastUse.note(2)
+        #expect(first.lastUses(of: first.entries[0]).map { $0?.seconds } == [1])
+        var next = entry("a", rate: nil)
+        next.digests = [SHA256.Digest(of: "new")] + next.digests
+        let ring = KeyRing([entry("c", rate: nil), next], previous: first)
+        #expect(ring.lastUses(of: next).map { $0?.seconds } == [nil, 1])
+        #expect(ring.lastUses(of: ring.entries[0]).map { $0?.seconds } == [nil])
     }
 }

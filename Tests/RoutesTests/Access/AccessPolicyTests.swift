@@ -1,3 +1,4 @@
+import Hashing
 import Testing
 
 @testable import Routes
@@ -131,7 +132,8 @@ struct AccessPolicyTests {
     }
 
     @Test(
-        "to public routes needs no key, host or origin", arguments: ["/livez", "/readyz", "/metrics", "/openapi.yaml"])
+        "to public routes needs no key, host or origin",
+        arguments: ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json"])
     func publicRoutes(path: String) async {
         let router = router(access: .key("secret"))
         #expect(await router.request(.get, path, [.host: "evil.com", .origin: "https://evil.com"]).status == 200)
@@ -245,6 +247,42 @@ struct APIKeyTests {
         #expect(response.status == 401)
         #expect(response.text.contains("a key in the query is not read") == isTold)
         #expect(response.text.contains("there is no key") == !isTold)
+    }
+
+    @Test("are one caller's, whichever of them came")
+    func rotation() async throws {
+        let rate = try #require(Rate(2, per: .seconds(3_600)))
+        let caller = Caller(name: "a", scopes: [.emit], limit: RateLimit(rate))
+        let keys = ["new", "old"].map { APIKey(digest: SHA256.Digest(of: $0), caller: caller) }
+        let router = router(access: AccessPolicy(keys: keys, keyless: .nobody) { 0 })
+        let first = await router.post(Self.emit, [.apiKey: "old", .idempotencyKey: "i"])
+        #expect(first.status == 200 && first.field("RateLimit-Remaining") == "1")
+        let second = await router.post(Self.emit, [.apiKey: "new", .idempotencyKey: "i"])
+        #expect(second.field("Idempotent-Replayed") == "true" && second.field("RateLimit-Remaining") == "0")
+        #expect(await router.post(Self.emit, [.apiKey: "old"]).status == 429)
+        #expect(await router.post(Self.emit, [.apiKey: "older"]).status == 401)
+    }
+
+    @Test("know when they last came, each by itself")
+    func lastUse() async {
+        let keys = ["a", "b", "c"].map { APIKey($0, name: $0, scopes: [.readRooms], expires: $0 == "c" ? 1_000 : nil) }
+        func uses() -> [Int?] { keys.map { $0.lastUse.time?.seconds } }
+        func router(now: Int) -> Router {
+            RoutesTests.router(access: AccessPolicy(keys: keys, keyless: .nobody) { now })
+        }
+        #expect(uses() == [nil, nil, nil])
+        // Also if it may not do what it asks for.
+        #expect(await router(now: 999).post(Self.emit, [.apiKey: "a"]).status == 403)
+        #expect(uses() == [999, nil, nil])
+        #expect(await router(now: 999).post(Self.emit, [.apiKey: "c"]).status == 403)
+        #expect(uses() == [999, nil, 999])
+        // What does not open is no use.
+        #expect(await router(now: 1_000).post(Self.emit, [.apiKey: "c"]).status == 401)
+        #expect(await router(now: 1_000).post(Self.emit, [.apiKey: "d"]).status == 401)
+        #expect(await router(now: 1_000).request(.get, "/livez", [.apiKey: "b"]).status == 200)
+        #expect(uses() == [999, nil, 999])
+        #expect(await router(now: 1_001).post(Self.emit, [.apiKey: "a"]).status == 403)
+        #expect(uses() == [1_001, nil, 999])
     }
 
     @Test("are exchanged for the requests that come after")

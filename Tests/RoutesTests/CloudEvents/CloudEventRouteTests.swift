@@ -49,7 +49,7 @@ struct CloudEventRouteTests {
             mapping: EmitMapping(
                 namespace: "/ce", event: "event:{/type}", everyone: true, args: [ArgumentTemplate(template: "{/data}")],
                 when: [HookCondition(value: "{/source}", .matches("/s*"))]), confirmWait: .seconds(1))
-        let configured = router(emitter, hooks: try HookTable(cloudEvents: mapping))
+        let configured = router(emitter, hooks: HookTable(cloudEvents: mapping))
         #expect(await post(configured, Self.event).outcome == "confirmed")
         #expect(
             emitter.calls.map(\.emit)

@@ -61,7 +61,7 @@ struct HookRouteTests {
         let emitter = RecordingEmitter()
         let hook = try Hook(
             name: "h", scheme: .unsigned, secrets: [], mapping: .simple(), confirmWait: .milliseconds(700))
-        _ = await router(emitter, hooks: try HookTable([hook])).deliver("{}")
+        _ = await router(emitter, hooks: HookTable([hook])).deliver("{}")
         #expect(emitter.calls.map(\.wait) == [.milliseconds(700)])
     }
 
@@ -238,7 +238,7 @@ struct HookRouteTests {
         for (bytes, limit) in [(nil, 100), (10, 10), (1_000, 1_000), (100_000, 5_000)] as [(Int?, Int)] {
             let hook = try Hook(
                 name: "h", scheme: .unsigned, secrets: [], mapping: .simple(), bodyBytes: bytes)
-            let router = router(bodyBytes: 100, hooks: try HookTable([hook])) { $0.batchBytes = 5_000 }
+            let router = router(bodyBytes: 100, hooks: HookTable([hook])) { $0.batchBytes = 5_000 }
             for (length, status) in [(limit, 200), (limit + 1, 413)] {
                 let body = "\"" + String(repeating: "x", count: length - 2) + "\""
                 #expect(await router.deliver(body).status == status, "\(limit) \(length)")
@@ -309,7 +309,7 @@ struct HookRouteTests {
         let hooks = try ["a", "b"].map {
             try Hook(name: $0, scheme: .unsigned, secrets: [], mapping: .simple(), deliveryID: "{/id}")
         }
-        let router = router(emitter, hooks: try HookTable(hooks))
+        let router = router(emitter, hooks: HookTable(hooks))
         for path in ["/v1/hooks/a", "/v1/hooks/b"] {
             #expect(await router.deliver(Self.body, to: path).outcome == "confirmed")
             #expect(await router.deliver(Self.body, to: path).outcome == "duplicate")
@@ -389,7 +389,7 @@ struct HookRouteTests {
             ),
         ] as [(HookScheme, String, String, [(String, String)])] {
             let hook = try Hook(name: "h", scheme: scheme, secrets: [secret], mapping: .simple())
-            let router = router(hooks: try HookTable([hook]), clock: 1_000)
+            let router = router(hooks: HookTable([hook]), clock: 1_000)
             for outcome in ["confirmed", "duplicate"] {
                 let response = await router.deliver(
                     Array(body.utf8), to: "/v1/hooks/h", headers, type: "application/json")

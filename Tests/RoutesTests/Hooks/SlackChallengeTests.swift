@@ -8,7 +8,7 @@ struct SlackChallengeTests {
         _ body: String, _ emitter: RecordingEmitter = RecordingEmitter(), secret: String = "s"
     ) async throws -> Response {
         let hook = try Hook(name: "h", scheme: .slack, secrets: ["s"], mapping: .simple())
-        let router = router(emitter, hooks: try HookTable([hook]), clock: 1_000)
+        let router = router(emitter, hooks: HookTable([hook]), clock: 1_000)
         return await router.deliver(
             body,
             [

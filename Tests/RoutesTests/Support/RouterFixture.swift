@@ -19,7 +19,8 @@ func router(
     change(&limits)
     var services = RouteServices(
         emitter: emitter, cluster: cluster, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
-        openAPI: Array("openapi: 3.1.0\n".utf8))
+        configuration: { Array("{\"settings\":{}}".utf8) },
+        openAPI: Array("openapi: 3.1.0\n".utf8), openAPIAsJSON: { Array("{\"openapi\":\"3.1.0\"}".utf8) })
     services.problemPage = Array("# Problems\n".utf8)
     services.protectsMetrics = protectsMetrics
     var access = access
@@ -101,8 +102,9 @@ extension APIKey {
         expires: Int? = nil, rate: Rate? = nil
     ) {
         self.init(
-            digest: SHA256.Digest(of: key), expires: expires,
-            caller: Caller(name: name, scopes: scopes, reach: reach, limit: rate.map { RateLimit($0) }))
+            digest: SHA256.Digest(of: key),
+            caller: Caller(
+                name: name, scopes: scopes, reach: reach, limit: rate.map { RateLimit($0) }, expires: expires))
     }
 }
 

@@ -1,0 +1,16 @@
+internal import JSON
+internal import OpenAPIDocument
+internal import YAML
+
+/// The contract that the gateway was built from, as it serves it.
+enum Contract {
+    /// `openapi.yaml`, byte by byte.
+    static let yaml = Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size))
+
+    /// The same in JSON. It is made when somebody asks for it, once: few do, and it takes some milliseconds.
+    static let json: [UInt8] = {
+        // It is part of the program, and every build's tests read it.
+        guard let document = try? YAMLNode.parse(yaml) else { preconditionFailure("openapi.yaml is not YAML") }
+        return Array((document.json + "\n").utf8)
+    }()
+}

@@ -1,0 +1,75 @@
+internal import Hashing
+internal import JSON
+
+/// The entry of a key that has just been made, as it will stand in the configuration file.
+struct NewKeyEntry {
+    let name: String
+    let digest: SHA256.Digest
+    /// By their names in the file.
+    let lists: [(name: String, texts: [String])]
+    let values: [(name: String, text: String)]
+
+    /// - Parameters:
+    ///   - lists: those that are empty are left out.
+    ///   - values: so are those that are not there.
+    init(name: String, key: String, lists: KeyValuePairs<String, [String]>, values: KeyValuePairs<String, String?>) {
+        self.name = name
+        digest = SHA256.Digest(of: key)
+        self.lists = lists.filter { !$0.value.isEmpty }.map { ($0.key, $0.value) }
+        self.values = values.compactMap { name, text in text.map { (name, $0) } }
+    }
+
+    /// For the list `keys` of the file.
+    var yaml: String {
+        var text = "  - name: \(ConfigurationText.quoted(name))\n    sha256: \(digest.hexadecimal)\n"
+        for (name, texts) in lists {
+            text += "    \(name): [\(texts.map(ConfigurationText.quoted).joined(separator: ", "))]\n"
+        }
+        for (name, value) in values { text += "    \(name): \(ConfigurationText.quoted(value))\n" }
+        return text
+    }
+
+    /// What the file would refuse of it: the member, and what is wrong with it.
+    var faults: [(member: Substring, detail: Substring)] {
+        do throws(ConfigurationError) {
+            _ = try ConfigurationFile(path: "", Array("keys:\n\(yaml)".utf8))
+            return []
+        } catch {
+            return error.description.split(separator: "\n").map { line in
+                // `:4: keys[0].scopes has 'emits', …`
+                let fault = line.firstRange(of: "keys[0].").map { line[$0.upperBound...] } ?? line
+                let member = fault.prefix { $0 != " " }
+                return (member, fault[member.endIndex...].withoutSpaceAround)
+            }
+        }
+    }
+
+    /// The key, and the entry as the file takes it, too: JSON is YAML.
+    func json(with key: String) -> String {
+        var json: [UInt8] = []
+        json.append(json: "{\"key\":")
+        json.append(jsonString: key)
+        json.append(json: ",\"entry\":{\"name\":")
+        json.append(jsonString: name)
+        json.append(json: ",\"sha256\":")
+        json.append(jsonString: digest.hexadecimal)
+        for (name, texts) in lists {
+            json.append(json: ",")
+            json.append(jsonString: name)
+            json.append(json: ":")
+            json.append(jsonStrings: texts)
+        }
+        for (name, text) in values {
+            json.append(json: ",")
+            json.append(jsonString: name)
+            json.append(json: ":")
+            if let number = Int(text) {
+                json.append(contentsOf: String(number).utf8)
+            } else {
+                json.append(jsonString: text)
+            }
+        }
+        json.append(json: "}}")
+        return String(decoding: json, as: UTF8.self)
+    }
+}

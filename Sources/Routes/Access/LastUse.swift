@@ -1,0 +1,21 @@
+internal import Synchronization
+
+/// When something was last used: to the second, over all event loops.
+public final class LastUse: Sendable {
+    /// Since 1970; 0: never.
+    private let second = Atomic<Int>(0)
+
+    public init() {}
+
+    /// `nil`: not since the start.
+    public var time: UTCTime? {
+        let second = second.load(ordering: .relaxed)
+        return second == 0 ? nil : UTCTime(seconds: second)
+    }
+
+    /// - Parameter now: seconds since 1970.
+    func note(_ now: Int) {
+        // All loops read it for every request: it is written once in a second, lest they take it from each other.
+        if second.load(ordering: .relaxed) != now { second.store(now, ordering: .relaxed) }
+    }
+}
