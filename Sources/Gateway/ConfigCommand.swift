@@ -14,9 +14,15 @@ struct ConfigCommand: ParsableCommand {
             discussion: """
                 The exit status is 0 if so; otherwise what is wrong is on standard error, a line each. There are the warnings, too, \
                 of what is valid and dangerous.
+
+                With --connect RabbitMQ is asked, too, and the status is 1 if emits or questions would not work with this user. \
+                Nothing is delivered, and nothing stays there.
                 """)
 
         @OptionGroup var options: ServeOptions
+
+        @Flag(help: "Try out connection, exchanges and permissions on RabbitMQ, too.")
+        var connect = false
 
         func run() throws {
             let configuration = try Configuration.loaded(options)
@@ -34,6 +40,25 @@ struct ConfigCommand: ParsableCommand {
             if configuration.keys.isEmpty, !configuration.allowsAnonymous {
                 print("without a key, serve makes one at each start and prints it")
             }
+            if connect { try tryBroker(configuration) }
+        }
+
+        private func tryBroker(_ configuration: Configuration) throws(ExitCode) {
+            let check = BrokerCheck(
+                configuration.broker, wireFormat: configuration.wireFormat,
+                clusterExchange: configuration.asksServers ? configuration.cluster.exchange : nil)
+            for finding in check.findings {
+                switch finding {
+                case .works(let text): print(text)
+                case .note(let text): print("note: \(text)")
+                case .fails(let text): StandardError.write("socketio-gateway: \(text)\n")
+                }
+            }
+            if let cure = check.cure {
+                let text = "what would help, on RabbitMQ's machine (docs/permissions.md): \(cure)"
+                if check.works { print(text) } else { StandardError.write("socketio-gateway: \(text)\n") }
+            }
+            guard check.works else { throw ExitCode.failure }
         }
     }
 

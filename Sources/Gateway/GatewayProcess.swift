@@ -30,6 +30,7 @@ struct GatewayProcess {
         // Blocked before the first thread is made, so that every thread leaves them to the one that waits below.
         let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
         signals.block()
+        let endings = SignalSet([SIGTERM, SIGINT])
         signal(SIGPIPE, SIG_IGN)
         let descriptors = Self.raiseDescriptorLimit()
         MHD_set_panic_func(
@@ -73,7 +74,8 @@ struct GatewayProcess {
         cluster?.start()
         for (index, server) in group.servers.enumerated() { server.start(index: index) }
         // Who connects before there is a broker would be refused, while another gateway could serve it.
-        var received = signals.wait(atMost: Self.mostStartTime) { firstAttempts.haveEnded }
+        // A SIGHUP that comes meanwhile waits, too.
+        var received = endings.wait(atMost: Self.mostStartTime) { firstAttempts.haveEnded }
         let isListening = received == nil
         if isListening {
             for (server, socket) in zip(group.servers, try sockets.listen()) { server.listen(on: socket) }
@@ -81,9 +83,10 @@ struct GatewayProcess {
                 "listening",
                 metadata: [
                     "address": "\(sockets.address)", "loops": "\(configuration.loops)",
-                    "connections": "\(limits.connections)",
-                    "descriptors": "\(descriptors)",
-                    "wireFormat": "\(configuration.wireFormatName)", "version": "\(GatewayCommand.version)",
+                    "connections": "\(limits.connections)", "descriptors": "\(descriptors)",
+                    "config": "\(configuration.file ?? "none")", "keys": "\(live.keys.entries.count)",
+                    "hooks": "\(configuration.hooks.count)", "wireFormat": "\(configuration.wireFormatName)",
+                    "broker": "\(configuration.broker.endpoint)", "version": "\(GatewayCommand.version)",
                 ])
             sayWhoMayCall(sockets, ownKey)
             received = signals.wait(every: Self.watchInterval) { isHangup in
@@ -94,7 +97,8 @@ struct GatewayProcess {
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
         // Whoever presses Ctrl-C waits for it.
         let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
-        stop(group, signals, delay: isAtTerminal || !isListening ? .zero : configuration.shutdownDelay)
+        // Nothing is read again when all is about to end.
+        stop(group, endings, delay: isAtTerminal || !isListening ? .zero : configuration.shutdownDelay)
     }
 
     /// Says what is dangerous, and how to call when nobody has a key yet.
@@ -282,25 +286,24 @@ private struct SignalSet {
 
     /// Waits until `isDone`, which is asked again and again, but no longer than `duration`.
     ///
-    /// - Returns: the signal that came first and ends the process, if one did.
+    /// - Returns: the signal that came first, if one did.
     func wait(atMost duration: Duration, until isDone: () -> Bool) -> Int32? {
         let deadline = MonotonicTime.now() + duration
         while !isDone(), MonotonicTime.now() < deadline {
-            if let signal = wait(atMost: .milliseconds(5)), signal != SIGHUP { return signal }
+            if let signal = wait(atMost: .milliseconds(5)) { return signal }
         }
         return nil
     }
 
-    /// Returns whether a signal came that ends the process.
+    /// Returns whether a signal came.
     @discardableResult
     func waitToEnd(atMost duration: Duration) -> Bool {
         let deadline = MonotonicTime.now() + duration
-        while true {
-            let left = deadline - .now()
-            guard left > .zero else { return false }
-            // Nothing is read again when all is about to end.
-            if let signal = wait(atMost: left), signal != SIGHUP { return true }
+        // A process that is stopped and continued waits no longer (signal(7)).
+        while case let left = deadline - .now(), left > .zero {
+            if wait(atMost: left) != nil { return true }
         }
+        return false
     }
 
     private func wait(atMost duration: Duration) -> Int32? {

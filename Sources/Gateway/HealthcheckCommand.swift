@@ -1,3 +1,4 @@
+internal import AMQPBridge
 internal import ArgumentParser
 internal import Glibc
 
@@ -16,20 +17,22 @@ struct HealthcheckCommand: ParsableCommand {
     @Flag(help: "Ask for /readyz instead.")
     var ready = false
 
-    @Option(help: "How long to wait for the answer, in seconds.")
-    var timeout = 2
-
-    func validate() throws {
-        guard (1...600).contains(timeout) else { throw ValidationError("--timeout must be from 1 to 600 seconds") }
-    }
+    @Option(
+        help: ArgumentHelp("How long to wait for the answer; a number alone is seconds.", valueName: "duration"),
+        transform: {
+            let type = SettingType.duration(from: .seconds(1), to: .seconds(600))
+            guard let duration = type.parse($0) else { throw ValidationError("it must be \(type.expected)") }
+            return duration
+        })
+    var timeout = Duration.seconds(2)
 
     func run() throws {
         let address = try Self.address(flag: httpAddress, config: config, environment: .process)
-        guard
-            let status = HealthProbe(address.reachable, timeoutSeconds: timeout).status(
-                of: ready ? "/readyz" : "/livez")
-        else {
-            StandardError.write("socketio-gateway: no answer from \(address.reachable)\n")
+        let status: Int
+        do throws(HealthProbe.NoAnswer) {
+            status = try HealthProbe(address.reachable, timeout: timeout).status(of: ready ? "/readyz" : "/livez")
+        } catch {
+            StandardError.write("socketio-gateway: no answer from \(address.reachable): \(error)\n")
             throw ExitCode.failure
         }
         guard status == 200 else {
@@ -45,7 +48,7 @@ struct HealthcheckCommand: ParsableCommand {
     ) throws(ConfigurationError) -> ListenAddress {
         let file = (config ?? environment[Environment.configurationFile]).flatMap { ConfigurationFile(salvaging: $0) }
         let source = SettingSource(environment: environment, file: file)
-        return try source.read(.httpAddress, flag: flag, expected: "host:port") { ListenAddress($0) }
+        return try source.read(.httpAddress, flag: flag, .listenAddress)
     }
 }
 
@@ -62,44 +65,62 @@ extension ListenAddress {
 
 /// One GET on a connection of its own.
 private struct HealthProbe {
-    private let address: ListenAddress
-    private let timeoutSeconds: Int
-
-    init(_ address: ListenAddress, timeoutSeconds: Int) {
-        self.address = address
-        self.timeoutSeconds = timeoutSeconds
+    /// Why there was no answer.
+    struct NoAnswer: Error, CustomStringConvertible {
+        let description: String
     }
 
-    /// The status of the answer; `nil` if there was none.
-    func status(of path: String) -> Int? {
-        guard let descriptor = connect() else { return nil }
+    private let address: ListenAddress
+    private let timeout: Duration
+
+    init(_ address: ListenAddress, timeout: Duration) {
+        self.address = address
+        self.timeout = timeout
+    }
+
+    /// The status of the answer.
+    func status(of path: String) throws(NoAnswer) -> Int {
+        let deadline = MonotonicTime.now() + timeout
+        let descriptor = try connect()
         defer { close(descriptor) }
         // The gateway serves loopback names to those without a key.
         let request = "GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        guard request.withCString({ send(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL)) }) == request.utf8.count
-        else {
-            return nil
-        }
-        var answer = [UInt8](repeating: 0, count: 64)
-        let count = recv(descriptor, &answer, answer.count, Int32(MSG_WAITALL))
+        // So few bytes always fit into the buffer of a fresh connection.
+        let sent = request.withCString { send(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+        guard sent == request.utf8.count else { throw NoAnswer(errno: errno) }
         // "HTTP/1.1 200 "
-        guard count >= 12 else { return nil }
-        return Int(String(decoding: answer[9..<12], as: UTF8.self))
+        var answer: [UInt8] = []
+        while answer.count < 12 {
+            try wait(for: descriptor, until: deadline)
+            var bytes = [UInt8](repeating: 0, count: 64)
+            let count = recv(descriptor, &bytes, bytes.count, 0)
+            if count < 0, errno == EAGAIN || errno == EINTR { continue }
+            guard count >= 0 else { throw NoAnswer(errno: errno) }
+            guard count > 0 else { throw NoAnswer(description: "the connection was closed") }
+            answer += bytes[..<count]
+        }
+        guard answer.starts(with: "HTTP/1.".utf8), let status = Int(String(decoding: answer[9..<12], as: UTF8.self))
+        else { throw NoAnswer(description: "what answers does not speak HTTP") }
+        return status
     }
 
-    private func connect() -> Int32? {
-        guard let target = try? SocketAddress.resolve(address.host, port: address.port) else { return nil }
-        let descriptor = socket(target.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        // Both directions, connecting included (socket(7)).
-        var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-        guard target.withPointer({ Glibc.connect(descriptor, $0, $1) }) == 0 else {
-            close(descriptor)
-            return nil
+    private func connect() throws(NoAnswer) -> Int32 {
+        do throws(TCPSocket.Failure) {
+            return try TCPSocket.connect(to: address.host, port: Int(address.port), within: timeout)
+        } catch {
+            throw NoAnswer(description: error.description)
         }
-        return descriptor
+    }
+
+    private func wait(for descriptor: Int32, until deadline: MonotonicTime) throws(NoAnswer) {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let left = (deadline - .now()).nanoseconds / 1_000_000
+        guard left > 0, poll(&entry, 1, Int32(clamping: left)) != 0 else { throw NoAnswer(errno: ETIMEDOUT) }
+    }
+}
+
+extension HealthProbe.NoAnswer {
+    init(errno code: Int32) {
+        self.init(description: TCPSocket.Failure(errno: code).description)
     }
 }

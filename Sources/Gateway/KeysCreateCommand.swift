@@ -116,15 +116,11 @@ struct KeysCreateCommand: ParsableCommand {
 
     /// When the key ends, as it is written into the entry.
     private static func end(_ text: String, now: Int) throws -> String {
-        if let length = seconds(text) {
-            guard length <= UTCTime(seconds: .max).seconds - now else {
-                throw ValidationError("--expires is '\(text)', which is later than all times that can be written")
-            }
-            return UTCTime(seconds: now + length).description
-        }
+        if let length = length(text) { return UTCTime(seconds: now + Int(length.components.seconds)).description }
         guard let end = UTCTime(endOf: text) else {
             throw ValidationError(
-                "--expires is '\(text)', but must be \(KeyEntry.endsInWords), or how long from now: 12h, 90d or 4w")
+                "--expires is '\(text)', but must be \(KeyEntry.endsInWords), or how long from now, at most thirty years: "
+                    + "12h, 90d or 4w")
         }
         guard end.seconds > now else {
             throw ValidationError("--expires is '\(text)', which is in the past: the key would open nothing")
@@ -132,11 +128,11 @@ struct KeysCreateCommand: ParsableCommand {
         return text
     }
 
-    /// `12h`, `90d` or `4w`.
-    private static func seconds(_ text: String) -> Int? {
-        guard let unit = text.last, let length = ["h": 3_600, "d": 86_400, "w": 604_800][unit],
-            let number = Int(String(text.dropLast()), in: 1...999_999)
-        else { return nil }
-        return number * length
+    /// How long from now; a number alone could be of anything.
+    private static func length(_ text: String) -> Duration? {
+        guard text.utf8.last.map({ !(48...57).contains($0) }) == true, let length = Duration(text: text) else {
+            return nil
+        }
+        return length >= .seconds(1) ? length : nil
     }
 }

@@ -28,11 +28,13 @@ final class LoopServer: Sendable {
         loop = EventLoop()
         self.load = load
         let requestLog = RequestLog(logger, logLevel)
-        var logger = logger
-        logger[metadataKey: "loop"] = "\(index)"
         var broker = configuration.broker
         broker.connectionName = "socketio-gateway loop \(index)"
-        link = BrokerLink(broker, knowledge: knowledge, loop: loop, logger: logger)
+        var linkLogger = logger
+        linkLogger[metadataKey: "connection"] = "event loop \(index)"
+        link = BrokerLink(broker, knowledge: knowledge, loop: loop, logger: linkLogger)
+        var logger = logger
+        logger[metadataKey: "loop"] = "\(index)"
         let emitter = LoopEmitter(
             wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits, cluster: cluster,
             isClusterOff: cluster == nil, questionTimeout: configuration.requestsTimeout)

@@ -172,6 +172,7 @@ struct EmitterLifetimeTests {
 /// Notes on which threads it was asked.
 private final class ThreadNotingFormat: WireFormat {
     static let name = "noting"
+    let exchanges: [ServerExchange] = []
     let knowsRecipients = true
     private let noted = Mutex<(threads: Set<UInt>, emits: Int)>(([], 0))
 

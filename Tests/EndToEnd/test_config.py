@@ -4,10 +4,11 @@ import re
 import subprocess
 import time
 
+import pika
 import pytest
 import yaml
 
-from harness import Gateway, assert_problem, binary, create_key, run_command
+from harness import Gateway, Witness, assert_problem, binary, create_key, run_command
 
 SECRET = "hunter2-hunter2-hunter2"
 INVALID, REFUSED = 64, 1
@@ -84,12 +85,40 @@ def test_the_file_of_the_command_line_wins_over_that_of_the_environment(file):
     assert check(config="")[0] == 0
 
 
-def test_paths_begin_where_the_gateway_was_started(file, tmp_path):
-    path = file("apiKeyFile: key\nloops: 7\n")
-    (tmp_path / "key").write_text(SECRET)
-    status, output, error = run_command("config", "print", "--config", path.name, cwd=tmp_path)
-    assert status == 0 and "loops: 7" in output, error
-    assert run_command("config", "check", "--config", path, cwd="/")[0] == INVALID
+def test_paths_in_the_file_begin_at_the_file_and_others_where_the_gateway_was_started(file, tmp_path):
+    path = file("apiKeyFile: secrets/key\nhooks: [{name: h, scheme: bearer, secretFiles: secrets/key, event: e, rooms: r}]\n")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "key").write_text(SECRET)
+    for words, folder in [((path,), "/"), ((path.name,), tmp_path), ((f"{tmp_path.name}/{path.name}",), tmp_path.parent)]:
+        status, output, error = run_command("config", "check", "--config", *words, cwd=folder)
+        assert (status, output) == (0, "valid; keys: 1, hooks: 1\n"), error
+    for settings in ({"config": path.name}, {"api_key_file": "secrets/key"}):
+        assert run_command("config", "check", cwd=tmp_path, **settings)[0] == 0
+        status, _, error = run_command("config", "check", cwd="/", **settings)
+        assert status == INVALID and next(iter(settings.values())) in error
+    (tmp_path / "secrets" / "key").unlink()
+    status, _, error = check("--config", path)
+    assert status == INVALID and f"'{tmp_path}/secrets/key'" in error
+
+
+def test_units_are_taken_wherever_a_duration_a_size_or_a_level_is(file):
+    path = file("idempotency: {lifetime: 5m}\nlimits: {maxBodyBytes: 2MiB}\nhttp: {headBytes: 10KB}\n")
+    words = ["--config", path, "--requests-timeout", "1m", "--max-batch-bytes", "64KiB"]
+    settings = {"confirm_timeout": "500ms", "max_buffered_bytes": "1GiB", "log_level": "warn"}
+    text, printed_settings = printed(*words, **settings)
+    for line in [
+        "lifetime: 300s  # line 1",
+        "maxBodyBytes: 2097152  # line 2",
+        "headBytes: 10000  # line 3",
+        "requestsTimeout: 60s  # command line",
+        "maxBatchBytes: 65536  # command line",
+        "confirmTimeout: 500ms  # environment",
+        "maxBufferedBytes: 1073741824  # environment",
+        "level: warning  # environment",
+    ]:
+        assert f"  {line}\n" in text
+    status, _, error = check(max_body_bytes="2MB!")
+    assert status == INVALID and "must be a size from 1024 to 16777216 bytes, such as 65536, 64KiB, 2MiB or 1MB" in error
 
 
 # What is wrong
@@ -173,6 +202,82 @@ def test_check_says_whether_serve_would_start(file):
     assert status == REFUSED and "cannot listen on nowhere.invalid:0" in error
     path = file(f"http: {{address: ':0'}}\nkeys:\n- {{name: a, sha256: '{HASH}', scopes: [emit]}}\n")
     assert check("--config", path) == (0, "valid; keys: 1, hooks: 0\n", "")
+
+
+# Whether RabbitMQ would do it (what permissions have to do with it: faults/test_permissions.py)
+
+
+def connect(url, *words, **settings):
+    """(exit status, lines of standard output, lines of standard error without what begins all of them)"""
+    status, output, error = check("--connect", *words, amqp_url=url, allow_anonymous="true", **settings)
+    warnings = [line.removeprefix("socketio-gateway: ") for line in error.splitlines()]
+    return status, output.splitlines(), [line for line in warnings if "allowAnonymous" not in line]
+
+
+def test_check_tries_the_broker(broker, exchange):
+    names = {"python_socketio_exchange": exchange, "wire_format": "python-socketio"}
+    status, output, error = connect(broker.url, **names)
+    where = f"127.0.0.1:{broker.port}, virtual host /"
+    assert (status, error) == (0, [])
+    assert output == [
+        "valid; keys: 0, hooks: 0",
+        f"connected to RabbitMQ at {where}, as 'guest'",
+        f"note: emits: the exchange '{exchange}' is not there yet: no server of python-socketio has been there",
+        "questions: the exchange 'socket.io.cluster' and queues can be configured, written to and read from",
+    ]
+    with Witness(broker.url, exchange, "fanout") as witness:
+        status, output, error = connect(broker.url, cluster_enabled="false", **names)
+        assert witness.waiting() == [], "nothing is published"
+    assert (status, error) == (0, [])
+    assert output[2:] == [f"emits: the exchange '{exchange}' takes messages, and is of type fanout"]
+
+
+def test_check_says_that_the_servers_have_another_wire_format(broker, exchange):
+    with Witness(broker.url, exchange, "fanout"):
+        status, _, error = connect(broker.url, wire_format="amqp0", amqp0_exchange=exchange)
+    assert status == REFUSED
+    assert error == [
+        f"emits would not work: the exchange '{exchange}' is of type fanout, and servers of amqp0 have one of type direct: "
+        "is wireFormat right?"
+    ]
+    with Witness(broker.url, f"{exchange}.deleted", "direct"):
+        name = f"{exchange}.deleted"
+        status, _, error = connect(broker.url, wire_format="cluster", cluster_exchange=name)
+        assert connect(broker.url, wire_format="cluster", cluster_exchange=name, cluster_enabled="false")[0] == 0
+    assert status == REFUSED
+    assert error == [
+        f"questions would not work: the exchange '{name}' is there with another property than gateways and servers declare: "
+        "auto_delete is 'true'"
+    ]
+
+
+def test_check_leaves_nothing_behind(broker, exchange):
+    name = f"{exchange}.nothing"
+    for wire_format, setting in [("amqp0", "amqp0"), ("python-socketio", "python_socketio"), ("cluster", "cluster")]:
+        settings = {f"{setting}_exchange": name, "cluster_exchange": name, "wire_format": wire_format}
+        assert connect(broker.url, **settings)[0] == 0
+        with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="no exchange"):
+                connection.channel().exchange_declare(name, passive=True)
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (("127.0.0.1:{port}", "127.0.0.1:1"), "connection refused"),
+        (("127.0.0.1:{port}", "no..such:5672"), "no such host"),
+        (("guest:guest", f"guest:{SECRET}"), "login refused: wrong user or password (ACCESS_REFUSED)"),
+        (("%2F", "nowhere"), "there is no virtual host 'nowhere' (NOT_ALLOWED)"),
+    ],
+)
+def test_check_says_why_there_is_no_connection(broker, change, reason):
+    old, new = change
+    status, output, error = connect(broker.url.replace(old.format(port=broker.port), new))
+    assert (status, output) == (REFUSED, ["valid; keys: 0, hooks: 0"])
+    assert error[0].startswith("no connection to RabbitMQ at ") and error[0].endswith(f": {reason}")
+    assert SECRET not in "".join(error)
+    cure = "what would help, on RabbitMQ's machine (docs/permissions.md): rabbitmqctl add_vhost 'nowhere'"
+    assert error[1:] == ([cure] if "nowhere" in reason else [])
 
 
 # To the end of that day.
@@ -285,7 +390,10 @@ def test_healthcheck_finds_the_gateway_by_the_file_and_needs_no_valid_one(broker
     with Gateway(broker.url, python_socketio_exchange=exchange) as gateway:
         address = "{}:{}".format(*gateway.address)
         assert run_command("healthcheck", config=file(f"http: {{address: '{address}'}}"))[0] == 0
-        assert run_command("healthcheck", config=file("http: {address: '127.0.0.1:1'}"))[0] == 1
+        refused = run_command("healthcheck", config=file("http: {address: '127.0.0.1:1'}"))
+        assert refused == (1, "", "socketio-gateway: no answer from 127.0.0.1:1: connection refused\n")
+        refused = run_command("healthcheck", "--timeout", "1500ms", http_address="no..such:1")
+        assert refused == (1, "", "socketio-gateway: no answer from no..such:1: no such host\n")
         assert run_command("healthcheck", config=file("lops: 1"), http_address=address)[0] == 0
 
 

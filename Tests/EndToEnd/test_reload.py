@@ -3,7 +3,9 @@
 import http.client
 import json
 import os
+import shutil
 import signal
+import socket
 import threading
 import time
 
@@ -100,6 +102,43 @@ def test_a_link_that_is_swapped_is_noticed(broker, exchange, keys, tmp_path):
 
         reloading.expect(RELOADED, swap)
         assert not reloading.opens(keys["a"]) and reloading.opens(keys["b"])
+
+
+def test_a_secret_beside_a_link_is_noticed_when_it_is_swapped(broker, exchange, tmp_path):
+    """A ConfigMap or Secret of Kubernetes with both: the folder of the link stays, the one behind it goes."""
+    for name, key in (("..1", "first"), ("..2", "second")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "gateway.yaml").write_text("apiKeyFile: key\n")
+        (tmp_path / name / "key").write_text(key)
+    (tmp_path / "..data").symlink_to("..1")
+    for name in ("gateway.yaml", "key"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    with Gateway(broker.url, python_socketio_exchange=exchange, config=tmp_path / "gateway.yaml") as gateway:
+        assert gateway.post(EVENT, {"X-API-Key": "first"}).status == 200
+
+        def swap():
+            (tmp_path / "..new").symlink_to("..2")
+            os.rename(tmp_path / "..new", tmp_path / "..data")
+            shutil.rmtree(tmp_path / "..1")
+
+        Reloading(gateway, None).expect(RELOADED, swap)
+        assert gateway.post(EVENT, {"X-API-Key": "first"}).status == 401
+        assert gateway.post(EVENT, {"X-API-Key": "second"}).status == 200
+
+
+def test_a_hangup_before_it_listens_is_kept(tmp_path):
+    """As long as a broker that says nothing keeps it from listening."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        gateway = Gateway(f"amqp://127.0.0.1:{mute.getsockname()[1]}").launch()
+        try:
+            mute.accept()
+            gateway.signal(signal.SIGHUP)
+            deadline = time.monotonic() + 10
+            gateway.wait_until(lambda: Reloading(gateway, None).lines(RELOADED), deadline, "reload")
+            messages = [line["message"] for line in gateway.log() if line["message"] in (RELOADED, "listening")]
+            assert messages == ["listening", RELOADED]
+        finally:
+            gateway.kill()
 
 
 def test_a_hangup_is_taken_at_once_and_ends_nothing(reloading, keys):

@@ -235,3 +235,49 @@ def test_a_log_that_nobody_reads_keeps_no_request_waiting(broker):
         process.kill()
         process.stderr.close()
         process.wait()
+
+
+# The start
+
+
+def test_the_first_lines_say_what_is_configured_and_whose_connections_there_are(broker, exchange, tmp_path):
+    path = tmp_path / "gateway.yaml"
+    path.write_text("hooks: [{name: h, scheme: bearer, secrets: [hunter2], event: e, rooms: r}]\n")
+    settings = {"config": path, "api_key": "hunter2", "python_socketio_exchange": exchange}
+    where = f"127.0.0.1:{broker.port}, virtual host /"
+    with Gateway(broker.url, loops=2, **settings) as gateway:
+        until(lambda: len(connections(gateway)) == 3, "three connections")
+        assert sorted(line["connection"] for line in connections(gateway)) == ["event loop 0", "event loop 1", "questions"]
+        assert {line["broker"] for line in connections(gateway)} == {where}
+        (listening,) = [line for line in gateway.log() if line["message"] == "listening"]
+        said = {name: listening[name] for name in ("config", "keys", "hooks", "wireFormat", "broker", "loops")}
+        assert said == {
+            "config": str(path),
+            "keys": "1",
+            "hooks": "1",
+            "wireFormat": "python-socketio",
+            "broker": where,
+            "loops": "2",
+        }
+        assert "guest" not in "".join(gateway.stderr) and "hunter2" not in "".join(gateway.stderr)
+
+
+def connections(gateway):
+    return [line for line in gateway.log() if line["message"] == "broker connected"]
+
+
+def test_what_keeps_it_from_the_broker_is_said_in_plain_words():
+    gateway = Gateway("amqp://user:hunter2@127.0.0.1:1/", loops=1)
+    gateway.start(ready=False)
+    try:
+        until(lambda: len(unavailable(gateway)) == 2, "two lines")
+        lines = {line["connection"]: line["reason"] for line in unavailable(gateway)}
+        assert lines == {"event loop 0": "connection refused", "questions": "connection refused"}
+        assert [line["config"] for line in gateway.log() if line["message"] == "listening"] == ["none"]
+        assert "hunter2" not in "".join(gateway.stderr)
+    finally:
+        gateway.stop()
+
+
+def unavailable(gateway):
+    return [line for line in gateway.log() if line["message"] == "broker unavailable"]

@@ -8,12 +8,17 @@ struct HealthcheckCommandTests {
     @Test("asks for liveness, with a time limit, unless told otherwise")
     func defaults() throws {
         let usual = try #require(try GatewayCommand.parseAsRoot(["healthcheck"]) as? HealthcheckCommand)
-        #expect(!usual.ready && usual.timeout == 2 && usual.httpAddress == nil)
-        let other = try GatewayCommand.parseAsRoot(["healthcheck", "--ready", "--timeout", "600"])
-        #expect(try #require(other as? HealthcheckCommand).ready)
+        #expect(!usual.ready && usual.timeout == .seconds(2) && usual.httpAddress == nil)
+        for (text, timeout) in [
+            ("600", Duration.seconds(600)), ("1500ms", .milliseconds(1_500)), ("2m", .seconds(120)),
+        ] {
+            let other = try GatewayCommand.parseAsRoot(["healthcheck", "--ready", "--timeout", text])
+            let command = try #require(other as? HealthcheckCommand)
+            #expect(command.ready && command.timeout == timeout)
+        }
     }
 
-    @Test("waits for a second at least and ten minutes at most", arguments: ["0", "601", "-1", "x"])
+    @Test("waits for a second at least and ten minutes at most", arguments: ["0", "601", "11m", "0.5", "-1", "x"])
     func timeouts(timeout: String) {
         #expect(throws: (any Error).self) { try GatewayCommand.parseAsRoot(["healthcheck", "--timeout=\(timeout)"]) }
     }

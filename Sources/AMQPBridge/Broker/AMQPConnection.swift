@@ -58,8 +58,12 @@ final class AMQPConnection: @unchecked Sendable {
         var limit = timeval(timeout)
         amqp_set_handshake_timeout(state, &limit)
         amqp_set_rpc_timeout(state, &limit)
-        let status = amqp_socket_open_noblock(socket, endpoint.host, Int32(endpoint.port), &limit)
-        guard status == AMQPStatus.ok else { throw BrokerError(String(cString: amqp_error_string2(status))) }
+        do throws(TCPSocket.Failure) {
+            amqp_tcp_socket_set_sockfd(
+                socket, try TCPSocket.connect(to: endpoint.host, port: endpoint.port, within: timeout))
+        } catch {
+            throw BrokerError(error.description)
+        }
     }
 
     private static func logIn(
@@ -70,12 +74,12 @@ final class AMQPConnection: @unchecked Sendable {
             name, endpoint.user, endpoint.password)
         switch reply.reply_type {
         case AMQP_RESPONSE_NORMAL: return
-        case AMQP_RESPONSE_SERVER_EXCEPTION:
-            throw BrokerError("the broker refused the log-in: \(Self.closeText(reply.reply))")
-        default: throw BrokerError("log-in failed: \(String(cString: amqp_error_string2(reply.library_error)))")
+        case AMQP_RESPONSE_SERVER_EXCEPTION: throw BrokerError(loginRefused: closeText(reply.reply), endpoint)
+        default: throw BrokerError(loginFailed: reply.library_error)
         }
     }
 
+    /// The code and the words of `connection.close`.
     private static func closeText(_ method: amqp_method_t) -> String {
         guard method.id == connectionCloseMethod, let decoded = method.decoded else { return "no reason given" }
         let close = decoded.load(as: amqp_connection_close_t.self)
@@ -137,6 +141,46 @@ final class AMQPConnection: @unchecked Sendable {
 
 /// `AMQP_CONNECTION_CLOSE_METHOD` is a macro with a cast, which Swift does not import.
 private let connectionCloseMethod: amqp_method_number_t = 0x000A_0032
+
+extension BrokerError {
+    /// - Parameter text: RabbitMQ's code and words (observed, 3.10.8: `403 ACCESS_REFUSED - Login was refused using
+    ///   authentication mechanism PLAIN. …`, `530 NOT_ALLOWED - vhost nowhere not found`, `530 NOT_ALLOWED - access to vhost
+    ///   '/' refused for user 'u'`, and the same with a reason behind it when there are too many connections).
+    init(loginRefused text: String, _ endpoint: BrokerEndpoint) {
+        if text.hasPrefix("403 ") {
+            let hint = endpoint.isGuestFromElsewhere ? ", or RabbitMQ lets 'guest' in from its own machine only" : ""
+            self.init("login refused: wrong user or password\(hint) (ACCESS_REFUSED)", cause: .credentials)
+        } else if text.contains("vhost"), text.hasSuffix("not found") {
+            self.init("there is no virtual host '\(endpoint.virtualHost)' (NOT_ALLOWED)", cause: .noVirtualHost)
+        } else if text.contains("access to vhost"), text.hasSuffix("refused for user '\(endpoint.user)'") {
+            self.init(
+                "the user '\(endpoint.user)' has no permission for the virtual host '\(endpoint.virtualHost)' (NOT_ALLOWED)",
+                cause: .noPermission)
+        } else {
+            self.init("login refused: \(text)")
+        }
+    }
+
+    /// - Parameter status: librabbitmq's.
+    fileprivate init(loginFailed status: Int32) {
+        switch status {
+        case AMQP_STATUS_TIMEOUT.rawValue:
+            self.init("timed out: the port is open, and nothing answers: is this RabbitMQ's port for AMQP?")
+        case AMQP_STATUS_CONNECTION_CLOSED.rawValue, AMQP_STATUS_SOCKET_CLOSED.rawValue,
+            AMQP_STATUS_SOCKET_ERROR.rawValue:
+            self.init("the connection was closed before the login: is this RabbitMQ's port for AMQP without TLS?")
+        case AMQP_STATUS_BAD_AMQP_DATA.rawValue, AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION.rawValue:
+            self.init("what answers does not speak AMQP 0-9-1: is this RabbitMQ's port for AMQP?")
+        default: self.init("the login failed: \(String(cString: amqp_error_string2(status)))")
+        }
+    }
+}
+
+extension BrokerEndpoint {
+    fileprivate var isGuestFromElsewhere: Bool {
+        user == "guest" && host != "localhost" && host != "::1" && !host.hasPrefix("127.")
+    }
+}
 
 extension timeval {
     init(_ duration: Duration) {

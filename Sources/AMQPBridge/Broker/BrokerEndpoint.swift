@@ -6,7 +6,7 @@ public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
     public let host: String
     public let port: Int
     public let virtualHost: String
-    let user: String
+    public let user: String
     let password: String
 
     public enum ParseError: Error, Equatable, CustomStringConvertible {

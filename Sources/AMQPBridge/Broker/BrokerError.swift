@@ -1,8 +1,20 @@
 /// Why there is no connection to the broker (any more). Carries no credentials.
 public struct BrokerError: Error, Equatable, CustomStringConvertible {
-    public let description: String
+    /// What would help, as far as that follows from what went wrong.
+    public enum Cause: Sendable {
+        /// The broker does not know the user, or the password is another.
+        case credentials
+        case noVirtualHost
+        /// The user may do nothing in the virtual host.
+        case noPermission
+        case other
+    }
 
-    init(_ description: String) {
+    public let description: String
+    public let cause: Cause
+
+    init(_ description: String, cause: Cause = .other) {
         self.description = description
+        self.cause = cause
     }
 }

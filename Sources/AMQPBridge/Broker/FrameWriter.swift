@@ -65,9 +65,9 @@ enum FrameWriter {
     }
 
     /// A message on a channel in transactions, and `tx.rollback`: the broker checks it as any other and drops it.
-    static func lookUp(_ exchange: String, into buffer: inout [UInt8]) {
-        emptyMessage(exchange: exchange, routingKey: "socketio-gateway.look-up", channel: lookUpChannel, into: &buffer)
-        method(channel: lookUpChannel, classID: 90, methodID: 30, into: &buffer) { _ in }
+    static func lookUp(_ exchange: String, channel: UInt16 = lookUpChannel, into buffer: inout [UInt8]) {
+        emptyMessage(exchange: exchange, routingKey: "socketio-gateway.look-up", channel: channel, into: &buffer)
+        method(channel: channel, classID: 90, methodID: 30, into: &buffer) { _ in }
     }
 
     /// Asks whether an exchange exists: `passive` creates nothing and compares neither type nor flags.
@@ -89,6 +89,22 @@ enum FrameWriter {
             buffer.append(shortString: type)
             buffer.append(0)
             buffer.append(bigEndian: UInt32(0))
+        }
+    }
+
+    /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is no name.
+    /// See ``ExchangeProbe``.
+    static func exchangeProbe(_ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]) {
+        method(channel: channel, classID: 40, methodID: 10, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: exchange)
+            buffer.append(shortString: type)
+            buffer.append(0)
+            sized(into: &buffer) { buffer in
+                buffer.append(shortString: "alternate-exchange")
+                buffer.append(UInt8(ascii: "t"))
+                buffer.append(1)
+            }
         }
     }
 
@@ -117,6 +133,19 @@ enum FrameWriter {
             buffer.append(shortString: exchange)
             buffer.append(shortString: routingKey)
             buffer.append(0)
+            buffer.append(bigEndian: UInt32(0))
+        }
+    }
+
+    /// Takes a binding away, and is no error where there is none.
+    static func queueUnbind(
+        _ queue: String, exchange: String, routingKey: String, channel: UInt16, into buffer: inout [UInt8]
+    ) {
+        method(channel: channel, classID: 50, methodID: 50, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: queue)
+            buffer.append(shortString: exchange)
+            buffer.append(shortString: routingKey)
             buffer.append(bigEndian: UInt32(0))
         }
     }

@@ -12,6 +12,7 @@ enum InboundFrame: Equatable {
     case delivered(consumerTag: String)
     case queueDeclared(name: String)
     case queueBound
+    case queueUnbound
     case consuming(consumerTag: String)
     /// The broker ended a consumer: its queue is gone.
     case consumerCancelled(consumerTag: String)
@@ -58,6 +59,7 @@ enum InboundFrame: Equatable {
             return .delivered(consumerTag: String(decoded.load(as: amqp_basic_deliver_t.self).consumer_tag))
         case 0x0032_000B: return .queueDeclared(name: String(decoded.load(as: amqp_queue_declare_ok_t.self).queue))
         case 0x0032_0015: return .queueBound
+        case 0x0032_0033: return .queueUnbound
         case 0x003C_0015:
             return .consuming(consumerTag: String(decoded.load(as: amqp_basic_consume_ok_t.self).consumer_tag))
         case 0x003C_001E:

@@ -240,7 +240,7 @@ final class Publisher: BrokerSession {
             failParked(.brokerBlocked(reason: reason)) { _ in true }
         case .unblocked: blockedReason = nil
         case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .content, .delivered,
-            .exchangeFound, .queueDeclared, .queueBound, .consuming, .consumerCancelled, .other:
+            .exchangeFound, .queueDeclared, .queueBound, .queueUnbound, .consuming, .consumerCancelled, .other:
             break
         }
     }

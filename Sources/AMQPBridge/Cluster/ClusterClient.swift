@@ -63,7 +63,9 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
             exchange: configuration.exchange, limits: limits, callbacks: callbacks, knowledge: knowledge)
         var broker = broker
         broker.connectionName = "socketio-gateway cluster"
-        connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: logger)
+        var ownLogger = logger
+        ownLogger[metadataKey: "connection"] = "questions"
+        connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: ownLogger)
         session.warned = { logger.warning($0) }
         session.serverChanged = { [early] uid, server in early.note(uid, server) }
         if let format = wireFormat as? AMQP0 {
@@ -79,7 +81,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
                     ])
             }
         }
-        let log = ChannelCloseLog(logger, counters.channelsClosed)
+        let log = ChannelCloseLog(ownLogger, counters.channelsClosed)
         session.channelClosed = { log.note($0, now: .now()) }
         session.wanted = { [unowned connector] in connector.wake() }
         connector.opened = { [counters] in counters.connects.add(1) }

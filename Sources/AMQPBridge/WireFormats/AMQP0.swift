@@ -31,6 +31,12 @@ public struct AMQP0: WireFormat {
     /// The most bytes of names that the messages of one emit may list together, which grow with the square of its rooms.
     static let mostListedBytes = 16 << 20
 
+    public var exchanges: [ServerExchange] {
+        namespaces.compactMap { try? exchange(for: $0) }.withoutDuplicates.map {
+            ServerExchange(name: $0, kind: .direct)
+        }
+    }
+
     public func messageCount(for emit: Emit) -> Int { max(1, emit.rooms.withoutDuplicates.count) }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {

@@ -15,6 +15,8 @@ public struct ClusterFormat: WireFormat {
         self.exchange = exchange
     }
 
+    public var exchanges: [ServerExchange] { [ServerExchange(name: exchange, kind: .direct)] }
+
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
         let keys = Self.routingKeys(for: emit)
         let body = ClusterMessage.write(.broadcast, namespace: emit.namespace) { json in

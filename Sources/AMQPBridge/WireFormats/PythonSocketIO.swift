@@ -28,6 +28,8 @@ public struct PythonSocketIO: WireFormat {
         return String((0..<32).map { _ in digits[Int.random(in: 0..<16)] })
     }
 
+    public var exchanges: [ServerExchange] { [ServerExchange(name: exchange, kind: .fanout)] }
+
     public var callbackAddress: CallbackAddress? { CallbackAddress(exchange: exchange, hostID: hostID) }
     public let exceptsRooms = false
 

@@ -8,6 +8,9 @@ public protocol WireFormat: Sendable {
     /// Whether "the broker gave it to a queue" means that a server wanted it. A fanout only knows that a queue exists.
     var knowsRecipients: Bool { get }
 
+    /// Where emits go: the exchanges of all namespaces that are configured.
+    var exchanges: [ServerExchange] { get }
+
     /// How many messages ``publications(for:)`` would make of the emit, each with all of its arguments.
     func messageCount(for emit: Emit) -> Int
 
@@ -36,6 +39,16 @@ public protocol WireFormat: Sendable {
     /// - Parameter emit: an emit without ``Emit/faults(limits:)``.
     /// - Throws: ``NotExpressible`` when servers of this format could not do what was asked.
     func publications(for emit: Emit) throws(NotExpressible) -> [Publication]
+}
+
+/// An exchange of Socket.IO servers, as they declare it.
+public struct ServerExchange: Sendable, Equatable {
+    public enum Kind: String, Sendable {
+        case direct, fanout
+    }
+
+    public let name: String
+    public let kind: Kind
 }
 
 /// Which servers have rooms that are numbers.

@@ -18,49 +18,32 @@ extension BrokerConfiguration {
             let name = source.name(of: .amqpURL, uri?.origin ?? .byDefault)
             throw ConfigurationError(description: "\(name) \(error)")
         }
-        link.confirmTimeout = try source.read(
-            .confirmTimeout, flag: options.confirmTimeout, expected: "a duration of at least 1ms, such as 5s or 500ms",
-            Duration.positive)
-        link.heartbeat = try source.read(
-            .amqpHeartbeat, flag: options.amqpHeartbeat, expected: "whole seconds, at most 600, such as 10s",
-            Duration.wholeSeconds)
+        link.confirmTimeout = try source.read(.confirmTimeout, flag: options.confirmTimeout, .duration())
+        link.heartbeat = try source.read(.amqpHeartbeat, flag: options.amqpHeartbeat, .wholeSeconds(from: .zero))
 
         let formats = try WireFormatOptions(options, source)
-        let names = WireFormats.all.keys.sorted().joined(separator: " or ")
-        wireFormatName = try source.read(.wireFormat, flag: options.wireFormat, expected: names) {
-            WireFormats.all[$0] == nil ? nil : $0
-        }
+        wireFormatName = try source.read(
+            .wireFormat, flag: options.wireFormat, .oneOf(WireFormats.all.keys.sorted()))
         wireFormat = WireFormats.all[wireFormatName]!(formats)
         clusterExchange = formats.clusterExchange
-        limits = CommandLimits(
-            names: try source.read(.maxNames, flag: options.maxNames, expected: "a number from 1 to 10000") {
-                Int($0, in: 1...10_000)
-            })
-    }
-}
-
-extension String {
-    /// The name of an exchange, if it is one.
-    static func amqpName(_ text: String) -> String? {
-        (1...255).contains(text.utf8.count) ? text : nil
+        limits = CommandLimits(names: try source.read(.maxNames, flag: options.maxNames, .count(1...10_000)))
     }
 }
 
 extension WireFormatOptions {
     fileprivate init(_ options: BrokerOptions, _ source: SettingSource) throws(ConfigurationError) {
         self.init()
-        let name = "a name of 1 to 255 bytes"
-        amqp0Exchange = try source.read(.amqp0Exchange, flag: options.amqp0Exchange, expected: name, String.amqpName)
+        amqp0Exchange = try source.read(.amqp0Exchange, flag: options.amqp0Exchange, .amqpName)
         amqp0Namespaces = try source.read(
-            .amqp0Namespaces, flag: options.amqp0Namespaces, expected: "namespaces such as /,/chat", Self.namespaces)
+            .amqp0Namespaces, flag: options.amqp0Namespaces,
+            SettingType(expected: "namespaces such as /,/chat", parse: Self.namespaces))
         pythonSocketIOExchange = try source.read(
-            .pythonSocketIOExchange, flag: options.pythonSocketioExchange, expected: name, String.amqpName)
-        clusterExchange = try source.read(
-            .clusterExchange, flag: options.clusterExchange, expected: name, String.amqpName)
+            .pythonSocketIOExchange, flag: options.pythonSocketioExchange, .amqpName)
+        clusterExchange = try source.read(.clusterExchange, flag: options.clusterExchange, .amqpName)
+        // RabbitMQ's longest expiration is a 32-bit number of milliseconds.
         let expiration = try source.read(
             .pythonSocketIOExpiration, flag: options.pythonSocketioExpiration,
-            expected: "0, or a duration of at most 4294967295ms"
-        ) { Duration(text: $0).flatMap { $0 <= .milliseconds(UInt32.max) ? $0 : nil } }
+            .duration(from: .zero, to: .milliseconds(UInt32.max)))
         pythonSocketIOExpiration = expiration == .zero ? nil : Int(expiration.nanoseconds / 1_000_000)
         if amqp0Namespaces.count > 1, !amqp0Exchange.contains(AMQP0.placeholder) {
             throw ConfigurationError(

@@ -42,7 +42,7 @@ struct Configuration: Sendable {
     var origins: [Setting: SettingSource.Found]
     /// The configuration file's name; `nil`: there is none.
     var file: String?
-    /// The files that were read for it.
+    /// The files that were read for it, that one included.
     var files: [String]
 }
 
@@ -61,85 +61,48 @@ extension Configuration {
 
     init(_ options: ServeOptions, _ source: SettingSource) throws(ConfigurationError) {
         func read<Value>(
-            _ setting: Setting, _ flag: String?, _ expected: String, _ parse: (String) -> Value?
-        ) throws(ConfigurationError) -> Value {
-            try source.read(setting, flag: flag, expected: expected, parse)
-        }
+            _ setting: Setting, _ flag: String?, _ type: SettingType<Value>
+        ) throws(ConfigurationError) -> Value { try source.read(setting, flag: flag, type) }
 
-        listenAddress = try read(.httpAddress, options.httpAddress, "host:port") { ListenAddress($0) }
+        listenAddress = try read(.httpAddress, options.httpAddress, .listenAddress)
         sharesPort = try source.isOn(.reusePort, flag: options.reusePort)
         allowsAnonymous = try source.isOn(.allowAnonymous, flag: options.allowAnonymous)
         (keys, apiKeyLength) = try Self.keys(source)
         hooks = source.file?.hooks ?? []
         cloudEvents = source.file?.cloudEvents
         protectsMetrics = try source.isOn(.protectMetrics, flag: options.protectMetrics)
-        cors = try read(
-            .corsOrigins, options.corsOrigins,
-            "none, or origins separated by commas, as browsers send them: scheme://host or scheme://host:port, such as "
-                + "https://app.example.com, without a path, a slash at the end or the scheme's own port; neither '*' nor 'null'",
-            CORSPolicy.init(text:))
+        cors = try read(.corsOrigins, options.corsOrigins, .corsOrigins)
         let emitting = try BrokerConfiguration(options.broker, source)
         (broker, commandLimits) = (emitting.link, emitting.limits)
         (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
 
-        asksServers = try source.isOn(.clusterEnabled, option: options.clusterEnabled)
+        asksServers = try read(.clusterEnabled, options.clusterEnabled, .onOff)
         cluster.exchange = emitting.clusterExchange
-        cluster.waiting = try read(.maxWaiting, options.maxWaiting, "a number from 1 to 1000000") {
-            Int($0, in: 1...1_000_000)
-        }
-        requestsTimeout = try read(
-            .requestsTimeout, options.requestsTimeout, "a duration from 1ms to 60s",
-            { Duration.positive($0).flatMap { $0 <= .seconds(60) ? $0 : nil } })
+        cluster.waiting = try read(.maxWaiting, options.maxWaiting, .count(1...1_000_000))
+        requestsTimeout = try read(.requestsTimeout, options.requestsTimeout, .duration(to: .seconds(60)))
 
-        loops = try read(.loops, options.loops, "a number from 1 to 256") { Int($0, in: 1...256) }
-        requestLimits.bodyBytes = try read(
-            .maxBodyBytes, options.maxBodyBytes, "a number of bytes from 1024 to 16777216"
-        ) {
-            Int($0, in: 1_024...16_777_216)
-        }
-        requestLimits.batchBytes = try read(
-            .maxBatchBytes, options.maxBatchBytes, "a number of bytes from 1024 to 268435456"
-        ) { Int($0, in: 1_024...268_435_456) }
-        requestLimits.batchItems = try read(.maxBatchItems, options.maxBatchItems, "a number from 1 to 1000000") {
-            Int($0, in: 1...1_000_000)
-        }
-        let duration = "a duration of at least 1ms, such as 10s"
-        httpLimits.headTime = try read(.headTimeout, options.headTimeout, duration, Duration.positive)
-        httpLimits.memoryPerConnection = try read(
-            .headBytes, options.headBytes, "a number of bytes from 8192 to 65536"
-        ) { Int($0, in: 8_192...65_536) }
-        httpLimits.bodyTime = try read(.bodyTimeout, options.bodyTimeout, duration, Duration.positive)
-        httpLimits.idleTime = try read(
-            .idleTimeout, options.idleTimeout, "whole seconds from 1s to 600s",
-            { Duration.wholeSeconds($0).flatMap { $0 > .zero ? $0 : nil } })
-        loadLimits.connections = try read(.maxConnections, options.maxConnections, "a number from 1 to 1000000") {
-            Int($0, in: 1...1_000_000)
-        }
+        loops = try read(.loops, options.loops, .count(1...256))
+        requestLimits.bodyBytes = try read(.maxBodyBytes, options.maxBodyBytes, .bytes(1_024...16_777_216))
+        requestLimits.batchBytes = try read(.maxBatchBytes, options.maxBatchBytes, .bytes(1_024...268_435_456))
+        requestLimits.batchItems = try read(.maxBatchItems, options.maxBatchItems, .count(1...1_000_000))
+        httpLimits.headTime = try read(.headTimeout, options.headTimeout, .duration())
+        httpLimits.memoryPerConnection = try read(.headBytes, options.headBytes, .bytes(8_192...65_536))
+        httpLimits.bodyTime = try read(.bodyTimeout, options.bodyTimeout, .duration())
+        httpLimits.idleTime = try read(.idleTimeout, options.idleTimeout, .wholeSeconds(from: .seconds(1)))
+        loadLimits.connections = try read(.maxConnections, options.maxConnections, .count(1...1_000_000))
         loadLimits.connectionsPerAddress = try read(
-            .maxConnectionsPerAddress, options.maxConnectionsPerAddress, "a number from 0 (no limit) to 1000000"
-        ) { Int($0, in: 0...1_000_000) }
-        trustedProxies = try read(
-            .trustedProxies, options.trustedProxies, "addresses or networks such as 10.0.0.0/8,2001:db8::1"
-        ) { TrustedProxies($0) }
-        loadLimits.requests = try read(.maxInFlight, options.maxInFlight, "a number from 1 to 1000000") {
-            Int($0, in: 1...1_000_000)
-        }
+            .maxConnectionsPerAddress, options.maxConnectionsPerAddress, .count(0...1_000_000, zero: "no limit"))
+        trustedProxies = try read(.trustedProxies, options.trustedProxies, .trustedProxies)
+        loadLimits.requests = try read(.maxInFlight, options.maxInFlight, .count(1...1_000_000))
         loadLimits.bodyBytes = try read(
-            .maxBufferedBytes, options.maxBufferedBytes, "a number of bytes from 1048576 to 1099511627776"
-        ) { Int($0, in: 1_048_576...1_099_511_627_776) }
-        idempotencyLimits.lifetime = try read(
-            .idempotencyLifetime, options.idempotencyLifetime, duration, Duration.positive)
+            .maxBufferedBytes, options.maxBufferedBytes, .bytes(1_048_576...1_099_511_627_776))
+        idempotencyLimits.lifetime = try read(.idempotencyLifetime, options.idempotencyLifetime, .duration())
         idempotencyLimits.bytes = try read(
-            .idempotencyBytes, options.idempotencyBytes, "a number of bytes from 65536 to 1099511627776"
-        ) { Int($0, in: 65_536...1_099_511_627_776) }
-        shutdownDelay = try read(.shutdownDelay, options.shutdownDelay, "a duration such as 5s, or 0") {
-            Duration(text: $0)
-        }
-        shutdownTimeout = try read(.shutdownTimeout, options.shutdownTimeout, "a duration such as 10s") {
-            Duration(text: $0)
-        }
-        logFormat = try read(.logFormat, options.logFormat, "text or json") { LogFormat(rawValue: $0) }
-        logLevel = try read(.logLevel, options.logLevel, "a level such as info") { Logger.Level(rawValue: $0) }
+            .idempotencyBytes, options.idempotencyBytes, .bytes(65_536...1_099_511_627_776))
+        shutdownDelay = try read(.shutdownDelay, options.shutdownDelay, .duration(from: .zero))
+        shutdownTimeout = try read(.shutdownTimeout, options.shutdownTimeout, .duration(from: .zero))
+        logFormat = try read(.logFormat, options.logFormat, .logFormat)
+        logLevel = try read(.logLevel, options.logLevel, .logLevel)
         origins = source.found
         file = source.file?.path
         files = source.files + hooks.flatMap(\.secretFiles)
@@ -157,25 +120,5 @@ extension Int {
     init?(_ text: String, in range: ClosedRange<Int>) {
         guard let number = Int(text), range.contains(number) else { return nil }
         self = number
-    }
-}
-
-extension Duration {
-    /// `500ms`, `5s`, or a number of seconds.
-    init?(text: String) {
-        let (digits, unit) =
-            text.hasSuffix("ms") ? (text.dropLast(2), 1) : (text.hasSuffix("s") ? text.dropLast() : text[...], 1_000)
-        guard let number = Double(digits), number >= 0, number * Double(unit) < 1e12 else { return nil }
-        // What is not zero must not become it: zero has a meaning of its own.
-        guard number == 0 || number * Double(unit) >= 1 else { return nil }
-        self = .milliseconds(Int64(number * Double(unit)))
-    }
-
-    static func positive(_ text: String) -> Duration? {
-        Duration(text: text).flatMap { $0 > .zero ? $0 : nil }
-    }
-
-    static func wholeSeconds(_ text: String) -> Duration? {
-        Duration(text: text).flatMap { $0.components.attoseconds == 0 && $0 <= .seconds(600) ? $0 : nil }
     }
 }

@@ -23,6 +23,15 @@ struct ConfigurationFile: Sendable {
 
     private static let mostBytes = 1 << 20
 
+    /// Where a file is that is named in this one: relative paths begin at the folder that this file's own path names. Where
+    /// that path is a link, as Kubernetes makes them, they are beside the link: the folder behind it goes with the next change.
+    func path(of name: String) -> String { Self.path(of: name, besides: path) }
+
+    fileprivate static func path(of name: String, besides path: String) -> String {
+        guard !name.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return name }
+        return path[...slash] + name
+    }
+
     /// - Throws: with all that is wrong with the file, each with its line.
     init(reading path: String) throws(ConfigurationError) {
         let bytes: [UInt8]
@@ -145,6 +154,9 @@ final class FileFaults {
     init(path: String) {
         self.path = path
     }
+
+    /// See ``ConfigurationFile/path(of:)``.
+    func path(of name: String) -> String { ConfigurationFile.path(of: name, besides: path) }
 
     func add(_ line: Int, _ detail: String) {
         found.append((line, detail))

@@ -11,6 +11,8 @@ struct HookEntry: Sendable {
     let members: [(key: String, value: YAMLNode)]
     /// Whether secrets were written, too.
     let hasSecrets: Bool
+    /// The files from which secrets were read.
+    let secretFiles: [String]
 
     /// All that are listed.
     static func read(_ node: YAMLNode, _ faults: FileFaults) -> [HookEntry] {
@@ -29,10 +31,11 @@ struct HookEntry: Sendable {
         let name = members.requiredText("name")
         let schemeName = members.requiredText("scheme")
         let scheme = schemeName.flatMap { HookScheme($0, &members) }
-        let secrets = Self.secrets(&members)
+        let secretFiles = (members.texts("secretFiles") ?? []).map { members.path(of: $0) }
+        let secrets = Self.secrets(&members, secretFiles)
         let mapping = EmitMapping(&members)
         let rate = Rate(&members)
-        let bodyBytes = members.integer("maxBodyBytes", in: 1...16_777_216)
+        let bodyBytes = members.value("maxBodyBytes", .bytes(1...16_777_216))
         let deliveryID = members.text("deliveryId")
         let terms = HandshakeTerms(&members)
         let confirmWait = members.confirmWait()
@@ -47,6 +50,7 @@ struct HookEntry: Sendable {
             return nil
         }
         self.scheme = schemeName
+        self.secretFiles = secretFiles
         self.rate = rate
         guard case .mapping(let written) = node.content else { return nil }
         self.members = written.filter { $0.key != "secrets" }.map { ($0.key, $0.value) }
@@ -57,9 +61,9 @@ struct HookEntry: Sendable {
     var isOpen: Bool { scheme == "none" && !members.contains { $0.key == "allow" } }
 
     /// The texts, and those in files; `nil` if one cannot be read.
-    private static func secrets(_ members: inout MappingReader) -> [String]? {
+    private static func secrets(_ members: inout MappingReader, _ files: [String]) -> [String]? {
         var secrets = members.texts("secrets") ?? []
-        for path in members.texts("secretFiles") ?? [] {
+        for path in files {
             guard let secret = FileContents.firstLine(of: path) else {
                 members.fail("secretFiles", "has '\(path)', from which no secret can be read", missing: path)
                 return nil
@@ -67,17 +71,6 @@ struct HookEntry: Sendable {
             secrets.append(secret)
         }
         return secrets
-    }
-
-    /// The files of secrets, as they are named.
-    var secretFiles: [String] {
-        guard let node = members.first(where: { $0.key == "secretFiles" })?.value else { return [] }
-        switch node.content {
-        case .scalar(let path): return [path]
-        case .sequence(let nodes):
-            return nodes.compactMap { if case .scalar(let path) = $0.content { path } else { nil } }
-        default: return []
-        }
     }
 }
 
@@ -223,7 +216,7 @@ extension EmitMapping {
 
 extension MappingReader {
     fileprivate mutating func confirmWait() -> Duration {
-        value("confirmTimeout", "a duration of less than 3s, such as 2s", Duration.positive)
+        value("confirmTimeout", "a duration of less than 3s, such as 2s", SettingType.duration().parse)
             ?? Hook.usualConfirmWait
     }
 

@@ -37,6 +37,9 @@ struct MappingReader {
         fail(key, detail)
     }
 
+    /// Where a file is that a member names.
+    func path(of name: String) -> String { faults.path(of: name) }
+
     /// Tells what is wrong with a part of a member.
     func fail(_ key: String, at path: String, _ detail: String) {
         faults.add(members.first { $0.key == key }?.value.line ?? line, "\(name).\(path) \(detail)")
@@ -100,12 +103,16 @@ struct MappingReader {
         return value
     }
 
+    mutating func value<Value>(_ key: String, _ type: SettingType<Value>) -> Value? {
+        value(key, type.expected, type.parse)
+    }
+
     mutating func boolean(_ key: String) -> Bool? {
         value(key, "true or false") { $0 == "true" ? true : $0 == "false" ? false : nil }
     }
 
     mutating func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
-        value(key, "a number from \(range.lowerBound) to \(range.upperBound)") { Int($0, in: range) }
+        value(key, .count(range))
     }
 
     /// Ends the reading: what is left is unknown.

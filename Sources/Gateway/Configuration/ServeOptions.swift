@@ -19,10 +19,10 @@ struct ServeOptions: ParsableArguments {
     @Option(help: .setting("The most requests that wait for servers or clients to answer.", .maxWaiting, "count"))
     var maxWaiting: String?
 
-    @Option(help: .setting("The longest request body, in bytes.", .maxBodyBytes, "bytes"))
+    @Option(help: .setting("The longest request body.", .maxBodyBytes, "size"))
     var maxBodyBytes: String?
 
-    @Option(help: .setting("The longest body of a batch, in bytes.", .maxBatchBytes, "bytes"))
+    @Option(help: .setting("The longest body of a batch.", .maxBatchBytes, "size"))
     var maxBatchBytes: String?
 
     @Option(help: .setting("The most emits of a batch.", .maxBatchItems, "count"))
@@ -45,7 +45,7 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: .setting(
-            "The most bytes of request bodies not yet answered; more are answered 503.", .maxBufferedBytes, "bytes"))
+            "The most bytes of request bodies not yet answered; more are answered 503.", .maxBufferedBytes, "size"))
     var maxBufferedBytes: String?
 
     @Option(help: .setting("How long the answer for an Idempotency-Key is kept.", .idempotencyLifetime, "duration"))
@@ -53,7 +53,7 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: .setting(
-            "The most bytes of keys and answers kept; more are answered 503.", .idempotencyBytes, "bytes"))
+            "The most bytes of keys and answers kept; more are answered 503.", .idempotencyBytes, "size"))
     var idempotencyBytes: String?
 
     @Option(help: .setting("How long a request's head may take.", .headTimeout, "duration"))
@@ -61,7 +61,7 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: .setting(
-            "Memory for a request's head, in bytes, 2048 of which are for the answer's.", .headBytes, "bytes"))
+            "Memory for a request's head; 2048 bytes of it are for the answer's.", .headBytes, "size"))
     var headBytes: String?
 
     @Option(help: .setting("How long a request's body may take.", .bodyTimeout, "duration"))

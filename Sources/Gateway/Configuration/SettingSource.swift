@@ -2,7 +2,8 @@
 ///
 /// Remembers what it was asked for, and what came of it.
 final class SettingSource {
-    /// The text of a setting, and whose it is.
+    /// The text of a setting, and whose it is. Where the same can be written in several ways, such as `300s` and `5m`, it is one
+    /// of them.
     ///
     /// It may be a secret: its text is in no description.
     struct Found: Equatable, CustomStringConvertible, CustomReflectable {
@@ -47,30 +48,19 @@ final class SettingSource {
     }
 
     func read<Value>(
-        _ setting: Setting, flag: String?, expected: String, _ parse: (String) -> Value?
+        _ setting: Setting, flag: String?, _ type: SettingType<Value>
     ) throws(ConfigurationError) -> Value {
         let found = find(setting, flag)
-        guard let value = parse(found.text) else {
+        guard let value = type.parse(found.text) else {
             throw ConfigurationError(
-                description: "\(name(of: setting, found.origin)) is '\(found.text)', but must be \(expected)")
+                description: "\(name(of: setting, found.origin)) is '\(found.text)', but must be \(type.expected)")
         }
-        self.found[setting] = found
+        self.found[setting] = Found(text: type.show?(value) ?? found.text, origin: found.origin)
         return value
     }
 
     func isOn(_ setting: Setting, flag: Bool) throws(ConfigurationError) -> Bool {
-        try isOn(setting, option: flag ? "true" : nil)
-    }
-
-    /// For settings that are on unless they are turned off.
-    func isOn(_ setting: Setting, option: String?) throws(ConfigurationError) -> Bool {
-        try read(setting, flag: option, expected: "true or false") { text in
-            switch text.lowercased() {
-            case "true", "1", "yes", "on": true
-            case "false", "0", "no", "off": false
-            default: nil
-            }
-        }
+        try read(setting, flag: flag ? "true" : nil, .onOff)
     }
 
     private func find(_ setting: Setting, _ flag: String?) -> Found {
@@ -90,7 +80,8 @@ final class SettingSource {
     }
 
     /// A secret from the flag, the variable, the file that `NAME_FILE` names (without its last line break), the
-    /// configuration file, or the file that is named there; `nil`: there is none, and no default.
+    /// configuration file, or the file that is named there; `nil`: there is none, and no default. A path in a variable begins
+    /// where the gateway was started, one in the configuration file at that.
     func secret(_ setting: Setting, flag: String? = nil) throws(ConfigurationError) -> Found? {
         let fallback = setting.defaultText.isEmpty ? nil : Found(text: setting.defaultText, origin: .byDefault)
         let found = try findSecret(setting, flag) ?? fallback
@@ -115,7 +106,8 @@ final class SettingSource {
                 description: "\(file.path):\(other.line): \(setting.path) is given, too; give one")
         case (let text?, nil): return Found(text: text.text, origin: .file(line: text.line))
         case (nil, let path?):
-            return try Self.secret(in: path.text, named: "\(file.path):\(path.line): \(setting.path)File")
+            return try Self.secret(
+                in: file.path(of: path.text), named: "\(file.path):\(path.line): \(setting.path)File")
         case (nil, nil): return nil
         }
     }

@@ -83,6 +83,34 @@ struct FrameWriterTests {
                 == LibraryFrames.method(channel: 3, 0x005A_000A, amqp_tx_select_t()))
     }
 
+    @Test("looks up what an exchange is with a declare that no broker carries out", arguments: ["x", longKey])
+    func exchangeProbe(exchange: String) {
+        var entry = amqp_table_entry_t()
+        entry.key = amqp_bytes_t(copying: "alternate-exchange")
+        entry.value.kind = UInt8(AMQP_FIELD_KIND_BOOLEAN.rawValue)
+        entry.value.value.boolean = 1
+        var declare = amqp_exchange_declare_t()
+        declare.exchange = amqp_bytes_t(copying: exchange)
+        declare.type = amqp_bytes_t(copying: "fanout")
+        withUnsafeMutablePointer(to: &entry) { entry in
+            declare.arguments = amqp_table_t(num_entries: 1, entries: entry)
+            #expect(
+                bytes { FrameWriter.exchangeProbe(exchange, type: "fanout", channel: 2, into: &$0) }
+                    == LibraryFrames.method(channel: 2, 0x0028_000A, declare))
+        }
+    }
+
+    @Test("takes bindings away")
+    func unbind() {
+        var unbind = amqp_queue_unbind_t()
+        unbind.queue = amqp_bytes_t(copying: "q")
+        unbind.exchange = amqp_bytes_t(copying: "x")
+        unbind.routing_key = amqp_bytes_t(copying: "k")
+        #expect(
+            bytes { FrameWriter.queueUnbind("q", exchange: "x", routingKey: "k", channel: 2, into: &$0) }
+                == LibraryFrames.method(channel: 2, 0x0032_0032, unbind))
+    }
+
     @Test("probes with a message to nobody")
     func probe() {
         var publish = amqp_basic_publish_t()

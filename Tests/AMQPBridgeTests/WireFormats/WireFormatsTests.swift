@@ -29,6 +29,22 @@ struct WireFormatsTests {
         #expect(try WireFormats.all["cluster"]?(options).publications(for: emit).map(\.exchange) == ["c"])
     }
 
+    @Test("name the exchanges of their servers as these declare them")
+    func exchanges() throws {
+        var options = WireFormatOptions()
+        func exchanges(_ name: String) throws -> [ServerExchange] {
+            try #require(WireFormats.all[name]?(options).exchanges)
+        }
+        #expect(try exchanges("amqp0") == [ServerExchange(name: "socket.io", kind: .direct)])
+        #expect(try exchanges("python-socketio") == [ServerExchange(name: "socketio", kind: .fanout)])
+        #expect(try exchanges("cluster") == [ServerExchange(name: "socket.io.cluster", kind: .direct)])
+        options.amqp0Exchange = "a{namespace}"
+        options.amqp0Namespaces = ["/", "/chat"]
+        #expect(try exchanges("amqp0").map(\.name) == ["a/", "a/chat"])
+        options.amqp0Exchange = "a"
+        #expect(try exchanges("amqp0").map(\.name) == ["a"])
+    }
+
     @Test(
         "replace every placeholder",
         arguments: [("", ""), ("x", "x"), ("{n}", "1"), ("a{n}b{n}", "a1b1"), ("{n}{n}", "11"), ("{n", "{n")])

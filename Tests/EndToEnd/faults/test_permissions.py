@@ -1,17 +1,29 @@
 """What the gateway's user needs on the broker is what docs/permissions.md says, and without it the gateway says so."""
 
 import re
+import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from harness import REPOSITORY, Amqp0Servers, ClusterServer, Gateway, PrivateRabbitMQ, SimulatedServer, Witness, assert_problem
+from harness import (
+    REPOSITORY,
+    Amqp0Servers,
+    ClusterServer,
+    Gateway,
+    PrivateRabbitMQ,
+    SimulatedServer,
+    Witness,
+    assert_problem,
+    run_command,
+)
 from harness.questions import wait_for_servers
 from harness.topology import eventually
 
 KINDS = ("configure", "write", "read")
+DOCUMENT = REPOSITORY / "docs" / "permissions.md"
 CLUSTER, QUEUES = "socket.io.cluster", "amq.gen-.*"
 QUESTIONS = [(kind, name) for kind in KINDS for name in (CLUSTER, QUEUES)]
 
@@ -135,9 +147,106 @@ def test_without_any_of_it_the_gateway_says_so(own_broker, feature, one):
         assert_problem(response, 503, "broker_refused")
 
 
+# What `config check --connect` says of it
+
+SETTINGS = {
+    "emits of amqp0": {"wire_format": "amqp0", "cluster_enabled": "false"},
+    "emits of python-socketio": {"wire_format": "python-socketio", "cluster_enabled": "false"},
+    "emits of cluster": {"wire_format": "cluster", "cluster_enabled": "false"},
+    "questions": {"wire_format": "python-socketio"},
+    "callbacks": {"wire_format": "python-socketio"},
+    "alarms while idle": {"wire_format": "amqp0", "cluster_enabled": "false"},
+}
+OBJECTS = {
+    CLUSTER: "the exchange 'socket.io.cluster'",
+    QUEUES: "queues that RabbitMQ names, 'amq.gen-…'",
+    "socket.io": "the exchange 'socket.io'",
+    "socketio": "the exchange 'socketio'",
+    "amq.default": "the default exchange, 'amq.default'",
+}
+ACTIONS = {"configure": "configure", "write": "write to", "read": "read from"}
+
+
+def check(broker, user, feature):
+    """(exit status, what is said)"""
+    url = broker.url.replace("guest:guest", f"{user}:secret")
+    status, output, error = run_command("config", "check", "--connect", amqp_url=url, **SETTINGS[feature])
+    assert output.startswith("valid; ") and "secret" not in output + error
+    return status, (output + error).splitlines()
+
+
+def cure_in(lines):
+    (cure,) = [line.partition(": rabbitmqctl ")[2] for line in lines if "rabbitmqctl" in line]
+    return shlex.split(cure)
+
+
+@pytest.mark.parametrize("feature, one", LACKING, ids=lambda value: value if isinstance(value, str) else " ".join(value))
+def test_check_names_what_is_lacking(own_broker, feature, one):
+    user = user_of(without(NEEDED[feature], one))
+    status, lines = check(own_broker, user, feature)
+    kind, name = one
+    is_needed = not (feature == "callbacks" and one == ("read", "socketio") or feature == "alarms while idle")
+    (said,) = [line for line in lines if line.endswith(f"the user '{user}' may not {ACTIONS[kind]} {OBJECTS[name]}")]
+    if is_needed:
+        assert said.startswith("socketio-gateway: ") and "would not work: " in said
+        assert status == 1
+    else:
+        assert said.startswith("note: ")
+    assert cure_in(lines)[:4] == ["set_permissions", "-p", "/", user]
+
+
+def test_what_check_proposes_is_what_is_needed_and_no_more(own_broker):
+    own_broker.ctl("add_user", "new", "secret", timeout=120)
+    status, lines = check(own_broker, "new", "callbacks")
+    assert status == 1 and any("the user 'new' has no permission for the virtual host '/'" in line for line in lines)
+    own_broker.ctl(*cure_in(lines), timeout=120)
+    patterns = [re.compile(pattern) for pattern in cure_in(lines)[-3:]]
+    status, lines = check(own_broker, "new", "callbacks")
+    assert (status, [line for line in lines if "rabbitmqctl" in line]) == (0, [])
+    needed = [*NEEDED["callbacks"], *NEEDED["emits of python-socketio"], *NEEDED["alarms while idle"]]
+    for kind, pattern in zip(KINDS, patterns):
+        for name in (CLUSTER, "amq.gen-x", "socketio", "amq.default", "socket.io", "other", "socketioo"):
+            is_needed = (kind, QUEUES if name == "amq.gen-x" else name) in needed
+            assert bool(pattern.match(name)) == is_needed, (kind, name)
+
+
+def test_check_makes_no_queue_that_stays(own_broker):
+    before = own_broker.ctl("eval", "rabbit_amqqueue:count().", timeout=120)
+    assert check(own_broker, user_of(NEEDED["callbacks"]), "callbacks")[0] == 0
+    assert own_broker.ctl("eval", "rabbit_amqqueue:count().", timeout=120) == before
+    assert "unexpectedly" not in own_broker.log_tail(50)
+
+
+def test_check_says_that_the_broker_takes_nothing(own_broker):
+    own_broker.ctl("set_vm_memory_high_watermark", "0", timeout=120)
+    try:
+        start = time.monotonic()
+        status, output, error = run_command("config", "check", "--connect", amqp_url=own_broker.url)
+        assert (status, error.count("\n")) == (1, 1)
+        assert "RabbitMQ takes no messages at the moment: low on memory" in error
+        assert time.monotonic() - start < 10
+    finally:
+        own_broker.ctl("set_vm_memory_high_watermark", "0.4", timeout=120)
+
+
+def test_the_lines_of_the_document_are_those_that_check_proposes(own_broker):
+    lines = re.findall(r"^rabbitmqctl set_permissions (?:.*\\\n)*.*$", DOCUMENT.read_text(), re.MULTILINE)
+    own_broker.ctl("add_user", "gateway", "secret", timeout=120)
+    proposed = [
+        cure_in(check_of_gateway(own_broker, wire_format, asks))
+        for wire_format, asks in [("amqp0", "true"), ("python-socketio", "true"), ("cluster", "true"), ("amqp0", "false")]
+    ]
+    assert [shlex.split(line.replace("\\\n", ""))[1:] for line in lines] == proposed
+
+
+def check_of_gateway(broker, wire_format, asks):
+    url = broker.url.replace("guest:guest", "gateway:secret")
+    settings = {"amqp_url": url, "wire_format": wire_format, "cluster_enabled": asks}
+    return run_command("config", "check", "--connect", **settings)[2].splitlines()
+
+
 def test_the_document_has_the_same_table():
-    text = (REPOSITORY / "docs" / "permissions.md").read_text()
-    rows = re.findall(r"^\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|$", text, re.MULTILINE)[2:]
+    rows = re.findall(r"^\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|$", DOCUMENT.read_text(), re.MULTILINE)[2:]
     table = {
         row[0].strip(): {(kind, name) for kind, cell in zip(KINDS, row[1:]) for name in re.findall(r"`([^`]+)`", cell)} for row in rows
     }

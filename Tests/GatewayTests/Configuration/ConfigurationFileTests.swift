@@ -42,6 +42,18 @@ struct ConfigurationFileTests {
             file.secretFiles == [.apiKey: .init(text: "/run/key", line: 1), .amqpURL: .init(text: "/run/url", line: 2)])
     }
 
+    @Test(
+        "is where the relative paths in it begin, however it is named itself",
+        arguments: [
+            ("gateway.yaml", "key", "key"), ("./gateway.yaml", "key", "./key"), ("etc/gateway.yaml", "key", "etc/key"),
+            ("/etc/gateway/gateway.yaml", "secrets/key", "/etc/gateway/secrets/key"),
+            ("/gateway.yaml", "../key", "/../key"), ("/etc/gateway.yaml", "/run/key", "/run/key"),
+            ("etc/gateway.yaml", "/run/key", "/run/key"),
+        ])
+    func paths(file: String, name: String, path: String) throws {
+        #expect(try ConfigurationFile(path: file, []).path(of: name) == path)
+    }
+
     @Test("has lists as such, or with commas", arguments: ["[/, /chat]", "/,/chat", "\n    - /\n    - /chat"])
     func lists(text: String) throws {
         #expect(try read("amqp0:\n  namespaces: \(text)\n").texts[.amqp0Namespaces]?.text == "/,/chat")

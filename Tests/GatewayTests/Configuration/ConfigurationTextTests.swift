@@ -30,6 +30,17 @@ struct ConfigurationTextTests {
         #expect(text.contains("  exchange: socket.io  # default\n"))
     }
 
+    @Test("shows what can be written in several ways in one of them")
+    func canonical() throws {
+        let text = try printed(
+            "limits: {maxBodyBytes: 1MiB}\nlog: {level: warn}\n", ["GATEWAY_IDEMPOTENCY_LIFETIME": "1h"],
+            ["--confirm-timeout", "0.25"])
+        for line in [
+            "maxBodyBytes: 1048576  # line 1", "level: warning  # line 2", "lifetime: 3600s  # environment",
+            "confirmTimeout: 250ms  # command line",
+        ] { #expect(text.contains("  \(line)\n"), "\(text)") }
+    }
+
     @Test("is a configuration file for the same")
     func roundTrip() throws {
         let file = """

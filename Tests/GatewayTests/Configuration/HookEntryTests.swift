@@ -2,6 +2,7 @@ import AMQPBridge
 import Foundation
 import JSON
 import Testing
+import YAML
 
 @testable import Gateway
 @testable import Routes
@@ -151,6 +152,19 @@ struct HookEntryTests {
         }
     }
 
+    @Test("has the files of its secrets beside that of the configuration")
+    func relativeSecretFiles() throws {
+        try withFile("from a file") { path in
+            let name = try #require(path.split(separator: "/").last)
+            let faults = FileFaults(path: path + ".yaml")
+            let text = "- {name: h, scheme: bearer, secretFiles: \(name), event: e, rooms: r, maxBodyBytes: 2KiB}"
+            let entries = HookEntry.read(try #require(try YAMLNode.parse(Array(text.utf8))), faults)
+            try faults.check()
+            #expect(entries.map(\.secretFiles) == [[path]])
+            #expect(entries[0].hook.bodyBytes == 2_048)
+        }
+    }
+
     // MARK: What is wrong
 
     /// A hook without fault, and a line more, which is the 6th.
@@ -206,7 +220,8 @@ struct HookEntryTests {
             ("allow: {rooms: []}", "6: hooks[0].allow.rooms must be a list of texts"),
             ("rate: 10", "6: hooks[0].rate is '10', but must be a number for a second, a minute or an hour"),
             ("burst: 5", "6: hooks[0].burst needs a rate"),
-            ("maxBodyBytes: 0", "6: hooks[0].maxBodyBytes is '0', but must be a number from 1 to 16777216"),
+            ("maxBodyBytes: 0", "6: hooks[0].maxBodyBytes is '0', but must be a size from 1 to 16777216 bytes"),
+            ("maxBodyBytes: 17MiB", "6: hooks[0].maxBodyBytes is '17MiB', but must be a size from 1 to 16777216 bytes"),
             ("confirmTimeout: 3s", "6: hooks[0].confirmTimeout must be more than 0 and less than 3s"),
             ("confirmTimeout: 0", "6: hooks[0].confirmTimeout is '0', but must be a duration of less than 3s"),
             ("allowedOrigins: ['a b']", "6: hooks[0].allowedOrigins[0] must be a host name or '*'"),

@@ -82,6 +82,26 @@ struct FileSecretTests {
         }
     }
 
+    @Test("is found beside the file, and not where the gateway was started")
+    func relative() throws {
+        try withFile("secret") { secret throws in
+            let folder = String(secret[...(try #require(secret.lastIndex(of: "/")))])
+            let name = String(secret.dropFirst(folder.count))
+            let source = SettingSource(
+                environment: Environment(variables: [:]),
+                file: try ConfigurationFile(path: folder + "f.yaml", Array("amqp: {urlFile: \(name)}".utf8)))
+            #expect(try source.secret(.amqpURL)?.text == "secret")
+            #expect(source.files == [folder + "f.yaml", secret])
+        }
+        let error = #expect(throws: ConfigurationError.self) {
+            try SettingSource(
+                environment: Environment(variables: [:]),
+                file: try ConfigurationFile(path: "/nonexistent/f.yaml", Array("amqp: {urlFile: url}".utf8))
+            ).secret(.amqpURL)
+        }
+        #expect(error?.missingFile == "/nonexistent/url")
+    }
+
     @Test("is not taken from two places in it")
     func both() throws {
         let error = #expect(throws: ConfigurationError.self) {

@@ -1,0 +1,150 @@
+/// Whether RabbitMQ would do what the gateway will ask of it, tried out: nothing is delivered, and nothing stays there.
+public struct BrokerCheck: Sendable {
+    /// What came of one thing that was tried.
+    public enum Finding: Sendable, Equatable {
+        case works(String)
+        /// Nothing is wrong for most.
+        case note(String)
+        case fails(String)
+    }
+
+    public private(set) var findings: [Finding] = []
+    /// A line for a shell on the broker's side that would help; `nil`: none is known.
+    public private(set) var cure: String?
+
+    private let endpoint: BrokerEndpoint
+    private let wireFormat: any WireFormat
+    private let formatName: String
+    private let permissions: BrokerPermissions
+
+    /// Tries. Blocks, some ten seconds for a broker that does not answer.
+    ///
+    /// - Parameter clusterExchange: where servers are asked; `nil`: they are asked nothing.
+    public init(_ broker: BrokerLink.Configuration, wireFormat: any WireFormat, clusterExchange: String?) {
+        (endpoint, self.wireFormat) = (broker.endpoint, wireFormat)
+        formatName = type(of: wireFormat).name
+        permissions = BrokerPermissions(wireFormat, clusterExchange: clusterExchange)
+        var broker = broker
+        broker.connectionName = "socketio-gateway config check"
+        do throws(BrokerError) {
+            let dialogue = try BrokerDialogue(broker)
+            defer { dialogue.close() }
+            findings.append(.works("connected to RabbitMQ at \(endpoint), as '\(endpoint.user)'"))
+            try run(dialogue, clusterExchange)
+        } catch {
+            noteLoss(error)
+        }
+    }
+
+    public var works: Bool { !findings.contains { if case .fails = $0 { true } else { false } } }
+
+    private mutating func noteLoss(_ error: BrokerError) {
+        let isConnected = !findings.isEmpty
+        findings.append(
+            .fails(isConnected ? error.description : "no connection to RabbitMQ at \(endpoint): \(error)"))
+        switch error.cause {
+        case .noPermission: cure = permissions.command(for: endpoint)
+        case .noVirtualHost: cure = "rabbitmqctl add_vhost \(endpoint.virtualHost.quotedForShell)"
+        case .credentials, .other: break
+        }
+    }
+
+    private mutating func run(_ dialogue: BrokerDialogue, _ clusterExchange: String?) throws(BrokerError) {
+        for exchange in wireFormat.exchanges {
+            try checkEmits(to: exchange, isDeclared: exchange.name == clusterExchange, dialogue)
+        }
+        if let clusterExchange { try checkQuestions(over: clusterExchange, dialogue) }
+        if case .refused(let close) = try dialogue.lookUp("") {
+            let consequence = "while nothing is emitted, an alarm of RabbitMQ is not noticed"
+            findings.append(
+                .note("\(consequence): \(refusal(close, "write to", "the default exchange, 'amq.default'"))"))
+        }
+    }
+
+    /// - Parameter isDeclared: whether the gateway makes the exchange where there is none.
+    private mutating func checkEmits(
+        to exchange: ServerExchange, isDeclared: Bool, _ dialogue: BrokerDialogue
+    ) throws(BrokerError) {
+        let name = "the exchange '\(exchange.name)'"
+        if case .refused(let close) = try dialogue.lookUp(exchange.name) {
+            guard close.code == 404 else {
+                findings.append(.fails("emits would not work: \(refusal(close, "write to", name))"))
+                return
+            }
+            findings.append(
+                isDeclared
+                    ? .works("emits: \(name) is not there yet, and the gateway makes it")
+                    : .note("emits: \(name) is not there yet: no server of \(formatName) has been there"))
+            return
+        }
+        switch try dialogue.probe(exchange.name, kind: exchange.kind) {
+        case .different(property: "type", value: let kind):
+            findings.append(
+                .fails(
+                    "emits would not work: \(name) is of type \(kind), and servers of \(formatName) have one of type "
+                        + "\(exchange.kind): is wireFormat right?"))
+        case .notPermitted:
+            findings.append(
+                .works(
+                    "emits: \(name) takes messages (of which type it is, is shown only to those who may configure it)"))
+        case .same, .different:
+            findings.append(.works("emits: \(name) takes messages, and is of type \(exchange.kind)"))
+        // Gone in between, or told in words that nobody knows.
+        case .absent, .other: findings.append(.works("emits: \(name) takes messages"))
+        }
+    }
+
+    private mutating func checkQuestions(over exchange: String, _ dialogue: BrokerDialogue) throws(BrokerError) {
+        let name = "the exchange '\(exchange)'"
+        var faults: [String] = []
+        switch try dialogue.probe(exchange, kind: .direct) {
+        case .absent, .same: break
+        case .notPermitted: faults.append(lacks("configure", name))
+        case .different(let property, let value):
+            faults.append(
+                "\(name) is there with another property than gateways and servers declare: \(property) is '\(value)'")
+        case .other(let text): faults.append("\(name): \(text)")
+        }
+        if case .refused(let close) = try dialogue.lookUp(exchange), close.code != 404 {
+            faults.append(refusal(close, "write to", name))
+        }
+        let queues = "queues that RabbitMQ names, 'amq.gen-…'"
+        switch try dialogue.declareQueue() {
+        case .refused(let close): faults.append(refusal(close, "configure", queues))
+        case .granted(.queueDeclared(let queue)):
+            if case .refused(let close) = try dialogue.tryToBind(queue, to: exchange) {
+                let isQueue = close.text.contains("access to queue")
+                faults.append(isQueue ? refusal(close, "write to", queues) : refusal(close, "read from", name))
+            }
+            if case .refused(let close) = try dialogue.consume(queue) {
+                faults.append(refusal(close, "read from", queues))
+            }
+            try checkCallbacks(queue, dialogue)
+        case .granted: break
+        }
+        findings += faults.map { .fails("questions would not work: \($0)") }
+        if faults.isEmpty {
+            findings.append(.works("questions: \(name) and queues can be configured, written to and read from"))
+        }
+    }
+
+    /// Acknowledgements from servers without a responder come over the servers' own exchange.
+    private mutating func checkCallbacks(_ queue: String, _ dialogue: BrokerDialogue) throws(BrokerError) {
+        guard let exchange = wireFormat.callbackAddress?.exchange,
+            case .refused(let close) = try dialogue.tryToBind(queue, to: exchange),
+            !close.text.contains("access to queue")
+        else { return }
+        let reason = refusal(close, "read from", "the exchange '\(exchange)'")
+        findings.append(.note("acknowledgements of servers without a responder would not arrive: \(reason)"))
+    }
+
+    /// In our words, if it is about permissions; otherwise in the broker's.
+    private mutating func refusal(_ close: ChannelClose, _ action: String, _ object: String) -> String {
+        close.code == 403 ? lacks(action, object) : "\(object): \(close.code) \(close.text)"
+    }
+
+    private mutating func lacks(_ action: String, _ object: String) -> String {
+        cure = permissions.command(for: endpoint)
+        return "the user '\(endpoint.user)' may not \(action) \(object)"
+    }
+}
