@@ -13,6 +13,7 @@ RUN swift package resolve
 COPY Sources ./Sources
 COPY Tests ./Tests
 COPY openapi.yaml ./
+COPY docs/problems.md ./docs/
 RUN swift build -c release --static-swift-stdlib --product socketio-gateway \
     && strip -o /socketio-gateway .build/release/socketio-gateway
 

@@ -28,6 +28,7 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .target(name: "OpenAPIDocument"),
+        .target(name: "ProblemPage"),
         .target(name: "CJSONArena"),
         .target(name: "CSockets"),
         .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
@@ -42,8 +43,8 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "Routes",
-                "YAML",
+                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "ProblemPage",
+                "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -63,7 +64,7 @@ let package = Package(
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(
-            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON"],
+            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON", "ProblemPage"],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "GatewayTests",

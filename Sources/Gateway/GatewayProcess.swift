@@ -2,6 +2,7 @@ internal import AMQPBridge
 internal import CMicrohttpd
 internal import Glibc
 internal import Logging
+internal import ProblemPage
 internal import Routes
 internal import Synchronization
 
@@ -244,6 +245,7 @@ private final class LoopGroup: @unchecked Sendable {
             },
             configuration: { self.document.withLock { $0 }.json },
             openAPI: Contract.yaml, openAPIAsJSON: { Contract.json })
+        services.problemPage = Array(UnsafeBufferPointer(start: problem_page_start(), count: problem_page_size))
         services.protectsMetrics = configuration.protectsMetrics
         services.version = GatewayCommand.version
         return services

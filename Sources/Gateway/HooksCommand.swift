@@ -69,7 +69,8 @@ struct HooksCommand: ParsableCommand {
 
             init(_ problem: Problem) {
                 status = 1
-                lines = [problem.detail] + problem.places.map { "\($0.pointer): \($0.detail)" }
+                lines =
+                    problem.places.isEmpty ? [problem.detail] : [problem.code.title] + problem.places.map(\.description)
             }
         }
 

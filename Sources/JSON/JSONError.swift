@@ -2,6 +2,10 @@
 public struct JSONError: Error, Equatable, Sendable {
     public enum Kind: Equatable, Sendable {
         case invalid
+        /// There is nothing in it.
+        case empty
+        /// Something stands behind a value that is valid by itself.
+        case trailing
         case duplicateKey
         case tooDeep
     }

@@ -23,7 +23,7 @@ public struct JSONListReader: Sendable {
     public init(_ bytes: [UInt8], member: String) throws(Failure) {
         self.bytes = bytes
         self.member = member
-        scanner = JSONScanner(bytes, at: 0)
+        scanner = JSONScanner(bytes, at: bytes.textRange.lowerBound)
         try open()
     }
 
@@ -43,7 +43,10 @@ public struct JSONListReader: Sendable {
     private mutating func open() throws(Failure) {
         guard scanner.take(UInt8(ascii: "{")) else {
             // Whatever it is, it is not taken: only whether it could be JSON makes a difference to its sender.
-            guard let first = scanner.nextByte(), Self.beginsValue(first) else { throw syntax("expected '{'") }
+            guard let first = scanner.nextByte(), Self.beginsValue(first) else {
+                if let fault = JSONDiagnosis(bytes[bytes.textRange]).wholeText { throw .json(fault) }
+                throw syntax("expected '{'")
+            }
             throw .notAnObject
         }
         if scanner.take(UInt8(ascii: "}")) {

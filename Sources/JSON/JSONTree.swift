@@ -10,7 +10,7 @@ final class JSONTree {
     /// - Parameter allowsRepeatedKeys: whether an object may have a key twice. The tree then has the last value in the place of
     ///   the first: its members are not those of the text any more.
     init(parsing text: ArraySlice<UInt8>, allowsRepeatedKeys: Bool = false) throws(JSONError) {
-        if let fault = JSONError(rawNULIn: text) { throw fault }
+        if let fault = JSONError(rawNULIn: text) { throw JSONDiagnosis(text).wholeText ?? fault }
         precondition(JSONLibrary.isPrepared)
         var error = json_error_t()
         var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
@@ -21,7 +21,7 @@ final class JSONTree {
             flags |= Int(JSON_DECODE_INT_AS_REAL)
             root = Self.load(text, flags, &error)
         }
-        guard let root else { throw JSONError(error) }
+        guard let root else { throw JSONError(error, of: text) }
         self.root = root
     }
 
@@ -47,14 +47,16 @@ extension JSONError {
             return memchr(start, 0, buffer.count) != nil
         }
         guard isFound, let index = text.firstIndex(of: 0) else { return nil }
-        let before = text[..<index]
-        let line = before.count { $0 == UInt8(ascii: "\n") } + 1
-        let column = index - (before.lastIndex(of: UInt8(ascii: "\n")) ?? text.startIndex - 1)
-        self.init(kind: .invalid, detail: "a raw NUL byte at line \(line), column \(column)")
+        self.init(kind: .invalid, detail: "a raw NUL byte at \(JSONDiagnosis(text).place(of: index))")
     }
 
     /// jansson's error as ours. Its text can quote the input, which belongs in no log: only the place is kept.
-    fileprivate init(_ error: json_error_t) {
+    fileprivate init(_ error: json_error_t, of text: ArraySlice<UInt8>) {
+        let diagnosis = JSONDiagnosis(text)
+        if let fault = diagnosis.wholeText {
+            self = fault
+            return
+        }
         var copy = error
         let place = "line \(error.line), column \(error.column)"
         switch json_error_code(&copy) {
@@ -65,15 +67,29 @@ extension JSONError {
         case json_error_numeric_overflow:
             self.init(kind: .invalid, detail: "a number is too large for a double, at \(place)")
         case json_error_invalid_utf8:
-            self.init(kind: .invalid, detail: "the text is not valid UTF-8")
+            self = diagnosis.notUTF8
         case json_error_stack_overflow:
             self.init(kind: .tooDeep, detail: "too many levels of arrays and objects")
         case json_error_premature_end_of_input:
             self.init(kind: .invalid, detail: "the text ends inside a value, at \(place)")
         case json_error_end_of_input_expected:
-            self.init(kind: .invalid, detail: "there is something behind the value, at \(place)")
+            self.init(kind: .trailing, detail: "there is something behind the value, at \(place)")
+        // What its lexer says of escapes and control bytes in strings (jansson 2.14, load.c, lex_scan_string).
+        case _ where error.says("invalid Unicode '"):
+            self = diagnosis.halfOfPair ?? JSONError(kind: .invalid, detail: "a syntax error at \(place)")
+        case _ where error.says("control character ") || error.says("unexpected newline"):
+            self.init(
+                kind: .invalid,
+                detail: "a control character in a string, at \(place): write it as an escape, such as \\n")
         default:
             self.init(kind: .invalid, detail: "a syntax error at \(place)")
         }
+    }
+}
+
+extension json_error_t {
+    /// Whether the text begins so.
+    fileprivate func says(_ beginning: String) -> Bool {
+        withUnsafeBytes(of: text) { $0.starts(with: beginning.utf8) }
     }
 }

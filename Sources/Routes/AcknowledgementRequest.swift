@@ -9,8 +9,9 @@ struct AcknowledgementRequest: Equatable {
 
     /// - Parameters:
     ///   - hasMode: whether there is a choice of how many are waited for.
-    ///   - fail: gets a JSON Pointer and what is wrong there.
-    init(_ value: JSONValue, hasMode: Bool, fail: (_ pointer: String, _ detail: String) -> Void) {
+    ///   - fault: gets everything that is wrong.
+    init(_ value: JSONValue, hasMode: Bool, fault: (Problem.Place) -> Void) {
+        func fail(_ pointer: String, _ detail: String) { fault(.init(pointer, detail)) }
         if value.kind != .object { fail("/ack", "must be an object") }
         value.forEachMember { key, value in
             switch key {
@@ -25,7 +26,7 @@ struct AcknowledgementRequest: Equatable {
                     return fail("/ack/timeoutMs", "must be a whole number from \(least) to \(most)")
                 }
                 timeout = .milliseconds(milliseconds)
-            default: fail("/ack/" + Problem.Place.token(key), "no such field")
+            default: fault(.unknown(key, in: "/ack", among: hasMode ? ["mode", "timeoutMs"] : ["timeoutMs"]))
             }
         }
     }

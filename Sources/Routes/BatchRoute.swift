@@ -75,7 +75,7 @@ struct BatchRoute: Sendable {
             return .failure(Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed in an item"))
         }
         do throws(Problem) {
-            let emit = try EmitDecoder.decode(item: span, of: request.body)
+            let emit = try EmitDecoder.decode(item: span, of: request.body, as: isPartOfJSON ? .item : .line)
             try request.caller.check { $0.places(beyond: emit) }
             return .success(emit)
         } catch {
@@ -92,7 +92,8 @@ struct BatchRoute: Sendable {
         var json: [UInt8] = []
         json.reserveCapacity(64 + 80 * items.count)
         json.append(json: "{\"results\":[")
-        var (failed, published, unknown) = (0, 0, 0)
+        var published = 0
+        var failures = BatchFailures()
         for (index, item) in items.enumerated() {
             if index > 0 { json.append(json: ",") }
             if index % Self.itemsPerTurn == Self.itemsPerTurn - 1 { await emitter.pause() }
@@ -103,19 +104,16 @@ struct BatchRoute: Sendable {
             switch outcome {
             case .success(let receipt): append(receipt, to: &json)
             case .failure(let problem):
-                failed += 1
-                if problem.code.isOutcomeUnknown { unknown += 1 }
+                failures.add(problem)
                 append(problem, requestID, to: &json)
             }
         }
         json.append(json: "],\"confirmed\":")
-        json.append(contentsOf: String(items.count - failed).utf8)
+        json.append(contentsOf: String(items.count - failures.count).utf8)
         json.append(json: ",\"failed\":")
-        json.append(contentsOf: String(failed).utf8)
+        json.append(contentsOf: String(failures.count).utf8)
         json.append(json: "}\n")
-        var response = Response(status: failed == 0 ? 200 : 207, contentType: "application/json", body: json)
-        response.isWithoutEffect = failed == items.count && unknown == 0
-        return response
+        return failures.answer(toBatchOf: items.count, json)
     }
 
     private func append(_ receipt: Receipt, to json: inout [UInt8]) {
@@ -132,6 +130,43 @@ struct BatchRoute: Sendable {
         json.append(json: ",\"problem\":")
         problem.append(to: &json, requestID: requestID)
         json.append(json: "}")
+    }
+}
+
+/// What has become of the items of a batch that failed, and so of the whole.
+private struct BatchFailures {
+    private(set) var count = 0
+    private var first: Problem?
+    private var haveOneStatus = true
+    private var haveOneCode = true
+    private var isOutcomeUnknown = false
+
+    mutating func add(_ problem: Problem) {
+        count += 1
+        let first = first ?? problem
+        self.first = first
+        haveOneStatus = haveOneStatus && problem.code.status == first.code.status
+        haveOneCode = haveOneCode && problem.code == first.code
+        isOutcomeUnknown = isOutcomeUnknown || problem.code.isOutcomeUnknown
+    }
+
+    /// - Parameter body: with a result for each item, whatever the status is.
+    func answer(toBatchOf items: Int, _ body: [UInt8]) -> Response {
+        var response = Response(status: status(of: items), contentType: "application/json", body: body)
+        response.isWithoutEffect = count == items && !isOutcomeUnknown
+        guard count == items, let first else { return response }
+        if haveOneCode { response.code = first.code }
+        // Such as after how long it may be tried again.
+        if haveOneStatus, response.status == first.code.status { response.fields = first.fields }
+        return response
+    }
+
+    /// 207 tells of both; with nothing but failures, a caller who looks at the status only must not take it for a success.
+    private func status(of items: Int) -> Int {
+        guard let first else { return 200 }
+        if count < items { return 207 }
+        if isOutcomeUnknown { return Problem.Code.confirmTimeout.status }
+        return haveOneStatus ? first.code.status : Problem.Code.invalidRequest.status
     }
 }
 
@@ -159,7 +194,7 @@ private enum BatchSource {
 
     init(_ request: Request) throws(Problem) {
         if request.mediaType == .ndjson {
-            self = .ndjson(request.body, position: 0)
+            self = .ndjson(request.body, position: request.body.textRange.lowerBound)
             return
         }
         do throws(JSONListReader.Failure) {
@@ -211,16 +246,19 @@ extension Problem {
     }
 
     fileprivate init(_ failure: JSONListReader.Failure) {
-        func invalid(_ pointer: String, _ detail: String) -> Problem {
-            Problem(.invalidRequest, "the body is not a batch", places: [.init(pointer, detail)])
+        let hint = ": send {\"items\": [EMIT, …]}, or each emit on a line of its own as application/x-ndjson"
+        let place: Place
+        switch failure {
+        case .json(let error):
+            self = Problem(error)
+            return
+        case .notAnObject: place = Place("", "must be an object" + hint)
+        case .notAList: place = Place("/items", "must be an array")
+        case .missing: place = Place("/items", "is required")
+        case .unknownMember(let name):
+            let unknown = Place.unknown(name, among: ["items"])
+            place = Place(unknown.location, unknown.detail + (name == "event" ? hint : ""))
         }
-        self =
-            switch failure {
-            case .json(let error): Problem(error)
-            case .notAnObject: invalid("", "must be an object")
-            case .notAList: invalid("/items", "must be an array")
-            case .missing: invalid("/items", "is required")
-            case .unknownMember(let name): invalid("/" + Problem.Place.token(name), "no such field")
-            }
+        self = Problem(.invalidRequest, at: [place])
     }
 }

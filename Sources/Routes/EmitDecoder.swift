@@ -11,11 +11,13 @@ struct EmitDecoder {
     private var acknowledgement: AcknowledgementRequest?
     /// `args` or `data`, for when it contains bytes.
     private var arguments: JSONValue?
-    private var places: [Problem.Place] = []
-    private let isBatchItem: Bool
+    private var faults = FaultList()
+    private let part: BodyPart
 
-    /// More than these are not listed: a caller fixes them one by one anyway.
-    private static let mostPlaces = 20
+    private static let fields = [
+        "namespace", "event", "args", "data", "rooms", "except", "exceptSockets", "volatile", "compress", "binary",
+        "confirm", "ack",
+    ]
 
     /// An emit, and what its caller waits for.
     struct Decoded {
@@ -24,33 +26,29 @@ struct EmitDecoder {
         let acknowledgement: AcknowledgementRequest?
     }
 
-    private init(isBatchItem: Bool) {
-        self.isBatchItem = isBatchItem
+    private init(_ part: BodyPart) {
+        self.part = part
     }
 
     static func decode(_ body: [UInt8]) throws(Problem) -> Decoded {
-        try decode(body, in: nil, isBatchItem: false)
+        try decode(body, in: body.textRange, .whole)
     }
 
-    /// - Parameter range: where in `body` the item stands.
-    static func decode(item range: Range<Int>, of body: [UInt8]) throws(Problem) -> Emit {
-        try decode(body, in: range, isBatchItem: true).emit
+    /// - Parameters:
+    ///   - range: where in `body` the item stands.
+    ///   - part: what it is there.
+    static func decode(item range: Range<Int>, of body: [UInt8], as part: BodyPart) throws(Problem) -> Emit {
+        try decode(body, in: range, part).emit
     }
 
     private static func decode(
-        _ body: [UInt8], in range: Range<Int>?, isBatchItem: Bool
+        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart
     ) throws(Problem) -> Decoded {
-        let document: JSONDocument
-        do throws(JSONError) {
-            document = try JSONDocument(parsing: body, in: range)
-        } catch {
-            throw Problem(error)
-        }
+        let document = try JSONDocument(body, in: range, part)
         guard document.root.kind == .object else {
-            let what = isBatchItem ? "item" : "body"
-            throw Problem(.invalidRequest, "the \(what) is not an object", places: [.init("", "must be an object")])
+            throw Problem(.invalidRequest, at: [.init("", "must be an object")])
         }
-        var decoder = EmitDecoder(isBatchItem: isBatchItem)
+        var decoder = EmitDecoder(part)
         document.root.forEachMember { key, value in decoder.read(key, value) }
         return try decoder.finish()
     }
@@ -79,14 +77,12 @@ struct EmitDecoder {
         case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
         case "confirm":
             read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.confirmation = $1 }
-        case "op" where isBatchItem:
+        case "op" where part != .whole:
             if value.string != "emit" { fail("/op", "must be \"emit\"") }
-        case "ack" where isBatchItem: fail("/ack", "not in a batch: post the emit by itself")
+        case "ack" where part != .whole: fail("/ack", "not in a batch: post the emit by itself")
         case "ack":
-            var faults: [(String, String)] = []
-            acknowledgement = AcknowledgementRequest(value, hasMode: true) { faults.append(($0, $1)) }
-            for (pointer, detail) in faults { fail(pointer, detail) }
-        default: fail("/" + Problem.Place.token(key), "no such field")
+            acknowledgement = AcknowledgementRequest(value, hasMode: true) { faults.add($0) }
+        default: faults.add(.unknown(key, among: Self.fields))
         }
     }
 
@@ -94,17 +90,17 @@ struct EmitDecoder {
         if hasArgs, hasData { fail("/data", "is short for one argument: not together with args") }
         if let event {
             emit.event = event
-        } else if !places.contains(where: { $0.pointer == "/event" }) {
+        } else if !faults.places.contains(where: { $0.pointer == "/event" }) {
             fail("/event", "is required")
         }
-        if isBatchItem, confirmation == .none {
+        if part != .whole, confirmation == .none {
             fail("/confirm", "a batch is answered when the broker has confirmed it")
         }
         if acknowledgement != nil, confirmation == .none {
             fail("/confirm", "not together with ack, which waits for more")
         }
-        if emit.isBinary, let arguments, places.isEmpty { takeAttachments(arguments) }
-        guard places.isEmpty else { throw Problem(.invalidRequest, "the emit is not valid", places: places) }
+        if emit.isBinary, let arguments, faults.isEmpty { takeAttachments(arguments) }
+        guard faults.isEmpty else { throw faults.problem(.invalidRequest) }
         return Decoded(emit: emit, confirmation: confirmation, acknowledgement: acknowledgement)
     }
 
@@ -131,7 +127,8 @@ struct EmitDecoder {
         _ value: JSONValue, _ key: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
     ) -> [Element] {
         guard value.kind == .array else {
-            fail("/\(key)", "must be an array of \(elements)")
+            if let element = convert(value) { return [element] }
+            fail("/\(key)", "must be an array of \(elements), or one of them by itself")
             return []
         }
         var list: [Element] = []
@@ -147,7 +144,7 @@ struct EmitDecoder {
     }
 
     private mutating func fail(_ pointer: String, _ detail: String) {
-        if places.count < Self.mostPlaces { places.append(.init(pointer, detail)) }
+        faults.add(Problem.Place(pointer, detail))
     }
 }
 
@@ -159,14 +156,4 @@ extension RoomName {
 
 extension JSONValue {
     fileprivate var confirmation: Confirmation? { string.flatMap { Confirmation(rawValue: $0) } }
-}
-
-extension Problem {
-    init(_ error: JSONError) {
-        switch error.kind {
-        case .invalid: self.init(.invalidJSON, error.detail)
-        case .duplicateKey: self.init(.duplicateKey, error.detail)
-        case .tooDeep: self.init(.tooDeep, error.detail)
-        }
-    }
 }

@@ -12,9 +12,9 @@ struct Fields {
     private let source: Source
     private let names: [String]
     private var known: Set<String> = []
-    private var places: [Problem.Place] = []
-
-    private static let mostPlaces = 20
+    private var faults = FaultList()
+    /// What the request calls a field, if that is something else.
+    private var spellings: [String: String] = [:]
 
     init(query text: String) throws(Problem) {
         let query = try Query(text)
@@ -23,14 +23,9 @@ struct Fields {
     }
 
     init(body: [UInt8]) throws(Problem) {
-        let document: JSONDocument
-        do throws(JSONError) {
-            document = try JSONDocument(parsing: body)
-        } catch {
-            throw Problem(error)
-        }
+        let document = try JSONDocument(delivered: body)
         guard document.root.kind == .object else {
-            throw Problem(.invalidRequest, "the body is not an object", places: [.init("", "must be an object")])
+            throw Problem(.invalidRequest, at: [.init("", "must be an object")])
         }
         var members: [String: JSONValue] = [:]
         var names: [String] = []
@@ -59,12 +54,36 @@ struct Fields {
     }
 
     mutating func fail(_ name: String, _ detail: String, index: Int? = nil) {
-        let index = index.map { "/\($0)" } ?? ""
-        if places.count < Self.mostPlaces { places.append(.init("/\(name)\(index)", detail)) }
+        var list = faults
+        list.add(place(name, detail, index: index))
+        faults = list
     }
 
     mutating func fail(_ faults: [CommandFault]) {
         for fault in faults { fail(fault.field.name, fault.detail, index: fault.field.index) }
+    }
+
+    private func place(_ name: String, _ detail: String, index: Int?) -> Problem.Place {
+        let name = spellings[name] ?? name
+        switch source {
+        case .body: return Problem.Place("/\(name)" + (index.map { "/\($0)" } ?? ""), detail)
+        case .query(let values):
+            // One by itself needs no number.
+            let isOneOfMany = values[name].map { $0.count > 1 } ?? false
+            let number = isOneOfMany ? index.map { " (value \($0 + 1))" } ?? "" : ""
+            return Problem.Place(.query(name), detail + number)
+        }
+    }
+
+    /// - Throws: when there is anything beyond the caller's reach; where that stands, in terms of the request.
+    func check(_ caller: Caller, _ places: (Reach) -> [Problem.Place]) throws(Problem) {
+        try caller.check { reach in places(reach).map(asSent) }
+    }
+
+    /// A place in a command as a place in the request that it was read from.
+    private func asSent(_ place: Problem.Place) -> Problem.Place {
+        guard let tokens = place.pointer?.split(separator: "/"), let name = tokens.first else { return place }
+        return self.place(String(name), place.detail, index: tokens.count > 1 ? Int(tokens[1]) : nil)
     }
 
     // MARK: Reading
@@ -94,24 +113,39 @@ struct Fields {
             { $0.integer.flatMap { range.contains($0) ? $0 : nil } })
     }
 
-    /// - Parameter parameter: the name of one of them in a query, where it may come again and again.
-    mutating func strings(_ name: String, parameter: String) -> [String]? {
+    /// Words of a few. In a query they come again and again, or with commas between them; in a body as an array, or so, too.
+    ///
+    /// - Parameter expected: those that are known, for who sends another one.
+    mutating func words(_ name: String, _ expected: String, isKnown: (String) -> Bool) -> [String]? {
+        let texts: [String]?
+        var isList = true
         switch source {
-        case .query(let parameters):
-            known.insert(parameter)
-            return parameters[parameter]
-        case .body: return list(name, of: "strings", "a string", \.string)
+        case .query(let values):
+            known.insert(name)
+            texts = values[name]
+        case .body(let members):
+            isList = members[name]?.kind == .array
+            texts = list(name, of: "strings", "a string", \.string)
         }
+        var words: [String] = []
+        for (index, text) in (texts ?? []).enumerated() {
+            for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+                words.append(word)
+                if !isKnown(word) { fail(name, "must be \(expected)", index: isList ? index : nil) }
+            }
+        }
+        return texts == nil ? nil : words
     }
 
-    /// The elements of an array in the body.
+    /// The elements of an array in the body, or a single one by itself.
     private mutating func list<Element>(
         _ name: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
     ) -> [Element]? {
         known.insert(name)
         guard case .body(let members) = source, let value = members[name] else { return nil }
         guard value.kind == .array else {
-            fail(name, "must be an array of \(elements)")
+            if let element = convert(value) { return [element] }
+            fail(name, "must be an array of \(elements), or one of them by itself")
             return nil
         }
         var list: [Element] = []
@@ -126,10 +160,31 @@ struct Fields {
     }
 
     /// Rooms, whose numbers only a body can tell from text, and sockets; `nil` when there is no such field.
-    mutating func roomNames(_ name: String, parameter: String, allowsNone: Bool = false) -> [RoomName]? {
+    ///
+    /// - Parameters:
+    ///   - parameter: the name of one of them in a query, where it may come again and again.
+    ///   - alias: another name for the same.
+    mutating func roomNames(
+        _ name: String, parameter: String, alias: String? = nil, allowsNone: Bool = false
+    ) -> [RoomName]? {
+        let own: String
+        switch source {
+        case .query: own = parameter
+        case .body: own = name
+        }
+        known.insert(own)
+        if let alias {
+            known.insert(alias)
+            if has(alias) {
+                if has(own) { fail(alias, "is another name for '\(own)': not both") }
+                spellings[name] = alias
+                return roomNames(alias, parameter: alias, allowsNone: allowsNone)
+            }
+        }
+        spellings[name] = own
         let names: [RoomName]?
         switch source {
-        case .query: names = strings(name, parameter: parameter)?.map { .name($0) }
+        case .query(let values): names = values[own]?.map { .name($0) }
         case .body: names = list(name, of: "strings and integers", RoomName.expectation, RoomName.init)
         }
         guard let names else { return nil }
@@ -165,10 +220,7 @@ struct Fields {
     mutating func acknowledgement(hasMode: Bool) -> AcknowledgementRequest? {
         known.insert("ack")
         guard case .body(let members) = source, let value = members["ack"] else { return nil }
-        var faults: [(String, String)] = []
-        let request = AcknowledgementRequest(value, hasMode: hasMode) { faults.append(($0, $1)) }
-        for (pointer, detail) in faults { fail(String(pointer.dropFirst()), detail) }
-        return request
+        return AcknowledgementRequest(value, hasMode: hasMode) { faults.add($0) }
     }
 
     mutating func timeout(default milliseconds: Duration) -> Duration {
@@ -181,8 +233,19 @@ struct Fields {
     ///
     /// - Throws: when anything was wrong, or there are fields that nobody has read.
     mutating func finish() throws(Problem) {
-        for name in names where !known.contains(name) { fail(Problem.Place.token(name), "no such field") }
-        guard places.isEmpty else { throw Problem(.invalidRequest, "the request is not valid", places: places) }
+        var list = faults
+        for name in names where !known.contains(name) { list.add(unknown(name)) }
+        guard list.isEmpty else { throw list.problem(.invalidRequest) }
+    }
+
+    private func unknown(_ name: String) -> Problem.Place {
+        switch source {
+        case .body: .unknown(name, among: known.sorted())
+        case .query:
+            Problem.Place(
+                .query(String(String.UnicodeScalarView(name.unicodeScalars.prefix(64)))),
+                "no such parameter" + Suggestion.of(known.sorted(), for: name, quote: "`"))
+        }
     }
 
     private mutating func read<Value>(

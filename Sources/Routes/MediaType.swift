@@ -4,15 +4,25 @@ enum MediaType: String, Sendable {
     /// A JSON text on each line (github.com/ndjson/ndjson-spec).
     case ndjson = "application/x-ndjson"
 
+    /// Other names of NDJSON that are in use. Web pages can send none of all these without asking first (CORS).
+    private static let otherNamesOfNDJSON: Set<String> = ["application/ndjson", "application/jsonl"]
+
     /// - Parameter contentType: in UTF-8 if it names a charset. Other parameters mean nothing and are ignored.
     init?(_ contentType: String) {
+        // Nearly all.
         if contentType == Self.json.rawValue {
             self = .json
             return
         }
         let type = ContentType(contentType)
         guard type.isUTF8 else { return nil }
-        self.init(rawValue: type.essence)
+        if type.isJSON {
+            self = .json
+        } else if type.essence == Self.ndjson.rawValue || Self.otherNamesOfNDJSON.contains(type.essence) {
+            self = .ndjson
+        } else {
+            return nil
+        }
     }
 }
 
@@ -30,13 +40,16 @@ struct ContentType {
         essence = parts[0]
         isUTF8 = parts.dropFirst().allSatisfy { parameter in
             guard parameter.hasPrefix("charset=") else { return true }
-            let charset = parameter.dropFirst("charset=".count)
-            return charset == "utf-8" || charset == "\"utf-8\""
+            switch parameter.dropFirst("charset=".count) {
+            // The second is no registered name, and what some libraries send.
+            case "utf-8", "utf8", "\"utf-8\"", "\"utf8\"": return true
+            default: return false
+            }
         }
     }
 
-    /// `application/json`, or anything that says that it is written in JSON (RFC 6839, section 3.1).
-    var isJSON: Bool { essence == "application/json" || essence.hasSuffix("+json") }
+    /// `application/json`, its old name `text/json`, or anything that says that it is written in JSON (RFC 6839, section 3.1).
+    var isJSON: Bool { essence == "application/json" || essence == "text/json" || essence.hasSuffix("+json") }
 
     var isForm: Bool { essence == "application/x-www-form-urlencoded" }
 

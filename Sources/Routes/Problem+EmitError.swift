@@ -5,9 +5,8 @@ extension Problem {
     public init(_ error: EmitError) {
         switch error {
         case .invalid(let faults):
-            self.init(.invalidRequest, "the emit is not valid", places: faults.map(Place.init))
-        case .notExpressible(let fault):
-            self.init(.notExpressible, fault.detail, places: [Place(fault)])
+            self.init(.invalidRequest, at: faults.map(Place.init))
+        case .notExpressible(let fault): self.init(.notExpressible, at: [Place(fault)])
         case .notPublished(let error): self.init(error)
         case .notAsked(let error): self.init(error)
         case .exceptionsUnknown: self.init(.incomplete, error.description)

@@ -2,21 +2,9 @@ internal import JSON
 
 /// An error as its caller sees it: RFC 9457, `application/problem+json`.
 public struct Problem: Error, Sendable, Equatable {
-    /// One place in the request, by JSON Pointer (RFC 6901).
-    public struct Place: Sendable, Equatable {
-        public let pointer: String
-        public let detail: String
-
-        public init(_ pointer: String, _ detail: String) {
-            self.pointer = pointer
-            self.detail = detail
-        }
-
-        /// A key as a JSON Pointer's token (RFC 6901, section 3), shortened if it is absurdly long.
-        static func token(_ key: String) -> String { key.jsonPointerToken }
-    }
-
     public var code: Code
+    /// What is wrong, in words: where there are places, the first of them. Safe in a log: it names fields and parameters, which may
+    /// be names that nobody knows, and says nothing of their values.
     public var detail: String
     public var places: [Place] = []
     /// The methods of the path, for 405.
@@ -24,10 +12,20 @@ public struct Problem: Error, Sendable, Equatable {
     /// After how long it may be tried again, for 429.
     public var retryAfter: Duration?
 
-    public init(_ code: Code, _ detail: String, places: [Place] = []) {
+    public init(_ code: Code, _ detail: String) {
         self.code = code
         self.detail = detail
+    }
+
+    /// - Parameters:
+    ///   - places: the first of them is told in ``detail``.
+    ///   - count: how many there are, if not all are listed.
+    ///   - lead: what stands before it.
+    public init(_ code: Code, at places: [Place], count: Int? = nil, lead: String = "") {
+        self.code = code
         self.places = places
+        let more = (count ?? places.count) - 1
+        detail = lead + (places.first?.description ?? code.title) + (more > 0 ? " (and \(more) more)" : "")
     }
 
     public enum Code: String, Sendable, CaseIterable {
@@ -119,6 +117,8 @@ extension Problem.Code {
     /// Whether the emit may have been delivered all the same.
     var isOutcomeUnknown: Bool { self == .confirmTimeout || self == .brokerNack }
 
+    /// Where it is explained: a reference, relative to the request's URL (RFC 9457, section 3.1.1), to the gateway's own page.
+    var type: String { "\(Problem.page)#\(rawValue)" }
     public var status: Int { meaning.status }
     public var title: String { meaning.title }
     /// Whether the same request can succeed later, and cannot have had an effect yet.
@@ -126,6 +126,9 @@ extension Problem.Code {
 }
 
 extension Problem {
+    /// The path of the page on which each code has a heading.
+    static let page = "/problems"
+
     /// The problem document, for the request of this id.
     func response(requestID: String) -> Response {
         var json: [UInt8] = []
@@ -134,13 +137,14 @@ extension Problem {
         var response = Response(status: code.status, contentType: "application/problem+json", body: json)
         response.fields = fields
         response.code = code
+        response.detail = detail
         return response
     }
 
     /// Appends the problem document to others' JSON.
     func append(to json: inout [UInt8], requestID: String) {
         json.append(json: "{\"type\":")
-        json.append(jsonString: "urn:socketio-gateway:problem:" + code.rawValue)
+        json.append(jsonString: code.type)
         json.append(json: ",\"title\":")
         json.append(jsonString: code.title)
         json.append(json: ",\"status\":")
@@ -160,8 +164,15 @@ extension Problem {
     private func appendPlaces(to json: inout [UInt8]) {
         json.append(json: ",\"errors\":[")
         for (index, place) in places.enumerated() {
-            json.append(json: index == 0 ? "{\"pointer\":" : ",{\"pointer\":")
-            json.append(jsonString: place.pointer)
+            if index > 0 { json.append(json: ",") }
+            switch place.location {
+            case .body(let pointer):
+                json.append(json: "{\"pointer\":")
+                json.append(jsonString: pointer)
+            case .query(let name), .path(let name):
+                json.append(json: "{\"parameter\":")
+                json.append(jsonString: name)
+            }
             json.append(json: ",\"detail\":")
             json.append(jsonString: place.detail)
             json.append(json: "}")
@@ -169,7 +180,8 @@ extension Problem {
         json.append(json: "]")
     }
 
-    private var fields: [(name: StaticString, value: String)] {
+    /// The headers that go with its status.
+    var fields: [(name: StaticString, value: String)] {
         switch code.status {
         case 401: [("WWW-Authenticate", "Bearer realm=\"socketio-gateway\"")]
         case 405: [("Allow", allow ?? "")]

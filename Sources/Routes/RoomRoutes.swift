@@ -13,7 +13,7 @@ struct RoomRoutes: Sendable {
             limit: fields.integer("limit", in: 1...1_000) ?? 100, includesPrivate: fields.boolean("private") ?? false)
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try request.caller.check { $0.places(beyond: command) }
+        try fields.check(request.caller) { $0.places(beyond: command) }
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.listRooms(command, timeout: timeout)
         }
@@ -30,10 +30,10 @@ struct RoomRoutes: Sendable {
         var fields = try Fields(request)
         let command = CountSockets(
             namespace: fields.namespace(),
-            rooms: fields.roomNames("rooms", parameter: "room", allowsNone: true) ?? [])
+            rooms: fields.roomNames("rooms", parameter: "room", alias: "in", allowsNone: true) ?? [])
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try request.caller.check { $0.places(beyond: command) }
+        try fields.check(request.caller) { $0.places(beyond: command) }
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.countSockets(command, timeout: timeout)
         }

@@ -27,26 +27,16 @@ final class Route: Sendable {
         /// Anything; the handler says what it is.
         case cloudEvents
 
-        var mediaTypes: [MediaType] {
-            switch self {
-            case .none: []
-            case .json: [.json]
-            case .batch: [.json, .ndjson]
-            case .hook, .cloudEvents: []
-            }
-        }
-
-        /// - Returns: what the body should be, if it is something else.
-        func wanted(insteadOf head: RequestHead) -> String? {
+        /// Whether the body is what the route reads, as far as the head says.
+        func takes(_ head: RequestHead) -> Bool {
             let type = head.fields[.contentType]
             switch self {
-            case .none, .cloudEvents: return nil
-            case .json, .batch:
-                if let type = type.flatMap({ MediaType($0) }), mediaTypes.contains(type) { return nil }
-                return mediaTypes.map(\.rawValue).joined(separator: " or ")
+            case .none, .cloudEvents: return true
+            case .json: return type.flatMap { MediaType($0) } == .json
+            case .batch: return type.flatMap { MediaType($0) } != nil
             case .hook:
-                guard let type = type.map(ContentType.init) else { return head.announcesBody ? "JSON or a form" : nil }
-                return type.isUTF8 && (type.isJSON || type.isForm) ? nil : "JSON or a form"
+                guard let type = type.map(ContentType.init) else { return !head.announcesBody }
+                return type.isUTF8 && (type.isJSON || type.isForm)
             }
         }
 

@@ -17,6 +17,8 @@ public struct RouteServices: Sendable {
     public var openAPI: [UInt8]
     /// The same in JSON.
     public var openAPIAsJSON: @Sendable () -> [UInt8]
+    /// What problems mean, Markdown.
+    public var problemPage: [UInt8] = []
     /// Whether reading the metrics takes a key.
     public var protectsMetrics = false
     /// The gateway's own.
@@ -111,6 +113,7 @@ extension Router {
                     handler: service.metrics),
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
                 Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, handler: service.openAPIAsJSON),
+                Route(method: .get, path: "/problems", scope: nil, isVital: true, handler: service.problems),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table)
     }
 }

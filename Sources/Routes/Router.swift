@@ -70,7 +70,7 @@ public final class Router: @unchecked Sendable {
             return .answered(refuse(Problem(.malformedHTTP, ambiguity), subject))
         }
         if head.path == "*", head.method == .options { return .answered(answerWithoutRoute(subject, routes)) }
-        guard let path else { return .answered(refuse(Problem(.notFound, "nothing is here"), subject)) }
+        guard let path else { return .answered(refuse(.noRoute(suggestion(for: head.path)), subject)) }
         let method = head.method == .head ? .get : head.method
         guard let route = path.routes.first(where: { $0.method == method }) else {
             return .answered(answerWithoutRoute(subject, path.routes))
@@ -111,6 +111,27 @@ public final class Router: @unchecked Sendable {
             if let parameter = template.match(path) { return (template.path, parameter) }
         }
         return (nil, "")
+    }
+
+    /// The path that somebody may have meant who has found none: with or without a slash at the end or `/v1`, or with a slip of
+    /// the pen.
+    private func suggestion(for path: String) -> String? {
+        var path = path.lowercased()[...]
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        let version = "/v1"
+        for candidate in [String(path), version + path] {
+            // Of a hook only what its path looks like: which hooks there are is nobody's business.
+            if let found = find(candidate).0 { return found.routes.first?.path }
+        }
+        // What all paths have in common makes none of them nearer.
+        func short(_ path: Substring) -> String {
+            String(path.hasPrefix(version) ? path.dropFirst(version.count) : path)
+        }
+        let names = paths.keys.sorted()
+        let wanted = short(path)
+        let nearest = Suggestion.nearest(
+            of: names.lazy.map { short($0[...]) }, to: wanted, atMost: wanted.utf8.count > 8 ? 2 : 1)
+        return names.first { short($0[...]) == nearest }
     }
 
     /// Runs the route's handler.
@@ -218,18 +239,16 @@ public final class Router: @unchecked Sendable {
     private func mediaTypeProblem(_ head: RequestHead, _ route: Route) -> Problem? {
         if case .none = route.body { return nil }
         if let coding = head.fields[.contentEncoding], coding.lowercased() != "identity" {
-            return Problem(.unsupportedMediaType, "a Content-Encoding is not supported")
+            return Problem(.unsupportedMediaType, "a Content-Encoding is not supported: send the body as it is")
         }
-        return route.body.wanted(insteadOf: head).map {
-            Problem(.unsupportedMediaType, "the body must be \($0) in UTF-8")
-        }
+        return route.body.takes(head) ? nil : .mediaType(of: head, for: route.body)
     }
 
     /// Fields that nobody reads must not be ignored: the namespace could be among them.
     private func queryProblem(_ head: RequestHead, _ route: Route) -> Problem? {
         if case .none = route.body { return nil }
         return head.query.isEmpty
-            ? nil : Problem(.invalidRequest, "fields are read from the body here; a query is not")
+            ? nil : Problem(.invalidRequest, "query parameters are not read here: put the fields into the body")
     }
 
     private func lengthProblem(_ head: RequestHead, _ bodyLimit: Int?) -> Problem? {

@@ -13,7 +13,7 @@ struct ServerRoutes: Sendable {
         let namespace = fields.has("namespace") ? fields.namespace() : nil
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try request.caller.check { $0.places(beyondNamespace: namespace) }
+        try fields.check(request.caller) { $0.places(beyondNamespace: namespace) }
         let servers = try await asking { () async throws(ClusterError) in
             try await cluster.servers(timeout: timeout)
         }
@@ -42,7 +42,7 @@ struct ServerRoutes: Sendable {
         let acknowledgement = fields.acknowledgement(hasMode: false)
         try fields.finish()
         let question = command
-        try request.caller.check { $0.places(beyond: question) }
+        try fields.check(request.caller) { $0.places(beyond: question) }
         guard let acknowledgement else { return try await tell(question) }
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.askServers(question, timeout: acknowledgement.timeout ?? timeout)

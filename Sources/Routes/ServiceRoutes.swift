@@ -1,6 +1,6 @@
 internal import JSON
 
-/// `/`, `/livez`, `/readyz`, `/metrics`, `/openapi.yaml` and `/openapi.json`: for operators and tools, without a key.
+/// `/`, `/livez`, `/readyz`, `/metrics`, `/openapi.yaml`, `/openapi.json` and `/problems`: for operators and tools, without a key.
 struct ServiceRoutes: Sendable {
     let services: RouteServices
 
@@ -27,6 +27,7 @@ struct ServiceRoutes: Sendable {
     private static let links: [(name: StaticString, path: StaticString, text: StaticString)] = [
         ("openapi", "/openapi.yaml", "what it understands"), ("live", "/livez", "whether it runs"),
         ("ready", "/readyz", "whether it reaches RabbitMQ"), ("metrics", "/metrics", "its numbers, for Prometheus"),
+        ("problems", "/problems", "what its errors mean"),
     ]
 
     private var page: String {
@@ -69,5 +70,10 @@ struct ServiceRoutes: Sendable {
 
     @Sendable func openAPIAsJSON(_ request: Request) async throws(Problem) -> Response {
         Response(status: 200, contentType: "application/json", body: services.openAPIAsJSON())
+    }
+
+    /// As plain text, which browsers show.
+    @Sendable func problems(_ request: Request) async throws(Problem) -> Response {
+        Response(status: 200, contentType: "text/plain; charset=utf-8", body: services.problemPage)
     }
 }

@@ -16,14 +16,14 @@ struct SocketRoutes: Sendable {
     @Sendable func list(_ request: Request) async throws(Problem) -> Response {
         var fields = try Fields(request)
         let selection = SocketSelection(
-            namespace: fields.namespace(), rooms: fields.roomNames("rooms", parameter: "room") ?? [],
+            namespace: fields.namespace(), rooms: fields.roomNames("rooms", parameter: "room", alias: "in") ?? [],
             except: fields.roomNames("except", parameter: "except", allowsNone: true) ?? [])
         let command = FetchSockets(
             selection, fields: wantedFields(&fields), after: fields.string("cursor"),
             limit: fields.integer("limit", in: Self.pageSizes) ?? Self.usualPageSize)
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try check(command, request.caller)
+        try check(command, request.caller, fields)
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.fetchSockets(command, timeout: timeout)
         }
@@ -47,7 +47,7 @@ struct SocketRoutes: Sendable {
         let command = FetchSockets(selection, fields: wantedFields(&fields), limit: 1)
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try check(command, request.caller)
+        try check(command, request.caller, fields)
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.fetchSockets(command, timeout: timeout)
         }
@@ -60,16 +60,17 @@ struct SocketRoutes: Sendable {
         }
     }
 
-    private func check(_ command: FetchSockets, _ caller: Caller) throws(Problem) {
+    private func check(_ command: FetchSockets, _ caller: Caller, _ fields: Fields) throws(Problem) {
         if command.fields.contains(.handshake) { try caller.check(.readHandshakes) }
-        try caller.check { $0.places(beyond: command.selection, list: "rooms") }
+        try fields.check(caller) { $0.places(beyond: command.selection, list: "rooms") }
     }
 
     private func wantedFields(_ fields: inout Fields) -> [SocketField] {
-        guard let names = fields.strings("fields", parameter: "fields") else { return [.rooms, .data] }
-        for (index, name) in names.enumerated() where SocketField(rawValue: name) == nil {
-            fields.fail("fields", "must be rooms, data or handshake", index: index)
+        // The id is always there.
+        let names = fields.words("fields", "id, rooms, data or handshake") {
+            $0 == "id" || SocketField(rawValue: $0) != nil
         }
+        guard let names else { return [.rooms, .data] }
         return SocketField.allCases.filter { names.contains($0.rawValue) }
     }
 
@@ -137,7 +138,7 @@ struct SocketRoutes: Sendable {
     ) async throws(Problem) -> Response {
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
-        try request.caller.check { $0.places(beyond: selection, list: "in") + $0.places(beyond: change) }
+        try fields.check(request.caller) { $0.places(beyond: selection, list: "in") + $0.places(beyond: change) }
         var command = ChangeSockets(selection, change)
         command.trace = request.head.trace
         let receipt: ChangeReceipt
@@ -166,7 +167,7 @@ struct SocketRoutes: Sendable {
     private func id(_ request: Request) throws(Problem) -> String {
         let id = try Query.decoded(request.parameter.utf8, plusIsSpace: false)
         let faults = CommandFault.names([id], "id")
-        guard faults.isEmpty else { throw Problem(.invalidRequest, "the socket id is \(faults[0].detail)") }
+        guard faults.isEmpty else { throw Problem(.invalidRequest, at: [.init(.path("id"), faults[0].detail)]) }
         return id
     }
 

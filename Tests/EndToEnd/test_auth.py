@@ -95,7 +95,7 @@ def test_without_the_key_it_stays_closed(closed_gateway):
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/problems"])
 def test_the_service_routes_need_no_key(closed_gateway, path):
     assert closed_gateway.get(path).status == 200
 

@@ -88,13 +88,15 @@ INVALID = {
     "args that are null": ({**EVENT, "args": None}, "/args"),
     "both args and data": ({**EVENT, "args": [1], "data": 1}, None),
     "both, though null and empty": ({**EVENT, "args": [], "data": None}, None),
-    "rooms that are a string": ({**EVENT, "rooms": "room1"}, "/rooms"),
+    "rooms that are an object": ({**EVENT, "rooms": {"room1": True}}, "/rooms"),
+    "one room without a name": ({**EVENT, "rooms": ""}, "/rooms/0"),
+    "one room that is no whole number": ({**EVENT, "rooms": 1.5}, "/rooms"),
     "rooms that are null": ({**EVENT, "rooms": None}, "/rooms"),
     "no rooms at all": ({**EVENT, "rooms": []}, "/rooms"),
     "an empty room name": ({**EVENT, "rooms": ["a", ""]}, "/rooms/1"),
     "a room that is no whole number": ({**EVENT, "rooms": [1, 1.5]}, "/rooms/1"),
     "a room that is null": ({**EVENT, "rooms": ["a", None]}, "/rooms/1"),
-    "exceptions that are a string": ({**EVENT, "except": "room1"}, "/except"),
+    "exceptions that are an object": ({**EVENT, "except": {}}, "/except"),
     "excluded sockets that are an object": ({**EVENT, "exceptSockets": {}}, "/exceptSockets"),
     "an excluded socket that is a number": ({**EVENT, "exceptSockets": ["a", 5]}, "/exceptSockets/1"),
     "an excluded socket without a name": ({**EVENT, "exceptSockets": [""]}, "/exceptSockets/0"),
@@ -170,12 +172,13 @@ QUESTIONS = {
     "a query that is a list": ("/v1/sockets/query", [], ""),
     "a parameter's name": ("/v1/sockets/query", {"room": "a"}, "/room"),
     "no rooms to list": ("/v1/sockets/query", {"rooms": []}, "/rooms"),
-    "rooms that are a string": ("/v1/sockets/query", {"rooms": "a"}, "/rooms"),
+    "rooms that are an object": ("/v1/sockets/query", {"rooms": {}}, "/rooms"),
+    "rooms under both names": ("/v1/sockets/query", {"rooms": ["a"], "in": "a"}, "/in"),
     "a room that is no whole number": ("/v1/sockets/query", {"rooms": ["a", 1, 1.5]}, "/rooms/2"),
     "an excepted room of 256 bytes": ("/v1/sockets/query", {"except": ["a", LONG]}, "/except/1"),
     "more than 1,000 rooms": ("/v1/sockets/query", {"rooms": MANY}, "/rooms"),
     "an unknown field": ("/v1/sockets/query", {"fields": ["rooms", "auth"]}, "/fields/1"),
-    "fields that are a string": ("/v1/sockets/query", {"fields": "rooms"}, "/fields"),
+    "an unknown field among others": ("/v1/sockets/query", {"fields": "rooms,auth"}, "/fields"),
     "a page without sockets": ("/v1/sockets/query", {"limit": 0}, "/limit"),
     "a page that is too long": ("/v1/sockets/query", {"limit": 1_001}, "/limit"),
     "a limit that is a string": ("/v1/sockets/query", {"limit": "10"}, "/limit"),
@@ -217,24 +220,26 @@ def test_an_invalid_question_is_422_and_says_where(gateway, path, body, pointer)
 
 
 QUERIES = {
-    "a field's name": ("GET", "/v1/sockets?rooms=a", "/rooms"),
-    "an empty room": ("GET", "/v1/sockets?room=", "/rooms/0"),
-    "a room without a value": ("GET", "/v1/sockets?room=a&room", "/rooms/1"),
-    "a room of 256 bytes": ("GET", f"/v1/sockets?room={'%C3%BC' * 128}", "/rooms/0"),
-    "an unknown field": ("GET", "/v1/sockets?fields=rooms,data", "/fields/0"),
-    "two limits": ("GET", "/v1/sockets?limit=1&limit=1", "/limit"),
-    "a limit in words": ("GET", "/v1/sockets?limit=ten", "/limit"),
-    "a limit beyond all numbers": ("GET", f"/v1/sockets?limit={10**30}", "/limit"),
-    "two cursors": ("GET", "/v1/rooms?cursor=a&cursor=b", "/cursor"),
-    "private that is 1": ("GET", "/v1/rooms?private=1", "/private"),
-    "a room of rooms": ("GET", "/v1/rooms?room=a", "/room"),
-    "a namespace without a slash": ("GET", "/v1/counts?namespace=chat", "/namespace"),
-    "a limit to counts": ("GET", "/v1/counts?limit=5", "/limit"),
-    "a limit to servers": ("GET", "/v1/servers?limit=5", "/limit"),
-    "rooms of one socket": ("GET", "/v1/sockets/id?room=a", "/room"),
-    "close in capitals": ("DELETE", "/v1/sockets/id?close=TRUE", "/close"),
-    "close without a value": ("DELETE", "/v1/sockets/id?close", "/close"),
-    "no time": ("DELETE", "/v1/sockets/id?timeoutMs=0", "/timeoutMs"),
+    "a field's name": ("GET", "/v1/sockets?rooms=a", "?rooms"),
+    "an empty room": ("GET", "/v1/sockets?room=", "?room"),
+    "a room without a value": ("GET", "/v1/sockets?room=a&room", "?room"),
+    "a room of 256 bytes": ("GET", f"/v1/sockets?room={'%C3%BC' * 128}", "?room"),
+    "an unknown field": ("GET", "/v1/sockets?fields=rooms,auth", "?fields"),
+    "two limits": ("GET", "/v1/sockets?limit=1&limit=1", "?limit"),
+    "a limit in words": ("GET", "/v1/sockets?limit=ten", "?limit"),
+    "a limit beyond all numbers": ("GET", f"/v1/sockets?limit={10**30}", "?limit"),
+    "two cursors": ("GET", "/v1/rooms?cursor=a&cursor=b", "?cursor"),
+    "private that is 1": ("GET", "/v1/rooms?private=1", "?private"),
+    "a room of rooms": ("GET", "/v1/rooms?room=a", "?room"),
+    "a namespace without a slash": ("GET", "/v1/counts?namespace=chat", "?namespace"),
+    "a limit to counts": ("GET", "/v1/counts?limit=5", "?limit"),
+    "a limit to servers": ("GET", "/v1/servers?limit=5", "?limit"),
+    "rooms of one socket": ("GET", "/v1/sockets/id?room=a", "?room"),
+    "close in capitals": ("DELETE", "/v1/sockets/id?close=TRUE", "?close"),
+    "close without a value": ("DELETE", "/v1/sockets/id?close", "?close"),
+    "no time": ("DELETE", "/v1/sockets/id?timeoutMs=0", "?timeoutMs"),
+    "rooms under both names": ("GET", "/v1/sockets?room=a&in=b", "?in"),
+    "an id of 256 bytes": ("GET", f"/v1/sockets/{LONG}", "?id"),
 }
 
 
@@ -270,9 +275,8 @@ def test_bad_binary_arguments_are_422(gateway, data, pointer):
 MEDIA = {
     "text": {"Content-Type": "text/plain"},
     "a form": {"Content-Type": "application/x-www-form-urlencoded"},
-    "JSON by another name": {"Content-Type": "text/json"},
     "lines of JSON": {"Content-Type": "application/x-ndjson"},
-    "something that begins alike": {"Content-Type": "application/json-patch+json"},
+    "something that begins alike": {"Content-Type": "application/json5"},
     "an empty type": {"Content-Type": ""},
     "another charset": {"Content-Type": "application/json; charset=iso-8859-1"},
     "two charsets": {"Content-Type": "application/json; charset=utf-8; charset=utf-16"},
@@ -285,6 +289,85 @@ MEDIA = {
 def test_what_is_not_said_to_be_plain_json_is_415(gateway, headers):
     response = gateway.request("POST", "/v1/emit", json.dumps(EVENT).encode(), {**KEY, **headers})
     assert_problem(response, 415, "unsupported_media_type")
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+LINES = {"Content-Type": "application/x-ndjson"}
+EMOJI = b'{"event": "x", "data": "a\\ud83d"}'
+# What people do, and what they are told: (path, body, headers, status, words of the answer's `detail`).
+MISTAKES = {
+    "curl without a Content-Type": ("/v1/emit", EVENT, FORM, 415, "as curl says unless told; send -H 'Content-Type: application/json'"),
+    "a batch without one": ("/v1/batch", {"items": []}, FORM, 415, "(with curl's --data-binary: -d drops line feeds)"),
+    "a file that is empty": ("/v1/emit", b"", {}, 400, "the body is empty: JSON is expected"),
+    "lines that curl -d has joined": ("/v1/batch", b'{"event":"x"}{"event":"x"}', LINES, 400, None),
+    "lines sent as JSON": ("/v1/batch", b'{"event":"x"}\n{"event":"x"}', {}, 422, "as application/x-ndjson"),
+    "several emits in one": ("/v1/emit", b'{"event":"x"}\n{"event":"x"}', {}, 400, "(many emits: POST /v1/batch)"),
+    "PowerShell's UTF-16": ("/v1/emit", "\ufeff{}".encode("utf-16-le"), {}, 400, "the byte order mark of UTF-16: send UTF-8"),
+    "half an emoji": ("/v1/emit", EMOJI, {}, 400, "half an emoji (an escaped surrogate without the other one of its pair) at line 1, column 26"),
+    "a misspelt field": ("/v1/emit", {**EVENT, "room": "a"}, {}, 422, '/room: no such field; did you mean "rooms"?'),
+    "two of them": ("/v1/emit", {**EVENT, "room": "a", "volatil": 1}, {}, 422, '/room: no such field; did you mean "rooms"? (and 1 more)'),
+    "a path without v1": ("/emit", EVENT, {}, 404, "nothing is here; did you mean /v1/emit? (GET /openapi.yaml lists the routes)"),
+    "a slash at the end": ("/v1/batch/", EVENT, {}, 404, "did you mean /v1/batch?"),
+    "a query": ("/v1/emit?room=a", EVENT, {}, 422, "query parameters are not read here"),
+}
+
+
+@pytest.mark.parametrize("path, body, headers, status, words", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_with_what_to_do(gateway, path, body, headers, status, words):
+    response = gateway.post(body, {**KEY, **headers}, path)
+    assert response.status == status
+    if words is None:
+        # A line is an item: what is wrong with it stands in its result.
+        (result,) = response.json["results"]
+        assert "--data-binary" in result["problem"]["detail"]
+    else:
+        assert words in response.json["detail"]
+
+
+def test_a_misspelt_parameter_is_named_as_one(gateway):
+    problem = assert_problem(gateway.get("/v1/sockets?rom=a&limit=0", KEY), 422, "invalid_request", "?rom")
+    assert problem["detail"] == "query parameter `limit`: must be a whole number from 1 to 1000 (and 1 more)"
+    assert problem["errors"][1] == {"parameter": "rom", "detail": "no such parameter; did you mean `room`?"}
+
+
+def test_no_answer_repeats_a_value(gateway):
+    secret = "s3cret-value"
+    for body in ({"event": 1, "rooms": [secret, None]}, {"event": "connect", "confirm": secret}, {**EVENT, "namespace": secret}):
+        assert secret not in gateway.post(body, KEY).body.decode()
+    assert secret not in gateway.get(f"/v1/sockets?limit={secret}&fields={secret}&token={secret}").body.decode()
+    for header in ({"Authorization": secret}, {"Authorization": f"{secret} {secret}"}, {"X-API-Key": secret}):
+        assert secret not in gateway.post(EVENT, header).body.decode()
+
+
+def test_the_type_of_a_problem_is_a_page_of_the_gateway(gateway):
+    path, _, heading = assert_problem(gateway.post({}, KEY), 422)["type"].partition("#")
+    page = gateway.get(path)
+    assert page.status == 200 and page.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert f"\n## {heading}\n" in page.body.decode()
+
+
+MARK = b"\xef\xbb\xbf"
+TOLERATED = {
+    "one room": ("/v1/emit", {**EVENT, "rooms": "a"}, {}),
+    "one number": ("/v1/emit", {**EVENT, "rooms": 7, "exceptSockets": "a"}, {}),
+    "a byte order mark": ("/v1/emit", MARK + b'{"event": "x"}', {}),
+    "one before a batch": ("/v1/batch", MARK + b'{"items": [{"event": "x"}]}', {}),
+    "one before lines": ("/v1/batch", MARK + b'{"event": "x"}\n', LINES),
+    "JSON by another name": ("/v1/emit", EVENT, {"Content-Type": "text/json"}),
+    "something that is JSON": ("/v1/emit", EVENT, {"Content-Type": "application/vnd.api+json"}),
+    "utf8": ("/v1/emit", EVENT, {"Content-Type": "application/json; charset=utf8"}),
+    "lines by a second name": ("/v1/batch", EVENT, {"Content-Type": "application/ndjson"}),
+    "lines by a third one": ("/v1/batch", EVENT, {"Content-Type": "application/jsonl; charset=UTF-8"}),
+}
+
+
+@pytest.mark.parametrize("path, body, headers", TOLERATED.values(), ids=TOLERATED)
+def test_what_can_only_mean_one_thing_is_taken(gateway, witness, path, body, headers):
+    assert gateway.post(body, {**KEY, **headers}, path).status == 200
+    (message,) = witness.take()
+    assert message.json["event"] == "x"
+    rooms = body.get("rooms") if isinstance(body, dict) else None
+    assert message.json["room"] == rooms
 
 
 PATHS = ["/v1", "/v1/emit/", "//v1/emit", "/V1/emit", "/v1/emits", "/v1/../v1/emit"]
@@ -351,12 +434,19 @@ WRONG = {
     "another scheme": {"Authorization": f"Basic {KEY['X-API-Key']}"},
     "no scheme": {"Authorization": KEY["X-API-Key"]},
 }
+FORMS = {
+    "another scheme": "Authorization says 'Basic' instead of 'Bearer': send an API key as 'Authorization: Bearer KEY'",
+    "no scheme": "Authorization has no 'Bearer ' before the key: ",
+    "another": "this is no valid key: ",
+    "none": "there is no key: ",
+}
 
 
-@pytest.mark.parametrize("headers", WRONG.values(), ids=WRONG)
-def test_a_wrong_key_is_401_and_says_how_to_authenticate(gateway, headers):
-    response = gateway.post(EVENT, headers)
-    assert_problem(response, 401, "unauthorized")
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_key_is_401_and_says_how_to_authenticate(gateway, name):
+    response = gateway.post(EVENT, WRONG[name])
+    problem = assert_problem(response, 401, "unauthorized")
+    assert problem["detail"].startswith(FORMS.get(name, ""))
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 

@@ -18,7 +18,8 @@ from harness import Gateway, Key, assert_problem, binary, create_key, run_comman
 from harness.questions import start_servers, until, wait_for_servers
 
 EVENT = {"event": "hello"}
-NOBODY = {"sgw_" + "A" * 43, "", " ", "x", "a" * 2_000}
+NOBODY = {"sgw_" + "A" * 43, "x", "a" * 2_000}
+NOTHING = ["", " "]
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +218,10 @@ def test_every_key_that_does_not_open_is_answered_the_same(gateway, keys, name):
         answers.add((response.body, tuple(sorted(headers.items()))))
     assert len(answers) == 1
     assert "X-API-Key" in answers.pop()[0].decode()
+    for key in NOTHING:
+        value = f"Bearer {key}" if name == "Authorization" else key
+        problem = assert_problem(gateway.post(EVENT, {name: value}), 401, "unauthorized")
+        assert problem["detail"].startswith(f"{name} has no key")
 
 
 def test_a_key_ends_when_it_expires(broker, exchange, tmp_path):
@@ -362,11 +367,11 @@ def test_a_reader_of_some_rooms_sees_nothing_of_others(gateway, servers, keys):
 def test_a_key_of_one_namespace_neither_sees_nor_ends_others(gateway, servers, keys):
     client = servers[0].client("lobby", namespace="/chat")
     key = keys["chat"]
-    assert_problem(get(gateway, key, "/v1/servers"), 403, "beyond_reach", "/namespace")
+    assert_problem(get(gateway, key, "/v1/servers"), 403, "beyond_reach", "?namespace")
     answer = get(gateway, key, "/v1/servers?namespace=/chat").json
     assert [server["namespaces"] for server in answer["servers"]] == [["/chat"]]
     path = f"/v1/sockets/{client.sid}?namespace=/chat"
-    assert_problem(gateway.request("DELETE", path + "&close=true", headers=key.header), 403, "beyond_reach", "/close")
+    assert_problem(gateway.request("DELETE", path + "&close=true", headers=key.header), 403, "beyond_reach", "?close")
     body = {"namespace": "/chat", "in": ["lobby"], "close": True}
     assert_problem(gateway.post(body, key.header, "/v1/sockets/disconnect"), 403, "beyond_reach", "/close")
     assert gateway.request("DELETE", path, headers=key.header).json["matched"] == 1

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from harness import REPOSITORY, Gateway, assert_problem
 
-SERVICE_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json"]
+SERVICE_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/problems"]
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,8 @@ struct CheckedJSONTests {
     @Test("is refused with a reason that quotes nothing of it")
     func reasons() {
         for (text, detail) in [
-            ("[\"secret\\ud800\"]", "a syntax error"), ("[secret]", "a syntax error"),
+            ("[\"secret\\ud800\"]", "half an emoji (an escaped surrogate without the other one of its pair)"),
+            ("[secret]", "a syntax error"),
             ("[1 secret]", "a syntax error at byte 4"),
             ("[1", "the text ends inside a value at byte 3"),
             ("[1]]", "there is something behind the value, at byte 4"),

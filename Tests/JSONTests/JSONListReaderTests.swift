@@ -55,7 +55,7 @@ struct JSONListReaderTests {
     @Test(
         "refuses what is not JSON around the elements, and says where",
         arguments: [
-            ("", 0), (" ", 1), ("x", 0), ("}", 0), (",", 0), ("{", 1), ("{items", 1), ("{\"items\"", 8),
+            ("x", 0), ("}", 0), (",", 0), ("{", 1), ("{items", 1), ("{\"items\"", 8),
             ("{\"items\" [", 9), ("{\"items\":", 9), ("{\"items\":}", 9), ("{\"items\":[", 10),
             ("{\"items\":[,1]}", 10), ("{\"items\":[1", 11), ("{\"items\":[1,]}", 12), ("{\"items\":[1 2]}", 12),
             ("{\"items\":[1,,2]}", 12), ("{\"items\":[1}", 11), ("{\"items\":[1]", 12), ("{\"items\":[1],", 13),

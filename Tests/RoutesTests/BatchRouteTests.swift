@@ -93,11 +93,60 @@ struct BatchRouteTests {
         #expect(results.allSatisfy { $0.requestID == (($0.status == 200) ? nil : response.field("X-Request-Id")) })
     }
 
-    @Test("is answered 207 even if every item failed")
-    func allFailed() async throws {
-        let response = await router().batch(["{}", "{}"], .json)
-        #expect(response.status == 207)
-        #expect(try response.members()["confirmed"]?.integer == 0)
+    @Test(
+        "all of whose items failed has the status that they have in common, else 422; and 504 if one may have been delivered",
+        arguments: [
+            (["full", "full"], 503, "overloaded", true), (["full", "silent"], 503, nil, true),
+            (["{}", "{}"], 422, "invalid_request", true),
+            (["full", "{}"], 422, nil, true), (["lost", "full"], 504, nil, false),
+            (["lost", "lost"], 504, "confirm_timeout", false),
+            (["nack", "nack"], 504, "broker_nack", false), (["nack"], 504, "broker_nack", false),
+            (["{}", "nack"], 504, nil, false),
+            (["ok", "lost"], 207, nil, false), (["ok", "full"], 207, nil, false), (["ok", "ok"], 200, nil, false),
+            ([], 200, nil, true), (["large"], 413, "payload_too_large", true),
+        ] as [([String], Int, String?, Bool)])
+    func allFailed(items: [String], status: Int, code: String?, isWithoutEffect: Bool) async throws {
+        let emitter = RecordingEmitter([
+            "lost": .failure(.notPublished(.unknown(.connectionLost))), "nack": .failure(.notPublished(.brokerNack)),
+            "silent": .failure(.notPublished(.brokerSilent)), "full": .failure(.notPublished(.overloaded)),
+            "large": .failure(.notPublished(.tooLarge(bytes: 2, limit: 1))),
+        ])
+        let response = await router(emitter).batch(items.map { $0 == "{}" ? $0 : "{\"event\":\"\($0)\"}" }, .json)
+        #expect(response.status == status)
+        #expect(try response.results().count == items.count)
+        #expect(response.contentType.map { "\($0)" } == "application/json")
+        // For the log.
+        #expect(RequestReport.Answer(response).code?.rawValue == code)
+        #expect(response.field("Retry-After") == (status == 503 ? "1" : nil))
+        #expect(response.isWithoutEffect == isWithoutEffect)
+        #expect(try response.members()["failed"]?.integer == items.count { $0 != "ok" })
+    }
+
+    @Test(
+        "says how a batch is written to who sent something else",
+        arguments: [
+            ("[]", "the body: must be an object: send {\"items\": [EMIT, …]}, or"),
+            ("{\"event\":\"e\"}\n{\"event\":\"e\"}", "/event: no such field: send {\"items\": [EMIT, …]}, or"),
+            ("{\"item\":[]}", "/item: no such field; did you mean \"items\"?"),
+            ("", "the body is empty: JSON is expected"),
+        ])
+    func hints(body: String, detail: String) async throws {
+        #expect(try await router().batch(body).members()["detail"]?.string?.hasPrefix(detail) == true)
+    }
+
+    @Test("of lines that a shell has put into one says so")
+    func linesInOne() async throws {
+        let response = await router().batch("{\"event\":\"a\"}{\"event\":\"b\"}", .ndjson)
+        #expect(response.status == 400)
+        #expect(response.text.contains("--data-binary"))
+    }
+
+    @Test("may begin with a byte order mark", arguments: [MediaType.json, .ndjson])
+    func byteOrderMark(type: MediaType) async throws {
+        let emitter = RecordingEmitter()
+        let body = type == .json ? "\u{FEFF}{\"items\":[{\"event\":\"a\"}]}" : "\u{FEFF}{\"event\":\"a\"}\n"
+        #expect(await router(emitter).batch(body, type).status == 200)
+        #expect(emitter.calls.map(\.emit.event) == ["a"])
     }
 
     // MARK: What is no batch
@@ -150,8 +199,9 @@ struct BatchRouteTests {
     @Test(
         "is JSON or NDJSON, and an emit is not NDJSON",
         arguments: [
-            ("/v1/batch", "application/json", 200), ("/v1/batch", "application/x-ndjson", 207),
-            ("/v1/batch", "application/ndjson", 415), ("/v1/batch", "application/x-ndjson; charset=latin1", 415),
+            ("/v1/batch", "application/json", 200), ("/v1/batch", "application/x-ndjson", 422),
+            ("/v1/batch", "application/ndjson", 422), ("/v1/batch", "application/jsonl", 422),
+            ("/v1/batch", "text/json", 200), ("/v1/batch", "application/x-ndjson; charset=latin1", 415),
             ("/v1/batch", "text/plain", 415), ("/v1/emit", "application/x-ndjson", 415),
         ])
     func mediaTypes(path: String, type: String, status: Int) async throws {
@@ -159,7 +209,7 @@ struct BatchRouteTests {
         #expect(response.status == status)
         guard status == 415 else { return }
         let detail = try response.members()["detail"]?.string
-        #expect(detail?.contains("application/x-ndjson") == (path == "/v1/batch"))
+        #expect(detail?.contains("--data-binary") == (path == "/v1/batch"))
     }
 
     // MARK: Limits
@@ -314,13 +364,5 @@ private struct ItemResult {
 extension Response {
     fileprivate func results() throws -> [ItemResult] {
         try JSONDocument(parsing: body).root.member("results")?.elements().map(ItemResult.init) ?? []
-    }
-}
-
-extension JSONValue {
-    fileprivate func member(_ name: String) -> JSONValue? {
-        var found: JSONValue?
-        forEachMember { if $0 == name { found = $1 } }
-        return found
     }
 }

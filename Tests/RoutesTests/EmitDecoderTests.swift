@@ -61,8 +61,8 @@ struct EmitDecoderTests {
         "is refused for a field of the wrong type, which is named",
         arguments: [
             ("namespace", ["1", "null", "[]", "{}", "true"]), ("event", ["1", "null", "[]", "{}", "true"]),
-            ("args", ["1", "null", "{}", "\"a\"", "true"]), ("rooms", ["1", "null", "{}", "\"a\"", "true"]),
-            ("except", ["1", "null", "{}", "\"a\"", "true"]), ("exceptSockets", ["1", "null", "{}", "\"a\"", "true"]),
+            ("args", ["1", "null", "{}", "\"a\"", "true"]), ("rooms", ["1.0", "null", "{}", "true"]),
+            ("except", ["1e2", "null", "{}", "true"]), ("exceptSockets", ["1", "null", "{}", "true"]),
             ("volatile", ["1", "null", "[]", "\"true\""]), ("compress", ["0", "null", "{}", "\"\""]),
             ("binary", ["1", "null", "[]", "\"true\""]),
             ("confirm", ["1", "null", "[]", "true", "\"\"", "\"Broker\"", "\"all\""]),
@@ -73,6 +73,33 @@ struct EmitDecoderTests {
             let event = field == "event" ? "" : "\"event\":\"e\","
             #expect(pointers("{\(event)\"\(field)\":\(value)}") == ["/\(field)"], "\(field): \(value)")
         }
+    }
+
+    @Test("may name one room or one socket without a list")
+    func single() throws {
+        for (list, room) in [("\"a\"", "a"), ("7", 7)] as [(String, RoomName)] {
+            let emit = try decode("{\"event\":\"e\",\"rooms\":\(list),\"except\":\(list)}").0
+            #expect(emit.rooms == [room] && emit.except == [room])
+        }
+        #expect(try decode("{\"event\":\"e\",\"exceptSockets\":\"a\"}").0.exceptSockets == ["a"])
+        #expect(problem("{\"event\":\"e\",\"rooms\":{}}")?.detail.contains("or one of them by itself") == true)
+    }
+
+    @Test(
+        "is refused with what may have been meant",
+        arguments: [
+            ("\"room\":\"a\"", "/room: no such field; did you mean \"rooms\"?"),
+            ("\"room\":\"a\",\"exclude\":1", "/room: no such field; did you mean \"rooms\"? (and 1 more)"),
+            ("\"ack\":{\"timeout\":5}", "/ack/timeout: no such field; did you mean \"timeoutMs\"?"),
+            ("\"hello\":1", "/hello: no such field"), ("\"op\":\"emit\"", "/op: no such field"),
+        ])
+    func suggestions(member: String, detail: String) {
+        #expect(problem("{\"event\":\"e\",\(member)}")?.detail == detail)
+    }
+
+    @Test("may begin with a byte order mark")
+    func byteOrderMark() throws {
+        #expect(try decode("\u{FEFF}{\"event\":\"e\"}").0.event == "e")
     }
 
     @Test("is refused for a name of the wrong type, which is named", arguments: ["rooms", "except", "exceptSockets"])
@@ -215,7 +242,7 @@ struct EmitDecoderTests {
     @Test("cannot ask for acknowledgements in a batch")
     func acknowledgementsOfItems() {
         let item = Array("{\"event\":\"e\",\"ack\":{}}".utf8)
-        #expect(throws: Problem.self) { try EmitDecoder.decode(item: item.indices, of: item) }
+        #expect(throws: Problem.self) { try EmitDecoder.decode(item: item.indices, of: item, as: .item) }
     }
 
     private func text(_ text: String) -> JSONText { JSONText(verbatim: Array(text.utf8)[...]) }
@@ -226,7 +253,7 @@ struct EmitDecoderTests {
     }
 
     private func pointers(_ body: String) -> [String] {
-        problem(body)?.places.map(\.pointer) ?? []
+        problem(body)?.places.compactMap(\.pointer) ?? []
     }
 
     private func problem(_ body: String) -> Problem? {

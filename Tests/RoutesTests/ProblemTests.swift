@@ -37,7 +37,7 @@ struct ProblemTests {
         #expect(response.contentType.map { "\($0)" } == "application/problem+json")
         #expect(response.status == Self.statuses[code])
         #expect(members["status"]?.integer == response.status)
-        #expect(members["type"]?.string == "urn:socketio-gateway:problem:" + code.rawValue)
+        #expect(members["type"]?.string == "/problems#" + code.rawValue)
         #expect(members["title"]?.string == code.title)
         #expect(!code.title.isEmpty)
         #expect(members["detail"]?.string == "a \"detail\"\n")
@@ -71,13 +71,34 @@ struct ProblemTests {
 
     @Test("lists the places it is about")
     func places() throws {
-        let places = [Problem.Place("/rooms/0", "no \"\\\""), Problem.Place("/a~1b", "neither")]
-        let response = Problem(.invalidRequest, "x", places: places).response(requestID: "")
-        #expect(response.pointers == ["/rooms/0", "/a~1b"])
+        let places = [
+            Problem.Place("/rooms/0", "no \"\\\""), Problem.Place("/a~1b", "neither"),
+            Problem.Place(.query("limit"), "nor"),
+            Problem.Place(.path("id"), "this"),
+        ]
+        let response = Problem(.invalidRequest, at: places).response(requestID: "")
         let errors = try #require(try response.members()["errors"])
         #expect(
             String(decoding: errors.text.bytes, as: UTF8.self)
-                == #"[{"pointer":"/rooms/0","detail":"no \"\\\""},{"pointer":"/a~1b","detail":"neither"}]"#)
+                == #"[{"pointer":"/rooms/0","detail":"no \"\\\""},{"pointer":"/a~1b","detail":"neither"},"#
+                + #"{"parameter":"limit","detail":"nor"},{"parameter":"id","detail":"this"}]"#)
+    }
+
+    @Test(
+        "says in words where its first fault is, and how many more there are",
+        arguments: [
+            ([.init("/rooms/0", "an empty name")], nil, "", "/rooms/0: an empty name"),
+            ([.init("", "must be an object")], nil, "", "the body: must be an object"),
+            ([.init(.query("limit"), "no")], nil, "", "query parameter `limit`: no"),
+            ([.init(.path("id"), "no"), .init("/a", "b")], nil, "", "path parameter `id`: no (and 1 more)"),
+            ([.init("/a", "b")], 7, "x: ", "x: /a: b (and 6 more)"),
+            ([.init("/a\u{1B}[2J\u{2028}", "b")], nil, "", "/a\u{FFFD}[2J\u{FFFD}: b"),
+            ([], nil, "", "Invalid request"),
+        ] as [([Problem.Place], Int?, String, String)])
+    func detail(places: [Problem.Place], count: Int?, lead: String, detail: String) {
+        let problem = Problem(.invalidRequest, at: places, count: count, lead: lead)
+        #expect(problem.detail == detail)
+        #expect(problem.response(requestID: "").detail == detail)
     }
 
     @Test(
@@ -156,6 +177,6 @@ struct EmitProblemTests {
         #expect(Problem(.invalid(faults)).places == [.init("/rooms/2", "a"), .init("/namespace", "b")])
         let problem = Problem(.notExpressible(faults[0]))
         #expect(problem.places == [.init("/rooms/2", "a")])
-        #expect(problem.detail == "a")
+        #expect(problem.detail == "/rooms/2: a")
     }
 }

@@ -18,6 +18,52 @@ struct RouterTests {
     }
 
     @Test(
+        "says of a path that is not there which one may have been meant, and where all of them stand",
+        arguments: [
+            ("/v1/emit/", "/v1/emit"), ("/v1/emit//", "/v1/emit"), ("/emit", "/v1/emit"), ("/V1/Emit", "/v1/emit"),
+            ("/v1/emits", "/v1/emit"), ("/emits/", "/v1/emit"), ("/v1/room", "/v1/rooms"),
+            ("/v1/servers/emti", "/v1/servers/emit"),
+            ("/v1/sockets/a/join/", "/v1/sockets/{id}/join"), ("/sockets/a", "/v1/sockets/{id}"), ("/v1/livez", "/livez"),
+            ("/openapi.yml", "/openapi.yaml"),
+            ("/v1/hooks", nil), ("//", "/"), ("", nil), ("/nothing/like/it", nil), ("/v1", nil),
+            ("/v1/" + String(repeating: "x", count: 10_000), nil),
+        ] as [(String, String?)])
+    func suggestions(path: String, suggested: String?) async throws {
+        let response = await router().request(.get, path)
+        let hint = suggested.map { "; did you mean \($0)?" } ?? ""
+        #expect(
+            try response.members()["detail"]?.string == "nothing is here\(hint) (GET /openapi.yaml lists the routes)")
+    }
+
+    @Test(
+        "says what came instead of JSON, and how to send it",
+        arguments: [
+            (nil, "there is no Content-Type; send -H 'Content-Type: application/json', in UTF-8"),
+            ("", "there is no Content-Type; send -H 'Content-Type: application/json', in UTF-8"),
+            (
+                "application/x-www-form-urlencoded",
+                "Content-Type is 'application/x-www-form-urlencoded', as curl says unless told; "
+                    + "send -H 'Content-Type: application/json', in UTF-8"
+            ),
+            (
+                "application/x-ndjson",
+                "; send -H 'Content-Type: application/json', in UTF-8 (many emits: POST /v1/batch)"
+            ),
+            ("application/json; charset=latin1", "Content-Type is 'application/json; charset=latin1'; send"),
+            (
+                "a\u{1B}[2J" + String(repeating: "x", count: 100),
+                "Content-Type is 'a\u{FFFD}[2J" + String(repeating: "x", count: 59) + "…'; send"
+            ),
+        ] as [(String?, String)])
+    func mediaTypeDetails(type: String?, detail: String) async throws {
+        let headers: KeyValuePairs<HeaderName, String> = type.map { [.contentType: $0] } ?? [:]
+        let response = await router().request(
+            .post, "/v1/emit", headers, body: Self.emit, without: type == nil ? [.contentType] : [])
+        #expect(response.status == 415)
+        #expect(try response.members()["detail"]?.string?.contains(detail) == true, "\(response.text)")
+    }
+
+    @Test(
         "says which methods a path takes",
         arguments: [
             ("/v1/emit", [.post], "OPTIONS, POST"), ("/v1/batch", [.post], "OPTIONS, POST"),
@@ -25,6 +71,7 @@ struct RouterTests {
             ("/readyz", [.get, .head], "GET, HEAD, OPTIONS"), ("/metrics", [.get, .head], "GET, HEAD, OPTIONS"),
             ("/openapi.yaml", [.get, .head], "GET, HEAD, OPTIONS"),
             ("/openapi.json", [.get, .head], "GET, HEAD, OPTIONS"),
+            ("/problems", [.get, .head], "GET, HEAD, OPTIONS"),
         ] as [(String, [HTTPMethod], String)])
     func methods(path: String, taken: [HTTPMethod], allow: String) async {
         for method in HTTPMethod.allCases where !taken.contains(method) {
@@ -84,7 +131,8 @@ struct RouterTests {
             ("application/json", true), ("Application/JSON", true), ("application/json; charset=utf-8", true),
             ("application/json;charset=UTF-8", true), ("application/json ; charset=\"utf-8\"", true),
             ("application/json; profile=x", true), ("application/json;", true), ("", false), ("text/plain", false),
-            ("application/jsonp", false), ("application/json-patch+json", false), ("application/x-ndjson", false),
+            ("application/jsonp", false), ("application/merge-patch+json", true), ("application/x-ndjson", false),
+            ("text/json", true), ("application/json; charset=utf8", true), ("application/jsonl", false),
             ("application/json; charset=latin1", false), ("application/json; charset=utf-16", false),
             ("application/json; profile=x; charset=us-ascii", false), ("application/json, text/plain", false),
             ("application/x-www-form-urlencoded", false), ("multipart/form-data; boundary=x", false),

@@ -68,7 +68,7 @@ extension ArgumentWriter {
             }
         } catch {
             switch error.kind {
-            case .invalid: fail(pointer, "is not JSON: \(error.detail)")
+            case .invalid, .empty, .trailing: fail(pointer, "is not JSON: \(error.detail)")
             case .duplicateKey: fail(pointer, error.detail)
             case .tooDeep: fail(pointer, Self.tooDeep)
             }

@@ -58,12 +58,20 @@ struct ConfigurationFile: Sendable {
         do throws(YAMLError) {
             root = try YAMLNode.parse(bytes)
         } catch {
-            throw ConfigurationError(description: "\(path):\(error.line): \(error.detail)")
+            throw ConfigurationError(description: "\(path):\(error.line): \(error.detail)\(Self.hint(error, bytes))")
         }
         guard let root, !root.isNull else { return }
         let faults = FileFaults(path: path)
         read(root, at: "", faults)
         try faults.check()
+    }
+
+    /// libyaml may notice it a line later.
+    private static func hint(_ error: YAMLError, _ bytes: [UInt8]) -> String {
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let suspects = lines.prefix(error.line).suffix(2)
+        return suspects.contains(where: YAMLNode.mayHaveUnquotedTemplate)
+            ? " (a text with a template, such as {/id}, needs quotes)" : ""
     }
 
     private mutating func read(_ node: YAMLNode, at prefix: String, _ faults: FileFaults) {

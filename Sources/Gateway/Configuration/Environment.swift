@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Routes
 
 /// Environment variables.
 struct Environment: Sendable {

@@ -169,7 +169,7 @@ extension EmitMapping {
         var arguments: [ArgumentTemplate] = []
         for (index, element) in elements.enumerated() {
             if let text = element.unquotedTemplate {
-                members.fail("args", at: "args[\(index)]", "needs quotes: \"\(text)\"")
+                members.fail("args", at: "args[\(index)]", YAMLNode.needsQuotes(text))
                 continue
             }
             do throws(HookConfigurationError) {
@@ -211,15 +211,6 @@ extension EmitMapping {
                 return nil
             }
         }
-    }
-}
-
-extension YAMLNode {
-    /// `{/a}` without quotes, which YAML takes for a mapping; as a constant nobody wants it.
-    fileprivate var unquotedTemplate: String? {
-        guard case .mapping(let members) = content, members.count == 1, members[0].value.isNull else { return nil }
-        let key = members[0].key
-        return key == "body" || key.hasPrefix("/") || key.hasPrefix("header:") ? "{\(key)}" : nil
     }
 }
 

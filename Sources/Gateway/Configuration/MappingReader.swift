@@ -1,3 +1,4 @@
+internal import Routes
 internal import YAML
 
 /// Reads a mapping of the configuration file, member by member. A member that nobody has read is one that does not exist.
@@ -58,7 +59,7 @@ struct MappingReader {
     mutating func text(_ key: String) -> String? {
         guard let node = node(key) else { return nil }
         guard case .scalar(let text) = node.content, !text.isEmpty else {
-            fail(key, "must be text")
+            fail(key, node.unquotedTemplate.map(YAMLNode.needsQuotes) ?? "must be text")
             return nil
         }
         return text
@@ -75,13 +76,18 @@ struct MappingReader {
         switch node.content {
         case .scalar(let text) where !text.isEmpty: return [text]
         case .sequence(let elements):
+            for (index, element) in elements.enumerated() {
+                guard let template = element.unquotedTemplate else { continue }
+                fail(key, at: "\(key)[\(index)]", YAMLNode.needsQuotes(template))
+                return nil
+            }
             let texts: [String] = elements.compactMap {
                 if case .scalar(let text) = $0.content, !text.isEmpty { text } else { nil }
             }
             if texts.count == elements.count, !texts.isEmpty { return texts }
         default: break
         }
-        fail(key, "must be a list of texts")
+        fail(key, node.unquotedTemplate.map(YAMLNode.needsQuotes) ?? "must be a list of texts")
         return nil
     }
 

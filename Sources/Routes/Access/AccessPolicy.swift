@@ -47,7 +47,7 @@ public struct AccessPolicy: Sendable {
             try checkIsLocal(head)
             return .anyone
         case .nobody:
-            return isPublic ? nil : try owner(of: try Self.credential(head))
+            return isPublic ? nil : try owner(of: try Self.credential(head), head)
         }
     }
 
@@ -80,7 +80,7 @@ public struct AccessPolicy: Sendable {
     }
 
     /// Compares with every key, in the same time whichever it is.
-    private func owner(of credential: Substring) throws(Problem) -> Caller {
+    private func owner(of credential: Substring, _ head: RequestHead) throws(Problem) -> Caller {
         let digest = SHA256.Digest(of: credential)
         var found = -1
         for index in digests.indices {
@@ -91,7 +91,7 @@ public struct AccessPolicy: Sendable {
         }
         let now = clock()
         guard found >= 0, keys[found].caller.expires.map({ now < $0 }) ?? true else {
-            throw Problem(.unauthorized, "send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
+            throw .unauthorized(head)
         }
         keys[found].lastUse.note(now)
         return keys[found].caller

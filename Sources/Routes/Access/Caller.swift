@@ -36,7 +36,7 @@ public final class Caller: Sendable {
     func check(_ places: (Reach) -> [Problem.Place]) throws(Problem) {
         let places = places(reach)
         guard places.isEmpty else {
-            throw Problem(.beyondReach, "the key may not name all that this request names", places: places)
+            throw Problem(.beyondReach, at: places)
         }
     }
 

@@ -67,7 +67,9 @@ extension Reach {
         places.add(name: emit.event, "/event", events)
         places.add(rooms: emit.rooms, "/rooms", rooms)
         places.add(names: emit.except, "/except", rooms)
-        for (index, id) in emit.exceptSockets.enumerated() { places.add(id: id, "/exceptSockets/\(index)", self) }
+        for (index, id) in emit.exceptSockets.enumerated() {
+            places.add(id: id, .body("/exceptSockets/\(index)"), self)
+        }
         return places.found
     }
 
@@ -79,7 +81,7 @@ extension Reach {
         var places = BeyondReach()
         places.add(name: selection.namespace, "/namespace", namespaces)
         if let id = selection.id {
-            places.add(id: id, "/id", self)
+            places.add(id: id, .path("id"), self)
         } else {
             places.add(rooms: selection.rooms, "/\(list)", rooms)
         }
@@ -96,7 +98,8 @@ extension Reach {
         case .disconnect(let close):
             if close, !namespaces.matchEverything {
                 places.fail(
-                    "/close", "it ends connections in all namespaces, and for that the key would need *", namespaces)
+                    .body("/close"), "it ends connections in all namespaces, and for that the key would need *",
+                    namespaces)
             }
         }
         return places.found
@@ -107,7 +110,7 @@ extension Reach {
         var places = BeyondReach()
         places.add(name: question.namespace, "/namespace", namespaces)
         if !rooms.matchAll(beginningWith: question.prefix) {
-            places.fail("/prefix", "the key may not read all rooms that begin so", rooms)
+            places.fail(.body("/prefix"), "the key may not read all rooms that begin so", rooms)
         }
         return places.found
     }
@@ -130,7 +133,8 @@ extension Reach {
             places.add(name: namespace, "/namespace", namespaces)
         } else if !namespaces.matchEverything {
             places.fail(
-                "/namespace", "without a namespace it is all of them, and for that the key would need *", namespaces)
+                .body("/namespace"), "without a namespace it is all of them, and for that the key would need *",
+                namespaces)
         }
         return places.found
     }
@@ -144,16 +148,16 @@ private struct BeyondReach {
     private static let mostPlaces = 20
 
     mutating func add(name: String, _ pointer: @autoclosure () -> String, _ globs: NameGlobs) {
-        if !globs.matches(name) { fail(pointer(), "not among what the key may name", globs) }
+        if !globs.matches(name) { fail(.body(pointer()), "not among what the key may name", globs) }
     }
 
     /// What stands where a socket's id is expected. Servers take it for a room, and some know nothing else: what does not look
     /// like an id must be among the key's rooms, too.
-    mutating func add(id: String, _ pointer: @autoclosure () -> String, _ reach: Reach) {
+    mutating func add(id: String, _ location: @autoclosure () -> Problem.Place.Location, _ reach: Reach) {
         if !reach.sockets.matches(id) {
-            fail(pointer(), "not among what the key may name", reach.sockets)
+            fail(location(), "not among what the key may name", reach.sockets)
         } else if !RoomName.name(id).isSocketID, !reach.rooms.matches(id) {
-            fail(pointer(), "not a socket's id, and not among the rooms that the key may name", reach.rooms)
+            fail(location(), "not a socket's id, and not among the rooms that the key may name", reach.rooms)
         }
     }
 
@@ -165,13 +169,13 @@ private struct BeyondReach {
     /// No rooms means everyone.
     mutating func add(rooms: [RoomName], _ pointer: String, _ globs: NameGlobs) {
         if rooms.isEmpty, !globs.matchEverything {
-            fail(pointer, "without rooms it is everyone, and for that the key would need *", globs)
+            fail(.body(pointer), "without rooms it is everyone, and for that the key would need *", globs)
         }
         add(names: rooms, pointer, globs)
     }
 
-    mutating func fail(_ pointer: String, _ detail: String, _ globs: NameGlobs) {
+    mutating func fail(_ location: Problem.Place.Location, _ detail: String, _ globs: NameGlobs) {
         guard found.count < Self.mostPlaces else { return }
-        found.append(Problem.Place(pointer, "\(detail); it has \(globs)"))
+        found.append(Problem.Place(location, "\(detail); it has \(globs)"))
     }
 }

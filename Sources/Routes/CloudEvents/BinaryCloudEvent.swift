@@ -28,7 +28,7 @@ enum BinaryCloudEvent {
 
     /// JSON stays what it is, text becomes a string, and everything else base64 (JSON Event Format, section 3.1).
     private static func append(data: [UInt8], _ type: ContentType?, to json: inout [UInt8]) throws(Problem) {
-        if let type, type.isUTF8, type.isJSON || type.essence == "text/json" {
+        if let type, type.isUTF8, type.isJSON {
             // Checked by itself: inside of the event, what is none could still make one.
             let document = try JSONDocument(delivered: data)
             json.append(json: ",\"data\":")
@@ -81,6 +81,6 @@ enum BinaryCloudEvent {
     }
 
     private static func refusal(_ header: String, _ detail: String) -> Problem {
-        Problem(.invalidRequest, "the header \(header) \(detail)")
+        Problem(.invalidRequest, "the header \(header.printable(atMost: 64)) \(detail)")
     }
 }

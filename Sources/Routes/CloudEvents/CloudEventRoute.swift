@@ -26,8 +26,8 @@ struct CloudEventRoute: Sendable {
     private func postOne(
         _ value: JSONValue, _ request: Request, _ configured: CloudEventMapping
     ) async throws(Problem) -> Response {
-        var places: [Problem.Place] = []
-        guard let event = CloudEvent(value, { places.append($0) }) else { throw .invalidEvent(places) }
+        var faults = FaultList()
+        guard let event = CloudEvent(value, { faults.add($0) }) else { throw faults.problem(.invalidRequest) }
         let source = TemplateSource(body: value, fields: request.head.fields)
         guard var emit = try configured.mapping.emit(from: source) else { return .delivery("ignored") }
         try request.caller.check { $0.places(beyond: emit) }
@@ -52,8 +52,4 @@ extension Problem {
     fileprivate static let noBatches = Problem(
         .notImplemented,
         "batches of CloudEvents are not taken: send each event by itself, or emits to /v1/batch; nothing was published")
-
-    fileprivate static func invalidEvent(_ places: [Place]) -> Problem {
-        Problem(.invalidRequest, "what was sent makes no emit; nothing was published", places: places)
-    }
 }

@@ -74,13 +74,17 @@ public struct EmitMapping: Sendable {
             namespace: filling.name(namespace, "/namespace"), event: filling.name(event, "/event"),
             rooms: filling.rooms(rooms, "/rooms"), except: filling.rooms(except, "/except"))
         emit.arguments = filling.arguments(args)
-        var places = filling.places
+        var faults = filling.faults
         // Before anything of the same batch is published. How many names there may be, the emitter says.
-        if places.isEmpty { places = emit.faults(limits: CommandLimits(names: .max)).map(Problem.Place.init) }
-        if places.isEmpty {
-            places = reach.places(beyond: emit).map { .init($0.pointer, "not among what the configuration allows") }
+        if faults.isEmpty {
+            for fault in emit.faults(limits: CommandLimits(names: .max)) { faults.add(Problem.Place(fault)) }
         }
-        guard places.isEmpty else { throw Problem(.deliveryRefused, "the delivery makes no emit", places: places) }
+        if faults.isEmpty {
+            for place in reach.places(beyond: emit) {
+                faults.add(Problem.Place(place.location, "not among what the configuration allows"))
+            }
+        }
+        guard faults.isEmpty else { throw faults.problem(.deliveryRefused, lead: "the delivery makes no emit: ") }
         return emit
     }
 }
@@ -88,9 +92,7 @@ public struct EmitMapping: Sendable {
 /// Fills templates, and gathers what cannot be.
 private struct Filling {
     let source: TemplateSource
-    private(set) var places: [Problem.Place] = []
-
-    private static let mostPlaces = 20
+    private(set) var faults = FaultList()
 
     init(source: TemplateSource) {
         self.source = source
@@ -127,6 +129,6 @@ private struct Filling {
     }
 
     private mutating func fail(_ pointer: String, _ error: UnfilledTemplate) {
-        if places.count < Self.mostPlaces { places.append(.init(pointer, error.detail)) }
+        faults.add(Problem.Place(pointer, error.detail))
     }
 }

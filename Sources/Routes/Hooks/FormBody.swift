@@ -51,13 +51,3 @@ enum FormBody {
         return json
     }
 }
-
-extension JSONDocument {
-    convenience init(delivered bytes: [UInt8]) throws(Problem) {
-        do throws(JSONError) {
-            try self.init(parsing: bytes)
-        } catch {
-            throw Problem(error)
-        }
-    }
-}

@@ -25,9 +25,7 @@ extension Hook {
         if let name = fields.repeated { return Problem(.malformedHTTP, "the header \(name.rawValue) comes twice") }
         if count > limit { return Problem(.payloadTooLarge, "at most \(limit) bytes are allowed") }
         let head = RequestHead(method: .post, path: "", fields: fields)
-        return Route.Body.hook.wanted(insteadOf: head).map {
-            Problem(.unsupportedMediaType, "the body must be \($0) in UTF-8")
-        }
+        return Route.Body.hook.takes(head) ? nil : .mediaType(of: head, for: .hook)
     }
 
     /// What becomes of an authentic delivery. Publishes nothing.

@@ -36,7 +36,13 @@ struct HookRoute: Sendable {
 
 extension Problem {
     /// The same as for any path that is not there.
-    static let unknownHook = Problem(.notFound, "nothing is here")
+    static let unknownHook = noRoute(nil)
+
+    /// - Parameter suggestion: the path that may have been meant.
+    static func noRoute(_ suggestion: String?) -> Problem {
+        let hint = suggestion.map { "; did you mean \($0)?" } ?? ""
+        return Problem(.notFound, "nothing is here\(hint) (GET /openapi.yaml lists the routes)")
+    }
 }
 
 /// How Slack makes sure that an address is ours (docs.slack.dev, "url_verification").
@@ -49,8 +55,7 @@ enum SlackChallenge {
         guard body.member("type")?.string == "url_verification" else { return nil }
         guard let challenge = body.member("challenge")?.string, challenge.utf8.count <= mostBytes else {
             throw Problem(
-                .deliveryRefused, "the delivery is no challenge",
-                places: [.init("/challenge", "must be a string of at most \(mostBytes) bytes")])
+                .deliveryRefused, at: [.init("/challenge", "must be a string of at most \(mostBytes) bytes")])
         }
         return challenge
     }

@@ -186,7 +186,7 @@ def test_any_text(broker, exchange):
             # In a batch that is one text, of which every part counts.
             text = b'{"items":[%s]}' % b",".join(dice.sample(lines, 2))
             status, body = post("/v1/batch", "application/json", text)
-            if status in (200, 207):
+            if b'"results"' in body:
                 strictly(text)
             witness.waiting()
     print(f"{run.taken} taken, {run.refused} refused, {run.differences}")

@@ -61,7 +61,7 @@ def test_lines(gateway, witness, value):
     """A line that is not JSON costs itself only."""
     lines = b'{"event":"hello","data":%s}\n\0\n' % value
     response = gateway.post(lines, {"Content-Type": "application/x-ndjson"}, path="/v1/batch")
-    assert response.status == 207
+    assert response.status == 400
     assert [result["problem"]["code"] for result in response.json["results"]] == ["invalid_json"] * 2
 
 

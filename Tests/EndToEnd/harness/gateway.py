@@ -179,7 +179,7 @@ class Gateway:
 
 
 def assert_problem(response, status, code=None, pointer=None):
-    """Asserts that the response is a problem document with this status, code and (among others) pointer."""
+    """Asserts that the response is a problem document with this status, code and (among others) pointer; `?name` is a parameter."""
     assert response.status == status, (response.status, response.body)
     assert response.headers["Content-Type"].split(";")[0] == "application/problem+json"
     problem = response.json
@@ -190,7 +190,9 @@ def assert_problem(response, status, code=None, pointer=None):
     if code is not None:
         assert problem["code"] == code, problem
     if pointer is not None:
-        assert pointer in [error["pointer"] for error in problem["errors"]], problem
+        places = [error["pointer"] if "pointer" in error else f"?{error['parameter']}" for error in problem["errors"]]
+        assert pointer in places, problem
+        assert problem["detail"].endswith(" more)") == (len(places) > 1)
         assert all(error["detail"] for error in problem["errors"])
     return problem
 

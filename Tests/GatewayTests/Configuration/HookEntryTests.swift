@@ -192,6 +192,11 @@ struct HookEntryTests {
             ("args: {a: 1}", "6: hooks[0].args must be a list"),
             ("args: [1, '{/a']", "6: hooks[0].args[1] '{' without '}'"),
             ("args: [1, {/a}]", "6: hooks[0].args[1] needs quotes: \"{/a}\""),
+            ("namespace: {header:X-Ns}", "6: hooks[0].namespace needs quotes: \"{header:X-Ns}\""),
+            ("namespace: {header: X-Ns}", "6: hooks[0].namespace needs quotes: \"{header:X-Ns}\""),
+            ("except: {/a}", "6: hooks[0].except needs quotes: \"{/a}\""),
+            ("except: [a, {/a}]", "6: hooks[0].except[1] needs quotes: \"{/a}\""),
+            ("when: [{value: {/a}, equals: b}]", "6: hooks[0].when[0].value needs quotes: \"{/a}\""),
             ("args: [{body}]", "6: hooks[0].args[0] needs quotes: \"{body}\""),
             ("args: ['{header:Authorization}']", "6: hooks[0].args[0] credentials are not passed on"),
             ("when: {value: a, equals: b}", "6: hooks[0].when must be a list"),
@@ -230,6 +235,16 @@ struct HookEntryTests {
         let error = try #require(fault(Self.hook(with: line)))
         #expect(error.split(separator: "\n").contains { $0.hasPrefix("f.yaml:\(message)") }, "\(error)")
         #expect(!error.contains("hunter2"))
+    }
+
+    @Test(
+        "is told of quotes where a template without them breaks the file",
+        arguments: [
+            ("namespace: {/a}-{/b}", true), ("except: [repo:{/id}]", true), ("except: ['a' 'b']", false),
+        ])
+    func unquoted(line: String, isTold: Bool) throws {
+        let error = try #require(fault(Self.hook(with: line)))
+        #expect(error.contains("(a text with a template, such as {/id}, needs quotes)") == isTold, "\(error)")
     }
 
     @Test(

@@ -202,6 +202,53 @@ struct APIKeyTests {
         }
     }
 
+    @Test(
+        "are not found in another form, and their sender is told what is wrong with it",
+        arguments: [
+            (.authorization, "KEY", "Authorization has no 'Bearer ' before the key"),
+            (.authorization, "", "Authorization has no 'Bearer ' before the key"),
+            (.authorization, "Bearer", "Authorization has no key behind 'Bearer'"),
+            (.authorization, "Bearer ", "Authorization has no key behind 'Bearer'"),
+            (.authorization, "basic S0VZ", "Authorization says 'Basic' instead of 'Bearer'"),
+            (.authorization, "Token KEY", "Authorization says 'Token' instead of 'Bearer'"),
+            // May be a part of the key.
+            (.authorization, "KEY KEY", "Authorization has no 'Bearer ' before the key"),
+            (.authorization, "token", "Authorization has no 'Bearer ' before the key"),
+            (.authorization, "Bearer \"KEY\"", "Authorization has the key in quotes or brackets: leave them out"),
+            (.authorization, "Bearer <KEY>", "Authorization has the key in quotes or brackets: leave them out"),
+            (
+                .authorization, "Bearer $KEY",
+                "Authorization has the name of a shell variable, not its value: single quotes keep it so"
+            ),
+            (.authorization, "Bearer Bearer KEY", "Authorization has a 'Bearer' that is no part of the key"),
+            (.authorization, "Bearer KEY KEY", "this is no valid key"),
+            (.apiKey, "Bearer KEY", "X-API-Key has a 'Bearer' that is no part of the key"),
+            (.apiKey, "", "X-API-Key has no key"),
+            (.apiKey, "'KEY'", "X-API-Key has the key in quotes or brackets: leave them out"),
+            (.apiKey, "KEY", "this is no valid key"), (.authorization, "Bearer KEY", "this is no valid key"),
+        ] as [(HeaderName, String, String)])
+    func forms(header: HeaderName, value: String, fault: String) async throws {
+        let response = await router(access: .key("k")).post(Self.emit, [header: value])
+        #expect(response.status == 401)
+        let detail = try response.members()["detail"]?.string
+        #expect(detail == "\(fault): send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
+        // The same for a key that there is: its form only counts if nothing is found.
+        #expect(
+            await router(access: .key(value)).post(Self.emit, [.apiKey: value]).status == 200)
+    }
+
+    @Test(
+        "are not read in the query",
+        arguments: [
+            ("api_key=k", true), ("a=1&ACCESS_TOKEN=k", true), ("token", true), ("room=token", false), ("", false),
+        ])
+    func inQuery(query: String, isTold: Bool) async {
+        let response = await router(access: .key("k")).request(.get, "/v1/rooms", query: query)
+        #expect(response.status == 401)
+        #expect(response.text.contains("a key in the query is not read") == isTold)
+        #expect(response.text.contains("there is no key") == !isTold)
+    }
+
     @Test("are one caller's, whichever of them came")
     func rotation() async throws {
         let rate = try #require(Rate(2, per: .seconds(3_600)))

@@ -45,6 +45,17 @@ struct HookRouteTests {
         #expect(emitter.calls[0].wait == .milliseconds(2_500))
     }
 
+    @Test("may begin with a byte order mark, which is signed like the rest and is no part of what is emitted")
+    func byteOrderMark() async throws {
+        let emitter = RecordingEmitter()
+        let router = router(emitter, hooks: try github())
+        let body = "\u{FEFF}" + Self.body
+        #expect(await deliver(router, body).status == 200)
+        #expect(emitter.calls.map(\.emit.arguments) == [JSONText(Self.body)])
+        let unsigned = await router.deliver(Array(body.utf8), to: "/v1/hooks/h", signed(), type: "application/json")
+        #expect(unsigned.status == 401)
+    }
+
     @Test("waits for the broker for as long as it is configured")
     func confirmWait() async throws {
         let emitter = RecordingEmitter()
@@ -165,10 +176,15 @@ struct HookRouteTests {
         ] {
             let response = await deliver(router, to: path)
             #expect(response.status == 404, "\(path)")
-            let nowhere = await router.deliver("", to: "/nowhere", ["X-Request-Id": "i"])
+            // Where there is no hook at all.
+            let other = RoutesTests.router(access: .key("secret"))
+            let nowhere = await other.deliver("", to: path, ["X-Request-Id": "i"])
             let here = await router.deliver(Array(Self.body.utf8), to: path, [("X-Request-Id", "i")], type: nil)
             #expect(here.text == nowhere.text)
+            #expect(!path.hasPrefix("/v1/hooks/h") || !here.text.contains("/v1/hooks/h"))
         }
+        let nowhere = await router.deliver("", to: "/nowhere", ["X-Request-Id": "i"])
+        #expect(await router.deliver("", to: "/v1/hooks/x", ["X-Request-Id": "i"]).text == nowhere.text)
         #expect(await router.deliver("", to: "/v1/hooks/x", ["Authorization": "Bearer secret"]).status == 404)
     }
 

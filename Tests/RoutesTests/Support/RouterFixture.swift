@@ -21,6 +21,7 @@ func router(
         emitter: emitter, cluster: cluster, readiness: { readiness }, metrics: { Array("metrics 1\n".utf8) },
         configuration: { Array("{\"settings\":{}}".utf8) },
         openAPI: Array("openapi: 3.1.0\n".utf8), openAPIAsJSON: { Array("{\"openapi\":\"3.1.0\"}".utf8) })
+    services.problemPage = Array("# Problems\n".utf8)
     services.protectsMetrics = protectsMetrics
     var access = access
     access.cors = cors
@@ -86,13 +87,11 @@ extension Response {
 
     var code: String? { try? members()["code"]?.string }
 
-    /// The JSON Pointers of a problem's errors.
+    /// Where a problem's errors are: JSON Pointers, and parameters with a `?` before them.
     var pointers: [String] {
         let errors = (try? members()["errors"]?.elements()) ?? []
         return errors.compactMap { error in
-            var pointer: String?
-            error.forEachMember { if $0 == "pointer" { pointer = $1.string } }
-            return pointer
+            error.member("pointer")?.string ?? error.member("parameter")?.string.map { "?\($0)" }
         }
     }
 }

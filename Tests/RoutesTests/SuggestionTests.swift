@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Gateway
+@testable import Routes
 
 @Suite("A suggestion")
 struct SuggestionTests {
@@ -20,6 +20,18 @@ struct SuggestionTests {
     @Test("is not made when nothing is near", arguments: ["xyzzy", "shutdown", "connectionsOfAllLoops"])
     func far(name: String) {
         #expect(Suggestion.of(Self.names, for: name) == "")
+    }
+
+    @Test(
+        "is not made where everything is different, or nobody would write such a name",
+        arguments: ["to", "x", "", String(repeating: "x", count: 65)])
+    func nothingInCommon(name: String) {
+        #expect(Suggestion.of(["op", "in", "y", String(repeating: "x", count: 64)], for: name) == "")
+    }
+
+    @Test("stands in other quotes, too")
+    func quotes() {
+        #expect(Suggestion.of(Self.names, for: "htp", quote: "`") == "; did you mean `http`?")
     }
 
     @Test("is not made where there are no names")

@@ -1,0 +1,62 @@
+internal import JSON
+
+/// What of a body is read as one JSON text.
+enum BodyPart: Sendable {
+    case whole
+    /// An element of `{"items": […]}`.
+    case item
+    /// A line of NDJSON.
+    case line
+}
+
+extension JSONDocument {
+    /// - Parameter range: where in `bytes` the text stands.
+    convenience init(_ bytes: [UInt8], in range: Range<Int>, _ part: BodyPart) throws(Problem) {
+        do throws(JSONError) {
+            try self.init(parsing: bytes, in: range)
+        } catch {
+            throw Problem(error, part)
+        }
+    }
+
+    /// What was delivered, as one text.
+    convenience init(delivered bytes: [UInt8]) throws(Problem) {
+        try self.init(bytes, in: bytes.textRange, .whole)
+    }
+}
+
+extension Problem {
+    init(_ error: JSONError, _ part: BodyPart = .whole) {
+        switch error.kind {
+        case .invalid: self.init(.invalidJSON, error.detail)
+        case .duplicateKey: self.init(.duplicateKey, error.detail)
+        case .tooDeep: self.init(.tooDeep, error.detail)
+        case .empty: self.init(.invalidJSON, part == .whole ? "the body is empty: JSON is expected" : error.detail)
+        case .trailing: self.init(.invalidJSON, error.detail + part.hintBehindValue)
+        }
+    }
+}
+
+extension BodyPart {
+    /// What somebody may have meant who sends more than one value.
+    fileprivate var hintBehindValue: String {
+        switch self {
+        case .whole: ": a body is one JSON value (many emits: POST /v1/batch)"
+        case .item: ""
+        case .line:
+            ": NDJSON has each value on a line of its own; curl keeps line feeds with --data-binary, not with -d"
+        }
+    }
+}
+
+extension Problem.Place {
+    /// A field that nobody knows.
+    ///
+    /// - Parameters:
+    ///   - pointer: to the object that it stands in.
+    ///   - known: what the object may have.
+    static func unknown(_ name: String, in pointer: String = "", among known: some Sequence<String>) -> Self {
+        Self(
+            "\(pointer)/\(token(name))", "no such field" + Suggestion.of(known, for: name, quote: "\""))
+    }
+}
