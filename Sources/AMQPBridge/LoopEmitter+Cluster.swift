@@ -22,7 +22,14 @@ extension LoopEmitter {
         let body = ClusterMessage.write(.serverSideEmit, namespace: command.namespace) { $0.append(packetOf: command) }
         var publication = Publication(exchange: cluster.exchange, routingKey: command.namespace, body: body)
         publication.trace = command.trace
-        return Receipt(id: nextIdentifier(), routed: try await publish([publication]))
+        let routing = try await publish([publication])
+        let reason: UnroutedReason? =
+            switch routing {
+            case .routed: nil
+            case .unroutable: servers(of: command.namespace).lackNamespace ? .noNamespace : .noServer
+            case .noExchange: .noExchange
+            }
+        return Receipt(id: nextIdentifier(), routed: reason == nil, reason: reason)
     }
 
     public func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
@@ -50,7 +57,7 @@ extension LoopEmitter {
         let publications = try expressing { () throws(NotExpressible) in try wireFormat.publications(for: command) }
         guard let publications, !publications.isEmpty else { throw .notAsked(nobody) }
         // Without a queue there is no server of any kind.
-        guard try await publish(command.trace.map { publications.with($0) } ?? publications) else {
+        guard try await publish(command.trace.map { publications.with($0) } ?? publications) == .routed else {
             throw .notAsked(.noServers(exchange: publications[0].exchange))
         }
         return .published
@@ -125,7 +132,7 @@ extension LoopEmitter {
         }
     }
 
-    private func publish(_ publications: [Publication]) async throws(EmitError) -> Bool {
+    private func publish(_ publications: [Publication]) async throws(EmitError) -> Routing {
         do throws(PublishError) {
             return try await link.publish(publications)
         } catch {
@@ -146,8 +153,14 @@ extension LoopEmitter {
         // Servers that have not said how many there are may have more.
         let isComplete =
             mode == .first && !responses.isEmpty || answer.servers.isComplete && responses.count == recipients
+        let reason: UnroutedReason? =
+            if answer.value.isRouted {
+                nil
+            } else {
+                servers(of: emit.namespace).lackNamespace ? .noNamespace : .noServer
+            }
         return AcknowledgedReceipt(
-            id: id, routed: answer.value.isRouted, recipients: recipients, responses: responses,
+            id: id, routed: reason == nil, reason: reason, recipients: recipients, responses: responses,
             isComplete: isComplete, servers: answer.servers)
     }
 
@@ -161,15 +174,14 @@ extension LoopEmitter {
         let answered = try await asking { () async throws(ClusterError) in
             try await cluster.callbacks(mode: mode, timeout: timeout) { number in
                 let result = await publish(emit, callback: number)
-                return (result, waits: (try? result.get()) == true)
+                return (result, waits: (try? result.get()) == .routed)
             }
         }
-        guard let (published, responses) = answered else { return .init(id: id, routed: false, mode, responses: []) }
-        let isRouted = try published.get()
-        return .init(id: id, routed: isRouted ? nil : false, mode, responses: responses)
+        guard let (published, responses) = answered else { return .init(id: id, .noExchange, mode, responses: []) }
+        return .init(id: id, unroutedReason(try published.get(), emit), mode, responses: responses)
     }
 
-    private func publish(_ emit: Emit, callback number: Int) async -> Result<Bool, EmitError> {
+    private func publish(_ emit: Emit, callback number: Int) async -> Result<Routing, EmitError> {
         do throws(EmitError) {
             return .success(try await publish([try callbackPublication(emit, number)]))
         } catch {
@@ -213,9 +225,11 @@ extension CommandFault {
 extension AcknowledgedReceipt {
     /// Of servers that say nothing but the answers: how many recipients there are is unknown, and so whether all have
     /// answered.
-    fileprivate init(id: String, routed: Bool?, _ mode: AcknowledgementMode, responses: [JSONText]) {
+    fileprivate init(
+        id: String, _ reason: UnroutedReason?, _ mode: AcknowledgementMode, responses: [JSONText]
+    ) {
         self.init(
-            id: id, routed: routed, recipients: nil, responses: responses,
+            id: id, routed: reason == nil ? nil : false, reason: reason, recipients: nil, responses: responses,
             isComplete: mode == .first && !responses.isEmpty ? true : nil, servers: nil)
     }
 }

@@ -4,10 +4,13 @@ public struct Receipt: Sendable, Equatable {
     public let id: String
     /// Whether the broker had anybody to give it to; `nil`: this wire format, or not waiting, cannot tell.
     public let routed: Bool?
+    /// Why ``routed`` is `false`; `nil` where it is not.
+    public let reason: UnroutedReason?
 
-    public init(id: String, routed: Bool?) {
+    public init(id: String, routed: Bool?, reason: UnroutedReason? = nil) {
         self.id = id
         self.routed = routed
+        self.reason = reason
     }
 }
 
@@ -108,7 +111,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
             case .none:
                 try link.publishUnconfirmed(publications)
                 return Receipt(id: id, routed: nil)
-            case .broker: return receipt(id, isRouted: try await link.publish(publications))
+            case .broker: return receipt(id, try await link.publish(publications), emit)
             }
         } catch {
             throw .notPublished(error)
@@ -124,7 +127,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         let publications = try encoded(resolved)
         let id = identifiers.next()
         do throws(PublishError) {
-            return receipt(id, isRouted: try await link.publish(publications, until: deadline))
+            return receipt(id, try await link.publish(publications, until: deadline), emit)
         } catch {
             throw .notPublished(error)
         }
@@ -146,7 +149,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
             await batch.room(messages: publications.count, bytes: bytes)
             // What all share is left half empty for single emits; what this batch has under way makes room again.
             while link.isCrowded(with: publications), batch.isUnderWay { await batch.empty() }
-            publish(publications, bytes: bytes, as: index, of: batch, came: came)
+            publish(publications, bytes: bytes, as: index, of: batch, emits, came: came)
         }
         await batch.empty()
         return batch.results
@@ -160,7 +163,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     private static let emitsPerTurn = 64
 
     private func publish(
-        _ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch, came: MonotonicTime
+        _ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch, _ emits: [Emit],
+        came: MonotonicTime
     ) {
         // A broker that has fallen silent would cost a time-out for every window.
         guard !batch.hasMetSilence else {
@@ -170,15 +174,30 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         let id = identifiers.next()
         batch.begin(messages: publications.count, bytes: bytes)
         link.publish(publications, came: came) { [self] result in
-            let outcome = result.map { receipt(id, isRouted: $0) }.mapError { EmitError.notPublished($0) }
+            let outcome = result.map { receipt(id, $0, emits[index]) }.mapError { EmitError.notPublished($0) }
             batch.finish(index, outcome, messages: publications.count, bytes: bytes)
         }
     }
 
-    private func receipt(_ id: String, isRouted: Bool) -> Receipt {
+    private func receipt(_ id: String, _ routing: Routing, _ emit: Emit) -> Receipt {
         // A fanout's queue need not have a server behind it; no queue at all has none for certain.
-        Receipt(id: id, routed: isRouted && !wireFormat.knowsRecipients ? nil : isRouted)
+        guard let reason = unroutedReason(routing, emit) else {
+            return Receipt(id: id, routed: wireFormat.knowsRecipients ? true : nil)
+        }
+        return Receipt(id: id, routed: false, reason: reason)
     }
+
+    /// Why nobody was there; `nil`: somebody was.
+    func unroutedReason(_ routing: Routing, _ emit: Emit) -> UnroutedReason? {
+        switch routing {
+        case .routed: nil
+        case .noExchange: .noExchange
+        case .unroutable: wireFormat.unroutedReason(of: emit, servers(of: emit.namespace))
+        }
+    }
+
+    /// What is known of the servers at this moment.
+    func servers(of namespace: String) -> NamespaceServers { cluster?.servers(of: namespace) ?? NamespaceServers() }
 
     private func publications(for emit: Emit) throws(EmitError) -> [Publication] {
         try check(emit)

@@ -120,7 +120,7 @@ struct BatchRoute: Sendable {
         json.append(json: "{\"status\":200,\"id\":\"")
         json.append(contentsOf: receipt.id.utf8)
         json.append(json: "\"")
-        json.append(routed: receipt.routed)
+        json.append(routed: receipt.routed, receipt.reason)
         json.append(json: "}")
     }
 

@@ -32,7 +32,7 @@ extension Response {
             json.append(json: "{\"id\":\"")
             json.append(contentsOf: receipt.id.utf8)
             json.append(json: confirmation == .broker ? "\",\"status\":\"confirmed\"" : "\",\"status\":\"accepted\"")
-            json.append(routed: receipt.routed)
+            json.append(routed: receipt.routed, receipt.reason)
             json.append(json: "}")
         }
     }
@@ -42,7 +42,7 @@ extension Response {
             json.append(json: "{\"id\":\"")
             json.append(contentsOf: receipt.id.utf8)
             json.append(json: "\",\"status\":\"confirmed\"")
-            json.append(routed: receipt.routed)
+            json.append(routed: receipt.routed, receipt.reason)
             json.append(json: ",\"recipients\":")
             json.append(numberOrNull: receipt.recipients)
             json.append(json: ",\"acks\":{\"expected\":")
@@ -65,12 +65,15 @@ extension Response {
 }
 
 extension [UInt8] {
-    /// Appends the member `routed` behind another one.
-    mutating func append(routed: Bool?) {
+    /// Appends the member `routed` behind another one, and `reason` behind `false`.
+    mutating func append(routed: Bool?, _ reason: UnroutedReason?) {
         switch routed {
         case true?: append(json: ",\"routed\":true")
         case false?: append(json: ",\"routed\":false")
         case nil: append(json: ",\"routed\":null")
         }
+        guard let reason else { return }
+        append(json: ",\"reason\":")
+        append(jsonString: reason.rawValue)
     }
 }

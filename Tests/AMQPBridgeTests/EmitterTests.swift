@@ -186,6 +186,8 @@ private final class ThreadNotingFormat: WireFormat {
         }
         return [Publication(exchange: "x", routingKey: "", body: [])]
     }
+
+    func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason { .noServer }
 }
 
 /// Something that listens and speaks no AMQP.

@@ -9,7 +9,8 @@ struct BatchRouteTests {
     @Test("answers for each emit in order when all are confirmed")
     func confirmed() async {
         let emitter = RecordingEmitter([
-            "a": .success(Receipt(id: "01A", routed: true)), "b": .success(Receipt(id: "01B", routed: false)),
+            "a": .success(Receipt(id: "01A", routed: true)),
+            "b": .success(Receipt(id: "01B", routed: false, reason: .noMember)),
             "c": .success(Receipt(id: "01C", routed: nil)),
         ])
         let items = "{\"event\":\"a\",\"data\": 0.10}, {\"event\":\"b\",\"op\":\"emit\"},{\"event\":\"c\"}"
@@ -18,7 +19,7 @@ struct BatchRouteTests {
         #expect(response.contentType.map { "\($0)" } == "application/json")
         #expect(
             response.text == """
-                {"results":[{"status":200,"id":"01A","routed":true},{"status":200,"id":"01B","routed":false},\
+                {"results":[{"status":200,"id":"01A","routed":true},{"status":200,"id":"01B","routed":false,"reason":"no_member"},\
                 {"status":200,"id":"01C","routed":null}],"confirmed":3,"failed":0}
 
                 """)

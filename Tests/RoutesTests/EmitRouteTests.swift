@@ -18,6 +18,21 @@ struct EmitRouteTests {
         #expect(emitter.calls == [.init(emit: Emit(event: "e", arguments: arguments), confirmation: .broker)])
     }
 
+    @Test("says why nobody was there", arguments: UnroutedReason.allCases)
+    func unrouted(reason: UnroutedReason) async throws {
+        let emitter = RecordingEmitter(.success(Receipt(id: "01JD", routed: false, reason: reason)))
+        emitter.answers.withLock {
+            $0.acknowledged = .success(
+                AcknowledgedReceipt(
+                    id: "01JD", routed: false, reason: reason, recipients: 0, responses: [], isComplete: true,
+                    servers: nil))
+        }
+        let expected = "{\"id\":\"01JD\",\"status\":\"confirmed\",\"routed\":false,\"reason\":\"\(reason.rawValue)\""
+        #expect(await router(emitter).post("{\"event\":\"e\"}").text == expected + "}\n")
+        let acknowledged = await router(emitter).post("{\"event\":\"e\",\"ack\":{}}").text
+        #expect(acknowledged.hasPrefix(expected + ",\"recipients\":0,"))
+    }
+
     @Test("answers at once if it is to wait for nothing")
     func accepted() async throws {
         let emitter = RecordingEmitter(.success(Receipt(id: "01JD", routed: nil)))
@@ -50,7 +65,8 @@ struct EmitRouteTests {
         emitter.answers.withLock {
             $0.acknowledged = .success(
                 AcknowledgedReceipt(
-                    id: "01JD", routed: true, recipients: 3, responses: [JSONText("[\"ok\",1]"), JSONText("[]")],
+                    id: "01JD", routed: true, reason: nil, recipients: 3,
+                    responses: [JSONText("[\"ok\",1]"), JSONText("[]")],
                     isComplete: false, servers: ServerTally(expected: 2, responded: 1, missing: ["b"])))
         }
         let response = await router(emitter).post(
@@ -72,7 +88,8 @@ struct EmitRouteTests {
         emitter.answers.withLock {
             $0.acknowledged = .success(
                 AcknowledgedReceipt(
-                    id: "01JD", routed: nil, recipients: nil, responses: [], isComplete: isComplete, servers: nil))
+                    id: "01JD", routed: nil, reason: nil, recipients: nil, responses: [], isComplete: isComplete,
+                    servers: nil))
         }
         let response = await router(emitter).post("{\"event\":\"e\",\"ack\":{}}")
         let complete = isComplete.map { "\($0)" } ?? "null"

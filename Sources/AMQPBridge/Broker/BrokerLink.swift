@@ -66,10 +66,10 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     /// Publishes and waits for the broker's confirms.
     ///
-    /// - Returns: whether the broker had a queue for any of the publications.
-    func publish(_ publications: [Publication]) async throws(PublishError) -> Bool {
+    /// - Returns: where they went; ``Routing/routed`` if any of them went into a queue.
+    func publish(_ publications: [Publication]) async throws(PublishError) -> Routing {
         // Unsafe only in that nothing checks for the one resume: a ticket completes exactly once (see its tests).
-        let result: Result<Bool, PublishError> = await withUnsafeContinuation { continuation in
+        let result: Result<Routing, PublishError> = await withUnsafeContinuation { continuation in
             publish(publications) { continuation.resume(returning: $0) }
         }
         return try result.get()
@@ -77,9 +77,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     /// Publishes and waits for the broker's confirms, but not beyond the deadline. What is not confirmed by then is unknown
     /// to the caller; it stays under way.
-    func publish(_ publications: [Publication], until deadline: MonotonicTime) async throws(PublishError) -> Bool {
+    func publish(_ publications: [Publication], until deadline: MonotonicTime) async throws(PublishError) -> Routing {
         // Unsafe only in that nothing checks for the one resume: whoever ends the wait takes its continuation away.
-        let result: Result<Bool, PublishError> = await withUnsafeContinuation { continuation in
+        let result: Result<Routing, PublishError> = await withUnsafeContinuation { continuation in
             let id = waits.begin(until: deadline) { continuation.resume(returning: $0) }
             publish(publications) { [self] in waits.end(id)?($0) }
         }
@@ -91,7 +91,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     /// - Parameter came: when the request came that this is a part of, if that was earlier.
     func publish(
         _ publications: [Publication], came: MonotonicTime? = nil,
-        completion: @escaping (Result<Bool, PublishError>) -> Void
+        completion: @escaping (Result<Routing, PublishError>) -> Void
     ) {
         let ticket = PublishTicket(publications: publications.count, completion: completion)
         publisher.publish(publications, ticket: ticket, came: came, now: .now())

@@ -1,7 +1,7 @@
 /// Callers that wait for a confirm for less time than publications may take: who has waited long enough is told that the
 /// outcome is unknown, and what it has published goes on without it.
 struct ConfirmWaits {
-    typealias Completion = (Result<Bool, PublishError>) -> Void
+    typealias Completion = (Result<Routing, PublishError>) -> Void
 
     private var completions: [String: (deadline: MonotonicTime, completion: Completion)] = [:]
     private var deadlines = DeadlineTicks()

@@ -4,18 +4,18 @@
 final class PublishTicket {
     /// What became of one publication.
     enum Outcome: Equatable {
-        case confirmed(routed: Bool)
+        case confirmed(Routing)
         case failed(PublishError)
     }
 
     private var outstanding: Int
     private var confirmed = 0
-    private var isRouted = false
+    private var routing: Routing?
     private var failure: PublishError?
-    private var completion: ((Result<Bool, PublishError>) -> Void)?
+    private var completion: ((Result<Routing, PublishError>) -> Void)?
 
-    /// - Parameter completion: gets whether any of the publications was routed, or why not all were confirmed.
-    init(publications: Int, completion: @escaping (Result<Bool, PublishError>) -> Void) {
+    /// - Parameter completion: gets where the publications went, or why not all were confirmed.
+    init(publications: Int, completion: @escaping (Result<Routing, PublishError>) -> Void) {
         outstanding = publications
         self.completion = completion
     }
@@ -23,9 +23,9 @@ final class PublishTicket {
     func settle(_ outcome: Outcome) {
         outstanding -= 1
         switch outcome {
-        case .confirmed(let routed):
+        case .confirmed(let routing):
             confirmed += 1
-            isRouted = isRouted || routed
+            self.routing = self.routing?.joined(routing) ?? routing
         case .failed(let error):
             // An unknown outcome outweighs a failure that is certain.
             if case .unknown = failure { break }
@@ -36,8 +36,8 @@ final class PublishTicket {
         completion(result)
     }
 
-    private var result: Result<Bool, PublishError> {
-        guard let failure else { return .success(isRouted) }
+    private var result: Result<Routing, PublishError> {
+        guard let failure else { return .success(routing ?? .unroutable) }
         if case .unknown = failure { return .failure(failure) }
         return .failure(confirmed == 0 ? failure : .unknown(.partial))
     }

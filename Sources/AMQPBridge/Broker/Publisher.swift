@@ -128,7 +128,7 @@ final class Publisher: BrokerSession {
         switch directory.admit(exchange, came: parked.came) {
         case .publish: send(parked, isProbe: false, now: now)
         case .publishAsProbe: send(parked, isProbe: true, now: now)
-        case .absent: settle(parked, .confirmed(routed: false))
+        case .absent: settle(parked, .confirmed(.noExchange))
         case .refused(let reason): settle(parked, .failed(.brokerRefused(exchange: exchange, reason: reason)))
         case .wait: return false
         case .lookUp:
@@ -219,7 +219,7 @@ final class Publisher: BrokerSession {
         case .acknowledged where frameChannel != FrameWriter.publishChannel: break
         case .refused where frameChannel != FrameWriter.publishChannel: break
         case .acknowledged(let tag, let multiple):
-            settle(tag: tag, multiple: multiple, now: now) { .confirmed(routed: !$0.isReturned) }
+            settle(tag: tag, multiple: multiple, now: now) { .confirmed($0.isReturned ? .unroutable : .routed) }
         case .refused(let tag, let multiple):
             settle(tag: tag, multiple: multiple, now: now) { _ in .failed(.brokerNack) }
         case .returned: returns.receivedReturn()
@@ -330,7 +330,7 @@ final class Publisher: BrokerSession {
         let finding: ExchangeAnswer.Finding = close.code == 404 ? .absent : .refused(reason: close.text)
         let rejection: PublishTicket.Outcome =
             close.code == 404
-            ? .confirmed(routed: false) : .failed(.brokerRefused(exchange: exchange, reason: close.text))
+            ? .confirmed(.noExchange) : .failed(.brokerRefused(exchange: exchange, reason: close.text))
         let closed = ledger.reset(closedOver: exchange)
         lookUps.publishFailed(now: now)
         if let rejected = closed.rejected {

@@ -16,8 +16,8 @@ public final class PublisherCounters: Sendable {
 
     func count(_ outcome: PublishTicket.Outcome) {
         switch outcome {
-        case .confirmed(routed: true): routed.add(1)
-        case .confirmed(routed: false): unrouted.add(1)
+        case .confirmed(.routed): routed.add(1)
+        case .confirmed(.unroutable), .confirmed(.noExchange): unrouted.add(1)
         case .failed(.unknown): unknown.add(1)
         case .failed: failed.add(1)
         }

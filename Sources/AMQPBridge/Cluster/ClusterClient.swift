@@ -45,7 +45,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     private let loop = EventLoop()
     private let session: ClusterSession
     private let connector: BrokerConnector
-    private let early = EarlyServers()
+    private let known = KnownServers()
     private let thread = Mutex<SystemThread?>(nil)
     private let waiters = Atomic<Int>(0)
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
@@ -67,7 +67,8 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         ownLogger[metadataKey: "connection"] = "questions"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: ownLogger)
         session.warned = { logger.warning($0) }
-        session.serverChanged = { [early] uid, server in early.note(uid, server) }
+        session.serverChanged = { [known] uid, server in known.note(uid, server) }
+        session.completenessChanged = { [known] in known.setComplete($0) }
         if let format = wireFormat as? AMQP0 {
             var unconfigured = UnconfiguredNamespaces(configured: format.namespaces)
             session.heard = { servers in
@@ -175,7 +176,10 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
 
     /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
     /// moment; `nil`: there is none. From any thread.
-    func serverWithoutNumbers(of namespace: String) -> String? { early.server(of: namespace) }
+    func serverWithoutNumbers(of namespace: String) -> String? { known.serverWithoutNumbers(of: namespace) }
+
+    /// What is known of the servers at this moment, without asking any. From any thread.
+    func servers(of namespace: String) -> NamespaceServers { known.servers(of: namespace) }
 
     /// The servers known, once they have had the time to say who they are.
     public func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {

@@ -216,6 +216,8 @@ public struct ServerResponse: Sendable, Equatable {
 public struct AcknowledgedReceipt: Sendable, Equatable {
     public let id: String
     public let routed: Bool?
+    /// Why ``routed`` is `false`; `nil` where it is not.
+    public let reason: UnroutedReason?
     /// How many clients the event was sent to.
     public let recipients: Int?
     /// The arguments of each answer: a JSON array.

@@ -54,6 +54,8 @@ final class ClusterSession: BrokerSession {
     var warned: ((ClusterWarning) -> Void)?
     /// Called with what a server says of itself, and with `nil` when it has gone.
     var serverChanged: ((_ uid: String, _ server: Presence.Server?) -> Void)?
+    /// Called with whether it is known who is there.
+    var completenessChanged: ((Bool) -> Void)?
     /// Called with all servers once it is known who is there, and then with each that is heard of.
     var heard: (([Presence.Server]) -> Void)?
     /// Called when the broker closes a channel.
@@ -254,6 +256,7 @@ final class ClusterSession: BrokerSession {
 
     func disconnected() {
         if state != .refused { state = .disconnected }
+        completenessChanged?(false)
         blockedReason = nil
         outbound = OutboundBuffer()
         content = ContentAssembler(limits)
@@ -360,6 +363,7 @@ final class ClusterSession: BrokerSession {
         state = .ready
         // While the connection was away nothing could be heard of anybody: their time begins anew.
         presence.forgive(now: now)
+        completenessChanged?(true)
         heard?(servers)
         let waiting = parked
         parked = []

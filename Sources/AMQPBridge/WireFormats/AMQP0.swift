@@ -37,6 +37,12 @@ public struct AMQP0: WireFormat {
         }
     }
 
+    /// Every server binds `broadcast`, and a room only while one of its sockets is in it.
+    public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason {
+        if servers.lackNamespace { return .noNamespace }
+        return emit.rooms.isEmpty ? .noServer : .noMember
+    }
+
     public func messageCount(for emit: Emit) -> Int { max(1, emit.rooms.withoutDuplicates.count) }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {

@@ -11,6 +11,11 @@ public protocol WireFormat: Sendable {
     /// Where emits go: the exchanges of all namespaces that are configured.
     var exchanges: [ServerExchange] { get }
 
+    /// Why nobody was there for an emit that no queue took.
+    ///
+    /// - Parameter servers: what heartbeats say of the servers; they need not be all that there are.
+    func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason
+
     /// How many messages ``publications(for:)`` would make of the emit, each with all of its arguments.
     func messageCount(for emit: Emit) -> Int
 

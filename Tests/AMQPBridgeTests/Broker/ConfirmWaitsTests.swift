@@ -16,11 +16,11 @@ struct ConfirmWaitsTests {
         let first = waits.begin(until: Self.start + .seconds(2)) { _ in told.append("first") }
         let second = waits.begin(until: Self.start + .seconds(1)) { _ in told.append("second") }
         #expect(first != second)
-        waits.end(first)?(.success(true))
+        waits.end(first)?(.success(.routed))
         #expect(told == ["first"])
         #expect(waits.end(first) == nil)
         #expect(waits.expired(now: Self.start + .milliseconds(999)).isEmpty)
-        waits.end(second)?(.success(true))
+        waits.end(second)?(.success(.routed))
         #expect(told == ["first", "second"])
         #expect(waits.deadline == nil)
         #expect(waits.expired(now: Self.start + .seconds(10)).isEmpty)

@@ -5,29 +5,30 @@ import Testing
 @Suite("A publish ticket")
 struct PublishTicketTests {
     private static let outcomes: [PublishTicket.Outcome] = [
-        .confirmed(routed: true), .confirmed(routed: false), .failed(.brokerNack), .failed(.unknown(.confirmTimedOut)),
+        .confirmed(.routed), .confirmed(.unroutable), .failed(.brokerNack), .failed(.unknown(.confirmTimedOut)),
+        .confirmed(.noExchange),
     ]
 
     @Test("for one publication ends as that did")
     func one() {
-        #expect(results([.confirmed(routed: true)]) == [.success(true)])
-        #expect(results([.confirmed(routed: false)]) == [.success(false)])
+        #expect(results([.confirmed(.routed)]) == [.success(.routed)])
+        #expect(results([.confirmed(.unroutable)]) == [.success(.unroutable)])
         #expect(results([.failed(.overloaded)]) == [.failure(.overloaded)])
         #expect(results([.failed(.unknown(.connectionLost))]) == [.failure(.unknown(.connectionLost))])
     }
 
     @Test("waits for all publications, and ends once")
     func waits() {
-        var results: [Result<Bool, PublishError>] = []
+        var results: [Result<Routing, PublishError>] = []
         let ticket = PublishTicket(publications: 3) { results.append($0) }
-        ticket.settle(.confirmed(routed: false))
-        ticket.settle(.confirmed(routed: true))
+        ticket.settle(.confirmed(.unroutable))
+        ticket.settle(.confirmed(.routed))
         #expect(results.isEmpty)
-        ticket.settle(.confirmed(routed: false))
-        #expect(results == [.success(true)])
+        ticket.settle(.confirmed(.unroutable))
+        #expect(results == [.success(.routed)])
         ticket.settle(.failed(.brokerNack))
-        ticket.settle(.confirmed(routed: true))
-        #expect(results == [.success(true)])
+        ticket.settle(.confirmed(.routed))
+        #expect(results == [.success(.routed)])
     }
 
     @Test("ends rightly with every mix of three outcomes")
@@ -50,15 +51,17 @@ struct PublishTicketTests {
     }
 
     /// Any unknown part makes the whole unknown; so does a failure beside a success.
-    private func expected(of mix: [PublishTicket.Outcome]) -> Result<Bool, PublishError> {
+    private func expected(of mix: [PublishTicket.Outcome]) -> Result<Routing, PublishError> {
         if mix.contains(Self.outcomes[3]) { return .failure(.unknown(.confirmTimedOut)) }
         let failures = mix.count { $0 == Self.outcomes[2] }
         if failures == mix.count { return .failure(.brokerNack) }
-        return failures > 0 ? .failure(.unknown(.partial)) : .success(mix.contains(.confirmed(routed: true)))
+        if failures > 0 { return .failure(.unknown(.partial)) }
+        if mix.contains(.confirmed(.routed)) { return .success(.routed) }
+        return .success(mix.contains(.confirmed(.noExchange)) ? .noExchange : .unroutable)
     }
 
-    private func results(_ outcomes: [PublishTicket.Outcome]) -> [Result<Bool, PublishError>] {
-        var results: [Result<Bool, PublishError>] = []
+    private func results(_ outcomes: [PublishTicket.Outcome]) -> [Result<Routing, PublishError>] {
+        var results: [Result<Routing, PublishError>] = []
         let ticket = PublishTicket(publications: outcomes.count) { results.append($0) }
         for outcome in outcomes { ticket.settle(outcome) }
         return results

@@ -8,7 +8,7 @@ struct PublisherCountersTests {
     func counts() {
         let counters = PublisherCounters()
         let outcomes: [(PublishTicket.Outcome, times: Int)] = [
-            (.confirmed(routed: true), 1), (.confirmed(routed: false), 2), (.failed(.brokerNack), 3),
+            (.confirmed(.routed), 1), (.confirmed(.unroutable), 2), (.failed(.brokerNack), 3),
             (.failed(.unknown(.partial)), 4),
         ]
         for (outcome, times) in outcomes {

@@ -16,7 +16,7 @@ struct PublisherSimulationTests {
             #expect(delivered.allSatisfy { $0 <= 1 }, "\(name) was delivered twice")
             let result = simulation.result(name)
             switch result {
-            case .success(let routed): #expect(routed == delivered.contains(1), "\(name)")
+            case .success(let routing): #expect((routing == .routed) == delivered.contains(1), "\(name)")
             case .failure(.unknown), nil: break
             case .failure(let error): #expect(!delivered.contains(1), "\(name): \(error)")
             }
@@ -37,7 +37,7 @@ private struct Simulation {
         let isLast: Bool
 
         /// Routed, unrouted or nacked: the broker's own word.
-        func isAnswered(_ result: Result<Bool, PublishError>?) -> Bool {
+        func isAnswered(_ result: Result<Routing, PublishError>?) -> Bool {
             switch result {
             case .success, .failure(.brokerNack), .failure(.unknown(.partial)): true
             default: false
@@ -73,7 +73,7 @@ private struct Simulation {
         }
     }
 
-    func result(_ name: String) -> Result<Bool, PublishError>? { loops[emits[name]!.loop].fixture.result(name) }
+    func result(_ name: String) -> Result<Routing, PublishError>? { loops[emits[name]!.loop].fixture.result(name) }
 
     mutating func step() {
         tick()
@@ -138,7 +138,7 @@ private struct Simulation {
             let wasMissing = lastMissing[emit.exchange, default: -1] >= emit.step
             let wasTaken = !loops[emit.loop].broker.taken.isDisjoint(with: emit.bodies)
             switch result {
-            case .success(false) where !wasMissing && !wasTaken: fromMemory.append(name)
+            case .success(.noExchange) where !wasMissing && !wasTaken: fromMemory.append(name)
             case .failure(.brokerRefused) where !wasMissing: fromMemory.append(name)
             default: break
             }

@@ -162,18 +162,33 @@ struct ClusterSessionTests {
     @Test("tells what servers say of themselves, and when they have gone")
     func tellsOfServers() {
         let fixture = ClusterFixture(servers: [])
-        let early = EarlyServers()
-        fixture.session.serverChanged = { early.note($0, $1) }
+        let known = KnownServers()
+        fixture.session.serverChanged = { known.note($0, $1) }
         fixture.hear(heartbeatText("a"))
         fixture.hear(heartbeatText("b", "\"namespaces\":[\"/c\"],\"intervalMs\":100"))
-        #expect(early.server(of: "/") == "a" && early.server(of: "/c") == "b" && early.server(of: "/d") == nil)
+        #expect(
+            known.serverWithoutNumbers(of: "/") == "a" && known.serverWithoutNumbers(of: "/c") == "b"
+                && known.serverWithoutNumbers(of: "/d") == nil)
         fixture.hear(heartbeatText("a", "\"namespaces\":[\"/\"],\"features\":[\"numbers\"]"))
-        #expect(early.server(of: "/") == nil)
+        #expect(known.serverWithoutNumbers(of: "/") == nil)
         fixture.hear(heartbeatText("a"))
         fixture.hear("{\"uid\":\"a\",\"type\":13}")
-        #expect(early.server(of: "/") == nil)
+        #expect(known.serverWithoutNumbers(of: "/") == nil)
         fixture.advance(.seconds(1))
-        #expect(early.server(of: "/c") == nil)
+        #expect(known.serverWithoutNumbers(of: "/c") == nil)
+    }
+
+    @Test("says from when on it is known who is there, and until when")
+    func completeness() {
+        let fixture = ClusterFixture(servers: [])
+        var told: [Bool] = []
+        fixture.session.completenessChanged = { told.append($0) }
+        fixture.session.disconnected()
+        #expect(told == [false])
+        fixture.open()
+        #expect(told == [false])
+        fixture.discovered()
+        #expect(told == [false, true])
     }
 
     @Test("has the answer at once where no server has the namespace")

@@ -11,7 +11,7 @@ final class PublisherFixture {
     let publisher: Publisher
     var now = PublisherFixture.start
     /// How each emit ended, by its body. Two results are a bug.
-    private(set) var results: [String: [Result<Bool, PublishError>]] = [:]
+    private(set) var results: [String: [Result<Routing, PublishError>]] = [:]
     private var accepted: UInt64 = 0
     private let delivered = Delivered()
     private(set) var closes: [ChannelClose] = []
@@ -108,7 +108,7 @@ final class PublisherFixture {
         }
     }
 
-    func result(_ name: String) -> Result<Bool, PublishError>? {
+    func result(_ name: String) -> Result<Routing, PublishError>? {
         results[name]?.count == 1 ? results[name]?[0] : nil
     }
 

@@ -25,6 +25,19 @@ struct AMQP0Tests {
         "namespace": Emit(namespace: "/chat", event: "x", arguments: JSONText("1")),
     ]
 
+    @Test("knows from its keys whether a server or a member is missing, and from heartbeats whether the namespace is")
+    func reasons() {
+        func reason(_ rooms: [RoomName], _ servers: NamespaceServers = NamespaceServers()) -> UnroutedReason {
+            AMQP0().unroutedReason(of: Emit(event: "e", rooms: rooms), servers)
+        }
+        #expect(reason([]) == .noServer && reason(["r"]) == .noMember)
+        for rooms in [[], ["r"]] as [[RoomName]] {
+            #expect(reason(rooms, NamespaceServers(known: 2)) == .noNamespace)
+            let serving = NamespaceServers(known: 2, serving: 1)
+            #expect(reason(rooms, serving) == reason(rooms))
+        }
+    }
+
     /// But for a union, which the adapter sends to sockets in two of the rooms twice.
     @Test(
         "publishes what the adapter was seen to publish", arguments: recorded.keys.sorted().filter { $0 != "union" })

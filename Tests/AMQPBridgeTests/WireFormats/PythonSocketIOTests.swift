@@ -31,6 +31,15 @@ struct PythonSocketIOTests {
         return emit
     }
 
+    @Test("has no server where there is no queue, whatever servers of another kind say of themselves")
+    func reasons() {
+        for servers in [NamespaceServers(), NamespaceServers(known: 1), NamespaceServers(known: 1, serving: 1)] {
+            for rooms in [[], ["r"]] as [[RoomName]] {
+                #expect(PythonSocketIO().unroutedReason(of: Emit(event: "e", rooms: rooms), servers) == .noServer)
+            }
+        }
+    }
+
     @Test("publishes what the library was seen to publish", arguments: recorded.keys.sorted())
     func publishesAsRecorded(name: String) throws {
         let format = PythonSocketIO(hostID: Self.hostID)

@@ -1,0 +1,86 @@
+internal import Synchronization
+
+/// What is known of servers, for whoever publishes without asking them: kept by the cluster client's thread, read by any.
+/// Reading takes the same however many servers and namespaces there are.
+final class KnownServers: Sendable {
+    private struct Server {
+        let namespaces: [String]
+        let isDynamic: Bool
+        /// Whether it cannot tell rooms that are numbers from others.
+        let isEarly: Bool
+
+        func isSame(as other: Server) -> Bool {
+            isDynamic == other.isDynamic && isEarly == other.isEarly
+                && namespaces.elementsEqual(other.namespaces) { $0.hasBytes(of: $1) }
+        }
+    }
+
+    /// How many servers have a namespace.
+    private struct Tally {
+        var serving: Int32 = 0
+        var dynamic: Int32 = 0
+        var early: Int32 = 0
+    }
+
+    private struct State {
+        var isComplete = false
+        var servers: [String: Server] = [:]
+        /// By name, which are told apart by their bytes.
+        var tallies: [RoomName: Tally] = [:]
+
+        mutating func count(_ server: Server?, _ one: Int32) {
+            guard let server else { return }
+            for namespace in Set(server.namespaces.map { RoomName.name($0) }) {
+                var tally = tallies[namespace] ?? Tally()
+                tally.serving += one
+                if server.isDynamic { tally.dynamic += one }
+                if server.isEarly { tally.early += one }
+                tallies[namespace] = tally.serving > 0 ? tally : nil
+            }
+        }
+    }
+
+    private let state = Mutex(State())
+
+    /// Takes what a server says of itself; `nil`: it has gone.
+    func note(_ uid: String, _ server: Presence.Server?) {
+        let new = server.map {
+            Server(
+                namespaces: $0.namespaces, isDynamic: $0.subscriptionMode == "dynamic",
+                isEarly: !$0.traits.has(.numbers))
+        }
+        state.withLock { state in
+            let old = state.servers[uid]
+            if let new, let old, new.isSame(as: old) { return }
+            state.count(old, -1)
+            state.count(new, 1)
+            state.servers[uid] = new
+        }
+    }
+
+    /// Whether all that are there have had the time to say so, and can be heard.
+    func setComplete(_ isComplete: Bool) {
+        state.withLock { $0.isComplete = isComplete }
+    }
+
+    /// The servers as seen from one namespace; none while it is not known who is there.
+    func servers(of namespace: String) -> NamespaceServers {
+        state.withLock { state in
+            guard state.isComplete else { return NamespaceServers() }
+            let tally = state.tallies[.name(namespace)] ?? Tally()
+            return NamespaceServers(
+                known: state.servers.count, serving: Int(tally.serving), dynamic: Int(tally.dynamic))
+        }
+    }
+
+    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
+    /// moment; `nil`: there is none.
+    func serverWithoutNumbers(of namespace: String) -> String? {
+        state.withLock { state in
+            guard let tally = state.tallies[.name(namespace)], tally.early > 0 else { return nil }
+            return state.servers.first {
+                $0.value.isEarly && $0.value.namespaces.contains { $0.hasBytes(of: namespace) }
+            }?.key
+        }
+    }
+}

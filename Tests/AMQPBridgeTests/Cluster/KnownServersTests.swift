@@ -1,0 +1,57 @@
+import Testing
+
+@testable import AMQPBridge
+
+@Suite("What is known of servers")
+struct KnownServersTests {
+    @Test("is counted by namespace, and forgotten with the server")
+    func counts() {
+        let known = KnownServers()
+        known.setComplete(true)
+        known.note("a", server(["/", "/chat", "/"]))
+        known.note("b", server(["/"], mode: "dynamic"))
+        #expect(known.servers(of: "/") == NamespaceServers(known: 2, serving: 2, dynamic: 1))
+        #expect(known.servers(of: "/chat") == NamespaceServers(known: 2, serving: 1))
+        #expect(known.servers(of: "/nowhere") == NamespaceServers(known: 2))
+        #expect(known.servers(of: "/nowhere").lackNamespace && !known.servers(of: "/").lackNamespace)
+        // The same again, and something else.
+        known.note("a", server(["/", "/chat", "/"]))
+        known.note("b", server(["/chat"]))
+        #expect(known.servers(of: "/") == NamespaceServers(known: 2, serving: 1))
+        #expect(known.servers(of: "/chat") == NamespaceServers(known: 2, serving: 2))
+        known.note("a", nil)
+        known.note("a", nil)
+        known.note("nobody", nil)
+        #expect(known.servers(of: "/") == NamespaceServers(known: 1))
+        #expect(known.servers(of: "/chat") == NamespaceServers(known: 1, serving: 1))
+        known.note("b", nil)
+        #expect(known.servers(of: "/chat") == NamespaceServers())
+    }
+
+    @Test("tells namespaces apart by their bytes")
+    func bytes() {
+        let known = KnownServers()
+        known.setComplete(true)
+        known.note("a", server(["/\u{e9}"]))
+        #expect(known.servers(of: "/\u{e9}").serving == 1 && known.servers(of: "/e\u{301}").serving == 0)
+        known.note("a", server(["/e\u{301}"]))
+        #expect(known.servers(of: "/\u{e9}").serving == 0 && known.servers(of: "/e\u{301}").serving == 1)
+    }
+
+    @Test("is nothing as long as somebody may not have been heard yet")
+    func incomplete() {
+        let known = KnownServers()
+        known.note("a", server(["/"]))
+        #expect(known.servers(of: "/chat") == NamespaceServers())
+        known.setComplete(true)
+        #expect(known.servers(of: "/chat") == NamespaceServers(known: 1))
+        known.setComplete(false)
+        #expect(known.servers(of: "/chat") == NamespaceServers())
+    }
+
+    private func server(_ namespaces: [String], mode: String = "static") -> Presence.Server {
+        Presence.Server(
+            uid: "", namespaces: namespaces, interval: .seconds(5), subscriptionMode: mode,
+            lastSeen: MonotonicTime(nanoseconds: 0))
+    }
+}
