@@ -6,6 +6,7 @@ internal import Synchronization
 struct BatchRoute: Sendable {
     let emitter: any EmitService
     let limits: Router.Limits
+    let counters: BatchCounters
     private let underWay = ItemsUnderWay()
 
     /// What an item turned out to be.
@@ -17,9 +18,10 @@ struct BatchRoute: Sendable {
     /// How many of the largest batches an event loop works on at once.
     private static let batchesUnderWay = 16
 
-    init(emitter: any EmitService, limits: Router.Limits) {
+    init(emitter: any EmitService, limits: Router.Limits, counters: BatchCounters) {
         self.emitter = emitter
         self.limits = limits
+        self.counters = counters
     }
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
@@ -31,7 +33,7 @@ struct BatchRoute: Sendable {
         if let trace = request.head.trace {
             for index in emits.indices { emits[index].trace = trace }
         }
-        return await respond(items, await emitter.emit(batch: emits), requestID: request.id)
+        return await respond(items, await emitter.emit(batch: emits), to: request)
     }
 
     // MARK: Reading
@@ -87,7 +89,7 @@ struct BatchRoute: Sendable {
     // MARK: Answering
 
     private func respond(
-        _ items: [Item], _ outcomes: [Result<Receipt, EmitError>], requestID: String
+        _ items: [Item], _ outcomes: [Result<Receipt, EmitError>], to request: Request
     ) async -> Response {
         var json: [UInt8] = []
         json.reserveCapacity(64 + 80 * items.count)
@@ -104,15 +106,19 @@ struct BatchRoute: Sendable {
             switch outcome {
             case .success(let receipt): append(receipt, to: &json)
             case .failure(let problem):
-                failures.add(problem)
-                append(problem, requestID, to: &json)
+                failures.add(problem, item: index)
+                append(problem, request.id, to: &json)
             }
         }
+        counters.count(
+            confirmed: items.count - failures.count, failed: failures.count - failures.unknown,
+            unknown: failures.unknown)
         json.append(json: "],\"confirmed\":")
         json.append(contentsOf: String(items.count - failures.count).utf8)
         json.append(json: ",\"failed\":")
         json.append(contentsOf: String(failures.count).utf8)
         json.append(json: "}\n")
+        request.note(.batch(failures.remark(ofBatchOf: items.count)))
         return failures.answer(toBatchOf: items.count, json)
     }
 
@@ -136,18 +142,26 @@ struct BatchRoute: Sendable {
 /// What has become of the items of a batch that failed, and so of the whole.
 private struct BatchFailures {
     private(set) var count = 0
+    /// Those of them that may have been published.
+    private(set) var unknown = 0
     private var first: Problem?
+    private var firstItem = 0
     private var haveOneStatus = true
     private var haveOneCode = true
-    private var isOutcomeUnknown = false
+    private var isOutcomeUnknown: Bool { unknown > 0 }
 
-    mutating func add(_ problem: Problem) {
+    mutating func add(_ problem: Problem, item: Int) {
         count += 1
+        if first == nil { firstItem = item }
         let first = first ?? problem
         self.first = first
         haveOneStatus = haveOneStatus && problem.code.status == first.code.status
         haveOneCode = haveOneCode && problem.code == first.code
-        isOutcomeUnknown = isOutcomeUnknown || problem.code.isOutcomeUnknown
+        if problem.code.isOutcomeUnknown { unknown += 1 }
+    }
+
+    func remark(ofBatchOf items: Int) -> BatchRemark {
+        BatchRemark(items: items, failed: count, firstFault: first.map { (firstItem, Refusal($0)) })
     }
 
     /// - Parameter body: with a result for each item, whatever the status is.

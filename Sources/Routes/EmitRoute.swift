@@ -15,12 +15,15 @@ struct EmitRoute: Sendable {
         do throws(EmitError) {
             guard let acknowledgement = decoded.acknowledgement else {
                 let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
+                request.note(.emit(EmitRemark(decoded.emit, receipt)))
                 return .emitted(receipt, decoded.confirmation)
             }
-            return .acknowledged(
-                try await emitter.emit(
-                    decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout))
+            let receipt = try await emitter.emit(
+                decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
+            request.note(.emit(EmitRemark(decoded.emit, Receipt(receipt))))
+            return .acknowledged(receipt)
         } catch {
+            request.note(.emit(EmitRemark(decoded.emit)))
             throw Problem(error)
         }
     }

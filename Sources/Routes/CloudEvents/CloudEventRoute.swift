@@ -29,10 +29,14 @@ struct CloudEventRoute: Sendable {
         var faults = FaultList()
         guard let event = CloudEvent(value, { faults.add($0) }) else { throw faults.problem(.invalidRequest) }
         let source = TemplateSource(body: value, fields: request.head.fields)
-        guard var emit = try configured.mapping.emit(from: source) else { return .delivery("ignored") }
+        if let condition = configured.mapping.unmetCondition(of: source) {
+            return .ignored(request, condition: condition)
+        }
+        var emit = try configured.mapping.emit(from: source)
         try request.caller.check { $0.places(beyond: emit) }
         emit.trace = request.head.trace
-        return try await runner.run(emit, event.key(of: request.caller), confirmedWithin: configured.confirmWait)
+        return try await runner.run(
+            emit, of: request, event.key(of: request.caller), confirmedWithin: configured.confirmWait)
     }
 }
 

@@ -64,11 +64,11 @@ public struct EmitMapping: Sendable {
         return templates
     }
 
-    /// The emit; `nil` if a condition is not met.
-    ///
+    /// The place of the first condition that is not met; `nil`: all are, and the delivery becomes an event.
+    func unmetCondition(of source: TemplateSource) -> Int? { conditions.firstIndex { !$0.isMet(by: source) } }
+
     /// - Throws: everything that cannot be filled, makes no valid emit, or is beyond reach.
-    func emit(from source: TemplateSource) throws(Problem) -> Emit? {
-        guard conditions.allSatisfy({ $0.isMet(by: source) }) else { return nil }
+    func emit(from source: TemplateSource) throws(Problem) -> Emit {
         var filling = Filling(source: source)
         var emit = Emit(
             namespace: filling.name(namespace, "/namespace"), event: filling.name(event, "/event"),

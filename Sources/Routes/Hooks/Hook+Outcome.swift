@@ -6,17 +6,16 @@ extension Hook {
     public enum Outcome: Sendable {
         /// An event. The id is what its sender calls the delivery; `nil`: nothing.
         case emit(Emit, deliveryID: String?)
-        /// A condition is not met.
-        case ignored
+        /// The condition in this place of the list is not met.
+        case ignored(condition: Int)
         /// Slack wants to know that we are here, and this is the text that it waits for.
         case challenge(String)
     }
 
-    /// Whether a delivery is from who has a secret, and was signed not long ago.
-    ///
     /// - Parameter now: seconds since 1970.
-    public func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
-        signature.isAuthentic(fields, body: body, now: now)
+    /// - Throws: when a delivery is not from who has a secret, or was not signed just now.
+    public func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        try signature.verify(fields, body: body, now: now)
     }
 
     /// What the gateway refuses before it looks for a signature.
@@ -35,8 +34,8 @@ extension Hook {
         let document = try Self.document(fields, body)
         if isSlack, let challenge = try SlackChallenge.text(document.root) { return .challenge(challenge) }
         let source = TemplateSource(body: document.root, fields: fields)
-        guard let emit = try mapping.emit(from: source) else { return .ignored }
-        return .emit(emit, deliveryID: deliveryID?.find(in: source))
+        if let condition = mapping.unmetCondition(of: source) { return .ignored(condition: condition) }
+        return .emit(try mapping.emit(from: source), deliveryID: deliveryID?.find(in: source))
     }
 
     /// No body at all is an object without members, for senders that only say that it is time.

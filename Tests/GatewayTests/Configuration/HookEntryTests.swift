@@ -447,7 +447,8 @@ struct HookEntryTests {
         let document = try JSONDocument(parsing: Array(body.utf8))
         var fields = HeaderFields()
         if let space { fields.add(other: "x-space", space) }
-        return try mapping.emit(from: TemplateSource(body: document.root, fields: fields))
+        let source = TemplateSource(body: document.root, fields: fields)
+        return mapping.unmetCondition(of: source) == nil ? try mapping.emit(from: source) : nil
     }
 
     private func withFile(_ content: String, _ body: (String) throws -> Void) throws {

@@ -11,7 +11,8 @@ struct EmitMappingTests {
 
     private func map(_ mapping: EmitMapping, _ body: String = body) throws -> Emit? {
         let document = try JSONDocument(parsing: Array(body.utf8))
-        return try mapping.emit(from: TemplateSource(body: document.root, fields: HeaderFields([("X-Kind", "push")])))
+        let source = TemplateSource(body: document.root, fields: HeaderFields([("X-Kind", "push")]))
+        return mapping.unmetCondition(of: source) == nil ? try mapping.emit(from: source) : nil
     }
 
     private func problem(_ mapping: EmitMapping, _ body: String = body) -> Problem? {
