@@ -26,8 +26,8 @@ extension LoopEmitter {
         let reason: UnroutedReason? =
             switch routing {
             case .routed: nil
-            case .unroutable: servers(of: command.namespace).lackNamespace ? .noNamespace : .noServer
-            case .noExchange: .noExchange
+            case .unroutable: counted(servers(of: command.namespace).lackNamespace ? .noNamespace : .noServer)
+            case .noExchange: counted(.noExchange)
             }
         return Receipt(id: nextIdentifier(), routed: reason == nil, reason: reason)
     }
@@ -157,7 +157,7 @@ extension LoopEmitter {
             if answer.value.isRouted {
                 nil
             } else {
-                servers(of: emit.namespace).lackNamespace ? .noNamespace : .noServer
+                counted(servers(of: emit.namespace).lackNamespace ? .noNamespace : .noServer)
             }
         return AcknowledgedReceipt(
             id: id, routed: reason == nil, reason: reason, recipients: recipients, responses: responses,
@@ -177,7 +177,9 @@ extension LoopEmitter {
                 return (result, waits: (try? result.get()) == .routed)
             }
         }
-        guard let (published, responses) = answered else { return .init(id: id, .noExchange, mode, responses: []) }
+        guard let (published, responses) = answered else {
+            return .init(id: id, counted(.noExchange), mode, responses: [])
+        }
         return .init(id: id, unroutedReason(try published.get(), emit), mode, responses: responses)
     }
 

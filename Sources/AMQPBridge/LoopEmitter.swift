@@ -187,13 +187,19 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         return Receipt(id: id, routed: false, reason: reason)
     }
 
-    /// Why nobody was there; `nil`: somebody was.
+    /// Why nobody was there, which is counted; `nil`: somebody was.
     func unroutedReason(_ routing: Routing, _ emit: Emit) -> UnroutedReason? {
         switch routing {
         case .routed: nil
-        case .noExchange: .noExchange
-        case .unroutable: wireFormat.unroutedReason(of: emit, servers(of: emit.namespace))
+        case .noExchange: counted(.noExchange)
+        case .unroutable: counted(wireFormat.unroutedReason(of: emit, servers(of: emit.namespace)))
         }
+    }
+
+    /// - Returns: the reason.
+    func counted(_ reason: UnroutedReason) -> UnroutedReason {
+        link.counters.unroutedEmits.count(reason)
+        return reason
     }
 
     /// What is known of the servers at this moment.
