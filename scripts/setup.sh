@@ -2,7 +2,7 @@
 # Installs what this repository needs, by group; says and does nothing when it is there already.
 #
 #   scripts/setup.sh build      C libraries for the Swift build
-#   scripts/setup.sh run        RabbitMQ (as files only: no system broker), .venv, .cache/socket.io.min.js
+#   scripts/setup.sh run        RabbitMQ (as files only: no system broker), .venv, .cache/socket.io.min.js, .cache/promtool
 #   scripts/setup.sh browser    Chromium, for the test of the demo page
 #   scripts/setup.sh node       Node.js 18 or later, for the tests of the Node adapter
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
@@ -177,6 +177,26 @@ install_openapi_generator() {
     rm -f "$log"
 }
 
+# Prometheus' check of what /metrics says. The one file: its package brings a server with a service.
+install_promtool() {
+    local promtool=.cache/promtool folder log
+    [ ! -x $promtool ] || return 0
+    command -v apt-get >/dev/null || fail "please put Prometheus' promtool at $promtool (no apt-get here to do it)"
+
+    echo "setup: fetching promtool"
+    mkdir -p .cache
+    folder=$(mktemp -d)
+    log=$(mktemp)
+    if ! {
+        apt_get update && (cd "$folder" && apt-get --quiet --quiet download prometheus) &&
+            dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar --extract --directory "$folder" ./usr/bin/promtool &&
+            mv "$folder/usr/bin/promtool" $promtool
+    } </dev/null >"$log" 2>&1; then
+        fail "could not fetch promtool: $(grep -m1 -E '^(E:|sudo:)' "$log" || echo "see $log")"
+    fi
+    rm -rf "$folder" "$log"
+}
+
 [ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|clients|container|lint …"
 for group in "$@"; do
     case $group in
@@ -188,6 +208,7 @@ for group in "$@"; do
             install_rabbitmq
             apt_install python3-venv
             install_venv
+            install_promtool
             ;;
         browser) apt_install chromium ;;
         proxies) install_proxies ;;

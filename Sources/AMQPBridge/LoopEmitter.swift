@@ -213,6 +213,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// - Returns: the reason.
     func logged(_ reason: UnroutedReason, _ namespace: String, _ exchange: String) -> UnroutedReason {
+        link.counters.unroutedEmits.count(reason)
         unroutedLog?.note(reason, exchange: exchange, namespace: namespace, cluster: cluster, now: .now())
         return reason
     }

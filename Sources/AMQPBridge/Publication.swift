@@ -8,6 +8,8 @@ public struct Publication: Sendable, Equatable {
     /// How long the message may wait in a queue, in milliseconds; `nil`: for ever.
     public var expiration: Int?
     public var body: [UInt8]
+    /// Whether a queue that takes it is a server that wanted it.
+    public var knowsRecipients = true
     /// In the headers, as `traceparent` and `tracestate`; `nil`: neither.
     public var trace: TraceContext?
 

@@ -64,6 +64,7 @@ struct GatewayProcess {
         let group = LoopGroup(
             load: HTTPLoad(limits: limits), cluster: cluster, configuration: configuration,
             document: ConfigurationDocument(live, now: UTCTime(seconds: Int(UnixTime.now()))))
+        group.live.took(live.keys, live.hooks, isReloaded: false, now: UnixTime.now())
         for index in 0..<configuration.loops {
             group.servers.append(
                 try LoopServer(
@@ -143,6 +144,7 @@ struct GatewayProcess {
             live = LiveConfiguration(next, keys: keys, hooks: hooks, previous: live)
             let taken = live
             group.document.withLock { $0.update(taken, now: UTCTime(seconds: Int(UnixTime.now()))) }
+            group.live.took(keys, hooks, isReloaded: true, now: UnixTime.now())
             logger.info(
                 "configuration reloaded", metadata: ["keys": "\(keys.entries.count)", "hooks": "\(next.hooks.count)"])
             if !waiting.isEmpty {
@@ -150,6 +152,7 @@ struct GatewayProcess {
                 logger.warning("some settings wait for a restart", metadata: ["settings": "\(names)"])
             }
         } catch {
+            group.live.refused()
             if let file = error.missingFile { live.files.add(missing: file) }
             logger.error(
                 "configuration not reloaded; the one before stays",
@@ -223,6 +226,7 @@ private final class LoopGroup: @unchecked Sendable {
     var servers: [LoopServer] = []
     let load: HTTPLoad
     let cluster: ClusterClient?
+    let live = ConfigurationMetrics()
     private let configuration: Configuration
     /// What is told of the configuration that holds.
     let document: Mutex<ConfigurationDocument>
@@ -244,7 +248,7 @@ private final class LoopGroup: @unchecked Sendable {
             metrics: {
                 MetricsText.render(
                     self.servers, load: self.load, cluster: self.cluster?.counters ?? ClusterCounters(),
-                    wireFormat: self.configuration.wireFormatName)
+                    live: self.live.numbers, log: .standardError, wireFormat: self.configuration.wireFormatName)
             },
             configuration: { self.document.withLock { $0 }.json },
             openAPI: Contract.yaml, openAPIAsJSON: { Contract.json })

@@ -91,14 +91,12 @@ struct HooksCommand: ParsableCommand {
             }
             let (fields, bytes) = (try fields(), try contents())
             if let problem = hook.problem(fields, bodyBytes: bytes.count) { return .failure(Refusal(problem)) }
-            guard unsigned || hook.isAuthentic(fields, body: bytes, now: at ?? UnixTime.now()) else {
-                return .failure(
-                    Refusal(
-                        1,
-                        [
-                            "401: the secret is wrong, or the signature is missing, is not made of this very body with one of the hook's secrets, "
-                                + "or was made more than 300 s from now (see --at and --unsigned)"
-                        ]))
+            if !unsigned {
+                do throws(SignatureFault) {
+                    try hook.verify(fields, body: bytes, now: at ?? UnixTime.now())
+                } catch {
+                    return .failure(Refusal(1, ["401: \(error) (see --at and --unsigned)"]))
+                }
             }
             do throws(Problem) {
                 switch try hook.outcome(fields, body: bytes) {

@@ -19,6 +19,8 @@ final class LogWriter: Sendable {
     private let descriptor: Int32
     private let mostBytes: Int
     private let wakeup = Semaphore()
+    /// All lines for which there was no room.
+    let dropped = Counter()
 
     /// - Parameter mostBytes: how much may wait to be written.
     init(descriptor: Int32, mostBytes: Int = 1 << 20) {
@@ -33,6 +35,7 @@ final class LogWriter: Sendable {
         let (isFirst, needsThread) = state.withLock { state in
             guard state.queue.count + line.count <= mostBytes else {
                 state.dropped += 1
+                dropped.add(1)
                 return (false, false)
             }
             let isFirst = state.queue.isEmpty

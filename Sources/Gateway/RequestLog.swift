@@ -16,8 +16,8 @@ struct RequestLog: Sendable {
 
     func write(_ report: RequestReport) {
         let fields = report.fields.map { ($0.name, Logger.MetadataValue.string($0.value)) }
-        logger.log(
-            level: Logger.Level(report.level), "request", metadata: Logger.Metadata(uniqueKeysWithValues: fields))
+        let metadata = Logger.Metadata(fields) { first, _ in first }
+        logger.log(level: Logger.Level(report.level), "request", metadata: metadata)
     }
 }
 

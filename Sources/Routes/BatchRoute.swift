@@ -8,6 +8,7 @@ struct BatchRoute: Sendable {
     let limits: Router.Limits
     /// How long servers have to say how many sockets the dry runs of a batch would reach.
     let timeout: Duration
+    let counters: BatchCounters
     private let underWay = ItemsUnderWay()
 
     /// What an item turned out to be.
@@ -33,10 +34,11 @@ struct BatchRoute: Sendable {
     /// How many of the largest batches an event loop works on at once.
     private static let batchesUnderWay = 16
 
-    init(emitter: any EmitService, limits: Router.Limits, timeout: Duration) {
+    init(emitter: any EmitService, limits: Router.Limits, timeout: Duration, counters: BatchCounters) {
         self.emitter = emitter
         self.limits = limits
         self.timeout = timeout
+        self.counters = counters
     }
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
@@ -48,7 +50,7 @@ struct BatchRoute: Sendable {
         if let trace = request.head.trace {
             for index in orders.indices { orders[index].emit.trace = trace }
         }
-        return await respond(items, await outcomes(of: orders, request.caller), requestID: request.id)
+        return await respond(items, await outcomes(of: orders, request.caller), to: request)
     }
 
     /// What became of each, in the same order. The emits go first: nothing waits for what is only checked.
@@ -118,7 +120,7 @@ struct BatchRoute: Sendable {
     // MARK: Answering
 
     private func respond(
-        _ items: [Item], _ outcomes: [Result<Done, EmitError>], requestID: String
+        _ items: [Item], _ outcomes: [Result<Done, EmitError>], to request: Request
     ) async -> Response {
         var json: [UInt8] = []
         json.reserveCapacity(64 + 80 * items.count)
@@ -140,10 +142,13 @@ struct BatchRoute: Sendable {
                 json.append(run, most: Self.mostRoutingKeys)
                 json.append(json: "}")
             case .failure(let problem):
-                failures.add(problem)
-                append(problem, requestID, to: &json)
+                failures.add(problem, item: index)
+                append(problem, request.id, to: &json)
             }
         }
+        counters.count(
+            confirmed: items.count - failures.count - dryRuns, failed: failures.count - failures.unknown,
+            unknown: failures.unknown)
         json.append(json: "],\"confirmed\":")
         json.append(contentsOf: String(items.count - failures.count - dryRuns).utf8)
         json.append(json: ",\"failed\":")
@@ -153,6 +158,7 @@ struct BatchRoute: Sendable {
             json.append(contentsOf: String(dryRuns).utf8)
         }
         json.append(json: "}\n")
+        request.note(.batch(failures.remark(ofBatchOf: items.count, dryRuns: dryRuns)))
         return failures.answer(toBatchOf: items.count, dryRuns: dryRuns, json)
     }
 
@@ -176,18 +182,26 @@ struct BatchRoute: Sendable {
 /// What has become of the items of a batch that failed, and so of the whole.
 private struct BatchFailures {
     private(set) var count = 0
+    /// Those of them that may have been published.
+    private(set) var unknown = 0
     private var first: Problem?
+    private var firstItem = 0
     private var haveOneStatus = true
     private var haveOneCode = true
-    private var isOutcomeUnknown = false
+    private var isOutcomeUnknown: Bool { unknown > 0 }
 
-    mutating func add(_ problem: Problem) {
+    mutating func add(_ problem: Problem, item: Int) {
         count += 1
+        if first == nil { firstItem = item }
         let first = first ?? problem
         self.first = first
         haveOneStatus = haveOneStatus && problem.code.status == first.code.status
         haveOneCode = haveOneCode && problem.code == first.code
-        isOutcomeUnknown = isOutcomeUnknown || problem.code.isOutcomeUnknown
+        if problem.code.isOutcomeUnknown { unknown += 1 }
+    }
+
+    func remark(ofBatchOf items: Int, dryRuns: Int) -> BatchRemark {
+        BatchRemark(items: items, failed: count, dryRuns: dryRuns, firstFault: first.map { (firstItem, Refusal($0)) })
     }
 
     /// - Parameters:

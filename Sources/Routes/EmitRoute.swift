@@ -12,24 +12,28 @@ struct EmitRoute: Sendable {
         let emit = decoded.emit
         try request.caller.check { $0.places(beyond: emit) }
         if let trace = request.head.trace { decoded.emit.trace = trace }
-        if decoded.isDryRun { return try await dryRun(decoded, request.caller) }
+        if decoded.isDryRun { return try await dryRun(decoded, of: request) }
         do throws(EmitError) {
             guard let acknowledgement = decoded.acknowledgement else {
                 let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
+                request.note(.emit(EmitRemark(decoded.emit, receipt)))
                 return .emitted(receipt, decoded.confirmation)
             }
-            return .acknowledged(
-                try await emitter.emit(
-                    decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout))
+            let receipt = try await emitter.emit(
+                decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
+            request.note(.emit(EmitRemark(decoded.emit, Receipt(receipt))))
+            return .acknowledged(receipt)
         } catch {
+            request.note(.emit(EmitRemark(decoded.emit)))
             throw Problem(error)
         }
     }
 
-    private func dryRun(_ decoded: EmitDecoder.Decoded, _ caller: Caller) async throws(Problem) -> Response {
+    private func dryRun(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
         let order = DryRunRequest(
             decoded.emit, decoded.acknowledgement == nil ? .alone : .acknowledged,
-            countsRecipients: caller.mayCount(decoded.emit))
+            countsRecipients: request.caller.mayCount(decoded.emit))
+        request.note(.dryRun(EmitRemark(decoded.emit)))
         let results = await emitter.dryRun([order], timeout: timeout)
         do throws(EmitError) {
             return .dryRun(try results[0].get())

@@ -56,12 +56,14 @@ public final class IdempotencyStore: Sendable {
     enum Place: Sendable {
         /// Nobody has come with this key: answer the request, and call ``finish(_:_:now:)``.
         case first(Reservation)
-        case answered(Result<Response, Problem>)
+        case answered(Result<Response, Problem>, Remark)
     }
 
     private struct Entry {
         let fingerprint: RequestFingerprint
         var answer: Result<Response, Problem>?
+        /// For the log.
+        var remark = Remark.none
         var bytes: Int
     }
 
@@ -109,7 +111,7 @@ public final class IdempotencyStore: Sendable {
                 guard let answer = entry.answer else {
                     throw Problem(.idempotencyKeyInFlight, "the first request with this Idempotency-Key is under way")
                 }
-                return .answered(answer)
+                return .answered(answer, entry.remark)
             }
             let bytes = Self.overhead + key.name.utf8.count + fingerprint.size
             guard state.bytes + bytes <= limits.bytes else {
@@ -122,7 +124,9 @@ public final class IdempotencyStore: Sendable {
     }
 
     /// Keeps the answer, or gives the key free if the request has certainly done nothing.
-    func finish(_ reservation: Reservation, _ answer: Result<Response, Problem>, now: MonotonicTime) {
+    func finish(
+        _ reservation: Reservation, _ answer: Result<Response, Problem>, _ remark: Remark = .none, now: MonotonicTime
+    ) {
         state.withLock { state in
             guard answer.hasEffect, var entry = state.entries[reservation.key] else {
                 state.remove(reservation.key)
@@ -132,6 +136,7 @@ public final class IdempotencyStore: Sendable {
             state.bytes += bytes - entry.bytes
             entry.bytes = bytes
             entry.answer = answer
+            entry.remark = remark
             state.entries[reservation.key] = entry
             state.answered.append(reservation.key, until: now + limits.lifetime)
         }

@@ -11,6 +11,8 @@ public struct Problem: Error, Sendable, Equatable {
     public var allow: String?
     /// After how long it may be tried again, for 429.
     public var retryAfter: Duration?
+    /// For the log alone.
+    var aside: Aside?
 
     public init(_ code: Code, _ detail: String) {
         self.code = code
@@ -137,7 +139,6 @@ extension Problem {
         var response = Response(status: code.status, contentType: "application/problem+json", body: json)
         response.fields = fields
         response.code = code
-        response.detail = detail
         return response
     }
 

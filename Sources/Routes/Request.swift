@@ -21,7 +21,7 @@ public final class AdmittedRequest: Sendable {
 
 /// What is known of a request from its head: enough to answer it, to count it and to log it.
 ///
-/// `@unchecked Sendable`: complete before anybody but its router has it.
+/// `@unchecked Sendable`: touched on its event loop only.
 public final class Subject: @unchecked Sendable {
     let head: RequestHead
     let id: String
@@ -31,6 +31,19 @@ public final class Subject: @unchecked Sendable {
     public var isPost: Bool { head.method == .post }
     /// Who sent it, as soon as that is known.
     var caller: Caller?
+    /// Where it is counted as a delivery, if it is one.
+    var deliveries: DeliveryCounters?
+    /// What there is to say of it, as soon as that is known.
+    var remark = Remark.none
+
+    /// It was refused.
+    func note(_ problem: Problem) {
+        if case .emit(let emit) = remark {
+            remark = .refusal(Refusal(problem, of: emit))
+        } else {
+            remark = .refusal(Refusal(problem))
+        }
+    }
 
     init(head: RequestHead, id: String, path: Int, parameter: String = "") {
         self.head = head
@@ -42,14 +55,26 @@ public final class Subject: @unchecked Sendable {
 
 /// What a handler gets.
 public struct Request: Sendable {
-    public let head: RequestHead
+    private let subject: Subject
     public let body: [UInt8]
-    let id: String
     let caller: Caller
-    /// What stands for `{id}` in the path, as it was sent.
-    let parameter: String
     /// The hooks as they were when the head came: what has been checked of a delivery by its head holds for its body.
     let hooks: HookTable
+
+    init(_ subject: Subject, body: [UInt8], hooks: HookTable = .none) {
+        self.subject = subject
+        self.body = body
+        caller = subject.caller ?? .anyone
+        self.hooks = hooks
+    }
+
+    public var head: RequestHead { subject.head }
+    var id: String { subject.id }
+    /// What stands for `{id}` in the path, as it was sent.
+    var parameter: String { subject.parameter }
+
+    /// Says something of it to the log.
+    func note(_ remark: Remark) { subject.remark = remark }
 
     /// The hook that the request is for.
     func admittedHook() throws(Problem) -> Hook {

@@ -1,6 +1,6 @@
 internal import AMQPBridge
 
-/// How many requests were answered, by route, method and status. Written on one event loop, read from anywhere.
+/// How many requests were answered, by route, method and status, and how long that took, by route. Written on one event loop, read from anywhere.
 ///
 /// Labels come from the route table, known methods and known statuses only: no caller can make a new one.
 public final class RequestCounters: Sendable {
@@ -8,6 +8,15 @@ public final class RequestCounters: Sendable {
         public let route: String
         public let method: String
         public let status: Int
+        public let count: UInt64
+    }
+
+    /// How long the requests of a route took, in seconds.
+    public struct Durations: Sendable {
+        public let route: String
+        /// How many took no longer than that; the last bound is infinite.
+        public let buckets: [(bound: Double, count: UInt64)]
+        public let sum: Double
         public let count: UInt64
     }
 
@@ -25,10 +34,13 @@ public final class RequestCounters: Sendable {
 
     private let paths: [String]
     private let cells: [Cell]
+    /// By path.
+    private let histograms: [DurationHistogram]
 
     init(routes: [Route]) {
         paths = Set(routes.map(\.path)).sorted() + [Self.unknownRoute]
         cells = (0..<paths.count * Self.methods.count * Self.statuses.count).map { _ in Cell() }
+        histograms = paths.map { _ in DurationHistogram() }
     }
 
     /// The number of a path, for ``count(path:method:status:)``; of one that is no route's, that of ``unknownRoute``.
@@ -42,6 +54,22 @@ public final class RequestCounters: Sendable {
     func count(path: Int, method: HTTPMethod, status: Int) {
         guard let status = Self.statuses.firstIndex(of: status) else { return }
         cells[(path * Self.methods.count + method.number) * Self.statuses.count + status].counter.add(1)
+    }
+
+    /// - Parameter nanoseconds: from the request's head to its answer.
+    public func count(_ subject: Subject, nanoseconds: Int64) {
+        histograms[subject.path].add(nanoseconds: nanoseconds)
+    }
+
+    /// Of all routes that were asked for.
+    public var durations: [Durations] {
+        zip(paths, histograms).compactMap { path, histogram in
+            let (cumulative, nanoseconds) = histogram.sample
+            guard let count = cumulative.last, count > 0 else { return nil }
+            let bounds = DurationHistogram.bounds.map { Double($0) / 1e9 } + [.infinity]
+            return Durations(
+                route: path, buckets: Array(zip(bounds, cumulative)), sum: Double(nanoseconds) / 1e9, count: count)
+        }
     }
 
     /// All that is not zero.

@@ -31,6 +31,11 @@ public struct RequestReport: Sendable {
         }
     }
 
+    /// Whether a request that was answered so is only worth a line at ``success``.
+    public static func isUsual(_ subject: Subject, _ answer: Answer) -> Bool {
+        level(of: answer, subject.remark) == success
+    }
+
     public let level: Level
     /// By name; those without a value are not there.
     public let fields: [(name: String, value: String)]
@@ -51,39 +56,91 @@ public struct RequestReport: Sendable {
         // What a handler says whose caller has left, nobody was told.
         let isUntold = outcome == .clientLeft && answer?.code == .shuttingDown
         let answer = isUntold ? nil : answer
-        level = Self.level(answer, outcome, isService: Self.servicePaths.contains(route))
+        let remark = answer == nil ? Remark.none : subject.remark
+        level = Self.level(answer, remark, outcome, isService: Self.servicePaths.contains(route))
         let all: [(String, String?)] = [
             ("requestId", subject.id), ("method", subject.head.method.rawValue),
             ("path", subject.head.path.shortened(to: Self.mostPathBytes)), ("route", route),
             ("status", answer.map { String($0.status) }), ("code", answer?.code?.rawValue),
             ("outcome", outcome == .answered ? nil : outcome.rawValue), ("durationMs", duration.milliseconds),
-            ("client", client), ("key", subject.caller?.name), ("traceId", subject.head.trace?.traceID),
+            ("client", client), ("key", subject.caller?.name ?? remark.key),
+            ("traceId", subject.head.trace?.traceID),
         ]
-        fields = all.compactMap { name, value in value.map { (name, $0) } }
+        fields = (all + remark.fields).compactMap { name, value in value.map { (name, $0) } }
     }
 
     /// The level of a request that succeeded, unless it is one of the service: where this is not written, nothing is.
     public static let success = Level.debug
 
-    private static func level(_ answer: Answer?, _ outcome: Outcome, isService: Bool) -> Level {
+    private static func level(_ answer: Answer?, _ remark: Remark, _ outcome: Outcome, isService: Bool) -> Level {
         guard outcome == .answered, let answer else { return .info }
+        let level = level(of: answer, remark)
+        return isService && level == success ? .trace : level
+    }
+
+    private static func level(of answer: Answer, _ remark: Remark) -> Level {
         switch answer.status {
         case 500...: return .error
         case 401, 403, 429: return .warning
-        case 400...: return .info
-        default: return isService ? .trace : success
+        case 400..., 207: return .info
+        default:
+            // Who has set up a hook wants to see what becomes of what somebody else sends.
+            if case .delivery = remark { return .info }
+            return success
         }
     }
 }
 
-extension String {
-    /// The text in at most so many bytes, with an ellipsis in place of what is missing.
-    fileprivate func shortened(to most: Int) -> String {
-        guard utf8.count > most else { return self }
-        var end = utf8.index(startIndex, offsetBy: most - "…".utf8.count)
-        while end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
-        return self[..<end] + "…"
+extension Remark {
+    /// The name of the key that was sent, if it opens nothing any more.
+    fileprivate var key: String? { if case .refusal(let refusal) = self { refusal.aside?.key } else { nil } }
+
+    fileprivate var fields: [(String, String?)] {
+        switch self {
+        case .none: []
+        case .emit(let emit): emit.fields
+        case .dryRun(let emit): [("dryRun", "true")] + emit.fields
+        case .delivery(.emitted(let emit)): [("delivery", "emitted")] + emit.fields
+        case .delivery(.ignored(let condition)): [("delivery", "ignored"), ("condition", condition.place)]
+        case .delivery(.duplicate): [("delivery", "duplicate")]
+        case .delivery(.challenge): [("delivery", "challenge")]
+        case .batch(let batch): batch.fields
+        case .refusal(let refusal): refusal.fields + (refusal.emit?.fields ?? [])
+        }
     }
+}
+
+extension EmitRemark {
+    fileprivate var fields: [(String, String?)] {
+        // Of an emit that has failed, and of one that nobody waited for, there is nothing to say.
+        let routed = receipt.map { $0.routed.map(String.init) ?? "null" }
+        return [
+            ("id", receipt?.id), ("event", event), ("rooms", rooms.map(String.init)), ("routed", routed),
+            ("reason", receipt?.reason?.rawValue),
+        ]
+    }
+}
+
+extension BatchRemark {
+    fileprivate var fields: [(String, String?)] {
+        let numbers = [("items", items), ("confirmed", confirmed), ("failed", failed)].map {
+            ($0, Optional(String($1)))
+        }
+        let all = numbers + (dryRuns > 0 ? [("dryRuns", String(dryRuns))] : [])
+        guard let (item, refusal) = firstFault else { return all }
+        return all + [("item", String(item)), ("itemCode", refusal.code.rawValue)] + refusal.fields
+    }
+}
+
+extension Refusal {
+    fileprivate var fields: [(String, String?)] {
+        [
+            ("reason", aside?.reason), ("pointer", pointer?.shortened(to: Self.mostBytes)),
+            ("detail", detail.shortened(to: Self.mostBytes)),
+        ]
+    }
+
+    private static let mostBytes = 300
 }
 
 extension Duration {

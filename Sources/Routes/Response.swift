@@ -12,8 +12,6 @@ public struct Response: Sendable {
     public internal(set) var subject: Subject?
     /// Which problem it tells of, if any.
     public internal(set) var code: Problem.Code?
-    /// What that problem says, fit for a log; see ``Problem/detail``.
-    public internal(set) var detail: String?
 
     public init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
         self.status = status

@@ -59,7 +59,8 @@ extension Router {
     ) {
         let (cluster, emitter, timeout) = (services.cluster, services.emitter, services.questionTimeout)
         let emit = EmitRoute(emitter: emitter, timeout: timeout)
-        let batch = BatchRoute(emitter: services.emitter, limits: limits, timeout: timeout)
+        let batches = BatchCounters()
+        let batch = BatchRoute(emitter: services.emitter, limits: limits, timeout: timeout, counters: batches)
         let sockets = SocketRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
         let rooms = RoomRoutes(cluster: cluster, timeout: timeout)
         let servers = ServerRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
@@ -114,6 +115,7 @@ extension Router {
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
                 Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, handler: service.openAPIAsJSON),
                 Route(method: .get, path: "/problems", scope: nil, isVital: true, handler: service.problems),
-            ], access: access, limits: limits, idempotency: idempotency, hooks: table)
+            ], access: access, limits: limits, idempotency: idempotency, hooks: table,
+            batches: batches)
     }
 }

@@ -20,6 +20,7 @@ public final class Router: @unchecked Sendable {
 
     public let limits: Limits
     public let counters: RequestCounters
+    public let batches: BatchCounters
     /// Who may do what. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
     public var access: AccessPolicy
     /// The hooks, and what CloudEvents become. May be replaced as ``access``: a delivery is what it was when its head came.
@@ -34,7 +35,7 @@ public final class Router: @unchecked Sendable {
 
     init(
         routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore,
-        hooks: HookTable = .none
+        hooks: HookTable = .none, batches: BatchCounters = BatchCounters()
     ) {
         let counters = RequestCounters(routes: routes)
         let all = Dictionary(grouping: routes, by: \.path).reduce(into: [String: Path]()) { paths, group in
@@ -47,6 +48,7 @@ public final class Router: @unchecked Sendable {
         unknownPath = counters.index(of: RequestCounters.unknownRoute)
         self.routes = routes
         self.counters = counters
+        self.batches = batches
         self.access = access
         self.limits = limits
         self.idempotency = idempotency
@@ -83,11 +85,13 @@ public final class Router: @unchecked Sendable {
         do throws(Problem) {
             if route.isHook {
                 guard let hook = hooks[parameter] else { throw .unknownHook }
+                if method == .post { subject.deliveries = hook.counters }
                 bodyLimit = route.body.limit(limits).map { min(hook.bodyBytes ?? $0, limits.largestBody) }
                 // Who signs may come from anywhere, through any tunnel.
                 if !hook.isSigned { try access.checkIsNoPage(head) }
             } else {
                 bodyLimit = route.body.limit(limits)
+                if route.isDelivery, method == .post { subject.deliveries = hooks.cloudEvents.counters }
                 subject.caller = try access.caller(of: head, isPublic: route.isPublic)
             }
             try subject.caller?.take(now: .now())
@@ -136,9 +140,7 @@ public final class Router: @unchecked Sendable {
 
     /// Runs the route's handler.
     public func handle(_ request: AdmittedRequest, body: [UInt8]) async -> Response {
-        let handled = Request(
-            head: request.head, body: body, id: request.id, caller: request.subject.caller ?? .anyone,
-            parameter: request.subject.parameter, hooks: request.hooks ?? .none)
+        let handled = Request(request.subject, body: body, hooks: request.hooks ?? .none)
         do throws(Problem) {
             guard let key = request.head.fields[.idempotencyKey], request.route.takesIdempotencyKey else {
                 return finish(try await request.route.handler(handled), request.subject)
@@ -157,7 +159,8 @@ public final class Router: @unchecked Sendable {
             IdempotencyKey(key, caller: request.caller.name ?? ""), fingerprint: RequestFingerprint(request),
             now: .now())
         switch place {
-        case .answered(let answer):
+        case .answered(let answer, let remark):
+            admitted.subject.remark = remark
             var response = self.response(for: answer, admitted.subject)
             response.fields.append(("Idempotent-Replayed", "true"))
             return response
@@ -168,7 +171,7 @@ public final class Router: @unchecked Sendable {
             } catch {
                 answer = .failure(error)
             }
-            idempotency.finish(reservation, answer, now: .now())
+            idempotency.finish(reservation, answer, admitted.subject.remark, now: .now())
             return response(for: answer, admitted.subject)
         }
     }
@@ -262,11 +265,13 @@ public final class Router: @unchecked Sendable {
     }
 
     private func refuse(_ problem: Problem, _ subject: Subject) -> Response {
-        finish(problem.response(requestID: subject.id), subject)
+        subject.note(problem)
+        return finish(problem.response(requestID: subject.id), subject)
     }
 
     private func finish(_ response: Response, _ subject: Subject) -> Response {
         counters.count(path: subject.path, method: subject.head.method, status: response.status)
+        subject.deliveries?.count(response, subject.remark)
         var response = response
         response.subject = subject
         response.fields.append(("X-Request-Id", subject.id))

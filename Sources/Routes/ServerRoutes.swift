@@ -43,7 +43,7 @@ struct ServerRoutes: Sendable {
         try fields.finish()
         let question = command
         try fields.check(request.caller) { $0.places(beyond: question) }
-        guard let acknowledgement else { return try await tell(question) }
+        guard let acknowledgement else { return try await tell(question, request) }
         let answer = try await asking { () async throws(ClusterError) in
             try await cluster.askServers(question, timeout: acknowledgement.timeout ?? timeout)
         }
@@ -64,10 +64,13 @@ struct ServerRoutes: Sendable {
 
 extension ServerRoutes {
     /// Without answers it is an emit like any other.
-    private func tell(_ command: ServerSideEmit) async throws(Problem) -> Response {
+    private func tell(_ command: ServerSideEmit, _ request: Request) async throws(Problem) -> Response {
         do throws(EmitError) {
-            return .emitted(try await emitter.emit(toServers: command), .broker)
+            let receipt = try await emitter.emit(toServers: command)
+            request.note(.emit(EmitRemark(event: command.event, rooms: nil, receipt)))
+            return .emitted(receipt, .broker)
         } catch {
+            request.note(.emit(EmitRemark(event: command.event, rooms: nil, nil)))
             throw Problem(error)
         }
     }

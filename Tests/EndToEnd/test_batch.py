@@ -283,7 +283,7 @@ def batch_in_background(gateway, items):
 
 
 def settled(gateway):
-    return sum(gateway.metric(f'gateway_publications_total{{outcome="{o}"}}') for o in ("routed", "unrouted"))
+    return sum(gateway.metric(f'gateway_publications_total{{outcome="{o}"}}') for o in ("queued", "routed", "unrouted"))
 
 
 def numbers(witness):

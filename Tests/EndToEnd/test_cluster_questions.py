@@ -102,6 +102,7 @@ def test_servers_are_described(gateway, servers):
 def test_only_servers_with_the_namespace_are_asked(broker, exchange, gateway, servers):
     with SimulatedServer(broker.url, exchange, [("c", [])], namespaces=["/chat", "/only"]) as third:
         wait_for_servers(gateway, 3)
+        assert gateway.metric("gateway_cluster_servers") == 3
         assert known_servers(gateway, "/only") == {third.uid}
         assert third.uid not in known_servers(gateway, "/")
         assert tally(ask(gateway, "/v1/sockets")) == (True, 2, 2)
@@ -110,6 +111,7 @@ def test_only_servers_with_the_namespace_are_asked(broker, exchange, gateway, se
         assert (tally(answer), ids(answer)) == ((True, 1, 1), ["c"])
         third.say_goodbye()
         wait_for_servers(gateway, 2)
+        assert gateway.metric("gateway_cluster_servers") == 2
 
 
 def test_a_namespace_that_nobody_has_is_empty_and_complete(gateway, servers):

@@ -70,6 +70,30 @@ def reloading(broker, exchange, keys, tmp_path):
         yield Reloading(gateway, path)
 
 
+def test_metrics_say_whether_the_configuration_was_taken_over(reloading, keys):
+    gateway, start = reloading.gateway, int(time.time())
+
+    def metrics():
+        return [
+            gateway.metric(name)
+            for name in (
+                'gateway_config_reloads_total{outcome="success"}',
+                'gateway_config_reloads_total{outcome="failure"}',
+                "gateway_config_last_reload_successful",
+            )
+        ]
+
+    assert metrics() == [0, 0, 1]
+    first = gateway.metric("gateway_config_last_reload_success_timestamp_seconds")
+    assert start - 60 < first <= start
+    reloading.expect(REFUSED, lambda: reloading.rewrite("keys: 1\n"))
+    assert metrics() == [0, 1, 0]
+    assert gateway.metric("gateway_config_last_reload_success_timestamp_seconds") == first
+    reloading.expect(RELOADED, lambda: reloading.rewrite(text(keys["a"])))
+    assert metrics() == [1, 1, 1]
+    assert gateway.metric("gateway_config_last_reload_success_timestamp_seconds") >= start
+
+
 # What makes it read again
 
 

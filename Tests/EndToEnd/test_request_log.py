@@ -1,5 +1,6 @@
 """One line for each request: what was asked, what became of it, and nothing of payloads or secrets."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -46,7 +47,9 @@ def gateway(broker, exchange):
 
 def test_a_line_says_what_was_asked_and_what_became_of_it(gateway):
     headers = {"X-API-Key": "secret-key", "X-Request-Id": "r-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
-    assert gateway.post({"event": "secret-event", "data": "secret-data"}, headers).status == 200
+    emit = {"event": "order.paid", "rooms": ["secret-room", "another-secret"], "data": "secret-data"}
+    answer = gateway.post(emit, headers)
+    assert answer.status == 200
     said = line(gateway, requestId="r-1")
     assert re.fullmatch(r"\d+\.\d{3}", said.pop("durationMs")) and said.pop("time")
     assert said == {
@@ -60,6 +63,11 @@ def test_a_line_says_what_was_asked_and_what_became_of_it(gateway):
         "client": "127.0.0.1",
         "key": "api-key",
         "traceId": TRACE,
+        "id": answer.json["id"],
+        "event": "order.paid",
+        "rooms": "2",
+        "routed": "false",
+        "reason": "no_exchange",
     }
     assert "secret" not in "".join(gateway.stderr)
 
@@ -87,6 +95,90 @@ def test_its_level_is_that_of_the_outcome(gateway, method, path, headers, level,
     assert (said["level"], said["status"], said.get("code"), said["route"]) == (level, status, code, route)
     assert said["path"] == path.split("?")[0] and "outcome" not in said and "traceId" not in said
     assert "secret" not in "".join(gateway.stderr)
+
+
+KEY = {"X-API-Key": "secret-key"}
+
+
+@pytest.mark.parametrize(
+    "name, body, fields",
+    [
+        ("unknown", {"event": "e", "romms": ["secret"]}, {"code": "invalid_request", "pointer": "/romms"}),
+        ("type", {"event": "e", "rooms": {"a": "secret"}}, {"code": "invalid_request", "pointer": "/rooms"}),
+        ("reserved", {"event": "connect", "data": "secret"}, {"code": "invalid_request", "pointer": "/event"}),
+        ("syntax", b'{"event": secret}', {"code": "invalid_json"}),
+        ("twice", b'{"secret": 1, "secret": 1}', {"code": "duplicate_key"}),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said_without_its_values(gateway, name, body, fields):
+    assert gateway.post(body, {**KEY, "X-Request-Id": name}).status in (400, 422)
+    said = line(gateway, requestId=name)
+    assert {field: said.get(field) for field in fields} == fields
+    assert said["detail"] and said["level"] == "info"
+    assert fields.get("pointer", "") in said["detail"]
+    assert "secret" not in "".join(gateway.stderr)
+
+
+@pytest.mark.parametrize(
+    "items, status, level, fields",
+    [
+        ([{"event": "e"}] * 3, 200, "debug", {"items": "3", "confirmed": "3", "failed": "0", "item": None}),
+        (
+            [{"event": "e"}, {"event": "e", "data": "secret", "rooms": ["secret", 1.5]}, {}],
+            207,
+            "info",
+            {"items": "3", "confirmed": "1", "failed": "2", "item": "1", "itemCode": "invalid_request", "pointer": "/rooms/1"},
+        ),
+        ([{}], 422, "info", {"items": "1", "confirmed": "0", "failed": "1", "item": "0", "pointer": "/event"}),
+    ],
+)
+def test_a_batch_is_said_to_have_so_many_items(gateway, items, status, level, fields):
+    name = f"batch-{status}"
+    assert gateway.batch(items, {**KEY, "X-Request-Id": name}).status == status
+    said = line(gateway, requestId=name)
+    assert said["level"] == level
+    assert {field: said.get(field) for field in fields} == fields
+    assert "secret" not in "".join(gateway.stderr)
+
+
+def test_an_event_with_a_long_or_a_dangerous_name_harms_no_line(gateway):
+    event = 'x\x1b[31m\n"status"=\u2028' + "é" * 500
+    assert gateway.post({"event": event}, {**KEY, "X-Request-Id": "event"}).status == 200
+    said = line(gateway, requestId="event")
+    assert said["event"].endswith("…") and len(said["event"].encode()) <= 100
+    assert event.startswith(said["event"].removesuffix("…"))
+    (text,) = [text for text in gateway.stderr if '"requestId":"event"' in text]
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u2028]", text.rstrip("\n"))
+
+
+def test_an_answer_that_is_given_again_has_its_id(gateway):
+    headers = {**KEY, "Idempotency-Key": "again"}
+    answers = [gateway.post({"event": "e"}, {**headers, "X-Request-Id": f"again-{n}"}) for n in range(2)]
+    assert answers[0].json == answers[1].json
+    assert {line(gateway, requestId=f"again-{n}")["id"] for n in range(2)} == {answers[0].json["id"]}
+
+
+def test_who_is_refused_a_key_is_told_apart_in_the_log_alone(broker, exchange, tmp_path):
+    old, config = "a-key-that-has-expired", tmp_path / "gateway.yaml"
+    digest = hashlib.sha256(old.encode()).hexdigest()
+    config.write_text(f"keys: [{{name: ci, sha256: {digest}, scopes: ['*'], expires: 2020-01-01}}]")
+    with Gateway(broker.url, config=config, python_socketio_exchange=exchange) as gateway:
+        answers = {}
+        for name, headers, reason, key in [
+            ("none", {}, "no_key", None),
+            ("unknown", {"X-API-Key": "secret-guess"}, "unknown_key", None),
+            ("expired", {"X-API-Key": old}, "expired_key", "ci"),
+            ("basic", {"Authorization": "Basic c2VjcmV0"}, "malformed_key", None),
+        ]:
+            # The same name for all, so that their answers can be compared.
+            answers[name] = gateway.post({"event": "e"}, {**headers, "X-Request-Id": "r"})
+            assert answers[name].status == 401
+            until(lambda: lines(gateway, requestId="r", reason=reason), f"a line with {reason}")
+            (said,) = lines(gateway, requestId="r", reason=reason)
+            assert (said["level"], said.get("key")) == ("warning", key) and said["detail"]
+        assert answers["unknown"].body == answers["expired"].body
+        log = "".join(gateway.stderr)
+        assert "secret" not in log and "c2VjcmV0" not in log and old not in log
 
 
 def test_heads_that_are_refused_are_logged_too(gateway):

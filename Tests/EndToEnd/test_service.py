@@ -1,15 +1,19 @@
 """What operators see: health, metrics, the contract, request ids, start and end."""
 
+import json
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from harness import REPOSITORY, Gateway, assert_problem
+from harness import REPOSITORY, Gateway, Witness, assert_problem, create_key, webhooks
 
 SERVICE_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/problems"]
 
@@ -74,6 +78,96 @@ def test_every_metric_says_its_type(gateway):
     for series in samples(gateway):
         name = series.split("{")[0]
         assert name in typed or re.sub(r"_(bucket|sum|count)$", "", name) in typed, name
+
+
+def promtool():
+    found = shutil.which("promtool") or REPOSITORY / ".cache" / "promtool"
+    assert Path(found).exists(), "run scripts/setup.sh run"
+    return found
+
+
+def complaints(metrics):
+    check = subprocess.run([promtool(), "check", "metrics"], input=metrics, capture_output=True, timeout=30)
+    return (check.stdout + check.stderr).decode()
+
+
+def test_prometheus_has_nothing_to_say_about_the_metrics(broker, exchange, tmp_path):
+    config = tmp_path / "gateway.yaml"
+    keys = [create_key("ever", "*"), create_key("year.2040", "*", expires="2040-01-01")]
+    hook = {"name": "a.b-c_d~e", "scheme": "github", "secrets": ["s"], "event": "e", "rooms": ["r"]}
+    config.write_text("keys:\n" + "".join(key.entry for key in keys) + f"hooks: [{json.dumps(hook)}]\n")
+    with Gateway(broker.url, config=config, python_socketio_exchange=exchange, loops=2) as gateway:
+        header = keys[1].header
+        assert gateway.post({"event": "e"}, header).status == 200
+        assert gateway.post({"event": "e"}, header, path="/v1/cloudevents").status == 415
+        assert gateway.batch([{"event": "e"}, {}], header).status == 207
+        assert gateway.request("GET", "/v1/rooms", headers=header).status == 503
+        assert gateway.request("PUT", "/nothing").status == 404
+        for secret, status in [("s", 200), ("t", 401)]:
+            headers = {**webhooks.github(secret, b"{}"), "Content-Type": "application/json"}
+            assert gateway.request("POST", "/v1/hooks/a.b-c_d~e", b"{}", headers).status == status
+        metrics = gateway.get("/metrics").body
+        assert complaints(metrics) == ""
+        found = samples(gateway)
+        assert found['gateway_key_expiry_timestamp_seconds{key="year.2040"}'] == 2_209_075_200  # to the end of that day
+        assert len([series for series in found if series.startswith("gateway_key_expiry")]) == 1
+        assert found['gateway_batch_items_total{outcome="confirmed"}'] == 1
+        assert found['gateway_batch_items_total{outcome="failed"}'] == 1
+        assert found['gateway_hook_deliveries_total{hook="a.b-c_d~e",outcome="emitted"}'] == 1
+        assert found['gateway_hook_deliveries_total{hook="a.b-c_d~e",outcome="not_authentic"}'] == 1
+        assert found['gateway_cloudevents_total{outcome="refused"}'] == 1
+    # It looks.
+    assert "no help text" in complaints(metrics.replace(b"# HELP gateway_info", b"# HELP another"))
+
+
+def test_each_route_says_how_long_its_requests_take(gateway):
+    name, route = "gateway_http_request_duration_seconds", '{route="/v1/rooms"'
+    before = samples(gateway).get(f"{name}_count{route}}}", 0)
+    start = time.monotonic()
+    for _ in range(3):
+        assert gateway.get("/v1/rooms?timeoutMs=300").status == 503
+    took = time.monotonic() - start
+    after = samples(gateway)
+    assert after[f"{name}_count{route}}}"] - before == 3
+    assert after[f'{name}_bucket{route},le="+Inf"}}'] == after[f"{name}_count{route}}}"]
+    assert 0 < after[f"{name}_sum{route}}}"] <= took + 1
+    buckets = [value for series, value in after.items() if series.startswith(f"{name}_bucket{route},")]
+    assert len(buckets) == 16 and buckets == sorted(buckets)
+    # What nobody has asked for is not there.
+    assert not any('route="/v1/servers/emit"' in series for series in after)
+
+
+def test_a_queue_without_a_server_is_not_counted_as_one_that_wanted_the_event(broker, exchange):
+    def counted(gateway):
+        return {o: gateway.metric(f'gateway_publications_total{{outcome="{o}"}}') for o in ("queued", "routed", "unrouted")}
+
+    with Gateway(broker.url, python_socketio_exchange=exchange + ".queued") as gateway:
+        with Witness(broker.url, exchange + ".queued", "fanout"):
+            assert gateway.emit(event="e")["routed"] is None
+            assert counted(gateway) == {"queued": 1, "routed": 0, "unrouted": 0}
+        assert gateway.emit(event="e")["routed"] is False
+        assert counted(gateway) == {"queued": 1, "routed": 0, "unrouted": 1}
+        assert gateway.metric('gateway_emits_unrouted_total{reason="no_server"}') == 1
+    with Gateway(broker.url, wire_format="amqp0", amqp0_exchange=exchange + ".amqp0") as gateway:
+        assert gateway.emit(event="e", rooms=["r"])["routed"] is False
+        assert gateway.metric('gateway_emits_unrouted_total{reason="no_exchange"}') == 1
+        with Witness(broker.url, exchange + ".amqp0", "direct", ["r"]):
+            deadline = time.monotonic() + 10
+            gateway.wait_until(lambda: gateway.emit(event="e", rooms=["r"])["routed"], deadline, "see the exchange")
+            assert counted(gateway)["routed"] == 1
+
+
+def test_metrics_say_what_the_process_takes(gateway):
+    stat = Path(f"/proc/{gateway.pid}/stat").read_text().rpartition(")")[2].split()
+    ticks, boot = 100, int(re.search(r"btime (\d+)", Path("/proc/stat").read_text())[1])
+    assert abs(gateway.metric("process_start_time_seconds") - (boot + int(stat[19]) / ticks)) < 2
+    assert abs(gateway.metric("process_cpu_seconds_total") - (int(stat[11]) + int(stat[12])) / ticks) < 1
+    assert gateway.metric("process_virtual_memory_bytes") >= gateway.metric("process_resident_memory_bytes") > 1 << 20
+    open_now = len(list(Path(f"/proc/{gateway.pid}/fd").iterdir()))
+    # The scrape's own connection.
+    assert abs(gateway.metric("process_open_fds") - open_now) <= 2
+    limits = Path(f"/proc/{gateway.pid}/limits").read_text()
+    assert gateway.metric("process_max_fds") == int(re.search(r"Max open files\s+(\d+)", limits)[1])
 
 
 def test_it_serves_its_contract(gateway):

@@ -93,7 +93,7 @@ struct IdempotencyStoreTests {
         #expect((store.bytes > 0) == isKept)
         switch try begin(store, "k") {
         case .first: #expect(!isKept)
-        case .answered(let replay):
+        case .answered(let replay, _):
             #expect(isKept)
             switch (answer, replay) {
             case (.success(let first), .success(let again)): #expect(first.status == again.status)
@@ -206,7 +206,7 @@ struct IdempotencyStoreTests {
         fields.add(.contentType, type)
         let head = RequestHead(method: .post, path: path, fields: fields)
         return RequestFingerprint(
-            Request(head: head, body: Array(body.utf8), id: "id", caller: .anyone, parameter: "", hooks: .none))
+            Request(Subject(head: head, id: "id", path: 0), body: Array(body.utf8)))
     }
 
     private func begin(
@@ -239,7 +239,7 @@ struct IdempotencyStoreTests {
     private func replayed(
         _ store: IdempotencyStore, _ key: String, caller: String = "", after time: Duration = .zero
     ) throws -> String? {
-        guard case .answered(let answer) = try begin(store, key, caller: caller, after: time) else { return nil }
+        guard case .answered(let answer, _) = try begin(store, key, caller: caller, after: time) else { return nil }
         return try answer.get().text
     }
 

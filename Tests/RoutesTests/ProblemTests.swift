@@ -98,7 +98,7 @@ struct ProblemTests {
     func detail(places: [Problem.Place], count: Int?, lead: String, detail: String) {
         let problem = Problem(.invalidRequest, at: places, count: count, lead: lead)
         #expect(problem.detail == detail)
-        #expect(problem.response(requestID: "").detail == detail)
+        #expect(Refusal(problem).detail == detail)
     }
 
     @Test(

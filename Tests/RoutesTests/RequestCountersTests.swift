@@ -31,6 +31,29 @@ struct RequestCountersTests {
         #expect(counters.samples.isEmpty)
     }
 
+    @Test("know how long the requests of a route took, up to each bound")
+    func durations() {
+        let milliseconds: [(path: String, Int64)] = [("/a", 0), ("/a", 1), ("/a", 3), ("/a", 90_000), ("/b", 60_000)]
+        for (path, time) in milliseconds {
+            let subject = Subject(head: RequestHead(method: .get, path: path), id: "r", path: counters.index(of: path))
+            counters.count(subject, nanoseconds: time * 1_000_000)
+        }
+        // A clock that goes back.
+        let subject = Subject(head: RequestHead(method: .get, path: "/a"), id: "r", path: counters.index(of: "/a"))
+        counters.count(subject, nanoseconds: -1)
+        let durations = counters.durations
+        #expect(durations.map(\.route) == ["/a", "/b"])
+        #expect(durations.map(\.count) == [5, 1])
+        #expect(durations.map(\.sum) == [90.004, 60])
+        let a = durations[0].buckets
+        #expect(
+            a.map(\.bound) == [
+                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, .infinity,
+            ])
+        #expect(a.map(\.count) == [3, 3] + Array(repeating: 4, count: 13) + [5])
+        #expect(durations[1].buckets.map(\.count) == Array(repeating: 0, count: 14) + [1, 1])
+    }
+
     @Test("do not take a path named like the rest for the rest's own")
     func pathNamedOther() {
         #expect(counters.index(of: "other") == counters.index(of: "/nowhere"))

@@ -469,7 +469,7 @@ final class Publisher: BrokerSession {
     private func release(_ publication: Publication, _ ticket: PublishTicket?, _ outcome: PublishTicket.Outcome) {
         unsettledBytes -= publication.encodedSize
         counters.unsettled.add(-1)
-        counters.count(outcome)
+        counters.count(outcome, of: publication)
         ticket?.settle(outcome)
     }
 }

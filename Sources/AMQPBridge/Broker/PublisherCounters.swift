@@ -2,8 +2,13 @@ internal import Synchronization
 
 /// What one publisher has done so far. Written on its event loop, read from anywhere.
 public final class PublisherCounters: Sendable {
+    /// Messages that a server wanted, as far as the broker can tell.
     public let routed = Counter()
+    /// Messages that a queue has taken, of which nobody can tell whether a server is behind it.
+    public let queued = Counter()
     public let unrouted = Counter()
+    /// Emits that nobody was there for, by the reason.
+    public let unroutedEmits = UnroutedCounters()
     public let failed = Counter()
     public let unknown = Counter()
     public let timedOut = Counter()
@@ -14,9 +19,9 @@ public final class PublisherCounters: Sendable {
 
     public init() {}
 
-    func count(_ outcome: PublishTicket.Outcome) {
+    func count(_ outcome: PublishTicket.Outcome, of publication: Publication) {
         switch outcome {
-        case .confirmed(.routed): routed.add(1)
+        case .confirmed(.routed): if publication.knowsRecipients { routed.add(1) } else { queued.add(1) }
         case .confirmed(.unroutable), .confirmed(.noExchange): unrouted.add(1)
         case .failed(.unknown): unknown.add(1)
         case .failed: failed.add(1)
@@ -37,7 +42,7 @@ public struct Counter: ~Copyable, Sendable {
     public var value: UInt64 { number.load(ordering: .relaxed) }
 }
 
-/// A number that goes up and down. Any thread adds, any may read.
+/// A number that goes up and down. Any thread changes it, any may read.
 public struct Gauge: ~Copyable, Sendable {
     private let number = Atomic<Int>(0)
 
@@ -45,6 +50,10 @@ public struct Gauge: ~Copyable, Sendable {
 
     public func add(_ count: Int) {
         number.wrappingAdd(count, ordering: .relaxed)
+    }
+
+    public func set(_ count: Int) {
+        number.store(count, ordering: .relaxed)
     }
 
     public var value: Int { number.load(ordering: .relaxed) }

@@ -67,7 +67,10 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         ownLogger[metadataKey: "connection"] = "questions"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: ownLogger)
         session.warned = { logger.warning($0) }
-        session.serverChanged = { [known] uid, server in known.note(uid, server) }
+        session.serverChanged = { [known, counters, unowned session] uid, server in
+            known.note(uid, server)
+            counters.servers.set(session.serverCount)
+        }
         session.completenessChanged = { [known] in known.setComplete($0) }
         if let format = wireFormat as? AMQP0 {
             var unconfigured = UnconfiguredNamespaces(configured: format.namespaces)
@@ -331,6 +334,8 @@ public final class ClusterCounters: Sendable {
 
     public let connects = Counter()
     public let channelsClosed = ChannelCloseCounters()
+    /// Those that are known: this one goes down, too.
+    public let servers = Gauge()
     /// Questions that all servers have answered.
     public let complete = Counter()
     /// Questions that some have not answered in time.

@@ -102,6 +102,7 @@ final class ClusterSession: BrokerSession {
 
     /// All servers that have been heard of.
     var servers: [Presence.Server] { presence.all }
+    var serverCount: Int { presence.count }
 
     /// How many callers wait for answers.
     var waiting: Int { table.waiting + parked.count + (callbacks?.waiting ?? 0) }

@@ -34,6 +34,7 @@ struct Presence {
     private var lost: [String: (server: Server, until: MonotonicTime)] = [:]
 
     var isEmpty: Bool { servers.isEmpty }
+    var count: Int { servers.count }
 
     /// All of them, by their uid.
     var all: [Server] { servers.values.sorted { $0.uid < $1.uid } }

@@ -92,11 +92,11 @@ public struct PythonSocketIO: WireFormat {
         json.append(member: "namespace", selection.namespace)
         json.append(member: "host_id", hostID)
         json.append(json: "}")
-        return Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: json)
+        return publication(json)
     }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
-        [Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: try body(of: emit))]
+        [publication(try body(of: emit))]
     }
 
     /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so there
@@ -116,7 +116,13 @@ public struct PythonSocketIO: WireFormat {
             json.append(contentsOf: String(number).utf8)
             json.append(json: "]")
         }
-        return Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: body)
+        return publication(body)
+    }
+
+    private func publication(_ body: [UInt8]) -> Publication {
+        var publication = Publication(exchange: exchange, routingKey: "*", expiration: expiration, body: body)
+        publication.knowsRecipients = knowsRecipients
+        return publication
     }
 
     private func body(

@@ -1,21 +1,31 @@
 internal import Routes
 
-/// The hooks as they are served: their rates hold over all event loops, and over reloads.
+/// The hooks as they are served: their rates hold over all event loops, and over reloads, and so do their counters.
 struct HookRing: Sendable {
     private let limits: [String: RateLimit]
+    /// What became of deliveries, by the hook's name.
+    let counters: [String: DeliveryCounters]
+    let cloudEventCounters: DeliveryCounters
     let table: HookTable
 
     /// - Parameter previous: whose rates go on where they are the same.
     init(_ entries: [HookEntry], _ cloudEvents: CloudEventEntry?, previous: HookRing? = nil) {
         var limits: [String: RateLimit] = [:]
+        var counters: [String: DeliveryCounters] = [:]
         let hooks = entries.map { entry in
             var hook = entry.hook
             hook.limit = entry.rate.map { RateLimit.holding($0, previous?.limits[hook.name]) }
             limits[hook.name] = hook.limit
+            hook.counters = previous?.counters[hook.name] ?? DeliveryCounters()
+            counters[hook.name] = hook.counters
             return hook
         }
-        table = HookTable(hooks, cloudEvents: cloudEvents?.mapping)
+        var cloudEvents = cloudEvents?.mapping ?? .standard
+        cloudEvents.counters = previous?.cloudEventCounters ?? DeliveryCounters()
+        cloudEventCounters = cloudEvents.counters
+        table = HookTable(hooks, cloudEvents: cloudEvents)
         self.limits = limits
+        self.counters = counters
     }
 }
 

@@ -29,10 +29,12 @@ extension HTTPDaemon {
     func log(_ exchange: HTTPExchange, _ end: RequestEnd) {
         let answer = exchange.answer
         let outcome = exchange.outcome(end)
-        if outcome == .answered, let answer, answer.status < 400, !requestLog.isEnabled(RequestReport.success) {
+        guard let subject = exchange.subject else { return }
+        if outcome == .answered, !requestLog.isEnabled(RequestReport.success), let answer,
+            RequestReport.isUsual(subject, answer)
+        {
             return
         }
-        guard let subject = exchange.subject else { return }
         let report = RequestReport(
             subject, answer ?? exchange.unsent, outcome, client: exchange.client.description,
             duration: .now() - exchange.start, counters: router.counters)

@@ -162,6 +162,9 @@ extension HTTPDaemon {
         exchange.connection.expendableFrom = turn + Self.unreadTime
         exchange.connection.deadline = turn + Self.answerTime
         exchange.answer = RequestReport.Answer(response)
+        if let subject = exchange.subject {
+            router.counters.count(subject, nanoseconds: MonotonicTime.now().nanoseconds - exchange.start.nanoseconds)
+        }
         load.replaceBodyBytes(exchange.bodyBytes, with: response.body.count)
         exchange.bodyBytes = response.body.count
     }

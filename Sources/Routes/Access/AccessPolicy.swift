@@ -89,12 +89,11 @@ public struct AccessPolicy: Sendable {
             let differs = Int(truncatingIfNeeded: 0 &- ((difference | (0 &- difference)) >> 63))
             found = (found & differs) | (index & ~differs)
         }
-        let now = clock()
-        guard found >= 0, keys[found].caller.expires.map({ now < $0 }) ?? true else {
-            throw .unauthorized(head)
-        }
+        guard found >= 0 else { throw .unauthorized(head) }
+        let (now, caller) = (clock(), keys[found].caller)
+        guard caller.expires.map({ now < $0 }) ?? true else { throw .unauthorized(head, expired: caller.name) }
         keys[found].lastUse.note(now)
-        return keys[found].caller
+        return caller
     }
 
     private static func credential(_ head: RequestHead) throws(Problem) -> Substring {

@@ -53,8 +53,13 @@ enum CredentialForm {
 }
 
 extension Problem {
-    static func unauthorized(_ head: RequestHead) -> Problem {
-        Problem(
-            .unauthorized, (CredentialForm.fault(of: head) ?? "this is no valid key") + ": " + CredentialForm.wanted)
+    /// - Parameter name: of the key that was sent, where it has expired. Its sender is not told: an unknown key has the same answer.
+    static func unauthorized(_ head: RequestHead, expired name: String? = nil) -> Problem {
+        let fault = CredentialForm.fault(of: head)
+        var problem = Problem(.unauthorized, (fault ?? "this is no valid key") + ": " + CredentialForm.wanted)
+        let isThere = head.fields[.authorization] != nil || head.fields[.apiKey] != nil
+        problem.aside = .credential(
+            name.map { .expired($0) } ?? (fault == nil ? .unknown : isThere ? .malformed : .missing))
+        return problem
     }
 }

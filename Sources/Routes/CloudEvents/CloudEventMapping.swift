@@ -3,6 +3,8 @@ public struct CloudEventMapping: Sendable {
     let mapping: EmitMapping
     let confirmWait: Duration
     let handshake: Handshake
+    /// What becomes of them.
+    public var counters = DeliveryCounters()
 
     /// - Parameters:
     ///   - mapping: `nil`: the event is named `{/type}`, its room `{/subject}`, and its argument is the whole CloudEvent.
@@ -24,7 +26,7 @@ public struct CloudEventMapping: Sendable {
     }
 
     /// What holds where nothing is configured.
-    static let standard: CloudEventMapping = {
+    public static let standard: CloudEventMapping = {
         do throws(HookConfigurationError) {
             return try CloudEventMapping()
         } catch {

@@ -32,11 +32,12 @@ struct CloudEventRoute: Sendable {
         var emit: Emit
         switch try configured.mapping.outcome(of: source) {
         case .emit(let made): emit = made
-        case .ignored: return .delivery("ignored")
+        case .ignored(let unmet): return .ignored(request, unmet)
         }
         try request.caller.check { [emit] in $0.places(beyond: emit) }
         emit.trace = request.head.trace
-        return try await runner.run(emit, event.key(of: request.caller), confirmedWithin: configured.confirmWait)
+        return try await runner.run(
+            emit, of: request, event.key(of: request.caller), confirmedWithin: configured.confirmWait)
     }
 }
 

@@ -4,13 +4,14 @@ internal import Hashing
 struct BearerToken: SignatureScheme {
     let secrets: [HookSecret]
 
-    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
-        guard let token = fields[.authorization].flatMap(AccessPolicy.bearerToken) else { return false }
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        let name = HeaderName.authorization.rawValue
+        guard let token = AccessPolicy.bearerToken(try fields.signed(name)) else { throw .malformedHeader(name) }
         // Digests are of one length, so that nothing can be learnt of the secret's.
         let digest = Self.digest(Array(token.utf8))
         var isFound = false
         for secret in secrets where ConstantTime.areEqual(Self.digest(secret.bytes), digest) { isFound = true }
-        return isFound
+        guard isFound else { throw .wrongSecret }
     }
 
     private static func digest(_ bytes: [UInt8]) -> [UInt8] {

@@ -11,24 +11,29 @@ struct DeliveryRunner: Sendable {
     ///   - wait: how long the broker has to confirm.
     /// - Throws: also when the outcome is unknown. Its sender tries again, since that is no success, and finds its id
     ///   forgotten.
-    func run(_ emit: Emit, _ key: DeliveryKey?, confirmedWithin wait: Duration) async throws(Problem) -> Response {
-        guard let key else { return .emitted(try await publish(emit, wait), .broker) }
+    func run(
+        _ emit: Emit, of request: Request, _ key: DeliveryKey?, confirmedWithin wait: Duration
+    ) async throws(Problem) -> Response {
+        guard let key else { return try await publish(emit, request, wait) }
         switch deliveries.begin(key, now: .now()) {
-        case .delivered: return .delivery("duplicate")
+        case .delivered: return .duplicate(request)
         case .inFlight: throw .deliveryInFlight
         case .first(let reservation):
             var isDelivered = false
             defer { deliveries.finish(reservation, isDelivered: isDelivered, now: .now()) }
-            let receipt = try await publish(emit, wait)
+            let response = try await publish(emit, request, wait)
             isDelivered = true
-            return .emitted(receipt, .broker)
+            return response
         }
     }
 
-    private func publish(_ emit: Emit, _ wait: Duration) async throws(Problem) -> Receipt {
+    private func publish(_ emit: Emit, _ request: Request, _ wait: Duration) async throws(Problem) -> Response {
         do throws(EmitError) {
-            return try await emitter.emit(emit, confirmedWithin: wait)
+            let receipt = try await emitter.emit(emit, confirmedWithin: wait)
+            request.note(.delivery(.emitted(EmitRemark(emit, receipt))))
+            return .emitted(receipt, .broker)
         } catch {
+            request.note(.emit(EmitRemark(emit)))
             throw Problem(error)
         }
     }
@@ -39,9 +44,19 @@ extension Problem {
 }
 
 extension Response {
-    /// What became of a delivery that published nothing.
-    static func delivery(_ status: StaticString) -> Response {
-        .json { json in
+    fileprivate static func duplicate(_ request: Request) -> Response {
+        request.note(.delivery(.duplicate))
+        return publishedNothing("duplicate")
+    }
+
+    /// To a delivery that does not meet the condition.
+    static func ignored(_ request: Request, _ condition: UnmetCondition) -> Response {
+        request.note(.delivery(.ignored(condition)))
+        return publishedNothing("ignored")
+    }
+
+    private static func publishedNothing(_ status: StaticString) -> Response {
+        json { json in
             json.append(json: "{\"status\":\"")
             json.append(json: status)
             json.append(json: "\"}")

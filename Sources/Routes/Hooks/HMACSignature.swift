@@ -20,11 +20,12 @@ struct HMACSignature: SignatureScheme {
             secrets: secrets, header: "x-hub-signature-256", algorithm: .sha256, encoding: .hex, prefix: "sha256=")
     }
 
-    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
-        guard let value = fields.single(header), value.utf8.starts(with: prefix.utf8),
-            let code = decode(value.utf8.dropFirst(prefix.utf8.count))
-        else { return false }
-        return secrets.sign([body], algorithm, as: [code])
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        let value = try fields.signed(header)
+        guard value.utf8.starts(with: prefix.utf8), let code = decode(value.utf8.dropFirst(prefix.utf8.count)) else {
+            throw .malformedHeader(header)
+        }
+        try secrets.check([code], of: [body], algorithm)
     }
 
     private func decode(_ text: Substring.UTF8View) -> [UInt8]? {

@@ -12,11 +12,10 @@ extension Hook {
         case challenge(String)
     }
 
-    /// Whether a delivery is from who has a secret, and was signed not long ago.
-    ///
     /// - Parameter now: seconds since 1970.
-    public func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
-        signature.isAuthentic(fields, body: body, now: now)
+    /// - Throws: when a delivery is not from who has a secret, or was not signed just now.
+    public func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        try signature.verify(fields, body: body, now: now)
     }
 
     /// What the gateway refuses before it looks for a signature.

@@ -10,6 +10,8 @@ public struct Hook: Sendable {
     let handshake: Handshake
     /// How often; `nil`: as often as it likes.
     public var limit: RateLimit?
+    /// What becomes of what is delivered to it.
+    public var counters = DeliveryCounters()
     /// Whether `url_verification` is answered.
     let isSlack: Bool
     /// Whether a delivery proves whose it is.

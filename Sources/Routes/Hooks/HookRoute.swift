@@ -10,8 +10,10 @@ struct HookRoute: Sendable {
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
         let hook = try request.admittedHook()
         let fields = request.head.fields
-        guard hook.isAuthentic(fields, body: request.body, now: clock()) else {
-            throw Problem(.notAuthentic, "the delivery was not accepted")
+        do throws(SignatureFault) {
+            try hook.verify(fields, body: request.body, now: clock())
+        } catch {
+            throw .notAuthentic(error)
         }
         // Behind the signature: nobody else uses up the sender's rate.
         if let wait = hook.limit?.take(now: .now()) {
@@ -20,12 +22,14 @@ struct HookRoute: Sendable {
             throw problem
         }
         switch try hook.outcome(fields, body: request.body) {
-        case .ignored: return .delivery("ignored")
-        case .challenge(let text): return Response(status: 200, contentType: "text/plain", body: Array(text.utf8))
+        case .ignored(let condition): return .ignored(request, condition)
+        case .challenge(let text):
+            request.note(.delivery(.challenge))
+            return Response(status: 200, contentType: "text/plain", body: Array(text.utf8))
         case .emit(var emit, let id):
             if let trace = request.head.trace { emit.trace = trace }
             let key = id.map { DeliveryKey("hook", hook.name, $0) }
-            return try await runner.run(emit, key, confirmedWithin: hook.confirmWait)
+            return try await runner.run(emit, of: request, key, confirmedWithin: hook.confirmWait)
         }
     }
 
@@ -42,6 +46,13 @@ extension Problem {
     static func noRoute(_ suggestion: String?) -> Problem {
         let hint = suggestion.map { "; did you mean \($0)?" } ?? ""
         return Problem(.notFound, "nothing is here\(hint) (GET /openapi.yaml lists the routes)")
+    }
+
+    /// The answer is the same whatever is wrong with the signature.
+    fileprivate static func notAuthentic(_ fault: SignatureFault) -> Problem {
+        var problem = Problem(.notAuthentic, "the delivery was not accepted")
+        problem.aside = .signature(fault)
+        return problem
     }
 }
 

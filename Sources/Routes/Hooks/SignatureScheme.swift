@@ -2,17 +2,18 @@ internal import Hashing
 
 /// How a delivery proves that it comes from who knows the hook's secret.
 protocol SignatureScheme: Sendable {
-    /// Whether it does. All secrets are tried, whichever matches, and everything is compared in constant time.
+    /// Tries all secrets, whichever matches, and compares everything in constant time.
     ///
     /// - Parameters:
     ///   - body: the bytes as they came.
     ///   - now: seconds since 1970.
-    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool
+    /// - Throws: when it does not prove it.
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault)
 }
 
 /// For who says so: whoever knows the hook's name may use it.
 struct Unsigned: SignatureScheme {
-    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool { true }
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) {}
 }
 
 /// When a delivery was signed, so that one that was overheard cannot be sent again for ever.
@@ -35,12 +36,28 @@ struct SignatureTimestamp {
         seconds = digits.reduce(0) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) }
     }
 
-    func isFresh(at now: Int64) -> Bool { abs(now - seconds) <= Self.tolerance }
+    /// To be asked behind the signature: of what anybody may have written the time says nothing.
+    func check(now: Int64) throws(SignatureFault) {
+        let age = now - seconds
+        guard abs(age) <= Self.tolerance else { throw .clock(age) }
+    }
+}
+
+extension HeaderFields {
+    /// The value of a header that a signature is made of.
+    ///
+    /// - Parameter name: in lower case.
+    func signed(_ name: String) throws(SignatureFault) -> String {
+        let values = values(named: name)
+        guard let value = values.first else { throw .missingHeader(name) }
+        guard values.count == 1 else { throw .malformedHeader(name) }
+        return value
+    }
 }
 
 extension [HookSecret] {
-    /// Whether any of the candidates is the code of the parts under any of the secrets.
-    func sign(_ parts: [[UInt8]], _ algorithm: HMAC.Algorithm, as candidates: [[UInt8]]) -> Bool {
+    /// - Throws: when none of the candidates is the code of the parts under any of the secrets.
+    func check(_ candidates: [[UInt8]], of parts: [[UInt8]], _ algorithm: HMAC.Algorithm) throws(SignatureFault) {
         var isFound = false
         for secret in self {
             var hmac = HMAC(algorithm, key: secret.bytes)
@@ -48,6 +65,6 @@ extension [HookSecret] {
             let code = hmac.finish()
             for candidate in candidates where ConstantTime.areEqual(candidate, code) { isFound = true }
         }
-        return isFound
+        guard isFound else { throw .wrongSecret }
     }
 }

@@ -5,12 +5,15 @@ internal import Hashing
 struct SlackSignature: SignatureScheme {
     let secrets: [HookSecret]
 
-    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
-        guard let timestamp = fields.single("x-slack-request-timestamp").flatMap({ SignatureTimestamp($0) }),
-            timestamp.isFresh(at: now),
-            let signature = fields.single("x-slack-signature"), signature.hasPrefix("v0="),
-            let code = Hexadecimal.decode(signature.dropFirst("v0=".count))
-        else { return false }
-        return secrets.sign([Array("v0:".utf8), timestamp.text, Array(":".utf8), body], .sha256, as: [code])
+    private static let (signature, date) = ("x-slack-signature", "x-slack-request-timestamp")
+
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        let (signature, date) = (try fields.signed(Self.signature), try fields.signed(Self.date))
+        guard let timestamp = SignatureTimestamp(date) else { throw .malformedHeader(Self.date) }
+        guard signature.hasPrefix("v0="), let code = Hexadecimal.decode(signature.dropFirst("v0=".count)) else {
+            throw .malformedHeader(Self.signature)
+        }
+        try secrets.check([code], of: [Array("v0:".utf8), timestamp.text, Array(":".utf8), body], .sha256)
+        try timestamp.check(now: now)
     }
 }

@@ -12,28 +12,44 @@ struct StandardWebhooksSignature: SignatureScheme {
     }
 
     /// The delivery's id, which is signed.
-    static func id(_ fields: HeaderFields) -> String? { headers(fields)?.id }
+    static func id(_ fields: HeaderFields) -> String? { prefix(fields).flatMap { fields.single("\($0)-id") } }
 
-    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
-        guard let (id, date, signatures) = Self.headers(fields), let timestamp = SignatureTimestamp(date),
-            timestamp.isFresh(at: now)
-        else { return false }
-        let candidates = signatures.split(separator: " ").compactMap { signature in
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        guard let prefix = Self.prefix(fields) else { throw Self.fault(fields) }
+        let (id, date) = (try fields.signed("\(prefix)-id"), try fields.signed("\(prefix)-timestamp"))
+        guard let timestamp = SignatureTimestamp(date) else { throw .malformedHeader("\(prefix)-timestamp") }
+        let candidates = try fields.signed("\(prefix)-signature").split(separator: " ").compactMap { signature in
             signature.hasPrefix("v1,") ? Base64.decode(signature.dropFirst("v1,".count)) : nil
         }
+        guard !candidates.isEmpty else { throw .malformedHeader("\(prefix)-signature") }
         let dot = Array(".".utf8)
-        return secrets.sign([Array(id.utf8), dot, timestamp.text, dot, body], .sha256, as: candidates)
+        try secrets.check(candidates, of: [Array(id.utf8), dot, timestamp.text, dot, body], .sha256)
+        try timestamp.check(now: now)
     }
 
-    /// All three under the same prefix: parts of two signatures are none.
-    private static func headers(_ fields: HeaderFields) -> (id: String, date: String, signatures: String)? {
-        for prefix in ["webhook", "svix"] {
-            if let id = fields.single("\(prefix)-id"), !id.isEmpty, let date = fields.single("\(prefix)-timestamp"),
-                let signatures = fields.single("\(prefix)-signature")
-            {
-                return (id, date, signatures)
+    private static let prefixes = ["webhook", "svix"]
+    private static let parts = ["id", "timestamp", "signature"]
+
+    /// The one under which all three are: parts of two signatures are none.
+    private static func prefix(_ fields: HeaderFields) -> String? {
+        prefixes.first { prefix in
+            parts.allSatisfy { fields.single("\(prefix)-\($0)") != nil } && fields.single("\(prefix)-id") != ""
+        }
+    }
+
+    /// What there is to say where no prefix has all: of the one that has some.
+    private static func fault(_ fields: HeaderFields) -> SignatureFault {
+        let prefix = prefixes.first { prefix in
+            parts.contains { !fields.values(named: "\(prefix)-\($0)").isEmpty }
+        }
+        for part in parts {
+            let name = "\(prefix ?? prefixes[0])-\(part)"
+            do throws(SignatureFault) {
+                _ = try fields.signed(name)
+            } catch {
+                return error
             }
         }
-        return nil
+        return .malformedHeader("\(prefix ?? prefixes[0])-id")
     }
 }

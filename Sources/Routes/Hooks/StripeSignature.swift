@@ -5,18 +5,22 @@ internal import Hashing
 struct StripeSignature: SignatureScheme {
     let secrets: [HookSecret]
 
-    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
-        guard let header = fields.single("stripe-signature") else { return false }
+    private static let header = "stripe-signature"
+
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        let header = try fields.signed(Self.header)
         var timestamps: [Substring] = []
         var candidates: [[UInt8]] = []
         for item in header.split(separator: ",") {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2 else { return false }
+            guard parts.count == 2 else { throw .malformedHeader(Self.header) }
             if parts[0] == "t" { timestamps.append(parts[1]) }
             if parts[0] == "v1", let code = Hexadecimal.decode(parts[1]) { candidates.append(code) }
         }
-        guard timestamps.count == 1, let timestamp = SignatureTimestamp(timestamps[0]), timestamp.isFresh(at: now)
-        else { return false }
-        return secrets.sign([timestamp.text, Array(".".utf8), body], .sha256, as: candidates)
+        guard timestamps.count == 1, let timestamp = SignatureTimestamp(timestamps[0]), !candidates.isEmpty else {
+            throw .malformedHeader(Self.header)
+        }
+        try secrets.check(candidates, of: [timestamp.text, Array(".".utf8), body], .sha256)
+        try timestamp.check(now: now)
     }
 }

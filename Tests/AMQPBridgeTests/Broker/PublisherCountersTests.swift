@@ -7,16 +7,30 @@ struct PublisherCountersTests {
     @Test("count each outcome where it belongs")
     func counts() {
         let counters = PublisherCounters()
+        let publication = Publication(exchange: "x", routingKey: "r", body: [])
         let outcomes: [(PublishTicket.Outcome, times: Int)] = [
             (.confirmed(.routed), 1), (.confirmed(.unroutable), 2), (.failed(.brokerNack), 3),
             (.failed(.unknown(.partial)), 4),
         ]
         for (outcome, times) in outcomes {
-            for _ in 0..<times { counters.count(outcome) }
+            for _ in 0..<times { counters.count(outcome, of: publication) }
         }
         #expect(counters.routed.value == 1)
         #expect(counters.unrouted.value == 2)
         #expect(counters.failed.value == 3)
         #expect(counters.unknown.value == 4)
+        #expect(counters.queued.value == 0)
+    }
+
+    @Test("do not take a queue for a server where nobody can tell")
+    func queued() throws {
+        let counters = PublisherCounters()
+        let publication = try PythonSocketIO().publications(for: Emit(event: "e"))[0]
+        counters.count(.confirmed(.routed), of: publication)
+        counters.count(.confirmed(.unroutable), of: publication)
+        #expect(counters.queued.value == 1 && counters.routed.value == 0 && counters.unrouted.value == 1)
+        for format in [AMQP0(), ClusterFormat()] as [any WireFormat] {
+            #expect(try format.publications(for: Emit(event: "e")).allSatisfy(\.knowsRecipients))
+        }
     }
 }

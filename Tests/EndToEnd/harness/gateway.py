@@ -149,7 +149,7 @@ class Gateway:
         for line in self.get("/metrics").body.decode().splitlines():
             name, _, value = line.rpartition(" ")
             if name == sample:
-                return int(value)
+                return float(value) if "." in value else int(value)
         raise AssertionError(f"no metric {sample}")
 
     def emit(self, **fields):

@@ -7,6 +7,34 @@ import Testing
 struct AccessPolicyTests {
     private static let emit = "{\"event\":\"e\"}"
 
+    // MARK: Credentials
+
+    @Test("that is refused says why to the log, and the same to everybody")
+    func credentialFaults() throws {
+        let keys = [APIKey("old", name: "ci", expires: 100), APIKey("new", name: "other", expires: 101)]
+        let policy = AccessPolicy(keys: keys, keyless: .nobody) { 100 }
+        func refusal(_ headers: [(String, String)]) throws -> Problem {
+            try #require(throws: Problem.self) {
+                _ = try policy.caller(
+                    of: RequestHead(method: .get, path: "/", fields: HeaderFields(headers)), isPublic: false)
+            }
+        }
+        var answers: Set<String> = []
+        for (headers, fault) in [
+            ([], .missing), ([("X-API-Key", "")], .malformed), ([("Authorization", "Bearer ")], .malformed),
+            ([("Authorization", "new")], .malformed), ([("Authorization", "Basic new")], .malformed),
+            ([("X-API-Key", "none")], .unknown), ([("Authorization", "Bearer none")], .unknown),
+            ([("X-API-Key", "old")], .expired("ci")), ([("Authorization", "bearer old")], .expired("ci")),
+        ] as [([(String, String)], CredentialFault)] {
+            let problem = try refusal(headers)
+            #expect(problem.aside == .credential(fault), "\(headers)")
+            // Of the form of what was sent its sender is told.
+            if fault == .unknown || fault == .expired("ci") { answers.insert(problem.response(requestID: "r").text) }
+        }
+        #expect(answers.count == 1)
+        #expect(answers.first?.contains("ci") == false)
+    }
+
     // MARK: Loopback
 
     @Test(

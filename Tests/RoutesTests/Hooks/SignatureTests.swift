@@ -77,6 +77,62 @@ struct SignatureTests {
         }
     }
 
+    // MARK: Faults
+
+    /// For each scheme: headers that are right, for the body `b`, the secret `s` and the time 1000.
+    static let right: [String: [String: String]] = [
+        "github": ["x-hub-signature-256": "sha256=" + hex(hmac("b", "s"))],
+        "stripe": ["stripe-signature": "t=1000,v1=" + hex(hmac("1000.b", "s"))],
+        "slack": [
+            "x-slack-request-timestamp": "1000", "x-slack-signature": "v0=" + hex(hmac("v0:1000:b", "s")),
+        ],
+        "standard-webhooks": [
+            "webhook-id": "i", "webhook-timestamp": "1000",
+            "webhook-signature": "v1," + Base64.encode(hmac("i.1000.b", "s")),
+        ],
+        "bearer": ["authorization": "Bearer s"],
+    ]
+
+    private func check(_ scheme: String, _ headers: [String: String], body: String = "b", now: Int64 = 1_000) throws
+        -> SignatureFault?
+    {
+        let secret = scheme == "standard-webhooks" ? Base64.encode(Array("s".utf8)) : "s"
+        let signature = try #require(HookScheme(name: scheme)).signature([secret])
+        return signature.fault(HeaderFields(headers.map { ($0, $1) }), body: Array(body.utf8), now: now)
+    }
+
+    @Test("that is wrong says whether it is the secret, a header or a clock", arguments: right.keys.sorted())
+    func faults(scheme: String) throws {
+        let right = try #require(Self.right[scheme])
+        #expect(try check(scheme, right) == nil)
+        for name in right.keys {
+            #expect(try check(scheme, right.filter { $0.key != name }) == .missingHeader(name))
+            #expect(
+                try check(scheme, right.merging([name: "?"]) { $1 })
+                    == (name == "webhook-id" ? .wrongSecret : .malformedHeader(name)))
+        }
+        guard scheme != "bearer" else {
+            #expect(try check(scheme, ["authorization": "Bearer t"]) == .wrongSecret)
+            return
+        }
+        #expect(try check(scheme, right, body: "c") == .wrongSecret)
+        guard scheme != "github" else { return }
+        for (now, age) in [(1_301, 301), (100, -900)] as [(Int64, Int64)] {
+            #expect(try check(scheme, right, now: now) == .clock(age))
+            // Of a time that anybody may have written nothing is said.
+            #expect(try check(scheme, right, body: "c", now: now) == .wrongSecret)
+        }
+    }
+
+    @Test("of which a part is missing is told by the prefix that is there")
+    func missingSvix() throws {
+        #expect(try check("standard-webhooks", ["svix-id": "i"]) == .missingHeader("svix-timestamp"))
+        #expect(try check("standard-webhooks", [:]) == .missingHeader("webhook-id"))
+        var empty = try #require(Self.right["standard-webhooks"])
+        empty["webhook-id"] = ""
+        #expect(try check("standard-webhooks", empty) == .malformedHeader("webhook-id"))
+    }
+
     // MARK: GitHub
 
     @Test(

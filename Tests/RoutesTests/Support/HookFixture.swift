@@ -78,3 +78,18 @@ func fault(_ body: () throws -> Void) -> String? {
         return "\(error)"
     }
 }
+
+extension SignatureScheme {
+    func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
+        fault(fields, body: body, now: now) == nil
+    }
+
+    func fault(_ fields: HeaderFields, body: [UInt8], now: Int64) -> SignatureFault? {
+        do throws(SignatureFault) {
+            try verify(fields, body: body, now: now)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

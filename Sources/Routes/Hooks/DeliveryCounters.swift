@@ -1,0 +1,51 @@
+internal import AMQPBridge
+
+/// What became of the deliveries to one hook, over all event loops, and over reloads; or of all CloudEvents.
+public final class DeliveryCounters: Sendable {
+    public enum Outcome: String, Sendable, CaseIterable {
+        case challenge, duplicate, emitted
+        /// It was accepted, and its event could not be published, or nobody knows whether it was.
+        case failed
+        case ignored
+        /// The signature is not that of the hook.
+        case notAuthentic = "not_authentic"
+        case rateLimited = "rate_limited"
+        /// For what is in it, or how it came.
+        case refused
+    }
+
+    private final class Cell: Sendable {
+        let counter = Counter()
+    }
+
+    private let cells = Outcome.allCases.map { ($0, Cell()) }
+
+    public init() {}
+
+    /// All of them, in order.
+    public var counts: [(outcome: Outcome, count: UInt64)] { cells.map { ($0, $1.counter.value) } }
+
+    func count(_ response: Response, _ remark: Remark) {
+        let outcome = Outcome(response, remark)
+        cells.first { $0.0 == outcome }?.1.counter.add(1)
+    }
+}
+
+extension DeliveryCounters.Outcome {
+    fileprivate init(_ response: Response, _ remark: Remark) {
+        switch remark {
+        case .delivery(.emitted): self = .emitted
+        case .delivery(.ignored): self = .ignored
+        case .delivery(.duplicate): self = .duplicate
+        case .delivery(.challenge): self = .challenge
+        default:
+            self =
+                switch response.status {
+                case 401: .notAuthentic
+                case 429: .rateLimited
+                case 500...: .failed
+                default: .refused
+                }
+        }
+    }
+}
