@@ -196,15 +196,15 @@ class Keyed(Gateway):
     def start(self):
         super().start()
         self._ended.clear()
-        threading.Thread(target=self._scrape, args=(self._ended, self.port), daemon=True).start()
+        threading.Thread(target=self._scrape, args=(self._ended, self.port, self.SCRAPES_EVERY), daemon=True).start()
 
     def stop(self):
         self._ended.set()
         super().stop()
 
     @staticmethod
-    def _scrape(ended: threading.Event, port: int):
-        while not ended.wait(Keyed.SCRAPES_EVERY):
+    def _scrape(ended: threading.Event, port: int, every: float):
+        while not ended.wait(every):
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
 
