@@ -117,12 +117,15 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         let publications = try encoded(emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit))
         let id = identifiers.next()
         do throws(PublishError) {
+            let exchange = publications[0].exchange
             switch confirmation {
             case .none:
-                try link.publishUnconfirmed(publications)
+                // Nobody waits for the answer: that nobody was there is told by the log and the metrics alone.
+                try link.publishUnconfirmed(publications) { [self] result in
+                    if case .success(let routing) = result { _ = unroutedReason(routing, emit, exchange) }
+                }
                 return Receipt(id: id, routed: nil)
             case .broker:
-                let exchange = publications[0].exchange
                 return receipt(id, try await link.publish(publications), emit, exchange)
             }
         } catch {

@@ -34,15 +34,14 @@ public final class UnroutedLog: Sendable {
             "wireFormat": "\(wireFormat)",
         ]
         if let missing { metadata["namespace"] = "\(missing)" }
-        // In some of many rooms there may be nobody at any time.
-        guard reason != .noMember else { return logger.notice("nobody was there for an emit", metadata: metadata) }
         let servers = cluster?.servers(of: namespace).known ?? 0
         let (adapters, namespaces) = cluster?.summary(most: Self.mostNames) ?? ([], [])
         if servers > 0 { metadata["servers"] = "\(servers)" }
         if !adapters.isEmpty { metadata["adapters"] = "\(adapters.joined(separator: ", "))" }
         metadata["hint"] =
             "\(Self.hint(reason, servers: servers, namespaces, areTheirs: exchange == cluster?.exchange))"
-        logger.warning("nobody was there for an emit", metadata: metadata)
+        // In some of many rooms there may be nobody at any time.
+        logger.log(level: reason == .noMember ? .notice : .warning, "nobody was there for an emit", metadata: metadata)
     }
 
     private static let mostNames = 10
@@ -54,11 +53,15 @@ public final class UnroutedLog: Sendable {
         let answering =
             servers == 1 ? "the responder of a server is there" : "responders of \(servers) servers are there"
         switch reason {
+        case .noMember where servers > 0 && !areTheirs:
+            return "nobody is in the rooms; or, for \(answering), wireFormat is not theirs"
+        case .noMember: return "nobody is in the rooms"
         case .noNamespace: return "the servers that are there have \(namespaces.joined(separator: ", "))"
         case _ where servers > 0 && areTheirs: return "the servers have gone since they were last heard of"
         case _ where servers > 0: return "\(answering): is wireFormat right?"
-        case .noExchange: return "servers declare it: are wireFormat, exchange and virtual host theirs?"
-        case .noServer, .noMember: return "no server listens there: are wireFormat, exchange and virtual host theirs?"
+        case .noExchange:
+            return "no server has declared it here: are wireFormat, exchange and virtual host those of the servers?"
+        case .noServer: return "no server listens there: are wireFormat, exchange and virtual host theirs?"
         }
     }
 }

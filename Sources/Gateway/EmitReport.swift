@@ -29,14 +29,14 @@ struct EmitReport: Equatable {
 extension EmitReport {
     /// The same JSON as over HTTP.
     ///
-    /// - Parameter destination: where it was published.
-    init(_ receipt: Receipt, _ destination: Destination) {
+    /// - Parameter destination: where it was published; asked for if nobody was there.
+    init(_ receipt: Receipt, _ destination: @autoclosure () -> Destination) {
         let routed = receipt.routed.map(String.init) ?? "null"
         let reason = receipt.reason.map { ",\"reason\":\"\($0.rawValue)\"" } ?? ""
         self.init(
             status: receipt.routed == false ? .unrouted : .confirmed,
             text: "{\"id\":\"\(receipt.id)\",\"status\":\"confirmed\",\"routed\":\(routed)\(reason)}",
-            note: receipt.reason.map { "\($0.rawValue): \(destination.absence($0))" })
+            note: receipt.reason.map { "\($0.rawValue): \(destination().absence($0))" })
     }
 
     /// Where an event was published.

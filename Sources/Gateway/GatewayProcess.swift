@@ -306,7 +306,7 @@ private struct SignalSet {
     @discardableResult
     func waitToEnd(atMost duration: Duration) -> Bool {
         let deadline = MonotonicTime.now() + duration
-        // A process that is stopped and continued waits no longer (signal(7)).
+        // When a process is stopped and continued, a wait ends early (signal(7)).
         while case let left = deadline - .now(), left > .zero {
             if wait(atMost: left) != nil { return true }
         }

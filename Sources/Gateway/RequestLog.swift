@@ -16,6 +16,7 @@ struct RequestLog: Sendable {
 
     func write(_ report: RequestReport) {
         let fields = report.fields.map { ($0.name, Logger.MetadataValue.string($0.value)) }
+        // A refusal's `reason` and an emit's are never in one line; were they, the first would stand.
         let metadata = Logger.Metadata(fields) { first, _ in first }
         logger.log(level: Logger.Level(report.level), "request", metadata: metadata)
     }

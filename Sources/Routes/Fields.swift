@@ -113,7 +113,7 @@ struct Fields {
             { $0.integer.flatMap { range.contains($0) ? $0 : nil } })
     }
 
-    /// Words of a few. In a query they come again and again, or with commas between them; in a body as an array, or so, too.
+    /// Words of a few. In a query they come again and again, or with commas between them; in a body as an array, or as one text with commas.
     ///
     /// - Parameter expected: those that are known, for who sends another one.
     mutating func words(_ name: String, _ expected: String, isKnown: (String) -> Bool) -> [String]? {

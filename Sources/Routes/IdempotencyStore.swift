@@ -85,8 +85,9 @@ public final class IdempotencyStore: Sendable {
     private let limits: Limits
     private let state = Mutex(State())
 
-    /// What a key takes beside its text and its answer (measured: about 480 bytes of resident memory).
-    static let overhead = 512
+    /// What a key takes beside its text and its answer: about 480 bytes of resident memory (measured), and what the log would say of
+    /// it, of which an event's name and a first fault are at most 400.
+    static let overhead = 1_024
 
     public init(limits: Limits = Limits()) {
         self.limits = limits

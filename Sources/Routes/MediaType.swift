@@ -4,7 +4,7 @@ enum MediaType: String, Sendable {
     /// A JSON text on each line (github.com/ndjson/ndjson-spec).
     case ndjson = "application/x-ndjson"
 
-    /// Other names of NDJSON that are in use. Web pages can send none of all these without asking first (CORS).
+    /// Other names of NDJSON that are in use. Web pages can send none of these without asking first (CORS).
     private static let otherNamesOfNDJSON: Set<String> = ["application/ndjson", "application/jsonl"]
 
     /// - Parameter contentType: in UTF-8 if it names a charset. Other parameters mean nothing and are ignored.

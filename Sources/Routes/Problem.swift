@@ -4,7 +4,7 @@ internal import JSON
 public struct Problem: Error, Sendable, Equatable {
     public var code: Code
     /// What is wrong, in words: where there are places, the first of them. Safe in a log: it names fields and parameters, which may
-    /// be names that nobody knows, and says nothing of their values.
+    /// be names that nobody knows. Of values it repeats a `Content-Type`, and names that Socket.IO or a server reserves; no others.
     public var detail: String
     public var places: [Place] = []
     /// The methods of the path, for 405.

@@ -74,12 +74,15 @@ struct Refusal: Sendable {
     let aside: Problem.Aside?
     /// What was to be emitted, if that was known.
     let emit: EmitRemark?
+    /// Whether that was only to be checked.
+    let isDryRun: Bool
 
-    init(_ problem: Problem, of emit: EmitRemark? = nil) {
+    init(_ problem: Problem, of emit: EmitRemark? = nil, isDryRun: Bool = false) {
         code = problem.code
         detail = problem.aside?.detail ?? problem.detail
         pointer = problem.places.first?.pointer
         aside = problem.aside
         self.emit = emit
+        self.isDryRun = isDryRun
     }
 }

@@ -38,10 +38,10 @@ public final class Subject: @unchecked Sendable {
 
     /// It was refused.
     func note(_ problem: Problem) {
-        if case .emit(let emit) = remark {
-            remark = .refusal(Refusal(problem, of: emit))
-        } else {
-            remark = .refusal(Refusal(problem))
+        switch remark {
+        case .emit(let emit): remark = .refusal(Refusal(problem, of: emit))
+        case .dryRun(let emit): remark = .refusal(Refusal(problem, of: emit, isDryRun: true))
+        default: remark = .refusal(Refusal(problem))
         }
     }
 

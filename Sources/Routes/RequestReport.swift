@@ -105,14 +105,15 @@ extension Remark {
         case .delivery(.duplicate): [("delivery", "duplicate")]
         case .delivery(.challenge): [("delivery", "challenge")]
         case .batch(let batch): batch.fields
-        case .refusal(let refusal): refusal.fields + (refusal.emit?.fields ?? [])
+        case .refusal(let refusal):
+            refusal.fields + (refusal.isDryRun ? [("dryRun", "true")] : []) + (refusal.emit?.fields ?? [])
         }
     }
 }
 
 extension EmitRemark {
     fileprivate var fields: [(String, String?)] {
-        // Of an emit that has failed, and of one that nobody waited for, there is nothing to say.
+        // Of an emit that has failed there is nothing to say.
         let routed = receipt.map { $0.routed.map(String.init) ?? "null" }
         return [
             ("id", receipt?.id), ("event", event), ("rooms", rooms.map(String.init)), ("routed", routed),

@@ -120,8 +120,10 @@ public final class Router: @unchecked Sendable {
     /// The path that somebody may have meant who has found none: with or without a slash at the end or `/v1`, or with a slip of
     /// the pen.
     private func suggestion(for path: String) -> String? {
+        // Anybody may send any path, and a long one is near to none.
+        guard path.utf8.count <= Self.longestSlip else { return nil }
         var path = path.lowercased()[...]
-        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
         let version = "/v1"
         for candidate in [String(path), version + path] {
             // Of a hook only what its path looks like: which hooks there are is nobody's business.
@@ -137,6 +139,9 @@ public final class Router: @unchecked Sendable {
             of: names.lazy.map { short($0[...]) }, to: wanted, atMost: wanted.utf8.count > 8 ? 2 : 1)
         return names.first { short($0[...]) == nearest }
     }
+
+    /// Of a path that may be meant for another, in bytes.
+    private static let longestSlip = 128
 
     /// Runs the route's handler.
     public func handle(_ request: AdmittedRequest, body: [UInt8]) async -> Response {

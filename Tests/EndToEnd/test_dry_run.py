@@ -20,7 +20,7 @@ def dry(gateway, **fields):
 def published(gateway):
     return sum(
         gateway.metric(f'gateway_publications_total{{outcome="{outcome}"}}')
-        for outcome in ("routed", "unrouted", "failed", "unknown")
+        for outcome in ("routed", "queued", "unrouted", "failed", "unknown")
     )
 
 

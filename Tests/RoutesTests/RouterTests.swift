@@ -28,6 +28,8 @@ struct RouterTests {
             ("/openapi.yml", "/openapi.yaml"),
             ("/v1/hooks", nil), ("//", "/"), ("", nil), ("/nothing/like/it", nil), ("/v1", nil),
             ("/v1/" + String(repeating: "x", count: 10_000), nil),
+            // However many there are, they are not counted again and again.
+            ("/emit" + String(repeating: "/", count: 200), nil),
         ] as [(String, String?)])
     func suggestions(path: String, suggested: String?) async throws {
         let response = await router().request(.get, path)

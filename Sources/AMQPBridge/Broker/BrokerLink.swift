@@ -115,9 +115,13 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     /// Publishes without waiting. What becomes of it shows in the counters only.
     ///
     /// - Throws: when nothing can be taken now.
-    func publishUnconfirmed(_ publications: [Publication]) throws(PublishError) {
+    ///
+    /// - Parameter completion: is told all the same what became of them.
+    func publishUnconfirmed(
+        _ publications: [Publication], completion: @escaping (Result<Routing, PublishError>) -> Void
+    ) throws(PublishError) {
         if let refusal = publisher.refusal(of: publications) { throw refusal }
-        publisher.publish(publications, ticket: nil, now: .now())
+        publish(publications, completion: completion)
     }
 
     /// See ``BrokerConnector/firstAttemptEnded``.

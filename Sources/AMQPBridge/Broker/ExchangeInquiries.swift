@@ -15,7 +15,7 @@ final class ExchangeInquiries {
     /// When the first has waited too long; `nil`: there is none. Kept, for it is asked for in every turn of the loop.
     private(set) var deadline: MonotonicTime?
 
-    func wait(for exchange: String) -> Bool { inquiries.contains { $0.exchange == exchange } }
+    func isWaited(for exchange: String) -> Bool { inquiries.contains { $0.exchange == exchange } }
 
     func add(
         _ exchange: String, came: MonotonicTime, deadline: MonotonicTime, _ completion: @escaping Completion

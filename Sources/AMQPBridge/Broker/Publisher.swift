@@ -295,7 +295,9 @@ final class Publisher: BrokerSession {
         if let answer {
             directory.learn(answer)
             for tell in inquiries.told(by: answer) { tell(.success(answer.finding)) }
-            if inquiries.wait(for: answer.exchange) { lookUps.ask(answer.exchange, now: now, into: &outbound.bytes) }
+            if inquiries.isWaited(for: answer.exchange) {
+                lookUps.ask(answer.exchange, now: now, into: &outbound.bytes)
+            }
             admitParked(now: now)
         }
         lookUps.takeTurn(now: now, into: &outbound.bytes)
@@ -456,12 +458,12 @@ final class Publisher: BrokerSession {
         withdrawLookUps(of: failed.map(\.exchange))
     }
 
-    /// Somebody does not wait for these look-ups any more. Others may.
+    /// Takes back look-ups that nobody waits for any more.
     private func withdrawLookUps(of exchanges: [String]) {
         let waitedFor = Set(parked.map { $0.publications[0].exchange })
         for exchange in exchanges where !waitedFor.contains(exchange) {
             directory.withdraw(exchange)
-            if !inquiries.wait(for: exchange) { lookUps.withdraw(exchange) }
+            if !inquiries.isWaited(for: exchange) { lookUps.withdraw(exchange) }
         }
     }
 

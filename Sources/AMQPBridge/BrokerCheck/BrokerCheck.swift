@@ -103,7 +103,8 @@ public struct BrokerCheck: Sendable {
         case .different(let property, let value):
             faults.append(
                 "\(name) is there with another property than gateways and servers declare: \(property) is '\(value)'")
-        case .other(let text): faults.append("\(name): \(text)")
+        // In words that nobody here knows: perhaps nothing is wrong.
+        case .other(let text): findings.append(.note("questions: of \(name) RabbitMQ says: \(text)"))
         }
         if case .refused(let close) = try dialogue.lookUp(exchange), close.code != 404 {
             faults.append(refusal(close, "write to", name))

@@ -2,8 +2,8 @@
 ///
 /// Remembers what it was asked for, and what came of it.
 final class SettingSource {
-    /// The text of a setting, and whose it is. Where the same can be written in several ways, such as `300s` and `5m`, it is one
-    /// of them.
+    /// The text of a setting, and whose it is. Where the same can be written in several ways, such as `300s` and `5m`, it is
+    /// always the same one.
     ///
     /// It may be a secret: its text is in no description.
     struct Found: Equatable, CustomStringConvertible, CustomReflectable {

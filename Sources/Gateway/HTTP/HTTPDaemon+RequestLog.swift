@@ -25,7 +25,7 @@ enum RequestEnd {
 }
 
 extension HTTPDaemon {
-    /// Says what became of a request. Of nearly all that is nothing that anybody wants to know: then this is two comparisons.
+    /// Says what became of a request. Of nearly all that is nothing that anybody wants to know: then no text is made.
     func log(_ exchange: HTTPExchange, _ end: RequestEnd) {
         let answer = exchange.answer
         let outcome = exchange.outcome(end)

@@ -6,6 +6,8 @@ public final class Caller: Sendable {
     /// The key's; `nil` where no key is needed.
     public let name: String?
     let scopes: Set<Scope>
+    /// The same, a bit each.
+    private let scopeBits: UInt32
     let reach: Reach
     /// How often; `nil`: as often as it likes.
     let limit: RateLimit?
@@ -17,6 +19,7 @@ public final class Caller: Sendable {
     ) {
         self.name = name
         self.scopes = scopes
+        scopeBits = scopes.reduce(0) { $0 | $1.bit }
         self.reach = reach
         self.limit = limit
         self.expires = expires
@@ -27,7 +30,7 @@ public final class Caller: Sendable {
 
     /// - Throws: when a scope is missing.
     func check(_ scope: Scope) throws(Problem) {
-        guard scopes.contains(scope) else {
+        guard scopeBits & scope.bit != 0 else {
             throw Problem(.insufficientScope, "the key lacks the scope '\(scope.rawValue)'")
         }
     }

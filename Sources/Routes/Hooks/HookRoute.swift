@@ -39,7 +39,7 @@ struct HookRoute: Sendable {
 }
 
 extension Problem {
-    /// The same as for any path that is not there.
+    /// The same as for a path that is near to none.
     static let unknownHook = noRoute(nil)
 
     /// - Parameter suggestion: the path that may have been meant.
