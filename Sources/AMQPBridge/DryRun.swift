@@ -24,9 +24,10 @@ public struct DryRun: Sendable, Equatable {
     public let exists: Bool
     /// Of all messages, one at least.
     public let routingKeys: [String]
-    /// How many sockets would receive it, each counted once; `nil`: not all servers have said so.
+    /// How many sockets would receive it from servers that listen there, each counted once: none if the exchange does not exist; `nil`: not
+    /// all servers have said so.
     public let recipients: Int?
-    /// Who has been asked for that; `nil`: nobody.
+    /// Who has been asked for that; `nil`: nobody, or nobody had to be.
     public let servers: ServerTally?
 
     public init(exchange: String, exists: Bool, routingKeys: [String], recipients: Int?, servers: ServerTally?) {

@@ -33,15 +33,25 @@ extension LoopEmitter {
         if let fault = link.fault(of: publications) { throw .notPublished(fault) }
         let exchange = publications[0].exchange
         let found: Result<Bool, PublishError>
-        if let known = exchanges[exchange] { found = known } else { found = await lookUp(exchange) }
+        if let known = exchanges[exchange] {
+            found = known
+        } else {
+            // Each that is not there takes a tenth of a second, and somebody waits for all.
+            guard .now() < deadline else { throw .notPublished(.overloaded) }
+            found = await lookUp(exchange)
+        }
         exchanges[exchange] = found
         let exists: Bool
         do throws(PublishError) { exists = try found.get() } catch { throw .notPublished(error) }
-        let counted = request.countsRecipients ? await count(emit, by: deadline) : nil
+        // What goes to an exchange that is not there reaches nobody, whoever has such sockets.
+        let counted =
+            if !exists { (recipients: Optional(0), servers: ServerTally?.none) } else if request.countsRecipients {
+                await count(emit, by: deadline)
+            } else { (recipients: Int?.none, servers: ServerTally?.none) }
         return DryRun(
             exchange: exchange, exists: exists,
             routingKeys: publications.flatMap { [$0.routingKey] + $0.carbonCopies },
-            recipients: counted?.recipients, servers: counted?.servers)
+            recipients: counted.recipients, servers: counted.servers)
     }
 
     /// Whether the exchange exists.
@@ -57,16 +67,16 @@ extension LoopEmitter {
         }
     }
 
-    /// How many sockets an emit selects; `nil`: nobody could be asked.
+    /// How many sockets an emit selects, as far as their servers tell; without servers: nobody could be asked.
     private func count(
         _ emit: Emit, by deadline: MonotonicTime
-    ) async -> (recipients: Int?, servers: ServerTally)? {
+    ) async -> (recipients: Int?, servers: ServerTally?) {
         let left = deadline - .now()
-        guard let cluster, left > .zero else { return nil }
+        guard let cluster, left > .zero else { return (nil, nil) }
         let selection = SocketSelection(
             namespace: emit.namespace, rooms: emit.rooms,
             except: emit.except + emit.exceptSockets.map { .name($0) })
-        guard let answer = try? await cluster.count(selection, timeout: left) else { return nil }
+        guard let answer = try? await cluster.count(selection, timeout: left) else { return (nil, nil) }
         // Where no server has the namespace, there may be some that say nothing of themselves.
         let isKnown = answer.servers.isComplete && answer.servers.responded > 0
         return (isKnown ? answer.value : nil, answer.servers)

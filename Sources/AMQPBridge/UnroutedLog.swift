@@ -56,11 +56,13 @@ public final class UnroutedLog: Sendable {
         case .noMember where servers > 0 && !areTheirs:
             return "nobody is in the rooms; or, for \(answering), wireFormat is not theirs"
         case .noMember: return "nobody is in the rooms"
-        case .noNamespace: return "the servers that are there have \(namespaces.joined(separator: ", "))"
+        case .noNamespace: return "the servers that answer have \(namespaces.joined(separator: ", "))"
         case _ where servers > 0 && areTheirs: return "the servers have gone since they were last heard of"
-        case _ where servers > 0: return "\(answering): is wireFormat right?"
+        case _ where servers > 0: return "\(answering): is wireFormat right? Is the exchange theirs?"
         case .noExchange:
-            return "no server has declared it here: are wireFormat, exchange and virtual host those of the servers?"
+            return
+                "no server has declared it here (python-socketio's do so for their first client): are wireFormat, exchange "
+                + "and virtual host those of the servers?"
         case .noServer: return "no server listens there: are wireFormat, exchange and virtual host theirs?"
         }
     }

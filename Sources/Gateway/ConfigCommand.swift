@@ -43,15 +43,20 @@ struct ConfigCommand: ParsableCommand {
             if connect { try tryBroker(configuration) }
         }
 
+        /// In characters.
+        private static let longestFinding = 1_000
+
         private func tryBroker(_ configuration: Configuration) throws(ExitCode) {
             let check = BrokerCheck(
                 configuration.broker, wireFormat: configuration.wireFormat,
                 clusterExchange: configuration.asksServers ? configuration.cluster.exchange : nil)
             for finding in check.findings {
+                // Some of it is the broker's own words.
                 switch finding {
-                case .works(let text): print(text)
-                case .note(let text): print("note: \(text)")
-                case .fails(let text): StandardError.write("socketio-gateway: \(text)\n")
+                case .works(let text): print(text.printable(atMost: Self.longestFinding))
+                case .note(let text): print("note: \(text.printable(atMost: Self.longestFinding))")
+                case .fails(let text):
+                    StandardError.write("socketio-gateway: \(text.printable(atMost: Self.longestFinding))\n")
                 }
             }
             if let cure = check.cure {

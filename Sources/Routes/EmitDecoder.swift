@@ -91,7 +91,7 @@ struct EmitDecoder {
     }
 
     private mutating func finish() throws(Problem) -> Decoded {
-        if hasArgs, hasData { fail("/data", "is short for one argument: not together with args") }
+        if hasArgs, hasData { fail("/data", "is one argument, args is a list of them: one or the other") }
         if let event {
             emit.event = event
         } else if !faults.places.contains(where: { $0.pointer == "/event" }) {

@@ -49,7 +49,7 @@ extension Problem.Place: CustomStringConvertible {
 extension String {
     /// Without anything that a terminal may take for an order or that turns the direction of writing, and at most so many characters
     /// of it.
-    func printable(atMost most: Int) -> String {
+    public func printable(atMost most: Int) -> String {
         let scalars = unicodeScalars.prefix(most).map { scalar in
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:

@@ -10,6 +10,8 @@ enum Remark: Sendable {
     case delivery(Delivery)
     indirect case batch(BatchRemark)
     indirect case refusal(Refusal)
+    /// A browser has asked for a page whose origin may not call. The answer to that is no error; only the browser's user sees one.
+    case refusedPreflight
 
     /// What became of a webhook or a CloudEvent that was not refused.
     enum Delivery: Sendable {

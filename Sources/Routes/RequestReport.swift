@@ -84,9 +84,12 @@ public struct RequestReport: Sendable {
         case 401, 403, 429: return .warning
         case 400..., 207: return .info
         default:
+            switch remark {
             // Who has set up a hook wants to see what becomes of what somebody else sends.
-            if case .delivery = remark { return .info }
-            return success
+            case .delivery: return .info
+            case .refusedPreflight: return .info
+            default: return success
+            }
         }
     }
 }
@@ -107,6 +110,8 @@ extension Remark {
         case .batch(let batch): batch.fields
         case .refusal(let refusal):
             refusal.fields + (refusal.isDryRun ? [("dryRun", "true")] : []) + (refusal.emit?.fields ?? [])
+        case .refusedPreflight:
+            [("detail", "the page's origin is not in GATEWAY_CORS_ORIGINS: its browser sends nothing more")]
         }
     }
 }

@@ -277,6 +277,9 @@ public final class Router: @unchecked Sendable {
     private func finish(_ response: Response, _ subject: Subject) -> Response {
         counters.count(path: subject.path, method: subject.head.method, status: response.status)
         subject.deliveries?.count(response, subject.remark)
+        if subject.head.method == .options, case .none = subject.remark, access.cors.refuses(subject.head) {
+            subject.remark = .refusedPreflight
+        }
         var response = response
         response.subject = subject
         response.fields.append(("X-Request-Id", subject.id))

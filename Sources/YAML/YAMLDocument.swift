@@ -66,7 +66,16 @@ private final class Parser {
 
     private var error: YAMLError {
         let detail = parser.pointee.problem.map { String(cString: $0) } ?? "it cannot be read"
-        return YAMLError(line: Int(parser.pointee.problem_mark.line) + 1, detail)
+        // What it says of the two slips that everybody makes (libyaml 0.2.5, scanner.c).
+        let cure =
+            switch detail {
+            case "did not find expected alphabetic or numeric character":
+                ": a text that begins with * or & needs quotes"
+            case "found character that cannot start any token":
+                ": YAML takes no tabs, and a text that begins with @, ` or % needs quotes"
+            default: ""
+            }
+        return YAMLError(line: Int(parser.pointee.problem_mark.line) + 1, detail + cure)
     }
 }
 

@@ -1,13 +1,10 @@
 """What web pages of other origins may do: those of the list, and no others; with a real browser."""
 
-import http.server
 import json
-import threading
-from contextlib import contextmanager
 
 import pytest
 
-from harness import BrowserPage, Gateway, Witness, converse
+from harness import BrowserPage, Gateway, Witness, converse, page_server
 
 SECRET = "k3y-for-the-tests"
 EVENT = {"event": "hello"}
@@ -17,26 +14,6 @@ HARMLESS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-
-
-class EmptyPage(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>A page</title><body>")
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def page_server():
-    """The origin of an empty page."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), EmptyPage) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -36,11 +36,11 @@ def companions(broker, exchange, **options):
 def test_amqp0(broker):
     exchange, cluster = "dry.amqp0", "dry.amqp0.cluster"
     with Gateway(broker.url, wire_format="amqp0", amqp0_exchange=exchange, cluster_exchange=cluster) as gateway:
-        nowhere = {"exchange": exchange, "exists": False, "routingKeys": ["broadcast"], "recipients": None, "servers": None}
+        nowhere = {"exchange": exchange, "exists": False, "routingKeys": ["broadcast"], "recipients": 0, "servers": None}
         assert dry(gateway) == nowhere
         with Amqp0Servers(broker.url, exchange) as servers, Witness(broker.url, exchange, "direct", ["a"]) as heard:
             socket = servers.socket("a", "b")
-            assert dry(gateway) == {**nowhere, "exists": True}
+            assert dry(gateway) == {**nowhere, "exists": True, "recipients": None}
             with companions(broker, cluster):
                 wait_for_servers(gateway, 2)
                 counts = {
@@ -155,3 +155,14 @@ def test_a_thousand_of_them_in_a_batch_look_an_exchange_that_is_not_there_up_onc
         answer = gateway.batch([{"event": "e", "dryRun": True}] * 1_000).json
         assert [result["exists"] for result in answer["results"]] == [False] * 1_000
         assert gateway.metric('gateway_broker_channels_closed_total{code="404"}') == 1
+
+
+def test_a_batch_of_dry_runs_has_one_time_limit_for_all_its_look_ups(broker):
+    """Each exchange that is not there takes a tenth of a second."""
+    namespaces = [f"/n{number}" for number in range(40)]
+    settings = {"amqp0_exchange": "dry.many{namespace}", "amqp0_namespaces": ",".join(namespaces)}
+    with Gateway(broker.url, wire_format="amqp0", requests_timeout="500ms", **settings) as gateway:
+        items = [{"event": "e", "namespace": namespace, "dryRun": True} for namespace in namespaces]
+        results = gateway.batch(items).json["results"]
+        assert results[0]["exists"] is False
+        assert results[-1]["problem"]["code"] == "overloaded"

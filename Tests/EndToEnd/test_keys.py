@@ -121,6 +121,7 @@ def test_a_key_is_printed_once_with_an_entry_that_has_only_its_hash():
 def test_no_key_is_made_that_the_file_would_refuse(words, complaint):
     status, output, error = run_command("keys", "create", *words)
     assert (status, output) == (64, "") and complaint in error and "keys[0]" not in error
+    assert "\nUsage: socketio-gateway keys create [" in error
 
 
 def test_a_key_may_be_asked_for_in_one_line_and_comes_as_json():
@@ -188,6 +189,7 @@ def typed(text, *words):
 def test_what_is_no_key_is_not_hashed(words, stdin, complaint):
     status, output, error = run_command("keys", "hash", *words, stdin=stdin)
     assert (status, output) == (64, "") and complaint in error
+    assert "\nUsage: socketio-gateway keys hash [" in error
 
 
 def test_a_key_that_can_be_guessed_is_hashed_with_a_warning():

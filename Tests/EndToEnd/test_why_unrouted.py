@@ -73,11 +73,11 @@ def test_amqp0_beside_companions(broker):
         assert reason(gateway) == "no_exchange"
         (line,) = warnings(gateway)
         assert (line["servers"], line["adapters"]) == ("2", "RedisAdapter")
-        assert line["hint"] == "responders of 2 servers are there: is wireFormat right?"
+        assert line["hint"] == "responders of 2 servers are there: is wireFormat right? Is the exchange theirs?"
         with Witness(broker.url, exchange, "direct", keys=["heard"]):
             assert [reason(gateway), reason(gateway, rooms=["r"])] == ["no_namespace"] * 2
         line = warnings(gateway, 2)[-1]
-        assert (line["namespace"], line["hint"]) == ("/", "the servers that are there have /chat")
+        assert (line["namespace"], line["hint"]) == ("/", "the servers that answer have /chat")
 
 
 def test_python_socketio(broker):
@@ -108,7 +108,7 @@ def test_cluster(broker):
             told = gateway.post({"event": "e", "namespace": "/typo"}, path="/v1/servers/emit").json
             assert (told["routed"], told["reason"]) == (False, "no_namespace")
             line = next(line for line in warnings(gateway, 2) if line["reason"] == "no_namespace")
-            assert (line["namespace"], line["hint"]) == ("/typo", "the servers that are there have /")
+            assert (line["namespace"], line["hint"]) == ("/typo", "the servers that answer have /")
         wait_for_servers(gateway, 0)
         with SimulatedServer(broker.url, exchange, about={"mode": "dynamic"}):
             wait_for_servers(gateway, 1)

@@ -273,6 +273,28 @@ struct RequestReportTests {
             report.fields.map(\.name) == ["requestId", "method", "path", "route", "outcome", "durationMs", "client"])
     }
 
+    @Test(
+        "says that a page may not call whose browser has asked: nobody else hears of it",
+        arguments: ["/v1/emit", "/v1/cloudevents", "/v1/hooks/h", "/livez"])
+    func refusedPreflights(path: String) async throws {
+        let page: KeyValuePairs<HeaderName, String> = [.origin: "https://a", .accessControlRequestMethod: "POST"]
+        for (origins, isRefused) in [("none", true), ("https://b", true), ("https://a", false)] {
+            let router = router(
+                access: .key("k"), cors: try #require(CORSPolicy(text: origins)),
+                hooks: try HookTable.unsigned(.simple()))
+            // What may call a hook that is not signed is told at once.
+            if path == "/v1/hooks/h", isRefused { continue }
+            let response = await router.request(.options, path, page)
+            #expect(response.status == 204)
+            let report = try report(router, response)
+            #expect(report.fields.contains { $0.value.contains("GATEWAY_CORS_ORIGINS") } == isRefused)
+            #expect((report.level == .info) == isRefused)
+            #expect(!report.fields.contains { $0.value.contains("https://") })
+            let other = await router.request(.options, path)
+            #expect(try self.report(router, other).fields.allSatisfy { $0.name != "detail" })
+        }
+    }
+
     @Test("does not show what a handler said whose caller had left")
     func untold() async throws {
         let router = router(readiness: .shuttingDown)

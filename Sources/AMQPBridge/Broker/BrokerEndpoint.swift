@@ -15,7 +15,8 @@ public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
 
         public var description: String {
             switch self {
-            case .malformed: "is not an AMQP URI of the form amqp://user:password@host:port/vhost"
+            case .malformed:
+                "is not an AMQP URI of the form amqp://user:password@host:port/vhost (in a user or password, @ is %40 and / is %2F)"
             case .tlsUnsupported: "asks for TLS (amqps://), which this version does not speak"
             }
         }

@@ -35,14 +35,16 @@ final class BrokerDialogue {
     ) throws(BrokerError) -> Reply {
         FrameWriter.channelOpen(Self.channel, into: &outbound.bytes)
         write(Self.channel, &outbound.bytes)
+        // For the whole question: a peer that goes on saying something else has not answered.
+        let deadline = MonotonicTime.now() + patience
         while true {
-            switch try next() {
+            switch try next(until: deadline) {
             case .channelClosed(let channel, let code, let text):
                 FrameWriter.channelCloseOK(Self.channel, into: &outbound.bytes)
                 return .refused(ChannelClose(channel: channel, code: code, text: text))
             case let frame where isAnswer(frame):
                 FrameWriter.channelClose(Self.channel, into: &outbound.bytes)
-                while try next() != .channelCloseConfirmed(Self.channel) {}
+                while try next(until: deadline) != .channelCloseConfirmed(Self.channel) {}
                 return .granted(frame)
             default: break
             }
@@ -57,8 +59,6 @@ final class BrokerDialogue {
         while let frame = try? next(until: deadline), frame != .connectionCloseConfirmed {}
     }
 
-    private func next() throws(BrokerError) -> InboundFrame { try next(until: .now() + patience) }
-
     /// What the broker says next, after all has been sent that is to be said to it.
     private func next(until deadline: MonotonicTime) throws(BrokerError) -> InboundFrame {
         while outbound.pending > 0 {
@@ -66,6 +66,7 @@ final class BrokerDialogue {
             if outbound.pending > 0 { try wait(for: POLLOUT, until: deadline) }
         }
         while answers.isEmpty {
+            guard .now() < deadline else { throw Self.timeOut }
             try wait(for: POLLIN, until: deadline)
             try connection.receive { frame, _ throws(BrokerError) in answers.append(frame) }
         }
@@ -80,9 +81,11 @@ final class BrokerDialogue {
 
     private func wait(for events: Int32, until deadline: MonotonicTime) throws(BrokerError) {
         guard connection.wait(for: events, until: deadline) else {
-            throw BrokerError("timed out: the broker says nothing")
+            throw Self.timeOut
         }
     }
+
+    private static let timeOut = BrokerError("timed out: the broker does not answer")
 }
 
 extension BrokerDialogue {

@@ -131,7 +131,8 @@ public struct PythonSocketIO: WireFormat {
         if !emit.except.isEmpty {
             throw NotExpressible(
                 CommandField("except"),
-                "python-socketio servers can leave out sockets but not rooms; name socket ids in exceptSockets")
+                "python-socketio servers can leave out sockets but not rooms: name socket ids in exceptSockets, or install the "
+                    + "responder and post the emit by itself, in no batch")
         }
         let rooms = emit.rooms.withoutDuplicates
         let skipped = emit.exceptSockets.withoutDuplicates

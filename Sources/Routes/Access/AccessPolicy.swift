@@ -55,7 +55,8 @@ public struct AccessPolicy: Sendable {
     func checkIsLocal(_ head: RequestHead) throws(Problem) {
         guard keyless == .loopback else { return }
         if let host = head.fields[.host], !Self.isLoopback(host) {
-            throw Problem(.hostNotAllowed, "without an API key only requests to a loopback host are served")
+            throw Problem(
+                .hostNotAllowed, "without an API key only requests to a loopback host are served: set GATEWAY_API_KEY")
         }
         if head.fields.isForwarded {
             throw Problem(
@@ -65,7 +66,9 @@ public struct AccessPolicy: Sendable {
         }
         if let origin = head.fields[.origin], !cors.allows(origin) {
             throw Problem(
-                .originNotAllowed, "without an API key only web pages of allowed origins may call the gateway")
+                .originNotAllowed,
+                "without an API key only web pages of allowed origins may call the gateway: "
+                    + "the page's origin is not in GATEWAY_CORS_ORIGINS")
         }
     }
 
@@ -75,7 +78,10 @@ public struct AccessPolicy: Sendable {
     func checkIsNoPage(_ head: RequestHead) throws(Problem) {
         try checkIsLocal(head)
         if keyless == .nobody, let origin = head.fields[.origin], !cors.allows(origin) {
-            throw Problem(.originNotAllowed, "only web pages of allowed origins may call a hook that is not signed")
+            throw Problem(
+                .originNotAllowed,
+                "only web pages of allowed origins may call a hook that is not signed: "
+                    + "the page's origin is not in GATEWAY_CORS_ORIGINS")
         }
     }
 

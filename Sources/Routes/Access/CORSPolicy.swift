@@ -51,6 +51,12 @@ public struct CORSPolicy: Sendable, Equatable {
         ]
     }
 
+    /// Whether a browser asks for a page that may not call: it will keep the request back, and nobody else hears of it.
+    func refuses(_ head: RequestHead) -> Bool {
+        guard head.isPreflight, let origin = head.fields[.origin] else { return false }
+        return !allows(origin)
+    }
+
     /// The headers of requests that pages may set.
     static let requestHeaders =
         "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate, ce-specversion, "

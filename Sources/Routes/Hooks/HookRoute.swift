@@ -39,8 +39,8 @@ struct HookRoute: Sendable {
 }
 
 extension Problem {
-    /// The same as for a path that is near to none.
-    static let unknownHook = noRoute(nil)
+    /// Which there are is not told.
+    static let unknownHook = Problem(.notFound, "there is no hook of this name")
 
     /// - Parameter suggestion: the path that may have been meant.
     static func noRoute(_ suggestion: String?) -> Problem {

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import struct
 import threading
 import time
 from zlib import crc32
@@ -9,7 +10,8 @@ from zlib import crc32
 import pytest
 
 from harness import Gateway
-from harness.hostile_broker import STAGES, WAYS, HostileBroker
+from harness.command import run_command
+from harness.hostile_broker import HEARTBEAT, STAGES, WAYS, HostileBroker, frame, method, short
 
 SECONDS = 0.6  # for each way at each stage
 QUICK = {"close", "channel closed"}
@@ -128,3 +130,38 @@ def test_nothing_has_leaked(broker, gateway):
     broker.behave()
     gateway.wait_until_ready(timeout=20)
     assert gateway.metric("process_resident_memory_bytes") - before < 20 << 20
+
+
+def check_connect(broker):
+    return run_command("config", "check", "--connect", amqp_url=broker.url, wire_format="amqp0")
+
+
+def test_a_check_ends_although_the_broker_goes_on_saying_something_else():
+    class Babbling(HostileBroker):
+        def answer(self, client, stage, data):
+            if stage != "tx.rollback-ok":
+                return super().answer(client, stage, data)
+            while True:
+                client.sendall(frame(HEARTBEAT, 0, b""))
+                time.sleep(0.2)
+
+    with Babbling() as broker:
+        status, output, errors = check_connect(broker)
+    assert status == 1 and "connected to RabbitMQ" in output
+    assert "timed out: the broker does not answer" in errors
+
+
+def test_a_check_shows_the_brokers_words_without_what_a_terminal_obeys():
+    class Painting(HostileBroker):
+        def answer(self, client, stage, data):
+            if stage != "tx.rollback-ok":
+                return super().answer(client, stage, data)
+            words = "NO \x1b[31mRED\x07\r\nsocketio-gateway: emits work\u202e"
+            channel = struct.unpack(">H", data[1:3])[0]
+            client.sendall(method(channel, 20, 40, struct.pack(">H", 405) + short(words) + bytes(4)))
+
+    with Painting() as broker:
+        status, output, errors = check_connect(broker)
+    assert status == 1 and "RED" in errors
+    assert not set(output + errors) & set("\x1b\x07\r\u202e")
+    assert "\nsocketio-gateway: emits work" not in errors

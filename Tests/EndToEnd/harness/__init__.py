@@ -2,7 +2,7 @@
 
 from . import webhooks
 from .amqp0 import Amqp0Servers
-from .browser import BrowserPage
+from .browser import BrowserPage, page_server
 from .cluster import ClusterServer
 from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
@@ -45,6 +45,7 @@ __all__ = [
     "create_key",
     "die_with_parent",
     "hook_entry",
+    "page_server",
     "run_command",
     "stream_chunks",
     "webhooks",

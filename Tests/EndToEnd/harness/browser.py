@@ -1,11 +1,14 @@
 """A page in headless Chromium, over its debugging protocol."""
 
 import base64
+import http.server
 import json
 import shutil
 import subprocess
+import threading
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import websocket
@@ -125,3 +128,23 @@ class BrowserPage:
 
     def __exit__(self, *_):
         self.close()
+
+
+class _EmptyPage(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>A page</title><body>")
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def page_server():
+    """The origin of an empty page."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -216,6 +216,8 @@ class _Conversation:
                 self._client.sendall(method(channel, 50, 11, short("amq.gen-hostile") + bytes(8)))
             case (50, 20):
                 self._client.sendall(method(channel, 50, 21))
+            case (50, 50):
+                self._client.sendall(method(channel, 50, 51))
             case (60, 20):
                 # ticket, queue, consumer tag
                 queue_end = 7 + payload[6]

@@ -183,8 +183,7 @@ struct HookRouteTests {
             #expect(here.text == nowhere.text)
             #expect(!path.hasPrefix("/v1/hooks/h") || !here.text.contains("/v1/hooks/h"))
         }
-        let nowhere = await router.deliver("", to: "/nowhere", ["X-Request-Id": "i"])
-        #expect(await router.deliver("", to: "/v1/hooks/x", ["X-Request-Id": "i"]).text == nowhere.text)
+        #expect(await router.deliver("", to: "/v1/hooks/x").text.contains("there is no hook of this name"))
         #expect(await router.deliver("", to: "/v1/hooks/x", ["Authorization": "Bearer secret"]).status == 404)
     }
 
