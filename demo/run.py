@@ -236,6 +236,7 @@ def run(binary, once, stack):
         show(*received.get(timeout=10))
     except queue.Empty:
         raise DemoError("the client received nothing") from None
+    print("(routed is null: RabbitMQ does not know python-socketio's rooms. With \"dryRun\": true the servers count.)")
     # The responder says who it is as soon as it is connected.
     wait_until("the server's answers", lambda: answers_200(f"{gateway}/v1/counts"), children)
     ask_the_servers(gateway, server, stack)
