@@ -94,7 +94,9 @@ def test_the_first_emit_after_the_exchange_has_come_arrives(own_broker, exchange
             for _ in range(8):  # each on a connection of its own, so that all loops have some
                 assert gateway.emit(event="load", data=f"first {number}", rooms=[ROOM])["routed"] is True
             topology.delete()
-            assert gateway.emit(event="load", data=f"last {number}", rooms=[ROOM])["routed"] is False
+            # Under way together with others when RabbitMQ closes the channel, it may be unknown; it is never called routed.
+            last = gateway.post({"event": "load", "data": f"last {number}", "rooms": [ROOM]})
+            assert last.json.get("routed") is False or last.json.get("outcome") == "unknown", last.body
         load.stop()
         received = topology.received()
         assert {n for n in received if isinstance(n, str)} == {f"first {n}" for n in range(20)}
