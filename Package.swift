@@ -27,8 +27,7 @@ let package = Package(
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
-        .target(name: "OpenAPIDocument"),
-        .target(name: "ProblemPage"),
+        .target(name: "ServedDocuments"),
         .target(name: "CJSONArena"),
         .target(name: "CSockets"),
         .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
@@ -43,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "OpenAPIDocument", "ProblemPage",
+                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "ServedDocuments",
                 "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -64,7 +63,7 @@ let package = Package(
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(
-            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON", "ProblemPage"],
+            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON", "ServedDocuments"],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "GatewayTests",

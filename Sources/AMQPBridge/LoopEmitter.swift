@@ -117,16 +117,12 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         let publications = try encoded(emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit))
         let id = identifiers.next()
         do throws(PublishError) {
-            let exchange = publications[0].exchange
             switch confirmation {
             case .none:
-                // Nobody waits for the answer: that nobody was there is told by the log and the metrics alone.
-                try link.publishUnconfirmed(publications) { [self] result in
-                    if case .success(let routing) = result { _ = unroutedReason(routing, emit, exchange) }
-                }
+                try publishUnconfirmed(publications, of: emit)
                 return Receipt(id: id, routed: nil)
             case .broker:
-                return receipt(id, try await link.publish(publications), emit, exchange)
+                return receipt(id, try await link.publish(publications), emit, publications[0].exchange)
             }
         } catch {
             throw .notPublished(error)
@@ -169,6 +165,14 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         }
         await batch.empty()
         return batch.results
+    }
+
+    /// Nobody waits for the answer: that nobody was there is told by the log and the metrics alone.
+    private func publishUnconfirmed(_ publications: [Publication], of emit: Emit) throws(PublishError) {
+        let exchange = publications[0].exchange
+        try link.publishUnconfirmed(publications) { [self] result in
+            if case .success(let routing) = result { _ = unroutedReason(routing, emit, exchange) }
+        }
     }
 
     func nextIdentifier() -> String { identifiers.next() }

@@ -1,11 +1,11 @@
 internal import JSON
-internal import OpenAPIDocument
+internal import ServedDocuments
 internal import YAML
 
 /// The contract that the gateway was built from, as it serves it.
 enum Contract {
     /// `openapi.yaml`, byte by byte.
-    static let yaml = Array(UnsafeBufferPointer(start: openapi_document_start(), count: openapi_document_size))
+    static let yaml = Array(UnsafeBufferPointer(start: openapi_document.start, count: openapi_document.size))
 
     /// The same in JSON. It is made when somebody asks for it, once: few do, and it takes some milliseconds.
     static let json: [UInt8] = {

@@ -2,8 +2,8 @@ internal import AMQPBridge
 internal import CMicrohttpd
 internal import Glibc
 internal import Logging
-internal import ProblemPage
 internal import Routes
+internal import ServedDocuments
 internal import Synchronization
 
 /// The process around the loops: starts them, waits for a signal, and ends them in order.
@@ -252,7 +252,7 @@ private final class LoopGroup: @unchecked Sendable {
             },
             configuration: { self.document.withLock { $0 }.json },
             openAPI: Contract.yaml, openAPIAsJSON: { Contract.json })
-        services.problemPage = Array(UnsafeBufferPointer(start: problem_page_start(), count: problem_page_size))
+        services.problemPage = Array(UnsafeBufferPointer(start: problem_page.start, count: problem_page.size))
         services.protectsMetrics = configuration.protectsMetrics
         services.version = GatewayCommand.version
         return services

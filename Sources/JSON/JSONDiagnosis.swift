@@ -23,6 +23,14 @@ struct JSONDiagnosis {
         return nil
     }
 
+    /// Whether it begins with an object whose first key is not in double quotes, or with a single quote.
+    var lacksQuotes: Bool {
+        let marks = Array(text.lazy.filter { $0 != 0x20 && !(0x09...0x0D).contains($0) }.prefix(2))
+        if marks.first == UInt8(ascii: "'") { return true }
+        return marks.first == UInt8(ascii: "{") && marks.count == 2 && marks[1] != UInt8(ascii: "\"")
+            && marks[1] != UInt8(ascii: "}")
+    }
+
     /// The first byte that is not UTF-8.
     var notUTF8: JSONError {
         var decoder = UTF8()
@@ -49,9 +57,11 @@ struct JSONDiagnosis {
                 isInString.toggle()
                 index += 1
             case UInt8(ascii: "\\") where isInString:
-                switch unit(at: index) {
+                switch text.utf16Escape(at: index) {
                 case .some(0xD800...0xDBFF):
-                    guard let low = unit(at: index + 6), (0xDC00...0xDFFF).contains(low) else { return index }
+                    guard let low = text.utf16Escape(at: index + 6), (0xDC00...0xDFFF).contains(low) else {
+                        return index
+                    }
                     index += 12
                 case .some(0xDC00...0xDFFF): return index
                 case .some: index += 6
@@ -61,13 +71,6 @@ struct JSONDiagnosis {
             }
         }
         return nil
-    }
-
-    /// The UTF-16 unit that the `\uXXXX` at `index` is; `nil` if there is none.
-    private func unit(at index: Int) -> UInt16? {
-        guard index + 6 <= text.endIndex, text[index] == UInt8(ascii: "\\"), text[index + 1] == UInt8(ascii: "u")
-        else { return nil }
-        return UInt16(String(decoding: text[index + 2..<index + 6], as: UTF8.self), radix: 16)
     }
 
     /// `line 1, column 12`, counted from 1, in characters.

@@ -131,14 +131,14 @@ public struct JSONRepair {
     }
 
     private mutating func escape(isKey: Bool) {
-        guard let unit = unit(at: position) else {
+        guard let unit = bytes.utf16Escape(at: position) else {
             position = min(position + 2, bytes.count)
             return
         }
         switch unit {
         case 0 where isKey: replace(6, by: "\u{FFFD}")
         case 0xD800...0xDBFF:
-            if let low = self.unit(at: position + 6), (0xDC00...0xDFFF).contains(low) {
+            if let low = bytes.utf16Escape(at: position + 6), (0xDC00...0xDFFF).contains(low) {
                 position += 12
             } else {
                 replace(6, by: "\u{FFFD}")
@@ -146,13 +146,6 @@ public struct JSONRepair {
         case 0xDC00...0xDFFF: replace(6, by: "\u{FFFD}")
         default: position += 6
         }
-    }
-
-    /// The UTF-16 unit that the `\uXXXX` at `index` is; `nil` if there is none.
-    private func unit(at index: Int) -> UInt16? {
-        guard index + 6 <= bytes.count, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u")
-        else { return nil }
-        return UInt16(String(decoding: bytes[index + 2..<index + 6], as: UTF8.self), radix: 16)
     }
 
     /// A character beyond ASCII, or what is none (RFC 3629, section 4).

@@ -82,7 +82,8 @@ extension JSONError {
                 kind: .invalid,
                 detail: "a control character in a string, at \(place): write it as an escape, such as \\n")
         default:
-            self.init(kind: .invalid, detail: "a syntax error at \(place)")
+            let hint = diagnosis.lacksQuotes ? ": JSON takes double quotes; has a shell taken them away?" : ""
+            self.init(kind: .invalid, detail: "a syntax error at \(place)\(hint)")
         }
     }
 }

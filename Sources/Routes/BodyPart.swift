@@ -55,8 +55,14 @@ extension Problem.Place {
     /// - Parameters:
     ///   - pointer: to the object that it stands in.
     ///   - known: what the object may have.
-    static func unknown(_ name: String, in pointer: String = "", among known: some Sequence<String>) -> Self {
-        Self(
-            "\(pointer)/\(token(name))", "no such field" + Suggestion.of(known, for: name, quote: "\""))
+    ///   - words: what else people call some of them.
+    static func unknown(
+        _ name: String, in pointer: String = "", among known: some Sequence<String>, words: [String: String] = [:]
+    ) -> Self {
+        let hint =
+            if let meant = words[name] { "; did you mean \"\(meant)\"?" } else {
+                Suggestion.of(known, for: name, quote: "\"")
+            }
+        return Self("\(pointer)/\(token(name))", "no such field" + hint)
     }
 }

@@ -8,19 +8,15 @@ final class DurationHistogram: Sendable {
         1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000, 30_000_000_000, 60_000_000_000,
     ]
 
-    private final class Cell: Sendable {
-        let counter = Counter()
-    }
-
     private let bounds = DurationHistogram.bounds
     /// One for each bound, and one for what is beyond the last.
-    private let cells = (0...DurationHistogram.bounds.count).map { _ in Cell() }
+    private let counters = Counters(DurationHistogram.bounds.count + 1)
     private let sum = Counter()
 
     func add(nanoseconds: Int64) {
         var index = 0
         while index < bounds.count, nanoseconds > bounds[index] { index += 1 }
-        cells[index].counter.add(1)
+        counters.add(at: index)
         sum.add(UInt64(max(0, nanoseconds)))
     }
 
@@ -30,8 +26,8 @@ final class DurationHistogram: Sendable {
         // The sum first: what is added meanwhile is not in it.
         let nanoseconds = sum.value
         return (
-            cells.map {
-                total += $0.counter.value
+            counters.values.map {
+                total += $0
                 return total
             }, nanoseconds
         )

@@ -20,6 +20,12 @@ struct EmitDecoder {
         "confirm", "ack", "dryRun",
     ]
 
+    /// As clients, servers' libraries and other emitters call them.
+    private static let words = [
+        "to": "rooms", "in": "rooms", "channel": "rooms", "message": "data", "payload": "data", "body": "data",
+        "name": "event", "type": "event", "nsp": "namespace",
+    ]
+
     /// An emit, and what its caller waits for.
     struct Decoded {
         var emit: Emit
@@ -86,7 +92,7 @@ struct EmitDecoder {
         case "ack" where part != .whole: fail("/ack", "not in a batch: post the emit by itself")
         case "ack":
             acknowledgement = AcknowledgementRequest(value, hasMode: true) { faults.add($0) }
-        default: faults.add(.unknown(key, among: Self.fields))
+        default: faults.add(.unknown(key, among: Self.fields, words: Self.words))
         }
     }
 

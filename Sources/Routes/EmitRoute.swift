@@ -12,23 +12,37 @@ struct EmitRoute: Sendable {
         let emit = decoded.emit
         try request.caller.check { $0.places(beyond: emit) }
         if let trace = request.head.trace { decoded.emit.trace = trace }
+        // What these need while they wait would make every emit's task larger.
         if decoded.isDryRun { return try await dryRun(decoded, of: request) }
+        if let acknowledgement = decoded.acknowledgement {
+            return try await acknowledged(decoded.emit, acknowledgement, of: request)
+        }
         do throws(EmitError) {
-            guard let acknowledgement = decoded.acknowledgement else {
-                let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
-                request.note(.emit(EmitRemark(decoded.emit, receipt)))
-                return .emitted(receipt, decoded.confirmation)
-            }
-            let receipt = try await emitter.emit(
-                decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
-            request.note(.emit(EmitRemark(decoded.emit, Receipt(receipt))))
-            return .acknowledged(receipt)
+            let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
+            request.note(.emit(EmitRemark(decoded.emit, receipt)))
+            return .emitted(receipt, decoded.confirmation)
         } catch {
             request.note(.emit(EmitRemark(decoded.emit)))
             throw Problem(error)
         }
     }
 
+    @inline(never)
+    private func acknowledged(
+        _ emit: Emit, _ acknowledgement: AcknowledgementRequest, of request: Request
+    ) async throws(Problem) -> Response {
+        do throws(EmitError) {
+            let receipt = try await emitter.emit(
+                emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
+            request.note(.emit(EmitRemark(emit, Receipt(receipt))))
+            return .acknowledged(receipt)
+        } catch {
+            request.note(.emit(EmitRemark(emit)))
+            throw Problem(error)
+        }
+    }
+
+    @inline(never)
     private func dryRun(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
         let order = DryRunRequest(
             decoded.emit, decoded.acknowledgement == nil ? .alone : .acknowledged,

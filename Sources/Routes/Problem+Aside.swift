@@ -63,13 +63,15 @@ public enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible 
     /// The signature is right, and was made so many seconds ago; of less than nothing: it will be made then.
     case clock(Int64)
     case wrongSecret
+    /// The same, where nothing is signed.
+    case wrongToken
 
     fileprivate var reason: String {
         switch self {
         case .missingHeader: "missing_header"
         case .malformedHeader: "malformed_header"
         case .clock: "clock_off"
-        case .wrongSecret: "wrong_secret"
+        case .wrongSecret, .wrongToken: "wrong_secret"
         }
     }
 
@@ -81,6 +83,7 @@ public enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible 
             "the delivery was signed \(abs(age)) s \(age < 0 ? "from now" : "ago"), and \(SignatureTimestamp.tolerance) s are allowed: "
                 + "a clock is off, or the delivery was kept"
         case .wrongSecret: "the signature is not of this body with one of the hook's secrets"
+        case .wrongToken: "the token is none of the hook's secrets"
         }
     }
 }

@@ -1,6 +1,7 @@
 internal import AMQPBridge
 
-/// How many requests were answered, by route, method and status, and how long that took, by route. Written on one event loop, read from anywhere.
+/// How many requests were answered, by route, method and status, and how long that took, by route. Written on one event loop,
+/// read from anywhere.
 ///
 /// Labels come from the route table, known methods and known statuses only: no caller can make a new one.
 public final class RequestCounters: Sendable {
@@ -28,18 +29,14 @@ public final class RequestCounters: Sendable {
     /// What libmicrohttpd answers by itself.
     private static let libraryStatuses = [400, 413, 414, 431, 500, 501, 505]
 
-    private final class Cell: Sendable {
-        let counter = Counter()
-    }
-
     private let paths: [String]
-    private let cells: [Cell]
+    private let counters: Counters
     /// By path.
     private let histograms: [DurationHistogram]
 
     init(routes: [Route]) {
         paths = Set(routes.map(\.path)).sorted() + [Self.unknownRoute]
-        cells = (0..<paths.count * Self.methods.count * Self.statuses.count).map { _ in Cell() }
+        counters = Counters(paths.count * Self.methods.count * Self.statuses.count)
         histograms = paths.map { _ in DurationHistogram() }
     }
 
@@ -53,7 +50,7 @@ public final class RequestCounters: Sendable {
 
     func count(path: Int, method: HTTPMethod, status: Int) {
         guard let status = Self.statuses.firstIndex(of: status) else { return }
-        cells[(path * Self.methods.count + method.number) * Self.statuses.count + status].counter.add(1)
+        counters.add(at: (path * Self.methods.count + method.number) * Self.statuses.count + status)
     }
 
     /// - Parameter nanoseconds: from the request's head to its answer.
@@ -74,8 +71,7 @@ public final class RequestCounters: Sendable {
 
     /// All that is not zero.
     public var samples: [Sample] {
-        cells.indices.compactMap { index in
-            let count = cells[index].counter.value
+        counters.values.enumerated().compactMap { index, count in
             guard count > 0 else { return nil }
             let (rest, status) = index.quotientAndRemainder(dividingBy: Self.statuses.count)
             let (path, method) = rest.quotientAndRemainder(dividingBy: Self.methods.count)

@@ -251,6 +251,16 @@ def test_check_says_that_the_servers_have_another_wire_format(broker, exchange):
     ]
 
 
+def test_check_names_the_wire_format_whose_exchange_is_there(broker, exchange):
+    with Witness(broker.url, "socketio", "fanout"):
+        status, output, error = connect(broker.url, wire_format="amqp0", amqp0_exchange=exchange)
+    assert (status, error) == (0, [])
+    assert (
+        f"note: emits: the exchange '{exchange}' is not there yet: no server of amqp0 has been there; but 'socketio' is, of "
+        "python-socketio: is wireFormat right?"
+    ) in output
+
+
 def test_check_leaves_nothing_behind(broker, exchange):
     name = f"{exchange}.nothing"
     for wire_format, setting in [("amqp0", "amqp0"), ("python-socketio", "python_socketio"), ("cluster", "cluster")]:

@@ -53,6 +53,18 @@ struct JSONDiagnosisTests {
         #expect(error(bytes)?.detail == "the text is not valid UTF-8 at line \(line), column \(column)")
     }
 
+    @Test(
+        "has lost its double quotes",
+        arguments: [
+            ("{event: 1}", true), (" {\n'a': 1}", true), ("'{\"a\": 1}'", true), ("{\"a\": b}", false), ("[a]", false),
+            ("{\"a\" 1}", false),
+        ])
+    func quotes(text: String, isTold: Bool) {
+        let found = error(Array(text.utf8))
+        #expect(found?.detail.hasPrefix("a syntax error at line ") == true)
+        #expect(found?.detail.contains("JSON takes double quotes") == isTold, "\(text)")
+    }
+
     @Test("has a line feed in a string")
     func controlCharacters() {
         #expect(error(Array("{\"a\":\"b\nc\"}".utf8))?.detail.hasPrefix("a control character in a string") == true)

@@ -89,6 +89,9 @@ struct EmitDecoderTests {
         "is refused with what may have been meant",
         arguments: [
             ("\"room\":\"a\"", "/room: no such field; did you mean \"rooms\"?"),
+            ("\"to\":\"a\"", "/to: no such field; did you mean \"rooms\"?"),
+            ("\"payload\":1", "/payload: no such field; did you mean \"data\"?"),
+            ("\"broadcast\":true", "/broadcast: no such field"),
             ("\"room\":\"a\",\"exclude\":1", "/room: no such field; did you mean \"rooms\"? (and 1 more)"),
             ("\"ack\":{\"timeout\":5}", "/ack/timeout: no such field; did you mean \"timeoutMs\"?"),
             ("\"hello\":1", "/hello: no such field"), ("\"op\":\"emit\"", "/op: no such field"),

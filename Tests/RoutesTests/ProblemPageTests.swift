@@ -1,4 +1,4 @@
-import ProblemPage
+import ServedDocuments
 import Testing
 
 @testable import Routes
@@ -6,7 +6,7 @@ import Testing
 @Suite("The page of problems")
 struct ProblemPageTests {
     private static let text = String(
-        decoding: UnsafeBufferPointer(start: problem_page_start(), count: problem_page_size), as: UTF8.self)
+        decoding: UnsafeBufferPointer(start: problem_page.start, count: problem_page.size), as: UTF8.self)
 
     /// Of each heading, what stands below it.
     private static let sections: [(code: String, text: String)] = text.split(separator: "\n## ").dropFirst().map {

@@ -51,6 +51,12 @@ struct RequestReportTests {
         let router = router()
         let response = await router.post("{\"event\":\"e\",\"rooms\":[\"a\"],\"dryRun\":true}")
         #expect(try text(router, response).suffix(3) == ["dryRun=true", "event=e", "rooms=1"])
+        let emitter = RecordingEmitter()
+        emitter.answers.withLock { $0.dryRun = ["e": .failure(.notPublished(.brokerUnavailable))] }
+        let refusing = RoutesTests.router(emitter)
+        let refused = await refusing.post("{\"event\":\"e\",\"rooms\":[\"a\"],\"dryRun\":true}")
+        #expect(refused.status == 503)
+        #expect(try text(refusing, refused).suffix(3) == ["dryRun=true", "event=e", "rooms=1"])
     }
 
     @Test("has an emit's id although it was answered before")

@@ -82,6 +82,17 @@ struct YAMLNodeTests {
         #expect(error?.detail == "more than 32 levels")
     }
 
+    @Test(
+        "is refused with the cure where a text needs quotes, or a tab stands",
+        arguments: [
+            ("a: [*]", "begins with * or & needs quotes"), ("a:\n\t- b", "YAML takes no tabs"),
+            ("a: @b", "needs quotes"),
+        ])
+    func slips(text: String, cure: String) {
+        let error = #expect(throws: YAMLError.self) { try YAMLNode.parse(Array(text.utf8)) }
+        #expect(error?.detail.contains(cure) == true, "\(error?.detail ?? "")")
+    }
+
     private func show(_ node: YAMLNode) -> String {
         let content =
             switch node.content {

@@ -72,39 +72,34 @@ enum FrameWriter {
 
     /// Asks whether an exchange exists: `passive` creates nothing and compares neither type nor flags.
     static func passiveExchangeDeclare(_ exchange: String, channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 40, methodID: 10, into: &buffer) { buffer in
-            buffer.append(bigEndian: UInt16(0))
-            buffer.append(shortString: exchange)
-            buffer.append(shortString: "direct")
-            buffer.append(0b0000_0001)
-            buffer.append(bigEndian: UInt32(0))
-        }
+        exchangeDeclare(exchange, type: "direct", flags: 0b0000_0001, channel: channel, into: &buffer)
     }
 
     /// Declares an exchange that goes with the broker, not with its last queue.
     static func exchangeDeclare(_ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 40, methodID: 10, into: &buffer) { buffer in
-            buffer.append(bigEndian: UInt16(0))
-            buffer.append(shortString: exchange)
-            buffer.append(shortString: type)
-            buffer.append(0)
-            buffer.append(bigEndian: UInt32(0))
-        }
+        exchangeDeclare(exchange, type: type, flags: 0, channel: channel, into: &buffer)
     }
 
     /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is no name.
     /// See ``ExchangeProbe``.
     static func exchangeProbe(_ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]) {
+        exchangeDeclare(exchange, type: type, flags: 0, channel: channel, into: &buffer) { arguments in
+            arguments.append(shortString: "alternate-exchange")
+            arguments.append(UInt8(ascii: "t"))
+            arguments.append(1)
+        }
+    }
+
+    private static func exchangeDeclare(
+        _ exchange: String, type: String, flags: UInt8, channel: UInt16, into buffer: inout [UInt8],
+        arguments: (inout [UInt8]) -> Void = { _ in }
+    ) {
         method(channel: channel, classID: 40, methodID: 10, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: exchange)
             buffer.append(shortString: type)
-            buffer.append(0)
-            sized(into: &buffer) { buffer in
-                buffer.append(shortString: "alternate-exchange")
-                buffer.append(UInt8(ascii: "t"))
-                buffer.append(1)
-            }
+            buffer.append(flags)
+            sized(into: &buffer, arguments)
         }
     }
 

@@ -8,7 +8,7 @@ public final class PublisherCounters: Sendable {
     public let queued = Counter()
     public let unrouted = Counter()
     /// Emits that nobody was there for, by the reason.
-    public let unroutedEmits = UnroutedCounters()
+    public let unroutedEmits = CaseCounters<UnroutedReason>()
     public let failed = Counter()
     public let unknown = Counter()
     public let timedOut = Counter()

@@ -74,7 +74,9 @@ public struct BrokerCheck: Sendable {
             findings.append(
                 isDeclared
                     ? .works("emits: \(name) is not there yet, and the gateway makes it")
-                    : .note("emits: \(name) is not there yet: no server of \(formatName) has been there"))
+                    : .note(
+                        "emits: \(name) is not there yet: no server of \(formatName) has been there\(try others(dialogue))"
+                    ))
             return
         }
         switch try dialogue.probe(exchange.name, kind: exchange.kind) {
@@ -92,6 +94,20 @@ public struct BrokerCheck: Sendable {
         // Gone in between, or told in words that nobody knows.
         case .absent, .other: findings.append(.works("emits: \(name) takes messages"))
         }
+    }
+
+    /// Formats whose servers have been there, if they have an exchange of the usual name.
+    private func others(_ dialogue: BrokerDialogue) throws(BrokerError) -> String {
+        for (name, make) in WireFormats.all.sorted(by: { $0.key < $1.key }) where name != formatName {
+            // Gateways and companions make the one of `cluster`, whatever the servers speak.
+            guard name != ClusterFormat.name, let exchange = make(WireFormatOptions()).exchanges.first?.name else {
+                continue
+            }
+            if case .granted = try dialogue.lookUp(exchange) {
+                return "; but '\(exchange)' is, of \(name): is wireFormat right?"
+            }
+        }
+        return ""
     }
 
     private mutating func checkQuestions(over exchange: String, _ dialogue: BrokerDialogue) throws(BrokerError) {

@@ -132,8 +132,13 @@ extension Reach {
         func globs(_ key: String) -> NameGlobs? {
             members.texts(key).map { NameGlobs($0.map { Glob($0) }) }
         }
+        let namespaces = globs("namespaces")
+        // It would open nothing.
+        if let glob = namespaces?.patterns.first(where: { $0.first != "/" && $0.first != "*" }) {
+            members.fail("namespaces", "has '\(glob)', but the name of a namespace begins with '/'")
+        }
         self.init(
-            namespaces: globs("namespaces") ?? .any, rooms: globs("rooms") ?? .any, sockets: globs("sockets"),
+            namespaces: namespaces ?? .any, rooms: globs("rooms") ?? .any, sockets: globs("sockets"),
             events: globs("events") ?? .any)
     }
 }

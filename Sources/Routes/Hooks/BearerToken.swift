@@ -11,7 +11,7 @@ struct BearerToken: SignatureScheme {
         let digest = Self.digest(Array(token.utf8))
         var isFound = false
         for secret in secrets where ConstantTime.areEqual(Self.digest(secret.bytes), digest) { isFound = true }
-        guard isFound else { throw .wrongSecret }
+        guard isFound else { throw .wrongToken }
     }
 
     private static func digest(_ bytes: [UInt8]) -> [UInt8] {

@@ -14,21 +14,14 @@ public final class DeliveryCounters: Sendable {
         case refused
     }
 
-    private final class Cell: Sendable {
-        let counter = Counter()
-    }
-
-    private let cells = Outcome.allCases.map { ($0, Cell()) }
+    private let counters = CaseCounters<Outcome>()
 
     public init() {}
 
     /// All of them, in order.
-    public var counts: [(outcome: Outcome, count: UInt64)] { cells.map { ($0, $1.counter.value) } }
+    public var counts: [(outcome: Outcome, count: UInt64)] { counters.counts }
 
-    func count(_ response: Response, _ remark: Remark) {
-        let outcome = Outcome(response, remark)
-        cells.first { $0.0 == outcome }?.1.counter.add(1)
-    }
+    func count(_ response: Response, _ remark: Remark) { counters.count(Outcome(response, remark)) }
 }
 
 extension DeliveryCounters.Outcome {

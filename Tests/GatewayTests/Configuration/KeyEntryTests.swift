@@ -89,6 +89,10 @@ struct KeyEntryTests {
             ("{name: a, sha256: H, scopes: [emit], rooms: []}", "keys[0].rooms must be a list"),
             ("{name: a, sha256: H, scopes: [emit], rooms: }", "keys[0].rooms must be a list"),
             ("{name: a, sha256: H, scopes: [emit], rooms: ['']}", "keys[0].rooms must be a list"),
+            (
+                "{name: a, sha256: H, scopes: [emit], namespaces: [/, chat]}",
+                "keys[0].namespaces has 'chat', but the name of a namespace begins with '/'"
+            ),
             ("{name: a, sha256: H, scopes: [emit], sockets: {}}", "keys[0].sockets must be a list"),
             ("{name: a, sha256: H, scopes: [emit], room: a}", "'keys[0].room' is no setting; did you mean 'rooms'?"),
             ("{name: a, sha256: H, scopes: [emit], expires: tomorrow}", "is 'tomorrow', but must be a day or a time"),

@@ -112,7 +112,7 @@ struct SignatureTests {
                     == (name == "webhook-id" ? .wrongSecret : .malformedHeader(name)))
         }
         guard scheme != "bearer" else {
-            #expect(try check(scheme, ["authorization": "Bearer t"]) == .wrongSecret)
+            #expect(try check(scheme, ["authorization": "Bearer t"]) == .wrongToken)
             return
         }
         #expect(try check(scheme, right, body: "c") == .wrongSecret)
