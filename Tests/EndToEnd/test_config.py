@@ -252,6 +252,7 @@ def test_check_says_that_the_servers_have_another_wire_format(broker, exchange):
 
 
 def test_check_names_the_wire_format_whose_exchange_is_there(broker, exchange):
+    exchange = f"{exchange}.absent"
     with Witness(broker.url, "socketio", "fanout"):
         status, output, error = connect(broker.url, wire_format="amqp0", amqp0_exchange=exchange)
     assert (status, error) == (0, [])
