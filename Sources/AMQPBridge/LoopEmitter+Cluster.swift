@@ -39,7 +39,7 @@ extension LoopEmitter {
     public func emit(toServers command: ServerSideEmit) async throws(EmitError) -> Receipt {
         let cluster = try knownCluster()
         if let fault = CommandFault(namespace: command.namespace) ?? command.eventFault { throw .invalid([fault]) }
-        let body = ClusterMessage.write(.serverSideEmit, namespace: command.namespace) { $0.append(packetOf: command) }
+        let body = ClusterMessage.write(.serverSideEmit, namespace: command.namespace) { $0.packet(of: command) }
         var publication = Publication(exchange: cluster.exchange, routingKey: command.namespace, body: body)
         publication.trace = command.trace
         let reason: UnroutedReason? =

@@ -127,22 +127,12 @@ extension [RoomName] {
     var nameNumbers: Bool { contains(where: \.isNumber) }
 }
 
-extension [UInt8] {
-    /// Appends the name as a JSON string, or the number as a JSON integer.
-    public mutating func append(room: RoomName) {
-        switch room {
-        case .name(let name): append(jsonString: name)
-        case .number(let number): append(contentsOf: String(number).utf8)
+extension RoomName: JSONWritable {
+    /// The name as a string, or the number as an integer.
+    public func write(to json: inout JSONWriter) {
+        switch self {
+        case .name(let name): json.string(name)
+        case .number(let number): json.integer(number)
         }
-    }
-
-    /// Appends an array of rooms.
-    public mutating func append(rooms: [RoomName]) {
-        append(UInt8(ascii: "["))
-        for (index, room) in rooms.enumerated() {
-            if index > 0 { append(UInt8(ascii: ",")) }
-            append(room: room)
-        }
-        append(UInt8(ascii: "]"))
     }
 }

@@ -1,5 +1,6 @@
 internal import AMQPBridge
 internal import JSON
+internal import Routes
 
 /// What `emit` says at its end: one line, and an exit status for scripts.
 struct EmitReport: Equatable {
@@ -31,11 +32,10 @@ extension EmitReport {
     ///
     /// - Parameter destination: where it was published; asked for if nobody was there.
     init(_ receipt: Receipt, _ destination: @autoclosure () -> Destination) {
-        let routed = receipt.routed.map(String.init) ?? "null"
-        let reason = receipt.reason.map { ",\"reason\":\"\($0.rawValue)\"" } ?? ""
+        let json = JSONWriter.bytes { json in json.object { $0.receipt(receipt, status: "confirmed") } }
         self.init(
             status: receipt.routed == false ? .unrouted : .confirmed,
-            text: "{\"id\":\"\(receipt.id)\",\"status\":\"confirmed\",\"routed\":\(routed)\(reason)}",
+            text: String(decoding: json, as: UTF8.self),
             note: receipt.reason.map { "\($0.rawValue): \(destination().absence($0))" })
     }
 

@@ -101,7 +101,7 @@ struct HooksCommand: ParsableCommand {
             do throws(Problem) {
                 switch try hook.outcome(fields, body: bytes) {
                 case .ignored(let unmet): return .failure(Refusal(3, ["ignored: \(unmet.description)"]))
-                case .challenge(let text): return .success(Self.quoted(text))
+                case .challenge(let text): return .success(text.jsonLiteral)
                 case .emit(let emit, let id): return try Self.checked(emit, id, configuration)
                 }
             } catch {
@@ -142,12 +142,6 @@ struct HooksCommand: ParsableCommand {
             return fields
         }
 
-        private static func quoted(_ text: String) -> String {
-            var json: [UInt8] = []
-            json.append(jsonString: text)
-            return String(decoding: json, as: UTF8.self)
-        }
-
         private func contents() throws -> [UInt8] {
             guard let body else { return [] }
             if body == "-" { return StandardInput.readAll() }
@@ -163,27 +157,16 @@ struct HooksCommand: ParsableCommand {
 extension Emit {
     /// The body of a `POST /v1/emit` that is the same, with the delivery's id in front.
     fileprivate func text(deliveryID: String?) -> String {
-        var json: [UInt8] = []
-        json.append(json: "{")
-        if let deliveryID {
-            json.append(json: "\"deliveryId\":")
-            json.append(jsonString: deliveryID)
-            json.append(json: ",")
+        let json = JSONWriter.bytes { json in
+            json.object { json in
+                json.member("deliveryId", ifPresent: deliveryID)
+                json.member("namespace", namespace)
+                json.member("event", event)
+                json.list("args") { $0.elements(verbatim: arguments) }
+                if !rooms.isEmpty { json.member("rooms", rooms) }
+                if !except.isEmpty { json.member("except", except) }
+            }
         }
-        json.append(json: "\"namespace\":")
-        json.append(jsonString: namespace)
-        json.append(json: ",\"event\":")
-        json.append(jsonString: event)
-        json.append(json: ",\"args\":[")
-        json.append(json: arguments)
-        json.append(json: "]")
-        for (name, list) in [("rooms", rooms), ("except", except)] as [(StaticString, [RoomName])] where !list.isEmpty {
-            json.append(json: ",\"")
-            json.append(json: name)
-            json.append(json: "\":")
-            json.append(rooms: list)
-        }
-        json.append(json: "}")
         return String(decoding: json, as: UTF8.self)
     }
 }

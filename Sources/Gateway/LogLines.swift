@@ -61,14 +61,14 @@ struct LogLines: LogHandler {
         var line: [UInt8] = []
         switch format {
         case .json:
-            line.append(json: "{")
-            for (key, value) in [("time", time), ("level", level), ("message", message)] + fields {
-                if line.count > 1 { line.append(json: ",") }
-                line.append(jsonString: key)
-                line.append(json: ":")
-                line.append(quoted: value)
+            line = JSONWriter.bytes { json in
+                json.object { json in
+                    for (key, value) in [("time", time), ("level", level), ("message", message)] + fields {
+                        // Quoted and escaped, as below.
+                        json.member(named: key) { json in json.verbatim { $0.append(quoted: value) } }
+                    }
+                }
             }
-            line.append(json: "}")
         case .text:
             line.append(contentsOf: "\(time) \(level) ".utf8)
             line.append(printable: message)
@@ -106,9 +106,7 @@ extension [UInt8] {
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"", "\\", "\n", "\r", "\t":
-                var escaped: [UInt8] = []
-                escaped.append(jsonString: String(scalar))
-                append(contentsOf: escaped.dropFirst().dropLast())
+                append(contentsOf: String(scalar).jsonLiteral.utf8.dropFirst().dropLast())
             default: append(printable: scalar)
             }
         }

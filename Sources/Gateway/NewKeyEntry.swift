@@ -46,30 +46,23 @@ struct NewKeyEntry {
 
     /// The key, and the entry as the file takes it, too: JSON is YAML.
     func json(with key: String) -> String {
-        var json: [UInt8] = []
-        json.append(json: "{\"key\":")
-        json.append(jsonString: key)
-        json.append(json: ",\"entry\":{\"name\":")
-        json.append(jsonString: name)
-        json.append(json: ",\"sha256\":")
-        json.append(jsonString: digest.hexadecimal)
-        for (name, texts) in lists {
-            json.append(json: ",")
-            json.append(jsonString: name)
-            json.append(json: ":")
-            json.append(jsonStrings: texts)
-        }
-        for (name, text) in values {
-            json.append(json: ",")
-            json.append(jsonString: name)
-            json.append(json: ":")
-            if let number = Int(text) {
-                json.append(contentsOf: String(number).utf8)
-            } else {
-                json.append(jsonString: text)
+        let json = JSONWriter.bytes { json in
+            json.object { json in
+                json.member("key", key)
+                json.object("entry") { entry in
+                    entry.member("name", name)
+                    entry.member("sha256", digest.hexadecimal)
+                    for (name, texts) in lists { entry.member(named: name, texts) }
+                    for (name, text) in values {
+                        if let number = Int(text) {
+                            entry.member(named: name, number)
+                        } else {
+                            entry.member(named: name, text)
+                        }
+                    }
+                }
             }
         }
-        json.append(json: "}}")
         return String(decoding: json, as: UTF8.self)
     }
 }

@@ -1,43 +1,108 @@
-/// Writing JSON, byte by byte, into a buffer.
+// What the writers append to their buffer: each in one piece, so that room is made once.
 extension [UInt8] {
-    /// Appends text whose bytes need no escaping, such as punctuation.
-    @inlinable
-    public mutating func append(json literal: StaticString) {
-        literal.withUTF8Buffer { append(contentsOf: $0) }
+    /// Appends text as it is.
+    @inlinable @inline(__always)
+    mutating func append(json literal: StaticString) {
+        append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
-    public mutating func append(json text: JSONText) {
+    mutating func append(json text: JSONText) {
         append(contentsOf: text.bytes)
     }
 
-    /// Appends a string literal: quotes, and escapes for what JSON forbids inside them (RFC 8259 section 7).
-    public mutating func append(jsonString string: String) {
-        append(UInt8(ascii: "\""))
-        var string = string
-        string.withUTF8 { utf8 in
-            var clean = 0
-            for index in utf8.indices {
-                let byte = utf8[index]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-                append(contentsOf: utf8[clean..<index])
-                appendEscape(of: byte)
-                clean = index + 1
-            }
-            append(contentsOf: utf8[clean...])
-        }
-        append(UInt8(ascii: "\""))
+    /// Whether a value may follow: nothing is there yet, or what comes in front of one.
+    @usableFromInline
+    var expectsJSONValue: Bool {
+        guard let last else { return true }
+        return last == UInt8(ascii: ":") || last == UInt8(ascii: ",") || last == UInt8(ascii: "[")
     }
 
-    /// Appends an array of string literals.
-    public mutating func append(jsonStrings strings: some Sequence<String>) {
-        append(UInt8(ascii: "["))
-        var isFirst = true
-        for string in strings {
-            if !isFirst { append(UInt8(ascii: ",")) }
-            isFirst = false
-            append(jsonString: string)
+    /// Whether a comma has to be in front of another member or element: no value ends in a byte that opens something.
+    @inlinable @inline(__always)
+    var needsJSONComma: Bool {
+        guard let last else { return false }
+        return last != UInt8(ascii: "{") && last != UInt8(ascii: "[")
+    }
+
+    @inlinable @inline(__always)
+    mutating func separateJSON() {
+        if needsJSONComma { append(UInt8(ascii: ",")) }
+    }
+
+    /// Appends `"key":`, and a comma in front of it where one has to be.
+    @usableFromInline
+    mutating func append(jsonKey key: StaticString) {
+        assert(last != UInt8(ascii: ":") && last != UInt8(ascii: ","), "the member before has no value")
+        let (comma, count) = (needsJSONComma ? 1 : 0, key.utf8CodeUnitCount)
+        appendBytes(count + comma + 3) { place in
+            place.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
+            place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: comma, as: UInt8.self)
+            (place + comma + 1).copyMemory(from: key.utf8Start, byteCount: count)
+            place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: comma + count + 1, as: UInt8.self)
+            place.storeBytes(of: UInt8(ascii: ":"), toByteOffset: comma + count + 2, as: UInt8.self)
         }
-        append(UInt8(ascii: "]"))
+    }
+
+    @usableFromInline
+    mutating func append(jsonKey name: String) {
+        separateJSON()
+        append(jsonString: name)
+        append(UInt8(ascii: ":"))
+    }
+
+    /// Appends a string that needs no escapes.
+    @usableFromInline
+    mutating func append(quoted text: StaticString) {
+        appendQuoted(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Appends a string literal: quotes, and escapes for what JSON forbids inside them (RFC 8259, section 7).
+    public mutating func append(jsonString string: String) {
+        var string = string
+        string.withUTF8 { utf8 in
+            let clean = utf8.countOfUnescaped
+            if clean == utf8.count { appendQuoted(utf8) } else { appendEscaped(utf8, clean: clean) }
+        }
+    }
+
+    mutating func append(decimal number: Int) {
+        if (0..<10).contains(number) {
+            append(UInt8(ascii: "0") + UInt8(number))
+        } else {
+            append(contentsOf: String(number).utf8)
+        }
+    }
+
+    private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
+        appendBytes(text.count + 2) { place in
+            place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+            if let start = text.baseAddress { (place + 1).copyMemory(from: start, byteCount: text.count) }
+            place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: text.count + 1, as: UInt8.self)
+        }
+    }
+
+    /// - Parameter write: has to write all of the bytes.
+    @inline(__always)
+    private mutating func appendBytes(_ count: Int, _ write: (UnsafeMutableRawPointer) -> Void) {
+        append(addingCapacity: count) { span in
+            span.withUnsafeMutableBufferPointer { buffer, written in
+                write(UnsafeMutableRawPointer(buffer.baseAddress!))
+                written = count
+            }
+        }
+    }
+
+    @inline(never)
+    private mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>, clean count: Int) {
+        append(UInt8(ascii: "\""))
+        var clean = 0
+        for index in count..<text.count where text[index].isEscapedInJSON {
+            append(contentsOf: text[clean..<index])
+            appendEscape(of: text[index])
+            clean = index + 1
+        }
+        append(contentsOf: text[clean...])
+        append(UInt8(ascii: "\""))
     }
 
     private mutating func appendEscape(of byte: UInt8) {
@@ -56,5 +121,47 @@ extension [UInt8] {
 
     private mutating func append(hexDigit nibble: UInt8) {
         append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10)
+    }
+}
+
+extension String {
+    /// As a JSON string, in its quotes.
+    public var jsonLiteral: String {
+        var json: [UInt8] = []
+        json.append(jsonString: self)
+        return String(decoding: json, as: UTF8.self)
+    }
+}
+
+extension UInt8 {
+    fileprivate var isEscapedInJSON: Bool {
+        self < 0x20 || self == UInt8(ascii: "\"") || self == UInt8(ascii: "\\")
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// How many bytes at the beginning need no escapes. Eight of them are looked at together.
+    fileprivate var countOfUnescaped: Int {
+        guard let baseAddress else { return 0 }
+        let start = UnsafeRawPointer(baseAddress)
+        var index = 0
+        while index + 8 <= count {
+            if start.loadUnaligned(fromByteOffset: index, as: UInt64.self).hasByteEscapedInJSON { break }
+            index += 8
+        }
+        while index < count, !self[index].isEscapedInJSON { index += 1 }
+        return index
+    }
+}
+
+extension UInt64 {
+    /// Whether one of its bytes is. A subtraction borrows into the high bit of a byte that is too small; the byte above one may
+    /// be taken for another, so which one it is is not told.
+    fileprivate var hasByteEscapedInJSON: Bool {
+        let (ones, highBits) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)
+        let quotes = self ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslashes = self ^ (ones &* UInt64(UInt8(ascii: "\\")))
+        let small = (self &- ones &* 0x20) & ~self
+        return (small | (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes) & highBits != 0
     }
 }

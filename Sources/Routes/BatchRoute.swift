@@ -122,60 +122,65 @@ struct BatchRoute: Sendable {
     private func respond(
         _ items: [Item], _ outcomes: [Result<Done, EmitError>], to request: Request
     ) async -> Response {
-        var json: [UInt8] = []
-        json.reserveCapacity(64 + 80 * items.count)
-        json.append(json: "{\"results\":[")
+        var results = JSONListWriter(capacity: 64 + 80 * items.count)
         var (carriedOut, dryRuns) = (0, 0)
         var failures = BatchFailures()
         for (index, item) in items.enumerated() {
-            if index > 0 { json.append(json: ",") }
             if index % Self.itemsPerTurn == Self.itemsPerTurn - 1 { await emitter.pause() }
             let outcome = item.flatMap { _ in
                 defer { carriedOut += 1 }
                 return outcomes[carriedOut].mapError { Problem($0).brief }
             }
             switch outcome {
-            case .success(.emitted(let receipt)): append(receipt, to: &json)
+            case .success(.emitted(let receipt)): results.object { $0.result(receipt) }
             case .success(.dryRun(let run)):
                 dryRuns += 1
-                json.append(json: "{\"status\":200,\"dryRun\":true")
-                json.append(run, most: Self.mostRoutingKeys)
-                json.append(json: "}")
+                results.object { $0.result(run, most: Self.mostRoutingKeys) }
             case .failure(let problem):
                 failures.add(problem, item: index)
-                append(problem, request.id, to: &json)
+                results.object { $0.result(problem, request.id) }
             }
         }
         counters.count(
             confirmed: items.count - failures.count - dryRuns, failed: failures.count - failures.unknown,
             unknown: failures.unknown)
-        json.append(json: "],\"confirmed\":")
-        json.append(contentsOf: String(items.count - failures.count - dryRuns).utf8)
-        json.append(json: ",\"failed\":")
-        json.append(contentsOf: String(failures.count).utf8)
-        if dryRuns > 0 {
-            json.append(json: ",\"dryRuns\":")
-            json.append(contentsOf: String(dryRuns).utf8)
-        }
-        json.append(json: "}\n")
+        let body = Self.body(results, of: items.count, failed: failures.count, dryRuns: dryRuns)
         request.note(.batch(failures.remark(ofBatchOf: items.count, dryRuns: dryRuns)))
-        return failures.answer(toBatchOf: items.count, dryRuns: dryRuns, json)
+        return failures.answer(toBatchOf: items.count, dryRuns: dryRuns, body)
     }
 
-    private func append(_ receipt: Receipt, to json: inout [UInt8]) {
-        json.append(json: "{\"status\":200,\"id\":\"")
-        json.append(contentsOf: receipt.id.utf8)
-        json.append(json: "\"")
-        json.append(routed: receipt.routed, receipt.reason)
-        json.append(json: "}")
+    private static func body(
+        _ results: consuming JSONListWriter, of items: Int, failed: Int, dryRuns: Int
+    ) -> [UInt8] {
+        let results = results.elements
+        var body = JSONWriter.bytes(capacity: results.bytes.count + 96) { json in
+            json.object { json in
+                json.list("results") { $0.elements(verbatim: results) }
+                json.member("confirmed", items - failed - dryRuns)
+                json.member("failed", failed)
+                if dryRuns > 0 { json.member("dryRuns", dryRuns) }
+            }
+        }
+        body.append(UInt8(ascii: "\n"))
+        return body
+    }
+}
+
+extension JSONObjectWriter {
+    fileprivate mutating func result(_ receipt: Receipt) {
+        member("status", 200)
+        self.receipt(receipt, status: nil)
     }
 
-    private func append(_ problem: Problem, _ requestID: String, to json: inout [UInt8]) {
-        json.append(json: "{\"status\":")
-        json.append(contentsOf: String(problem.code.status).utf8)
-        json.append(json: ",\"problem\":")
-        problem.append(to: &json, requestID: requestID)
-        json.append(json: "}")
+    fileprivate mutating func result(_ run: DryRun, most: Int) {
+        member("status", 200)
+        member("dryRun", true)
+        dryRun(run, most: most)
+    }
+
+    fileprivate mutating func result(_ problem: Problem, _ requestID: String) {
+        member("status", problem.code.status)
+        member("problem") { problem.write(to: &$0, requestID: requestID) }
     }
 }
 

@@ -118,7 +118,7 @@ struct EmitDecoder {
         let binary =
             hasArgs ? BinaryArguments(elementsOf: value, at: "/args") : BinaryArguments(value, at: "/data")
         for fault in binary.faults { fail(fault.pointer, fault.detail) }
-        emit.arguments = JSONText(verbatim: binary.text[...])
+        emit.arguments = binary.text
         emit.attachments = binary.attachments
     }
 

@@ -213,7 +213,7 @@ struct Fields {
         let list = read(name, "an array", { _ in nil }, { $0.kind == .array ? $0 : nil })
         guard let binary = list.map({ BinaryArguments(elementsOf: $0, at: "/\(name)") }) else { return (.empty, []) }
         for fault in binary.faults { fail(String(fault.pointer.dropFirst()), fault.detail) }
-        return (JSONText(verbatim: binary.text[...]), binary.attachments)
+        return (binary.text, binary.attachments)
     }
 
     /// `ack`; `nil` when no answers are wanted.

@@ -133,52 +133,12 @@ extension Problem {
 
     /// The problem document, for the request of this id.
     func response(requestID: String) -> Response {
-        var json: [UInt8] = []
-        append(to: &json, requestID: requestID)
-        json.append(json: "\n")
+        var json = JSONWriter.bytes { write(to: &$0, requestID: requestID) }
+        json.append(UInt8(ascii: "\n"))
         var response = Response(status: code.status, contentType: "application/problem+json", body: json)
         response.fields = fields
         response.code = code
         return response
-    }
-
-    /// Appends the problem document to others' JSON.
-    func append(to json: inout [UInt8], requestID: String) {
-        json.append(json: "{\"type\":")
-        json.append(jsonString: code.type)
-        json.append(json: ",\"title\":")
-        json.append(jsonString: code.title)
-        json.append(json: ",\"status\":")
-        json.append(contentsOf: String(code.status).utf8)
-        json.append(json: ",\"detail\":")
-        json.append(jsonString: detail)
-        json.append(json: ",\"code\":")
-        json.append(jsonString: code.rawValue)
-        json.append(json: ",\"requestId\":")
-        json.append(jsonString: requestID)
-        json.append(json: code.isRetryable ? ",\"retryable\":true" : ",\"retryable\":false")
-        if code.isOutcomeUnknown { json.append(json: ",\"outcome\":\"unknown\"") }
-        if !places.isEmpty { appendPlaces(to: &json) }
-        json.append(json: "}")
-    }
-
-    private func appendPlaces(to json: inout [UInt8]) {
-        json.append(json: ",\"errors\":[")
-        for (index, place) in places.enumerated() {
-            if index > 0 { json.append(json: ",") }
-            switch place.location {
-            case .body(let pointer):
-                json.append(json: "{\"pointer\":")
-                json.append(jsonString: pointer)
-            case .query(let name), .path(let name):
-                json.append(json: "{\"parameter\":")
-                json.append(jsonString: name)
-            }
-            json.append(json: ",\"detail\":")
-            json.append(jsonString: place.detail)
-            json.append(json: "}")
-        }
-        json.append(json: "]")
     }
 
     /// The headers that go with its status.

@@ -18,11 +18,9 @@ struct RoomRoutes: Sendable {
             try await cluster.listRooms(command, timeout: timeout)
         }
         return .json { json in
-            json.append(json: "{\"rooms\":")
-            json.append(list: answer.value.rooms) { $0.append($1) }
-            json.append(nextCursor: answer.value.hasMore ? answer.value.rooms.last?.name.cursor : nil)
-            json.append(answer.servers)
-            json.append(json: "}")
+            json.member("rooms", answer.value.rooms)
+            json.nextCursor(answer.value.hasMore ? answer.value.rooms.last?.name.cursor : nil)
+            json.servers(answer.servers)
         }
     }
 
@@ -38,33 +36,20 @@ struct RoomRoutes: Sendable {
             try await cluster.countSockets(command, timeout: timeout)
         }
         return .json { json in
-            json.append(json: "{\"sockets\":")
             // How many there are in all is of everyone.
-            json.append(numberOrNull: request.caller.seesEveryRoom ? answer.value.sockets : nil)
+            json.member("sockets", request.caller.seesEveryRoom ? answer.value.sockets : nil)
             let numbers = answer.value.rooms.filter(\.name.isNumber)
-            json.append(json: ",\"rooms\":")
-            json.append(counts: answer.value.rooms.filter { !$0.name.isNumber })
+            json.object("rooms") { $0.counts(of: answer.value.rooms.filter { !$0.name.isNumber }) }
             // Keys are strings: the rooms "42" and 42 would have the same.
-            if !numbers.isEmpty {
-                json.append(json: ",\"numbers\":")
-                json.append(counts: numbers)
-            }
-            json.append(answer.servers)
-            json.append(json: "}")
+            if !numbers.isEmpty { json.object("numbers") { $0.counts(of: numbers) } }
+            json.servers(answer.servers)
         }
     }
 }
 
-extension [UInt8] {
-    /// Appends `{"room":sockets,…}`.
-    fileprivate mutating func append(counts rooms: [RoomPage.Room]) {
-        append(json: "{")
-        for (index, room) in rooms.enumerated() {
-            if index > 0 { append(json: ",") }
-            append(jsonString: room.name.text)
-            append(json: ":")
-            append(number: room.sockets)
-        }
-        append(json: "}")
+extension JSONObjectWriter {
+    /// Writes how many sockets are in each room, under its name.
+    fileprivate mutating func counts(of rooms: [RoomPage.Room]) {
+        for room in rooms { member(named: room.name.text, room.sockets) }
     }
 }

@@ -21,9 +21,9 @@ struct ServerRoutes: Sendable {
             namespace.map { namespace in server.namespaces.contains { $0.hasBytes(of: namespace) } } ?? true
         }
         return .json { json in
-            json.append(json: "{\"servers\":")
-            json.append(list: wanted) { $0.append($1, for: request.caller) }
-            json.append(json: "}")
+            json.list("servers") { list in
+                for server in wanted { list.object { $0.members(of: server, for: request.caller) } }
+            }
         }
     }
 
@@ -48,16 +48,15 @@ struct ServerRoutes: Sendable {
             try await cluster.askServers(question, timeout: acknowledgement.timeout ?? timeout)
         }
         return .json { json in
-            json.append(json: "{\"responses\":")
-            json.append(list: answer.value) { json, response in
-                json.append(json: "{\"server\":")
-                json.append(jsonString: response.server)
-                json.append(json: ",\"value\":")
-                json.append(json: response.value)
-                json.append(json: "}")
+            json.list("responses") { list in
+                for response in answer.value {
+                    list.object { json in
+                        json.member("server", response.server)
+                        json.member("value", response.value)
+                    }
+                }
             }
-            json.append(answer.servers)
-            json.append(json: "}")
+            json.servers(answer.servers)
         }
     }
 }
@@ -76,20 +75,13 @@ extension ServerRoutes {
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append(_ server: ServerDescription, for caller: Caller) {
-        append(json: "{\"uid\":")
-        append(jsonString: server.uid)
-        append(json: ",\"namespaces\":")
-        append(jsonStrings: server.namespaces.filter(caller.reach.namespaces.matches))
-        append(json: ",\"lastSeenMs\":")
-        append(number: Int(server.lastSeen.nanoseconds / 1_000_000))
-        append(json: ",\"subscriptionMode\":")
-        append(jsonString: server.subscriptionMode)
-        append(json: ",\"features\":")
-        if let features = server.features { append(jsonStrings: features.sorted()) } else { append(json: "null") }
-        append(json: ",\"adapter\":")
-        if let adapter = server.adapter { append(jsonString: adapter) } else { append(json: "null") }
-        append(json: "}")
+extension JSONObjectWriter {
+    fileprivate mutating func members(of server: ServerDescription, for caller: Caller) {
+        member("uid", server.uid)
+        member("namespaces", server.namespaces.filter(caller.reach.namespaces.matches))
+        member("lastSeenMs", Int(server.lastSeen.nanoseconds / 1_000_000))
+        member("subscriptionMode", server.subscriptionMode)
+        member("features", server.features?.sorted())
+        member("adapter", server.adapter)
     }
 }

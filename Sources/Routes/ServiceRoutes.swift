@@ -10,17 +10,9 @@ struct ServiceRoutes: Sendable {
             return Response(status: 200, contentType: "text/html; charset=utf-8", body: Array(page.utf8))
         }
         return .json { json in
-            json.append(json: "{\"name\":\"socketio-gateway\",\"version\":")
-            json.append(jsonString: services.version)
-            json.append(json: ",\"links\":{")
-            for (index, link) in Self.links.enumerated() {
-                json.append(json: index == 0 ? "\"" : ",\"")
-                json.append(json: link.name)
-                json.append(json: "\":\"")
-                json.append(json: link.path)
-                json.append(json: "\"")
-            }
-            json.append(json: "}}")
+            json.member("name", plain: "socketio-gateway")
+            json.member("version", services.version)
+            json.object("links") { for link in Self.links { $0.member(link.name, plain: link.path) } }
         }
     }
 
@@ -48,12 +40,12 @@ struct ServiceRoutes: Sendable {
     }
 
     @Sendable func alive(_ request: Request) async throws(Problem) -> Response {
-        .json { $0.append(json: "{\"status\":\"alive\"}") }
+        .json { $0.member("status", plain: "alive") }
     }
 
     @Sendable func ready(_ request: Request) async throws(Problem) -> Response {
         switch services.readiness() {
-        case .ready: .json { $0.append(json: "{\"status\":\"ready\"}") }
+        case .ready: .json { $0.member("status", plain: "ready") }
         case .brokerUnavailable: throw Problem(.brokerUnavailable, "there is no connection to RabbitMQ")
         case .brokerBlocked: throw Problem(.brokerBlocked, "RabbitMQ has raised an alarm")
         case .shuttingDown: throw Problem(.shuttingDown, "the gateway is shutting down")

@@ -29,15 +29,11 @@ struct SocketRoutes: Sendable {
         }
         let page = answer.value
         return .json { json in
-            json.append(json: "{\"sockets\":")
-            json.append(list: page.sockets) { json, socket in
-                json.append(json: "{")
-                json.append(membersOf: socket, for: request.caller)
-                json.append(json: "}")
+            json.list("sockets") { list in
+                for socket in page.sockets { list.object { $0.members(of: socket, for: request.caller) } }
             }
-            json.append(nextCursor: page.hasMore ? page.sockets.last?.id : nil)
-            json.append(answer.servers)
-            json.append(json: "}")
+            json.nextCursor(page.hasMore ? page.sockets.last?.id : nil)
+            json.servers(answer.servers)
         }
     }
 
@@ -53,10 +49,8 @@ struct SocketRoutes: Sendable {
         }
         guard let socket = answer.value.sockets.first else { throw Self.missing(answer.servers) }
         return .json { json in
-            json.append(json: "{")
-            json.append(membersOf: socket, for: request.caller)
-            json.append(answer.servers)
-            json.append(json: "}")
+            json.members(of: socket, for: request.caller)
+            json.servers(answer.servers)
         }
     }
 
@@ -150,16 +144,16 @@ struct SocketRoutes: Sendable {
         switch receipt {
         case .published:
             return .json(202) { json in
-                json.append(json: "{\"status\":\"accepted\",\"matched\":null,\"verified\":false}")
+                json.member("status", plain: "accepted")
+                json.member("matched", nil as Int?)
+                json.member("verified", false)
             }
         case .done(let answer):
             if selection.id != nil, answer.value == 0 { throw Self.missing(answer.servers) }
             return .json { json in
-                json.append(json: answer.servers.isComplete ? "{\"status\":\"confirmed\"" : "{\"status\":\"partial\"")
-                json.append(json: ",\"matched\":")
-                json.append(numberOrNull: answer.value)
-                json.append(answer.servers)
-                json.append(json: "}")
+                json.member("status", plain: answer.servers.isComplete ? "confirmed" : "partial")
+                json.member("matched", answer.value)
+                json.servers(answer.servers)
             }
         }
     }

@@ -1,3 +1,5 @@
+public import JSON
+
 /// A point in time in UTC, to the second, in the years 0000 to 9999.
 public struct UTCTime: Sendable, Equatable {
     /// Since 1970.
@@ -79,4 +81,8 @@ extension UTCTime: CustomStringConvertible {
         return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))"
             + "T\(padded(second / 3_600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))Z"
     }
+}
+
+extension UTCTime: JSONWritable {
+    public func write(to json: inout JSONWriter) { json.string(description) }
 }

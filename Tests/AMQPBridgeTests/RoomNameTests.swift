@@ -43,8 +43,7 @@ struct RoomNameTests {
 
     @Test("is written as what it is")
     func writes() {
-        var json: [UInt8] = []
-        json.append(rooms: ["a\"", 42, "42", -1])
+        let json = JSONWriter.bytes { (["a\"", 42, "42", -1] as [RoomName]).write(to: &$0) }
         #expect(String(decoding: json, as: UTF8.self) == "[\"a\\\"\",42,\"42\",-1]")
     }
 

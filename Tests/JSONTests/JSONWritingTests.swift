@@ -24,25 +24,31 @@ struct JSONWritingTests {
         let scalars = (0..<0x100).map { String(Unicode.Scalar(UInt8($0))) }
         let strings =
             scalars + scalars.map { "a\($0)b" } + [scalars.joined(), "😀", "👩‍👩‍👧", "e\u{301}", "\u{FFFF}", "\u{10FFFF}"]
-        var json: [UInt8] = []
-        json.append(jsonStrings: strings)
+        let json = JSONWriter.bytes { strings.write(to: &$0) }
         let read = try parse(json).root.elements().compactMap(\.string)
         #expect(read.map { Array($0.utf8) } == strings.map { Array($0.utf8) })
     }
 
-    @Test("writes arrays of strings")
-    func writesArrays() {
-        var json: [UInt8] = []
-        for strings in [[], ["a"], ["a", "b\"", ""]] { json.append(jsonStrings: strings) }
-        #expect(String(decoding: json, as: UTF8.self) == "[][\"a\"][\"a\",\"b\\\"\",\"\"]")
+    @Test("finds what to escape wherever it stands: eight bytes are looked at together", arguments: 0..<24)
+    func findsEscapes(place: Int) throws {
+        for byte in UInt8(0)..<0x80 {
+            for filling in ["x", "\u{7F}", "\u{20}", "!", "#", "[", "]", "é"] {
+                var text = String(repeating: filling, count: place)
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+                text += String(repeating: filling, count: 17)
+                let literal = text.jsonLiteral
+                #expect(try parse(literal).root.string == text)
+                let isEscaped = byte < 0x20 || byte == 0x22 || byte == 0x5C
+                #expect((literal.utf8.count == text.utf8.count + 2) == !isEscaped)
+            }
+        }
     }
 
-    @Test("appends to what is there, literally and verbatim")
+    @Test("appends strings to what is there")
     func appends() {
         var json = Array("x".utf8)
-        json.append(json: "{\"é\":")
-        json.append(json: JSONText(verbatim: Array("0.10".utf8)[1...]))
-        json.append(json: JSONText.empty)
-        #expect(String(decoding: json, as: UTF8.self) == "x{\"é\":.10")
+        json.append(jsonString: "é")
+        json.append(jsonString: "")
+        #expect(String(decoding: json, as: UTF8.self) == "x\"é\"\"\"")
     }
 }

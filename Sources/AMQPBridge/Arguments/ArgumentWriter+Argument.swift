@@ -7,78 +7,76 @@ extension ArgumentWriter {
     /// - Parameters:
     ///   - pointer: where the value stands in its argument, for faults.
     ///   - depth: how many arrays and objects are open around it.
-    mutating func append(_ argument: Argument, at pointer: String = "", depth: Int = 0) {
+    mutating func write(_ argument: Argument, at pointer: String = "", depth: Int = 0, to json: inout JSONWriter) {
         switch argument {
-        case .null: text.append(json: "null")
-        case .bool(let value): if value { text.append(json: "true") } else { text.append(json: "false") }
-        case .int(let value): text.append(contentsOf: String(value).utf8)
-        case .double(let value): append(value, at: pointer)
-        case .string(let value): text.append(jsonString: value)
-        case .bytes(let bytes): append(attachment: Base64.encode(bytes))
-        case .encoded(let json, let binary): append(json: json, marksBytes: binary, at: pointer, depth: depth)
-        case .array(let elements):
-            guard isNestable(at: pointer, depth: depth) else { return }
-            append(elements, at: pointer, depth: depth + 1)
-        case .object(let members):
-            guard isNestable(at: pointer, depth: depth) else { return }
-            append(members, at: pointer, depth: depth + 1)
+        case .null: json.null()
+        case .bool(let value): json.boolean(value)
+        case .int(let value): json.integer(value)
+        case .double(let value): write(value, at: pointer, to: &json)
+        case .string(let value): json.string(value)
+        case .bytes(let bytes): write(attachment: Base64.encode(bytes), to: &json)
+        case .encoded(let text, let binary):
+            write(text, marksBytes: binary, at: pointer, depth: depth, to: &json)
+        case .array where depth >= Self.maximumDepth, .object where depth >= Self.maximumDepth:
+            fail(pointer, Self.tooDeep, writingTo: &json)
+        case .array(let elements): write(elements, at: pointer, depth: depth + 1, to: &json)
+        case .object(let members): write(members, at: pointer, depth: depth + 1, to: &json)
         }
     }
 
-    private mutating func append(_ value: Double, at pointer: String) {
+    private mutating func write(_ value: Double, at pointer: String, to json: inout JSONWriter) {
         guard value.isFinite else {
-            fail(pointer, "is not a finite number: JSON has no other")
-            return
+            return fail(pointer, "is not a finite number: JSON has no other", writingTo: &json)
         }
         // The shortest digits that read back as the same number.
-        text.append(contentsOf: value.description.utf8)
+        json.verbatim { $0.append(contentsOf: value.description.utf8) }
     }
 
-    private mutating func append(_ elements: [Argument], at pointer: String, depth: Int) {
-        text.append(json: "[")
-        for (index, element) in elements.enumerated() {
-            if index > 0 { text.append(json: ",") }
-            append(element, at: "\(pointer)/\(index)", depth: depth)
+    private mutating func write(
+        _ elements: [Argument], at pointer: String, depth: Int, to json: inout JSONWriter
+    ) {
+        json.list { list in
+            for (index, element) in elements.enumerated() {
+                list.element { write(element, at: "\(pointer)/\(index)", depth: depth, to: &$0) }
+            }
         }
-        text.append(json: "]")
     }
 
-    private mutating func append(_ members: [Argument.Member], at pointer: String, depth: Int) {
+    private mutating func write(
+        _ members: [Argument.Member], at pointer: String, depth: Int, to json: inout JSONWriter
+    ) {
         // By bytes, as JSON compares keys: strings that Unicode calls equal are different keys.
         var keys = Set<[UInt8]>(minimumCapacity: members.count)
-        text.append(json: "{")
-        for (index, member) in members.enumerated() {
-            let place = "\(pointer)/\(member.key.jsonPointerToken)"
-            if !keys.insert(Array(member.key.utf8)).inserted { fail(place, "is there twice") }
-            if index > 0 { text.append(json: ",") }
-            append(key: member.key, at: place)
-            append(member.value, at: place, depth: depth)
+        json.object { object in
+            for member in members {
+                let place = "\(pointer)/\(member.key.jsonPointerToken)"
+                if !keys.insert(Array(member.key.utf8)).inserted { fail(place, "is there twice") }
+                check(key: member.key, at: place)
+                object.member(named: member.key) { write(member.value, at: place, depth: depth, to: &$0) }
+            }
         }
-        text.append(json: "}")
     }
 
-    private mutating func append(json: [UInt8], marksBytes: Bool, at pointer: String, depth: Int) {
+    private mutating func write(
+        _ text: [UInt8], marksBytes: Bool, at pointer: String, depth: Int, to json: inout JSONWriter
+    ) {
         do throws(JSONError) {
-            let root = try JSONDocument(parsing: json, maximumDepth: Self.maximumDepth - depth).root
+            let root = try JSONDocument(parsing: text, maximumDepth: Self.maximumDepth - depth).root
             // Where bytes may be, placeholders have to be looked for, too.
             if isBinary {
-                append(root, marksBytes: marksBytes, at: pointer)
+                write(root, marksBytes: marksBytes, at: pointer, to: &json)
             } else {
-                text.append(json: root.text)
+                json.verbatim(root.text)
             }
         } catch {
-            switch error.kind {
-            case .invalid, .empty, .trailing: fail(pointer, "is not JSON: \(error.detail)")
-            case .duplicateKey: fail(pointer, error.detail)
-            case .tooDeep: fail(pointer, Self.tooDeep)
-            }
+            let detail =
+                switch error.kind {
+                case .invalid, .empty, .trailing: "is not JSON: \(error.detail)"
+                case .duplicateKey: error.detail
+                case .tooDeep: Self.tooDeep
+                }
+            fail(pointer, detail, writingTo: &json)
         }
-    }
-
-    private mutating func isNestable(at pointer: String, depth: Int) -> Bool {
-        if depth < Self.maximumDepth { return true }
-        fail(pointer, Self.tooDeep)
-        return false
     }
 
     private static let tooDeep = "more than \(maximumDepth) levels of arrays and objects"
@@ -91,17 +89,18 @@ extension Emit {
     public mutating func setArguments(_ values: [Argument]) throws(EmitError) {
         var writer = ArgumentWriter(isBinary: values.contains(where: \.isBinary))
         var faults: [CommandFault] = []
-        for (index, value) in values.enumerated() {
-            let known = writer.faults.count
-            if index > 0 { writer.text.append(json: ",") }
-            writer.append(value)
-            faults += writer.faults[known...].map { fault in
-                let place = fault.pointer.isEmpty ? "" : "\(fault.pointer): "
-                return CommandFault(CommandField("arguments", index: index), place + fault.detail)
+        let text = JSONText.elements { list in
+            for (index, value) in values.enumerated() {
+                let known = writer.faults.count
+                list.element { writer.write(value, to: &$0) }
+                faults += writer.faults[known...].map { fault in
+                    let place = fault.pointer.isEmpty ? "" : "\(fault.pointer): "
+                    return CommandFault(CommandField("arguments", index: index), place + fault.detail)
+                }
             }
         }
         guard faults.isEmpty else { throw .invalid(faults) }
-        arguments = JSONText(verbatim: writer.text[...])
+        arguments = text
         isBinary = writer.isBinary
         attachments = writer.attachments
     }

@@ -1,8 +1,8 @@
 internal import JSON
 
-/// Writes arguments as JSON text, and keeps the bytes among them apart: placeholders stand for them in the text.
+/// Writes arguments, and keeps the bytes among them apart: placeholders stand for them in the JSON. In the place of what cannot be
+/// written stands `null`.
 struct ArgumentWriter {
-    var text: [UInt8] = []
     /// Base64 (RFC 4648, section 4), in the order of the placeholders.
     private(set) var attachments: [String] = []
     private(set) var faults: [BinaryArguments.Fault] = []
@@ -20,65 +20,72 @@ struct ArgumentWriter {
     /// - Parameters:
     ///   - marksBytes: whether `{"$binary": "<base64>"}` stands for bytes.
     ///   - pointer: where the value stands, for faults.
-    mutating func append(_ value: JSONValue, marksBytes: Bool, at pointer: String) {
+    mutating func write(_ value: JSONValue, marksBytes: Bool, at pointer: String, to json: inout JSONWriter) {
         switch value.kind {
         case .array:
-            text.append(json: "[")
-            value.forEachElement { index, element in
-                if index > 0 { text.append(json: ",") }
-                append(element, marksBytes: marksBytes, at: "\(pointer)/\(index)")
+            json.list { list in
+                value.forEachElement { index, element in
+                    list.element { write(element, marksBytes: marksBytes, at: "\(pointer)/\(index)", to: &$0) }
+                }
             }
-            text.append(json: "]")
-        case .object: appendObject(value, marksBytes: marksBytes, at: pointer)
-        default: text.append(json: value.text)
+        case .object: writeObject(value, marksBytes: marksBytes, at: pointer, to: &json)
+        default: json.verbatim(value.text)
         }
     }
 
-    mutating func append(key: String, at place: String) {
-        if isBinary, key == Self.placeholder {
-            fail(place, "is Socket.IO's own sign for bytes; not allowed together with binary")
-        }
-        text.append(jsonString: key)
-        text.append(json: ":")
+    mutating func check(key: String, at place: String) {
+        guard isBinary, key == Self.placeholder else { return }
+        fail(place, "is Socket.IO's own sign for bytes; not allowed together with binary")
     }
 
-    mutating func append(attachment base64: String) {
-        text.append(json: "{\"_placeholder\":true,\"num\":")
-        text.append(contentsOf: String(attachments.count).utf8)
-        text.append(json: "}")
+    mutating func write(attachment base64: String, to json: inout JSONWriter) {
+        json.object { json in
+            json.member("_placeholder", true)
+            json.member("num", attachments.count)
+        }
         attachments.append(base64)
+    }
+
+    /// Writes `null` in the place of what is wrong.
+    mutating func fail(_ pointer: String, _ detail: String, writingTo json: inout JSONWriter) {
+        fail(pointer, detail)
+        json.null()
     }
 
     mutating func fail(_ pointer: String, _ detail: String) {
         faults.append(BinaryArguments.Fault(pointer: pointer, detail: detail))
     }
 
-    private mutating func appendObject(_ value: JSONValue, marksBytes: Bool, at pointer: String) {
+    private mutating func writeObject(
+        _ value: JSONValue, marksBytes: Bool, at pointer: String, to json: inout JSONWriter
+    ) {
         var members: [(key: String, value: JSONValue)] = []
         value.forEachMember { key, value in members.append((key, value)) }
         if marksBytes, let marked = members.first(where: { $0.key == Self.marker }) {
-            appendMarked(marked.value, isAlone: members.count == 1, at: pointer)
+            writeMarked(marked.value, isAlone: members.count == 1, at: pointer, to: &json)
             return
         }
-        text.append(json: "{")
-        for (index, member) in members.enumerated() {
-            let place = "\(pointer)/\(member.key.jsonPointerToken)"
-            if index > 0 { text.append(json: ",") }
-            append(key: member.key, at: place)
-            append(member.value, marksBytes: marksBytes, at: place)
+        json.object { object in
+            for member in members {
+                let place = "\(pointer)/\(member.key.jsonPointerToken)"
+                check(key: member.key, at: place)
+                object.member(named: member.key) {
+                    write(member.value, marksBytes: marksBytes, at: place, to: &$0)
+                }
+            }
         }
-        text.append(json: "}")
     }
 
-    private mutating func appendMarked(_ value: JSONValue, isAlone: Bool, at pointer: String) {
+    private mutating func writeMarked(
+        _ value: JSONValue, isAlone: Bool, at pointer: String, to json: inout JSONWriter
+    ) {
         guard isAlone else {
-            fail(pointer, "an object with $binary has no other member")
-            return
+            return fail(pointer, "an object with $binary has no other member", writingTo: &json)
         }
         guard let base64 = value.string, Base64.isValid(base64) else {
-            fail("\(pointer)/\(Self.marker)", "must be a string of base64 with padding")
-            return
+            return fail(
+                "\(pointer)/\(Self.marker)", "must be a string of base64 with padding", writingTo: &json)
         }
-        append(attachment: base64)
+        write(attachment: base64, to: &json)
     }
 }

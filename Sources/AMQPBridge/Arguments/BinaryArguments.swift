@@ -10,25 +10,27 @@ public struct BinaryArguments {
         public let detail: String
     }
 
+    /// The arguments, with commas between them.
+    public let text: JSONText
     private let writer: ArgumentWriter
 
     /// - Parameter pointer: where the list stands in the request.
     public init(elementsOf list: JSONValue, at pointer: String) {
         var writer = ArgumentWriter(isBinary: true)
-        list.forEachElement { index, element in
-            if index > 0 { writer.text.append(json: ",") }
-            writer.append(element, marksBytes: true, at: "\(pointer)/\(index)")
+        text = JSONText.elements { json in
+            list.forEachElement { index, element in
+                json.element { writer.write(element, marksBytes: true, at: "\(pointer)/\(index)", to: &$0) }
+            }
         }
         self.writer = writer
     }
 
     public init(_ argument: JSONValue, at pointer: String) {
         var writer = ArgumentWriter(isBinary: true)
-        writer.append(argument, marksBytes: true, at: pointer)
+        text = JSONText { writer.write(argument, marksBytes: true, at: pointer, to: &$0) }
         self.writer = writer
     }
 
-    public var text: [UInt8] { writer.text }
     /// Base64 (RFC 4648, section 4).
     public var attachments: [String] { writer.attachments }
     public var faults: [Fault] { writer.faults }

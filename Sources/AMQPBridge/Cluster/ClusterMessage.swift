@@ -22,23 +22,18 @@ enum ClusterMessage {
     /// Any other uid is taken for a server: the others would count it, and wait for it.
     static let gateway = "emitter"
 
-    /// Writes a message. `data` writes the members of its `data`, each followed by nothing and preceded by nothing.
-    static func write(_ kind: Kind, namespace: String?, data: ((inout [UInt8]) -> Void)? = nil) -> [UInt8] {
-        var json: [UInt8] = []
-        json.append(json: "{\"uid\":\"emitter\"")
-        if let namespace {
-            json.append(json: ",\"nsp\":")
-            json.append(jsonString: namespace)
+    /// Writes a message. `data` writes the members of its `data`.
+    static func write(
+        _ kind: Kind, namespace: String?, data: ((inout JSONObjectWriter) -> Void)? = nil
+    ) -> [UInt8] {
+        JSONWriter.bytes { json in
+            json.object { json in
+                json.member("uid", plain: "emitter")
+                json.member("nsp", ifPresent: namespace)
+                json.member("type", kind.rawValue)
+                if let data { json.object("data", data) }
+            }
         }
-        json.append(json: ",\"type\":")
-        json.append(contentsOf: String(kind.rawValue).utf8)
-        if let data {
-            json.append(json: ",\"data\":{")
-            data(&json)
-            json.append(json: "}")
-        }
-        json.append(json: "}")
-        return json
     }
 }
 
@@ -85,36 +80,14 @@ extension ServerMessage {
     }
 }
 
-extension [UInt8] {
-    /// Appends a socket selection as `"opts":{…}`, with flags as an object.
-    mutating func append(options selection: SocketSelection, flags: (inout [UInt8]) -> Void = { _ in }) {
-        append(json: "\"opts\":{\"rooms\":")
-        append(rooms: selection.rooms.withoutDuplicates)
-        append(json: ",\"except\":")
-        append(rooms: selection.except.withoutDuplicates)
-        append(json: ",\"flags\":{")
-        flags(&self)
-        append(json: "}}")
-        if let id = selection.id {
-            append(json: ",\"id\":")
-            append(jsonString: id)
+extension JSONObjectWriter {
+    /// Writes a socket selection as `"opts":{…}`, with flags as an object.
+    mutating func options(_ selection: SocketSelection, flags: (inout JSONObjectWriter) -> Void = { _ in }) {
+        object("opts") { json in
+            json.member("rooms", selection.rooms.withoutDuplicates)
+            json.member("except", selection.except.withoutDuplicates)
+            json.object("flags", flags)
         }
-    }
-
-    /// Appends `,"key":number`.
-    mutating func append(member key: StaticString, _ number: Int) {
-        append(json: ",\"")
-        append(json: key)
-        append(json: "\":")
-        append(contentsOf: String(number).utf8)
-    }
-
-    /// Appends `,"key":"text"`, or nothing for `nil`.
-    mutating func append(member key: StaticString, _ text: String?) {
-        guard let text else { return }
-        append(json: ",\"")
-        append(json: key)
-        append(json: "\":")
-        append(jsonString: text)
+        member("id", ifPresent: selection.id)
     }
 }

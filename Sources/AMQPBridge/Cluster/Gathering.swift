@@ -119,17 +119,13 @@ extension CheckedJSON {
     /// An object whose members are as `keep` says; anything else as it is.
     private func filtered(_ keep: (_ key: String, _ value: CheckedJSON) -> JSONText?) -> JSONText {
         guard kind == .object else { return text }
-        var json: [UInt8] = []
-        json.append(json: "{")
-        forEachMember { key, value in
-            guard let text = keep(key, value) else { return }
-            if json.count > 1 { json.append(json: ",") }
-            json.append(jsonString: key)
-            json.append(json: ":")
-            json.append(json: text)
+        return JSONText { json in
+            json.object { object in
+                forEachMember { key, value in
+                    if let text = keep(key, value) { object.member(named: key, text) }
+                }
+            }
         }
-        json.append(json: "}")
-        return JSONText(verbatim: json[...])
     }
 }
 
@@ -322,13 +318,11 @@ final class AcknowledgementGathering: Gathering {
         if let arguments = data["args"], arguments.kind == .array {
             return arguments.replacingPlaceholders(by: data["attachments"])
         }
-        var json: [UInt8] = []
-        json.append(json: "[")
+        var elements = JSONText.empty
         if let packet = data["packet"] {
             guard let text = packet.replacingPlaceholders(by: data["attachments"]) else { return nil }
-            json.append(json: text)
+            elements = text
         }
-        json.append(json: "]")
-        return JSONText(verbatim: json[...])
+        return JSONText { json in json.list { $0.elements(verbatim: elements) } }
     }
 }

@@ -21,11 +21,7 @@ extension CheckedJSON {
             guard members["_placeholder"]?.boolean == true, let number = members["num"]?.integer,
                 bytes.indices.contains(number)
             else { return nil }
-            var json: [UInt8] = []
-            json.append(json: "{\"$binary\":")
-            json.append(jsonString: bytes[number])
-            json.append(json: "}")
-            return JSONText(verbatim: json[...])
+            return JSONText { json in json.object { $0.member("$binary", bytes[number]) } }
         }
     }
 }

@@ -19,17 +19,15 @@ struct Question {
     /// Where who asks stands in a trace. Never with a read, whose answer may be for several.
     private(set) var trace: TraceContext?
     /// The members of `data`, but for the request id.
-    let data: [UInt8]
+    let data: JSONText
 
     /// Whether nobody needs to take it up when its time is over.
     var expires: Bool { isRead || kind == .broadcast }
 
     func body(id: String) -> [UInt8] {
         ClusterMessage.write(kind, namespace: namespace) { json in
-            json.append(json: "\"requestId\":")
-            json.append(jsonString: id)
-            json.append(json: ",")
-            json.append(contentsOf: data)
+            json.member("requestId", id)
+            json.members(verbatim: data)
         }
     }
 
@@ -40,28 +38,26 @@ struct Question {
         /// As bytes: strings that Unicode calls equal are different namespaces.
         let namespace: [UInt8]
         let timeout: Duration
-        let data: [UInt8]
+        let data: ArraySlice<UInt8>
     }
 
     var key: Key? {
         guard isRead else { return nil }
         return Key(
             includesLost: includesLost, isBehindNumber: isBehindNumber, namespace: Array(namespace.utf8),
-            timeout: timeout, data: data)
+            timeout: timeout, data: data.bytes)
     }
 
     private init(
         _ kind: ClusterMessage.Kind, _ namespace: String, isRead: Bool, timeout: Duration, _ gathering: any Gathering,
-        _ write: (inout [UInt8]) -> Void
+        _ write: (inout JSONObjectWriter) -> Void
     ) {
         self.kind = kind
         self.namespace = namespace
         self.isRead = isRead
         self.timeout = timeout
         self.gathering = gathering
-        var data: [UInt8] = []
-        write(&data)
-        self.data = data
+        data = JSONText.members(write)
     }
 }
 
@@ -70,13 +66,12 @@ extension Question {
     init(_ command: FetchSockets, includesLost: Bool = false, timeout: Duration) {
         let gathering = SocketGathering(command)
         self.init(.fetchSockets, command.selection.namespace, isRead: true, timeout: timeout, gathering) { json in
-            json.append(options: command.selection)
-            json.append(json: ",\"fields\":")
-            json.append(jsonStrings: command.fields.map(\.rawValue))
-            json.append(member: "after", command.after)
+            json.options(command.selection)
+            json.member("fields", command.fields.map(\.rawValue))
+            json.member("after", ifPresent: command.after)
             // One more says whether there is another page.
-            json.append(member: "limit", command.limit + 1)
-            json.append(json: ",\"numbers\":true")
+            json.member("limit", command.limit + 1)
+            json.member("numbers", true)
         }
         self.includesLost = includesLost
         if command.selection.namesNumbers { features.append(.numbers) }
@@ -86,14 +81,17 @@ extension Question {
         let gathering = RoomGathering(command)
         let isBehindNumber = command.after?.isNumber == true
         self.init(.fetchSockets, command.namespace, isRead: true, timeout: timeout, gathering) { json in
-            json.append(options: SocketSelection(namespace: command.namespace))
-            json.append(json: ",\"fields\":[\"rooms\"],\"count\":true,\"list\":{\"prefix\":")
-            json.append(jsonString: command.prefix)
-            // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number itself again.
-            json.append(member: "after", command.after?.text)
-            json.append(member: "limit", command.limit + (isBehindNumber ? 2 : 1))
-            json.append(json: command.includesPrivate ? ",\"private\":true}" : ",\"private\":false}")
-            json.append(json: ",\"numbers\":true")
+            json.options(SocketSelection(namespace: command.namespace))
+            json.member("fields", ["rooms"])
+            json.member("count", true)
+            json.object("list") { list in
+                list.member("prefix", command.prefix)
+                // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number itself again.
+                list.member("after", ifPresent: command.after?.text)
+                list.member("limit", command.limit + (isBehindNumber ? 2 : 1))
+                list.member("private", command.includesPrivate)
+            }
+            json.member("numbers", true)
         }
         self.isBehindNumber = isBehindNumber
     }
@@ -101,10 +99,11 @@ extension Question {
     init(_ command: CountSockets, timeout: Duration) {
         let gathering = CountGathering(command)
         self.init(.fetchSockets, command.namespace, isRead: true, timeout: timeout, gathering) { json in
-            json.append(options: SocketSelection(namespace: command.namespace))
-            json.append(json: ",\"fields\":[\"rooms\"],\"count\":true,\"rooms\":")
-            json.append(rooms: command.rooms.withoutDuplicates)
-            json.append(json: ",\"numbers\":true")
+            json.options(SocketSelection(namespace: command.namespace))
+            json.member("fields", ["rooms"])
+            json.member("count", true)
+            json.member("rooms", command.rooms.withoutDuplicates)
+            json.member("numbers", true)
         }
         if command.rooms.nameNumbers { features.append(.numbers) }
     }
@@ -112,8 +111,10 @@ extension Question {
     /// How many sockets are selected.
     init(counting selection: SocketSelection, timeout: Duration) {
         self.init(.fetchSockets, selection.namespace, isRead: true, timeout: timeout, SelectionGathering()) { json in
-            json.append(options: selection)
-            json.append(json: ",\"fields\":[],\"count\":true,\"numbers\":true")
+            json.options(selection)
+            json.list("fields") { _ in }
+            json.member("count", true)
+            json.member("numbers", true)
         }
         if selection.namesNumbers { features.append(.numbers) }
     }
@@ -126,12 +127,10 @@ extension Question {
             case .disconnect: .disconnectSockets
             }
         self.init(kind, command.selection.namespace, isRead: false, timeout: timeout, MatchGathering()) { json in
-            json.append(options: command.selection)
+            json.options(command.selection)
             switch command.change {
-            case .join(let rooms), .leave(let rooms):
-                json.append(json: ",\"rooms\":")
-                json.append(rooms: rooms.withoutDuplicates)
-            case .disconnect(let close): json.append(json: close ? ",\"close\":true" : ",\"close\":false")
+            case .join(let rooms), .leave(let rooms): json.member("rooms", rooms.withoutDuplicates)
+            case .disconnect(let close): json.member("close", close)
             }
         }
         trace = command.trace
@@ -141,7 +140,7 @@ extension Question {
     init(_ command: ServerSideEmit, timeout: Duration) {
         let gathering = ServerResponseGathering()
         self.init(.serverSideEmit, command.namespace, isRead: false, timeout: timeout, gathering) { json in
-            json.append(packetOf: command)
+            json.packet(of: command)
         }
         trace = command.trace
     }
@@ -150,7 +149,7 @@ extension Question {
     init(_ emit: Emit, mode: AcknowledgementMode, timeout: Duration) {
         let gathering = AcknowledgementGathering(mode)
         self.init(.broadcast, emit.namespace, isRead: false, timeout: timeout, gathering) { json in
-            json.append(packetOf: emit, timeout: timeout)
+            json.packet(of: emit, timeout: timeout)
         }
         features.append(.acks)
         trace = emit.trace
@@ -158,48 +157,46 @@ extension Question {
     }
 }
 
-extension [UInt8] {
-    /// Appends `"packet":[event,…]` and the attachments.
-    mutating func append(packetOf command: ServerSideEmit) {
-        append(json: "\"packet\":[")
-        append(jsonString: command.event)
-        if !command.arguments.isEmpty {
-            append(json: ",")
-            append(json: command.arguments)
+extension JSONObjectWriter {
+    /// Writes `"packet":[event,…]` and the attachments.
+    mutating func packet(of command: ServerSideEmit) {
+        list("packet") { json in
+            json.element(command.event)
+            json.elements(verbatim: command.arguments)
         }
-        append(json: "]")
-        append(attachments: command.attachments)
+        attachments(command.attachments)
     }
 
-    /// Appends `"packet":{…},"opts":{…}` and the attachments. Flags that have their default are left out: `volatile: false`
+    /// Writes `"packet":{…},"opts":{…}` and the attachments. Flags that have their default are left out: `volatile: false`
     /// would count as volatile (observed, socket.io-adapter 2.5.8).
     ///
     /// - Parameter timeout: of the acknowledgements, if any are wanted.
-    mutating func append(packetOf emit: Emit, timeout: Duration?) {
-        append(json: "\"packet\":{\"type\":2,\"data\":[")
-        append(jsonString: emit.event)
-        if !emit.arguments.isEmpty {
-            append(json: ",")
-            append(json: emit.arguments)
-        }
-        append(json: "]},")
+    mutating func packet(of emit: Emit, timeout: Duration?) {
+        eventPacket(of: emit)
         let selection = SocketSelection(
             namespace: emit.namespace, rooms: emit.rooms,
             except: emit.except + emit.exceptSockets.map { .name($0) })
-        append(options: selection) { json in
-            var flags: [String] = []
-            if emit.isVolatile { flags.append("\"volatile\":true") }
-            if !emit.isCompressed { flags.append("\"compress\":false") }
-            if let timeout { flags.append("\"timeout\":\(timeout.wholeMilliseconds)") }
-            json.append(contentsOf: flags.joined(separator: ",").utf8)
+        options(selection) { flags in
+            if emit.isVolatile { flags.member("volatile", true) }
+            if !emit.isCompressed { flags.member("compress", false) }
+            flags.member("timeout", ifPresent: timeout?.wholeMilliseconds)
         }
-        append(attachments: emit.attachments)
+        attachments(emit.attachments)
     }
 
-    private mutating func append(attachments: [String]) {
-        guard !attachments.isEmpty else { return }
-        append(json: ",\"attachments\":")
-        append(jsonStrings: attachments)
+    /// Writes `"packet":{"type":2,"data":[event,…]}`; 2 is EVENT in Socket.IO's protocol, revision 5.
+    mutating func eventPacket(of emit: Emit) {
+        object("packet") { packet in
+            packet.member("type", 2)
+            packet.list("data") { json in
+                json.element(emit.event)
+                json.elements(verbatim: emit.arguments)
+            }
+        }
+    }
+
+    private mutating func attachments(_ attachments: [String]) {
+        if !attachments.isEmpty { member("attachments", attachments) }
     }
 }
 

@@ -11,19 +11,15 @@ extension CheckedJSON {
     /// A socket's rooms, as they were written, but for those that no request can name; `nil` for what is no list.
     var roomsWithNames: JSONText? {
         guard kind == .array else { return nil }
-        var (json, isFirst, isWhole): ([UInt8], Bool, Bool) = ([UInt8(ascii: "[")], true, true)
-        forEachElement { _, room in
-            guard room.isRoomName else {
-                isWhole = false
-                return
+        var isWhole = true
+        let named = JSONText { json in
+            json.list { list in
+                forEachElement { _, room in
+                    if room.isRoomName { list.element(room.text) } else { isWhole = false }
+                }
             }
-            if !isFirst { json.append(json: ",") }
-            isFirst = false
-            json.append(json: room.text)
         }
-        if isWhole { return text }
-        json.append(json: "]")
-        return JSONText(verbatim: json[...])
+        return isWhole ? text : named
     }
 
     private var isRoomName: Bool {

@@ -68,8 +68,9 @@ public struct AMQP0: WireFormat {
         }
         let rooms = emit.rooms.map(\.text).withoutDuplicates
         let except = (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
+        let packet = Self.packet(emit)
         guard !rooms.isEmpty else {
-            let body = Self.body(Self.packet(emit), except: except)
+            let body = Self.body(packet, except: except)
             return [Publication(exchange: exchange, routingKey: Self.everyone, body: body)]
         }
         let listed = Self.listedBytes(rooms, except)
@@ -81,7 +82,6 @@ public struct AMQP0: WireFormat {
         }
         // One message for each room, each leaving out the rooms before it: every socket receives the event once. The
         // adapter's own way, one message with a `CC` header, has a socket in two of the rooms receive it twice.
-        let packet = Self.packet(emit)
         return rooms.indices.map { index in
             let body = Self.body(packet, except: except + rooms[..<index])
             return Publication(exchange: exchange, routingKey: rooms[index], body: body)
@@ -109,24 +109,17 @@ public struct AMQP0: WireFormat {
         return name
     }
 
-    /// `"packet":{"type":2,"data":[event,…arguments]}`; 2 is EVENT in Socket.IO's protocol, revision 5.
-    private static func packet(_ emit: Emit) -> [UInt8] {
-        var json: [UInt8] = []
-        json.reserveCapacity(emit.arguments.bytes.count + emit.event.utf8.count + 128)
-        json.append(json: "{\"packet\":{\"type\":2,\"data\":[")
-        json.append(jsonString: emit.event)
-        if !emit.arguments.isEmpty {
-            json.append(json: ",")
-            json.append(json: emit.arguments)
-        }
-        json.append(json: "]},\"except\":")
-        return json
+    /// The member `packet`.
+    private static func packet(_ emit: Emit) -> JSONText {
+        JSONText.members { $0.eventPacket(of: emit) }
     }
 
-    private static func body(_ packet: consuming [UInt8], except: [String]) -> [UInt8] {
-        var json = packet
-        json.append(jsonStrings: except)
-        json.append(json: "}")
-        return json
+    private static func body(_ packet: JSONText, except: some Collection<String>) -> [UInt8] {
+        JSONWriter.bytes(capacity: packet.bytes.count + 128) { json in
+            json.object { json in
+                json.members(verbatim: packet)
+                json.list("except") { for name in except { $0.element(name) } }
+            }
+        }
     }
 }

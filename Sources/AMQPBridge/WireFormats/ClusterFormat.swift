@@ -20,7 +20,7 @@ public struct ClusterFormat: WireFormat {
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
         let keys = Self.routingKeys(for: emit)
         let body = ClusterMessage.write(.broadcast, namespace: emit.namespace) { json in
-            json.append(packetOf: emit, timeout: nil)
+            json.packet(of: emit, timeout: nil)
         }
         return [Publication(exchange: exchange, routingKey: keys[0], carbonCopies: Array(keys[1...]), body: body)]
     }

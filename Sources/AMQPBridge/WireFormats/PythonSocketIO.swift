@@ -80,19 +80,16 @@ public struct PythonSocketIO: WireFormat {
     private func native(
         _ method: StaticString, _ selection: SocketSelection, sid: String? = nil, room: RoomName? = nil
     ) -> Publication {
-        var json: [UInt8] = []
-        json.append(json: "{\"method\":\"")
-        json.append(json: method)
-        json.append(json: "\"")
-        json.append(member: "sid", sid)
-        if let room {
-            json.append(json: ",\"room\":")
-            json.append(room: room)
+        let body = JSONWriter.bytes { json in
+            json.object { json in
+                json.member("method", plain: method)
+                json.member("sid", ifPresent: sid)
+                json.member("room", ifPresent: room)
+                json.member("namespace", selection.namespace)
+                json.member("host_id", hostID)
+            }
         }
-        json.append(member: "namespace", selection.namespace)
-        json.append(member: "host_id", hostID)
-        json.append(json: "}")
-        return publication(json)
+        return publication(body)
     }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
@@ -108,13 +105,11 @@ public struct PythonSocketIO: WireFormat {
                 "python-socketio servers return acknowledgements only for rooms; name them, or install the responder")
         }
         let body = try body(of: emit) { json in
-            json.append(json: "[")
-            json.append(room: room)
-            json.append(json: ",")
-            json.append(jsonString: emit.namespace)
-            json.append(json: ",")
-            json.append(contentsOf: String(number).utf8)
-            json.append(json: "]")
+            json.list { list in
+                list.element(room)
+                list.element(emit.namespace)
+                list.element(number)
+            }
         }
         return publication(body)
     }
@@ -126,7 +121,7 @@ public struct PythonSocketIO: WireFormat {
     }
 
     private func body(
-        of emit: Emit, callback: (inout [UInt8]) -> Void = { $0.append(json: "null") }
+        of emit: Emit, callback: (inout JSONWriter) -> Void = { $0.null() }
     ) throws(NotExpressible) -> [UInt8] {
         if !emit.except.isEmpty {
             throw NotExpressible(
@@ -136,39 +131,32 @@ public struct PythonSocketIO: WireFormat {
         }
         let rooms = emit.rooms.withoutDuplicates
         let skipped = emit.exceptSockets.withoutDuplicates
-        var json: [UInt8] = []
-        json.reserveCapacity(emit.arguments.bytes.count + emit.event.utf8.count + 256)
-        json.append(json: "{\"method\":\"emit\",\"event\":")
-        json.append(jsonString: emit.event)
-        json.append(json: ",\"data\":[")
-        if emit.attachments.isEmpty {
-            json.append(json: emit.arguments)
-            json.append(json: "],\"binary\":false,\"namespace\":")
-        } else {
-            // The list of arguments, and behind it one base64 string for each placeholder.
-            json.append(json: "[")
-            json.append(json: emit.arguments)
-            json.append(json: "]")
-            for attachment in emit.attachments {
-                json.append(json: ",")
-                json.append(jsonString: attachment)
+        return JSONWriter.bytes(capacity: emit.arguments.bytes.count + emit.event.utf8.count + 256) { json in
+            json.object { json in
+                json.member("method", plain: "emit")
+                json.member("event", emit.event)
+                json.list("data") { Self.write(emit.arguments, emit.attachments, to: &$0) }
+                json.member("binary", !emit.attachments.isEmpty)
+                json.member("namespace", emit.namespace)
+                json.member("room") { room in
+                    switch rooms.count {
+                    case 0: room.null()
+                    case 1: rooms[0].write(to: &room)
+                    default: rooms.write(to: &room)
+                    }
+                }
+                json.member("skip_sid", skipped.isEmpty ? nil : skipped)
+                json.member("callback", callback)
+                json.member("host_id", hostID)
             }
-            json.append(json: "],\"binary\":true,\"namespace\":")
         }
-        json.append(jsonString: emit.namespace)
-        json.append(json: ",\"room\":")
-        switch rooms.count {
-        case 0: json.append(json: "null")
-        case 1: json.append(room: rooms[0])
-        default: json.append(rooms: rooms)
-        }
-        json.append(json: ",\"skip_sid\":")
-        if skipped.isEmpty { json.append(json: "null") } else { json.append(jsonStrings: skipped) }
-        json.append(json: ",\"callback\":")
-        callback(&json)
-        json.append(json: ",\"host_id\":")
-        json.append(jsonString: hostID)
-        json.append(json: "}")
-        return json
+    }
+
+    /// The arguments themselves; or, if there are bytes among them, the list of them, and behind it one base64 string for each
+    /// placeholder.
+    private static func write(_ arguments: JSONText, _ attachments: [String], to data: inout JSONListWriter) {
+        guard !attachments.isEmpty else { return data.elements(verbatim: arguments) }
+        data.list { $0.elements(verbatim: arguments) }
+        for attachment in attachments { data.element(attachment) }
     }
 }

@@ -25,110 +25,80 @@ struct ConfigurationDocument: Sendable {
     var json: [UInt8] {
         let (configuration, keys) = (live.configuration, live.keys)
         let waiting = live.settingsWaiting(for: configuration)
-        var json: [UInt8] = []
-        json.append(json: "{\"version\":")
-        json.append(jsonString: GatewayCommand.version)
-        json.append(json: ",\"started\":")
-        json.append(started)
-        json.append(json: ",\"loaded\":")
-        json.append(loaded)
-        json.append(json: ",\"file\":")
-        if let file = configuration.file { json.append(jsonString: file) } else { json.append(json: "null") }
-        json.append(json: ",\"settings\":{")
-        append(settingsTo: &json, waiting)
-        json.append(json: "},\"waitingForRestart\":")
-        json.append(jsonStrings: waiting.map(\.path))
-        json.append(json: ",\"keys\":[")
-        for (index, key) in keys.entries.enumerated() {
-            if index > 0 { json.append(json: ",") }
-            json.append(key, lastUses: keys.lastUses(of: key))
+        var json = JSONWriter.bytes { json in
+            json.object { json in
+                json.member("version", GatewayCommand.version)
+                json.member("started", started)
+                json.member("loaded", loaded)
+                json.member("file", configuration.file)
+                json.object("settings") { settings(waiting, to: &$0) }
+                json.member("waitingForRestart", waiting.map(\.path))
+                json.list("keys") { list in
+                    for key in keys.entries { list.object { $0.members(of: key, lastUses: keys.lastUses(of: key)) } }
+                }
+                json.list("hooks") { list in
+                    for hook in configuration.hooks { list.object { $0.members(of: hook) } }
+                }
+                json.member("cloudEvents", configuration.cloudEvents?.node)
+            }
         }
-        json.append(json: "],\"hooks\":[")
-        for (index, hook) in configuration.hooks.enumerated() {
-            if index > 0 { json.append(json: ",") }
-            json.append(hook)
-        }
-        json.append(json: "],\"cloudEvents\":")
-        json.append(contentsOf: (configuration.cloudEvents?.node.json ?? "null").utf8)
-        json.append(json: "}\n")
+        json.append(UInt8(ascii: "\n"))
         return json
     }
 
-    private func append(settingsTo json: inout [UInt8], _ waiting: [Setting]) {
-        var isFirst = true
+    private func settings(_ waiting: [Setting], to json: inout JSONObjectWriter) {
         for setting in Setting.allCases {
             // What waits for a restart is still what it was.
             let found = waiting.contains(setting) ? live.running[setting] : live.configuration.origins[setting]
             guard let found else { continue }
-            if !isFirst { json.append(json: ",") }
-            isFirst = false
-            json.append(jsonString: setting.path)
-            json.append(json: ":{\"value\":")
-            switch ConfigurationText.shown(setting, found.text) {
-            case .hidden: json.append(jsonString: ConfigurationText.redacted)
-            case .text(let text): json.append(jsonString: text)
-            case .list(let texts): json.append(jsonStrings: texts)
+            json.member(named: setting.path) { json in
+                json.object { json in
+                    json.member("value", ConfigurationText.shown(setting, found.text))
+                    json.members(of: found.origin)
+                }
             }
-            json.append(json: ",\"from\":")
-            json.append(found.origin)
-            json.append(json: "}")
         }
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append(_ time: UTCTime?) {
-        if let time { append(jsonString: time.description) } else { append(json: "null") }
+extension ConfigurationText.Shown: JSONWritable {
+    func write(to json: inout JSONWriter) {
+        switch self {
+        case .hidden: json.string(ConfigurationText.redacted)
+        case .text(let text): json.string(text)
+        case .list(let texts): texts.write(to: &json)
+        }
     }
+}
 
-    fileprivate mutating func append(_ origin: SettingSource.Origin) {
+extension JSONObjectWriter {
+    fileprivate mutating func members(of origin: SettingSource.Origin) {
         switch origin {
-        case .flag: append(json: "\"flag\"")
-        case .environment: append(json: "\"environment\"")
-        case .byDefault: append(json: "\"default\"")
+        case .flag: member("from", plain: "flag")
+        case .environment: member("from", plain: "environment")
+        case .byDefault: member("from", plain: "default")
         case .file(let line):
-            append(json: "\"file\",\"line\":")
-            append(contentsOf: String(line).utf8)
+            member("from", plain: "file")
+            member("line", line)
         case .secretFile(let path):
-            append(json: "\"secretFile\",\"path\":")
-            append(jsonString: path)
+            member("from", plain: "secretFile")
+            member("path", path)
         }
     }
 
-    fileprivate mutating func append(_ key: KeyEntry, lastUses: [UTCTime?]) {
-        append(json: "{\"name\":")
-        append(jsonString: key.name)
-        append(json: ",\"scopes\":")
-        append(jsonStrings: Scope.allCases.filter(key.scopes.contains).map(\.rawValue))
-        append(globs: key.reach)
-        append(json: ",\"expires\":")
-        append(key.expires.map { UTCTime(seconds: $0) })
-        append(json: ",\"rate\":")
-        if let rate = key.rate { append(jsonString: rate.text) } else { append(json: "null") }
-        append(json: ",\"burst\":")
-        if let rate = key.rate { append(contentsOf: String(rate.burst).utf8) } else { append(json: "null") }
-        append(json: ",\"lastUse\":")
-        append(lastUses.compactMap { $0 }.max { $0.seconds < $1.seconds })
-        append(json: ",\"lastUseByHash\":[")
-        for (index, use) in lastUses.enumerated() {
-            if index > 0 { append(json: ",") }
-            append(use)
-        }
-        append(json: "]}")
+    fileprivate mutating func members(of key: KeyEntry, lastUses: [UTCTime?]) {
+        member("name", key.name)
+        member("scopes", Scope.allCases.filter(key.scopes.contains).map(\.rawValue))
+        globs(of: key.reach)
+        member("expires", key.expires.map { UTCTime(seconds: $0) })
+        member("rate", key.rate?.text)
+        member("burst", key.rate?.burst)
+        member("lastUse", lastUses.compactMap { $0 }.max { $0.seconds < $1.seconds })
+        member("lastUseByHash", lastUses)
     }
 
-    fileprivate mutating func append(_ hook: HookEntry) {
-        append(json: "{")
-        for (index, member) in hook.members.enumerated() {
-            if index > 0 { append(json: ",") }
-            append(jsonString: member.key)
-            append(json: ":")
-            append(contentsOf: member.value.json.utf8)
-        }
-        if hook.hasSecrets {
-            append(json: ",\"secrets\":")
-            append(jsonStrings: [ConfigurationText.redacted])
-        }
-        append(json: "}")
+    fileprivate mutating func members(of hook: HookEntry) {
+        for entry in hook.members { member(named: entry.key, entry.value) }
+        if hook.hasSecrets { member("secrets", [ConfigurationText.redacted]) }
     }
 }

@@ -96,9 +96,7 @@ struct ConfigurationText {
                 (48...57).contains($0) || (97...122).contains($0 | 0x20) || [45, 46, 47, 95].contains($0)
             }
         if isPlain, text.lowercased() != "null" { return text }
-        var json: [UInt8] = []
-        json.append(jsonString: text)
-        return String(decoding: json, as: UTF8.self)
+        return text.jsonLiteral
     }
 }
 

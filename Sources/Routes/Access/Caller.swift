@@ -46,12 +46,12 @@ public final class Caller: Sendable {
     /// What it may do, as bytes that are others for others. None: everything.
     var rights: [UInt8] {
         guard !reach.isUnlimited || scopes.count < Scope.allCases.count else { return [] }
-        var json: [UInt8] = []
-        json.append(jsonStrings: Scope.allCases.filter(scopes.contains).map(\.rawValue))
-        for globs in [reach.namespaces, reach.rooms, reach.sockets, reach.events] {
-            json.append(jsonStrings: globs.patterns)
+        return JSONWriter.bytes { json in
+            json.object { json in
+                json.member("scopes", Scope.allCases.filter(scopes.contains).map(\.rawValue))
+                json.globs(of: reach)
+            }
         }
-        return json
     }
 
     /// Whether it may read of everyone.
@@ -66,9 +66,7 @@ public final class Caller: Sendable {
         told.forEachElement { _, room in
             if let room = RoomName(room), reach.rooms.matches(room) { names.append(room) }
         }
-        var json: [UInt8] = []
-        json.append(list: names) { $0.append(room: $1) }
-        return JSONText(verbatim: json[...])
+        return JSONText { names.write(to: &$0) }
     }
 
     /// Takes a request's token of its rate.

@@ -6,48 +6,41 @@ internal import JSON
 enum BinaryCloudEvent {
     /// The event in the JSON format.
     static func json(_ fields: HeaderFields, _ body: [UInt8]) throws(Problem) -> [UInt8] {
-        var json: [UInt8] = []
-        json.append(json: "{")
+        try JSONWriter.bytes { (json) throws(Problem) in
+            try json.object { (json) throws(Problem) in try write(fields, body, to: &json) }
+        }
+    }
+
+    private static func write(
+        _ fields: HeaderFields, _ body: [UInt8], to json: inout JSONObjectWriter
+    ) throws(Problem) {
         var names = Set<String>()
         for (header, value) in fields.others where header.hasPrefix("ce-") {
             let name = String(header.dropFirst("ce-".count))
             guard isAttribute(name) else { throw refusal(header, "is no attribute of a CloudEvent") }
             guard names.insert(name).inserted else { throw refusal(header, "comes twice") }
             guard let text = decoded(value) else { throw refusal(header, "is escaped wrongly, or not in UTF-8") }
-            if names.count > 1 { json.append(json: ",") }
-            append(name, text, to: &json)
+            json.member(named: name, text)
         }
-        if let type = fields[.contentType] {
-            if !names.isEmpty { json.append(json: ",") }
-            append("datacontenttype", type, to: &json)
-        }
-        if !body.isEmpty { try append(data: body, fields[.contentType].map(ContentType.init), to: &json) }
-        json.append(json: "}")
-        return json
+        json.member("datacontenttype", ifPresent: fields[.contentType])
+        if !body.isEmpty { try write(data: body, fields[.contentType].map(ContentType.init), to: &json) }
     }
 
     /// JSON stays what it is, text becomes a string, and everything else base64 (JSON Event Format, section 3.1).
-    private static func append(data: [UInt8], _ type: ContentType?, to json: inout [UInt8]) throws(Problem) {
+    private static func write(
+        data: [UInt8], _ type: ContentType?, to json: inout JSONObjectWriter
+    ) throws(Problem) {
         if let type, type.isUTF8, type.isJSON {
             // Checked by itself: inside of the event, what is none could still make one.
             let document = try JSONDocument(delivered: data)
-            json.append(json: ",\"data\":")
-            json.append(json: document.root.text)
+            json.member("data", document.root.text)
         } else if let type, type.isUTF8, type.essence.hasPrefix("text/"),
             let text = String(validating: data, as: UTF8.self)
         {
-            json.append(json: ",")
-            append("data", text, to: &json)
+            json.member("data", text)
         } else {
-            json.append(json: ",")
-            append("data_base64", Base64.encode(data), to: &json)
+            json.member("data_base64", Base64.encode(data))
         }
-    }
-
-    private static func append(_ name: String, _ value: String, to json: inout [UInt8]) {
-        json.append(jsonString: name)
-        json.append(json: ":")
-        json.append(jsonString: value)
     }
 
     /// Lower-case letters and digits (CloudEvents 1.0.2, section 2.1); the data and its type have other places.

@@ -30,10 +30,10 @@ public struct ArgumentTemplate: Sendable {
     /// The whole body.
     static let body = ArgumentTemplate(.body)
 
-    func append(to json: inout [UInt8], from source: TemplateSource) throws(UnfilledTemplate) {
+    func write(to json: inout JSONWriter, from source: TemplateSource) throws(UnfilledTemplate) {
         switch kind {
-        case .constant(let text): json.append(json: text)
-        case .template(let template): try template.append(to: &json, from: source)
+        case .constant(let text): json.verbatim(text)
+        case .template(let template): try template.write(to: &json, from: source)
         }
     }
 }

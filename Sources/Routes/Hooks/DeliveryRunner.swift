@@ -56,10 +56,6 @@ extension Response {
     }
 
     private static func publishedNothing(_ status: StaticString) -> Response {
-        json { json in
-            json.append(json: "{\"status\":\"")
-            json.append(json: status)
-            json.append(json: "\"}")
-        }
+        json { $0.member("status", plain: status) }
     }
 }

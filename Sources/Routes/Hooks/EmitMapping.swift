@@ -124,16 +124,18 @@ private struct Filling {
 
     /// The elements of the list of arguments.
     mutating func arguments(_ templates: [ArgumentTemplate]) -> JSONText {
-        var json: [UInt8] = []
-        for (index, template) in templates.enumerated() {
-            if index > 0 { json.append(json: ",") }
-            do throws(UnfilledTemplate) {
-                try template.append(to: &json, from: source)
-            } catch {
-                fail("/args/\(index)", error)
+        JSONText.elements { list in
+            for (index, template) in templates.enumerated() {
+                list.element { json in
+                    do throws(UnfilledTemplate) {
+                        try template.write(to: &json, from: source)
+                    } catch {
+                        fail("/args/\(index)", error)
+                        json.null()
+                    }
+                }
             }
         }
-        return JSONText(verbatim: json[...])
     }
 
     private mutating func fail(_ pointer: String, _ error: UnfilledTemplate) {

@@ -39,15 +39,8 @@ enum FormBody {
     }
 
     private static func json(_ fields: [(name: String, value: String)]) -> [UInt8] {
-        var json: [UInt8] = []
-        json.append(json: "{")
-        for (index, field) in fields.enumerated() {
-            if index > 0 { json.append(json: ",") }
-            json.append(jsonString: field.name)
-            json.append(json: ":")
-            json.append(jsonString: field.value)
+        JSONWriter.bytes { json in
+            json.object { for field in fields { $0.member(named: field.name, field.value) } }
         }
-        json.append(json: "}")
-        return json
     }
 }

@@ -84,8 +84,6 @@ extension HookCondition.Test: CustomStringConvertible {
 extension String {
     /// In quotes, on one line; a long text's beginning.
     fileprivate var quoted: String {
-        var json: [UInt8] = []
-        json.append(jsonString: unicodeScalars.count > 200 ? String(unicodeScalars.prefix(199)) + "…" : self)
-        return String(decoding: json, as: UTF8.self)
+        (unicodeScalars.count > 200 ? String(unicodeScalars.prefix(199)) + "…" : self).jsonLiteral
     }
 }

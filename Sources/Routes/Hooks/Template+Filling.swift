@@ -36,14 +36,13 @@ extension Template {
         try fill(from: source, .scalars).text
     }
 
-    /// Appends the value in JSON: what a pointer finds as it was sent, if there is nothing else; otherwise a string.
-    func append(to json: inout [UInt8], from source: TemplateSource) throws(UnfilledTemplate) {
+    /// Writes the value in JSON: what a pointer finds as it was sent, if there is nothing else; otherwise a string.
+    func write(to json: inout JSONWriter, from source: TemplateSource) throws(UnfilledTemplate) {
         guard parts.count == 1, case .value(let pointer, let name) = parts[0] else {
-            json.append(jsonString: try text(from: source))
-            return
+            return json.string(try text(from: source))
         }
         guard let value = pointer.find(in: source.body) else { throw Self.nothing(name) }
-        json.append(json: value.text)
+        json.verbatim(value.text)
     }
 
     private func fill(

@@ -26,7 +26,7 @@ struct BinaryArgumentsTests {
         ])
     func placeholders(json: String, text: String, attachments: [String]) throws {
         let taken = try take(json)
-        #expect(String(decoding: taken.text, as: UTF8.self) == text)
+        #expect(String(decoding: taken.text.bytes, as: UTF8.self) == text)
         #expect(taken.attachments == attachments)
         #expect(taken.faults.isEmpty)
     }

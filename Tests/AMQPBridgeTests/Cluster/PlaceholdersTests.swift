@@ -53,9 +53,7 @@ struct PlaceholdersTests {
     }
 
     private func list(_ attachments: [String]) throws -> CheckedJSON {
-        var json: [UInt8] = []
-        json.append(jsonStrings: attachments)
-        return try CheckedJSON(checking: json)
+        try CheckedJSON(checking: JSONWriter.bytes { attachments.write(to: &$0) })
     }
 
     private func value(_ text: String) throws -> CheckedJSON { try CheckedJSON(checking: Array(text.utf8)) }

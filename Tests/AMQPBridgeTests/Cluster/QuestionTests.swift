@@ -114,7 +114,7 @@ struct QuestionTests {
     @Test("is an emit to the servers if it wants no answer")
     func serverSideEmit() throws {
         let command = ServerSideEmit(event: "whoAreYou", arguments: JSONText("1"))
-        let body = ClusterMessage.write(.serverSideEmit, namespace: "/") { $0.append(packetOf: command) }
+        let body = ClusterMessage.write(.serverSideEmit, namespace: "/") { $0.packet(of: command) }
         #expect(try Meaning(of: body) == ClusterRecording().question("server-side-emit"))
     }
 

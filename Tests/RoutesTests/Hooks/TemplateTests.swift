@@ -62,8 +62,10 @@ struct TemplateTests {
         ])
     func arguments(template: String, json: String) throws {
         let source = try source(Self.body, [("X-Kind", "push")])
-        var bytes: [UInt8] = []
-        try Template(template).append(to: &bytes, from: source)
+        let template = try Template(template)
+        let bytes = try JSONWriter.bytes { (json) throws(UnfilledTemplate) in
+            try template.write(to: &json, from: source)
+        }
         #expect(String(decoding: bytes, as: UTF8.self) == json)
     }
 
@@ -73,8 +75,8 @@ struct TemplateTests {
     func noArguments(template: String) throws {
         let source = try source()
         #expect(throws: UnfilledTemplate.self) {
-            var bytes: [UInt8] = []
-            try Template(template).append(to: &bytes, from: source)
+            let template = try Template(template)
+            _ = try JSONWriter.bytes { (json) throws(UnfilledTemplate) in try template.write(to: &json, from: source) }
         }
     }
 
