@@ -68,9 +68,8 @@ public struct AMQP0: WireFormat {
         }
         let rooms = emit.rooms.map(\.text).withoutDuplicates
         let except = (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
-        let packet = Self.packet(emit)
         guard !rooms.isEmpty else {
-            let body = Self.body(packet, except: except)
+            let body = Self.body(emit, except: except)
             return [Publication(exchange: exchange, routingKey: Self.everyone, body: body)]
         }
         let listed = Self.listedBytes(rooms, except)
@@ -83,7 +82,7 @@ public struct AMQP0: WireFormat {
         // One message for each room, each leaving out the rooms before it: every socket receives the event once. The
         // adapter's own way, one message with a `CC` header, has a socket in two of the rooms receive it twice.
         return rooms.indices.map { index in
-            let body = Self.body(packet, except: except + rooms[..<index])
+            let body = Self.body(emit, except: except + rooms[..<index])
             return Publication(exchange: exchange, routingKey: rooms[index], body: body)
         }
     }
@@ -109,16 +108,11 @@ public struct AMQP0: WireFormat {
         return name
     }
 
-    /// The member `packet`.
-    private static func packet(_ emit: Emit) -> JSONText {
-        JSONText.members { $0.eventPacket(of: emit) }
-    }
-
-    private static func body(_ packet: JSONText, except: some Collection<String>) -> [UInt8] {
-        JSONWriter.bytes(capacity: packet.bytes.count + 128) { json in
+    private static func body(_ emit: Emit, except: [String]) -> [UInt8] {
+        JSONWriter.bytes(capacity: emit.arguments.bytes.count + emit.event.utf8.count + 128) { json in
             json.object { json in
-                json.members(verbatim: packet)
-                json.list("except") { for name in except { $0.element(name) } }
+                json.eventPacket(of: emit)
+                json.member("except", except)
             }
         }
     }
