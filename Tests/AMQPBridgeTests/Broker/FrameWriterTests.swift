@@ -150,9 +150,9 @@ struct FrameWriterTests {
         let size = LibraryFrames.header(publication, messageID: "1").count
         #expect(size > 4_096)
         var buffer: [UInt8] = [1, 2, 3]
-        #expect(!FrameWriter.publish(publication, messageID: "1", frameMax: size - 1, into: &buffer))
+        #expect(!FrameWriter.publish(publication, messageID: .text("1"), frameMax: size - 1, into: &buffer))
         #expect(buffer == [1, 2, 3])
-        #expect(FrameWriter.publish(publication, messageID: "1", frameMax: size, into: &buffer))
+        #expect(FrameWriter.publish(publication, messageID: .text("1"), frameMax: size, into: &buffer))
         #expect(buffer.count > size)
     }
 
@@ -177,7 +177,7 @@ struct FrameWriterTests {
         var written: [UInt8] = []
         #expect(
             FrameWriter.publish(
-                publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: 9, frameMax: 131_072,
+                publication, messageID: .text(id), replyTo: "amq.rabbitmq.reply-to", channel: 9, frameMax: 131_072,
                 into: &written))
         #expect(written == expected)
     }
@@ -249,7 +249,7 @@ struct FrameWriterTests {
 
     private func written(_ publication: Publication, messageID: String = "1", frameMax: Int = 131_072) -> [UInt8]? {
         var bytes: [UInt8] = []
-        guard FrameWriter.publish(publication, messageID: messageID, frameMax: frameMax, into: &bytes) else {
+        guard FrameWriter.publish(publication, messageID: .text(messageID), frameMax: frameMax, into: &bytes) else {
             return nil
         }
         return bytes

@@ -846,7 +846,7 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         fixture.prove()
         let publication = Publication(exchange: "x", routingKey: "r", body: Array("a".utf8))
-        fixture.publisher.publish([publication], ticket: nil, now: fixture.now)
+        fixture.publisher.publish([publication], now: fixture.now) { _ in }
         #expect(fixture.published() == ["a"])
         fixture.returned(2)
         fixture.ack(2)
