@@ -84,7 +84,7 @@ struct ConfirmLedger<Entry> {
     ///
     /// The close does not say which publish it was. Of several such only the last is certain: either it was the one, or
     /// it came behind the one. Everything before it may or may not have been routed.
-    mutating func reset(closedOverOneOf isSuspect: (Entry) -> Bool) -> Closed {
+    mutating func resetClosed(overOneOf isSuspect: (Entry) -> Bool) -> Closed {
         let unsettled = reset()
         return Closed(unsettled, rejected: unsettled.lastIndex { isSuspect($0.entry) })
     }

@@ -375,7 +375,7 @@ final class Publisher: BrokerSession {
         let rejection: PublishRequest.Outcome =
             close.code == 404
             ? .confirmed(.noExchange) : .failed(.brokerRefused(exchange: exchange, reason: close.text))
-        let closed = ledger.reset(closedOverOneOf: { $0.request.exchange == exchange })
+        let closed = ledger.resetClosed(overOneOf: { $0.request.exchange == exchange })
         lookUps.publishFailed(now: now)
         if let rejected = closed.rejected {
             directory.learn(ExchangeAnswer(exchange: exchange, finding: finding, asOf: rejected.entry.sent))
