@@ -35,6 +35,27 @@ struct FrameWriterTests {
         }
     }
 
+    @Test("writes a number in decimal digits", arguments: [0, 1, 9, 10, 99, 100, 12_345_678_909, UInt64.max])
+    func numberedMessages(number: UInt64) {
+        for publication in Self.publications {
+            var bytes: [UInt8] = [7]
+            #expect(FrameWriter.publish(publication, messageID: .number(number), frameMax: 131_072, into: &bytes))
+            #expect(bytes.dropFirst().elementsEqual(written(publication, messageID: String(number)) ?? []))
+        }
+    }
+
+    @Test("writes each message whole behind the others, however little room there is")
+    func manyMessages() {
+        var bytes: [UInt8] = []
+        var expected: [UInt8] = []
+        for (index, publication) in (Self.publications + Self.publications).enumerated() {
+            #expect(
+                FrameWriter.publish(publication, messageID: .number(UInt64(index)), frameMax: 131_072, into: &bytes))
+            expected += written(publication, messageID: String(index)) ?? []
+        }
+        #expect(bytes == expected)
+    }
+
     @Test("writes carbon copies that librabbitmq reads", arguments: publications)
     func carbonCopies(publication: Publication) throws {
         let bytes = try #require(written(publication))

@@ -87,13 +87,15 @@ final class PublisherFixture {
     }
 
     /// Everything written since the last time; the socket takes it all.
-    func written() -> [WrittenFrame] {
+    func written() -> [WrittenFrame] { WrittenFrame.read(writtenBytes()) }
+
+    func writtenBytes() -> [UInt8] {
         var bytes: [UInt8] = []
         publisher.outbound.drain { pending in
             bytes += pending
             return pending.count
         }
-        return WrittenFrame.read(bytes)
+        return bytes
     }
 
     /// The bodies of the messages written since the last time.
