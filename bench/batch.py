@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from broker import Management
@@ -71,7 +72,7 @@ class Librabbitmq(Candidate):
     def prove(self, management: Management, patience: float = 20):
         count = len(self._payloads)
         with management.recording(ROOM):
-            result = self._run("-c", "1", "-n", str(count))
+            result = self.run("-c", "1", "-n", str(count))
             published = management.recorded(count + 1)
         if result["messages"] != count or result["refused"] or result["returned"]:
             raise CandidateError(f"{self.name} says {result}")
@@ -79,7 +80,7 @@ class Librabbitmq(Candidate):
 
     def measure(self, connections: int, seconds: int) -> Sample:
         """Warms up for a second, then measures."""
-        result = self._run("-c", str(connections), "-t", str(seconds), "-u", "1")
+        result = self.run("-c", str(connections), "-t", str(seconds), "-u", "1")
         return Sample(
             emits_per_second=result["messages_per_second"],
             cpu_microseconds=result["cpu_microseconds_per_message"],
@@ -89,9 +90,10 @@ class Librabbitmq(Candidate):
             errors=result["refused"] + result["returned"],
         )
 
-    def _run(self, *options: str) -> dict:
+    def run(self, *options: str, under: Sequence[str] = ()) -> dict:
+        """A run, perhaps under another program; its figures."""
         finished = subprocess.run(
-            [HERE / ".build/publisher", "-w", str(WINDOW), *options, self._broker.url, ROOM, self._bodies],
+            [*under, HERE / ".build/publisher", "-w", str(WINDOW), *options, self._broker.url, ROOM, self._bodies],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

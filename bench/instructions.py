@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Instructions of the candidate's own threads for one confirmed emit, counted by valgrind's callgrind: exact where time is noise.
 
-    bench/instructions.py --gateway .build/release/socketio-gateway [--before PATH] [--only gateway,keyed,guarded,ceiling]
+    bench/instructions.py --gateway .build/release/socketio-gateway [--before PATH] [--only gateway,keyed,guarded,batch,ceiling,librabbitmq]
 
-One event loop, one keep-alive connection, one emit at a time: what every request costs by itself, and a turn of the loop with it.
+One event loop, one keep-alive connection, one request at a time: what every request costs by itself, and a turn of the loop with it.
+A batch has a thousand emits, and librabbitmq publishes as many.
 """
 
 import argparse
@@ -16,14 +17,25 @@ import sys
 import tempfile
 from pathlib import Path
 
+from batch import Batch, Librabbitmq
 from broker import Management
 from candidates import ROOM, Candidate, CandidateError, Ceiling, Gateway, Guarded, Keyed
 from rabbitmq import BrokerError, PrivateRabbitMQ
 
 HERE = Path(__file__).parent
 PARTS = 50
-WARM_UP = 500  # requests, until every pool and table has its size
-NAMES = ("gateway", "keyed", "guarded", "ceiling")
+WARM_UP = 500  # emits, until every pool and table has its size
+BATCH_ITEMS = 1000
+NAMES = ("gateway", "keyed", "guarded", "batch", "ceiling", "librabbitmq")
+
+
+class CountedBatch(Batch):
+    """A batch is a request, and counted by its emits."""
+
+    def __init__(self, name: str, binary: Path, broker: PrivateRabbitMQ, folder: Path):
+        super().__init__(BATCH_ITEMS, binary, broker, folder)
+        self.name = name
+
 
 
 def counted(kind: type[Candidate], folder: Path) -> type[Candidate]:
@@ -47,21 +59,35 @@ def counted(kind: type[Candidate], folder: Path) -> type[Candidate]:
     return Counted
 
 
-def instructions(candidate, management: Management, requests: int) -> float:
-    """Of one emit: the tenth percentile of fifty parts of `requests`, for timers and further turns of the loop fall into most of them."""
+def instructions(candidate, management: Management, emits: int) -> float:
+    """Of one emit: the tenth percentile of fifty parts, for timers and further turns of the loop fall into most of them."""
+    of_request = len(candidate.messages)
+    requests = max(1, emits // PARTS // of_request)  # in a part
     try:
         candidate.start()
         candidate.prove(management, patience=120)
         connection = http.client.HTTPConnection("127.0.0.1", candidate.port, timeout=30)
-        send(candidate, connection, WARM_UP)
+        send(candidate, connection, max(2, WARM_UP // of_request))
         control(candidate, "--instr=on")
         for _ in range(PARTS):
-            send(candidate, connection, requests // PARTS)
+            send(candidate, connection, requests)
             control(candidate, "--dump")
         connection.close()
-        return statistics.quantiles(totals(candidate.output), n=10)[0] / (requests // PARTS)
+        return statistics.quantiles(totals(candidate.output), n=10)[0] / requests / of_request
     finally:
         candidate.stop()
+
+
+def instructions_of_librabbitmq(broker: PrivateRabbitMQ, folder: Path) -> float:
+    """Of one message: what more of them add to a run, for it logs in, and out again."""
+    counts = (5 * BATCH_ITEMS, 25 * BATCH_ITEMS)
+    publisher = Librabbitmq(broker, folder, BATCH_ITEMS)
+    output = folder / "librabbitmq.callgrind"
+    found = []
+    for count in counts:
+        publisher.run("-c", "1", "-n", str(count), under=["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}"])
+        found.append(int(re.search(r"^(?:totals|summary): (\d+)$", output.read_text(), re.M)[1]))
+    return (found[1] - found[0]) / (counts[1] - counts[0])
 
 
 def without_debug_information(binary: Path, folder: Path, name: str) -> Path:
@@ -101,7 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description="Count the instructions of one confirmed emit.")
     parser.add_argument("--gateway", type=Path, required=True, help="path of the release build")
     parser.add_argument("--before", type=Path, help="path of an earlier build, counted beside it")
-    parser.add_argument("--requests", type=int, default=5000, help="that are counted (default 5000)")
+    parser.add_argument("--requests", type=int, default=5000, help="that are counted, one emit each (default 5000)")
     parser.add_argument("--only", default=",".join(NAMES), help=f"some of {','.join(NAMES)}")
     options = parser.parse_args()
     wanted = options.only.split(",")
@@ -117,7 +143,7 @@ def main():
             management.declare(ROOM)
             candidates = []
             for prefix, binary in (("", options.gateway), ("before-", options.before)):
-                for name, kind in (("gateway", Gateway), ("keyed", Keyed), ("guarded", Guarded)):
+                for name, kind in (("gateway", Gateway), ("keyed", Keyed), ("guarded", Guarded), ("batch", CountedBatch)):
                     if binary and name in wanted:
                         copy = without_debug_information(binary, folder, prefix + name)
                         candidates.append(counted(kind, folder)(prefix + name, copy, broker, folder))
@@ -126,6 +152,8 @@ def main():
             for candidate in candidates:
                 count = instructions(candidate, management, options.requests)
                 print(f"{candidate.name}: {count:,.0f} instructions an emit", flush=True)
+            if "librabbitmq" in wanted:
+                print(f"librabbitmq: {instructions_of_librabbitmq(broker, folder):,.0f} instructions a message", flush=True)
     except (BrokerError, CandidateError, OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"bench: {error}")
 

@@ -75,18 +75,27 @@ extension Emit {
         "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
     ]
 
+    private static func isReserved(_ event: String) -> Bool {
+        // Asked for every emit: the first byte tells nearly all of them apart without a hash.
+        guard let first = event.utf8.first, reservedInitials & 1 << (first & 127) != 0 else { return false }
+        return reservedEvents.contains(event)
+    }
+
+    /// The first bytes of ``reservedEvents``, a bit for each.
+    private static let reservedInitials = reservedEvents.reduce(UInt128(0)) { $0 | 1 << ($1.utf8.first! & 127) }
+
     /// Everything that is wrong with the command under any wire format, at most one fault per name.
     public func faults(limits: CommandLimits = CommandLimits()) -> [CommandFault] {
         var faults: [CommandFault] = []
         if event.isEmpty {
             faults.append(CommandFault(CommandField("event"), "an event needs a name"))
-        } else if Self.reservedEvents.contains(event) {
+        } else if Self.isReserved(event) {
             faults.append(CommandFault(CommandField("event"), "'\(event)' is reserved by Socket.IO"))
         }
         if let fault = CommandFault(namespace: namespace) { faults.append(fault) }
-        faults += CommandFault.names(rooms, "rooms")
-        faults += CommandFault.names(except, "except")
-        faults += CommandFault.names(exceptSockets, "exceptSockets")
+        if !rooms.isEmpty { faults += CommandFault.names(rooms, "rooms") }
+        if !except.isEmpty { faults += CommandFault.names(except, "except") }
+        if !exceptSockets.isEmpty { faults += CommandFault.names(exceptSockets, "exceptSockets") }
         // Counted as a set only when there can be too many of them.
         let listed = rooms.count + except.count + exceptSockets.count
         let unique = listed <= limits.names ? listed : namesOfAll.withoutDuplicates.count
@@ -133,7 +142,8 @@ extension CommandFault {
         _ names: [Name], _ list: String, _ fault: (Name) -> String?
     ) -> [CommandFault] {
         var faults: [CommandFault] = []
-        for (index, name) in names.enumerated() where faults.count < mostFaults {
+        for (index, name) in names.enumerated() {
+            guard faults.count < mostFaults else { break }
             if let detail = fault(name) { faults.append(CommandFault(CommandField(list, index: index), detail)) }
         }
         return faults

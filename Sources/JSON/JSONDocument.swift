@@ -19,7 +19,7 @@ public final class JSONDocument {
     public init(parsing bytes: [UInt8], in range: Range<Int>? = nil, maximumDepth: Int = 64) throws(JSONError) {
         let text = bytes[range ?? bytes.indices]
         // jansson recurses; a hostile depth is refused before it sees the text.
-        guard JSONScanner.depth(of: text) <= maximumDepth else {
+        guard JSONScanner.openings(of: text) <= maximumDepth || JSONScanner.depth(of: text) <= maximumDepth else {
             throw JSONError(kind: .tooDeep, detail: "more than \(maximumDepth) levels of arrays and objects")
         }
         self.bytes = bytes

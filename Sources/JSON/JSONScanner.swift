@@ -22,7 +22,7 @@ struct JSONScanner {
     ///
     /// - Returns: the byte behind it; `nil` at the end.
     mutating func nextByte() -> UInt8? {
-        skip(while: Self.isWhiteSpace)
+        position = bytes.span.end(of: Self.isWhiteSpace, from: position)
         return position < bytes.count ? bytes[position] : nil
     }
 
@@ -35,8 +35,7 @@ struct JSONScanner {
 
     /// Moves over one value, or what looks like one, and the white space before it.
     mutating func nextValue() -> Range<Int> {
-        skip(while: Self.isWhiteSpace)
-        return skipValue()
+        move(to: bytes.span.value(behind: Self.isWhiteSpace, from: position))
     }
 
     /// Moves over one byte.
@@ -44,15 +43,12 @@ struct JSONScanner {
 
     /// Moves over a string, a number or a literal, or what looks like one, and the white space before it.
     mutating func nextScalar() -> Range<Int> {
-        skip(while: Self.isWhiteSpace)
-        guard position < bytes.count, bytes[position] != UInt8(ascii: "\"") else { return skipValue() }
-        return skipLiteral()
+        move(to: bytes.span.scalar(behind: Self.isWhiteSpace, from: position))
     }
 
     /// Moves over one array element and the comma behind it.
     mutating func nextElement() -> Range<Int> {
-        skip(while: Self.isSeparator)
-        return skipValue()
+        move(to: bytes.span.value(behind: Self.isSeparator, from: position))
     }
 
     /// Moves over one object member and the comma behind it. Returns the span of its value.
@@ -60,10 +56,22 @@ struct JSONScanner {
 
     /// Moves over one object member and the comma behind it.
     mutating func nextNamedMember() -> (name: Range<Int>, value: Range<Int>) {
-        skip(while: Self.isSeparator)
-        let name = skipString()
-        skip { Self.isSeparator($0) || $0 == UInt8(ascii: ":") }
-        return (name, skipValue())
+        let name = bytes.span.string(behind: Self.isSeparator, from: position)
+        let isBeforeValue = { Self.isSeparator($0) || $0 == UInt8(ascii: ":") }
+        return (name, move(to: bytes.span.value(behind: isBeforeValue, from: name.upperBound)))
+    }
+
+    /// Moves over white space and commas.
+    mutating func skipSeparators() { position = bytes.span.end(of: Self.isSeparator, from: position) }
+
+    /// How many brackets and braces there are that could open something: no text is nested deeper than that, and counting
+    /// them takes no look at what stands around them.
+    static func openings(of text: ArraySlice<UInt8>) -> Int {
+        let text = text.span
+        var count = 0
+        // In ASCII, '[' and '{' differ in one bit only. Unchecked, so that many are counted at once.
+        for index in 0..<text.count { count &+= text[unchecked: index] | 0x20 == UInt8(ascii: "{") ? 1 : 0 }
+        return count
     }
 
     /// The deepest nesting of arrays and objects in `text`; of invalid JSON, an upper bound of what a parser would open.
@@ -93,60 +101,83 @@ struct JSONScanner {
         }
     }
 
-    /// Moves over white space and commas.
-    mutating func skipSeparators() { skip(while: Self.isSeparator) }
+    /// - Returns: the part of the text behind which it is now.
+    private mutating func move(to part: Range<Int>) -> Range<Int> {
+        position = part.upperBound
+        return part
+    }
 
-    private static func isWhiteSpace(_ byte: UInt8) -> Bool {
+    fileprivate static func isWhiteSpace(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
             || byte == UInt8(ascii: "\t")
     }
 
-    private static func isSeparator(_ byte: UInt8) -> Bool { isWhiteSpace(byte) || byte == UInt8(ascii: ",") }
+    fileprivate static func isSeparator(_ byte: UInt8) -> Bool { isWhiteSpace(byte) || byte == UInt8(ascii: ",") }
+}
 
-    private mutating func skip(while condition: (UInt8) -> Bool) {
-        while position < bytes.count, condition(bytes[position]) { position += 1 }
+/// Where what begins somewhere in a text ends, which is never beyond the text. Unchecked is only what was compared with `count`
+/// just before.
+extension Span<UInt8> {
+    /// Of the bytes that are of a kind.
+    fileprivate func end(of isOfKind: (UInt8) -> Bool, from start: Int) -> Int {
+        var index = start
+        while index < count, isOfKind(self[unchecked: index]) { index += 1 }
+        return index
     }
 
-    private mutating func skipValue() -> Range<Int> {
-        guard position < bytes.count else { return position..<position }
-        switch bytes[position] {
-        case UInt8(ascii: "\""): return skipString()
-        case UInt8(ascii: "["), UInt8(ascii: "{"): return skipContainer()
-        default: return skipLiteral()
+    fileprivate func value(behind isSkipped: (UInt8) -> Bool, from start: Int) -> Range<Int> {
+        let start = end(of: isSkipped, from: start)
+        return start..<endOfValue(from: start)
+    }
+
+    fileprivate func string(behind isSkipped: (UInt8) -> Bool, from start: Int) -> Range<Int> {
+        let start = end(of: isSkipped, from: start)
+        return start..<endOfString(from: start)
+    }
+
+    fileprivate func scalar(behind isSkipped: (UInt8) -> Bool, from start: Int) -> Range<Int> {
+        let start = end(of: isSkipped, from: start)
+        let isString = start < count && self[start] == UInt8(ascii: "\"")
+        return start..<(isString ? endOfString(from: start) : endOfLiteral(from: start))
+    }
+
+    private func endOfValue(from start: Int) -> Int {
+        guard start < count else { return start }
+        switch self[start] {
+        case UInt8(ascii: "\""): return endOfString(from: start)
+        case UInt8(ascii: "["), UInt8(ascii: "{"): return endOfContainer(from: start)
+        default: return endOfLiteral(from: start)
         }
     }
 
-    private mutating func skipLiteral() -> Range<Int> {
-        let start = position
-        skip { !Self.isSeparator($0) && $0 != UInt8(ascii: "]") && $0 != UInt8(ascii: "}") }
-        return start..<position
+    private func endOfLiteral(from start: Int) -> Int {
+        end(
+            of: { !JSONScanner.isSeparator($0) && $0 != UInt8(ascii: "]") && $0 != UInt8(ascii: "}") }, from: start)
     }
 
-    private mutating func skipString() -> Range<Int> {
-        let start = position
-        position += 1
-        while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
-            position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+    private func endOfString(from start: Int) -> Int {
+        var index = start + 1
+        while index < count, self[unchecked: index] != UInt8(ascii: "\"") {
+            index += self[unchecked: index] == UInt8(ascii: "\\") ? 2 : 1
         }
-        position = min(position + 1, bytes.count)
-        return min(start, position)..<position
+        return Swift.max(start, Swift.min(index + 1, count))
     }
 
-    private mutating func skipContainer() -> Range<Int> {
-        let start = position
+    private func endOfContainer(from start: Int) -> Int {
+        var index = start
         var depth = 0
-        while position < bytes.count {
-            switch bytes[position] {
+        while index < count {
+            switch self[unchecked: index] {
             case UInt8(ascii: "\""):
-                _ = skipString()
+                index = endOfString(from: index)
                 continue
             case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
             case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
             default: break
             }
-            position += 1
+            index += 1
             if depth == 0 { break }
         }
-        return start..<position
+        return index
     }
 }

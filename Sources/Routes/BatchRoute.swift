@@ -14,9 +14,29 @@ struct BatchRoute: Sendable {
     /// What an item turned out to be.
     private typealias Item = Result<Order, Problem>
 
-    private struct Order {
-        var emit: Emit
-        let isDryRun: Bool
+    private enum Order {
+        case emit, dryRun
+    }
+
+    /// What a batch asks for. The emits stand apart from the items: they are large to copy.
+    private struct Orders {
+        var items: [Item] = []
+        /// Of the items that are to be emitted, in order.
+        var emits: [Emit] = []
+        /// Of those that are only to be checked.
+        var dryRuns: [Emit] = []
+
+        mutating func add(_ item: Result<EmitDecoder.Decoded, Problem>, _ trace: TraceContext?) {
+            switch item {
+            case .success(let decoded):
+                let isDryRun = decoded.isDryRun
+                var emit = decoded.emit
+                if let trace { emit.trace = trace }
+                if isDryRun { dryRuns.append(emit) } else { emits.append(emit) }
+                items.append(.success(isDryRun ? .dryRun : .emit))
+            case .failure(let problem): items.append(.failure(problem))
+            }
+        }
     }
 
     /// What became of one.
@@ -44,26 +64,26 @@ struct BatchRoute: Sendable {
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
         var taken = 0
         defer { underWay.giveBack(taken) }
-        let items = try await read(request, &taken)
-        try request.caller.takeRest(ofBatch: items.count, now: .now())
-        var orders = items.compactMap { try? $0.get() }
-        if let trace = request.head.trace {
-            for index in orders.indices { orders[index].emit.trace = trace }
-        }
-        return await respond(items, await outcomes(of: orders, request.caller), to: request)
+        let orders = try await read(request, &taken)
+        try request.caller.takeRest(ofBatch: orders.items.count, now: .now())
+        return await respond(orders.items, await outcomes(of: orders, request.caller), to: request)
     }
 
     /// What became of each, in the same order. The emits go first: nothing waits for what is only checked.
-    private func outcomes(of orders: [Order], _ caller: Caller) async -> [Result<Done, EmitError>] {
-        let emitted = await emitter.emit(batch: orders.lazy.filter { !$0.isDryRun }.map(\.emit))
-        guard emitted.count < orders.count else { return emitted.map { $0.map(Done.emitted) } }
-        let requests = orders.lazy.filter(\.isDryRun).map {
-            DryRunRequest($0.emit, .inBatch, countsRecipients: caller.mayCount($0.emit))
+    private func outcomes(of orders: Orders, _ caller: Caller) async -> [Result<Done, EmitError>] {
+        let emitted = await emitter.emit(batch: orders.emits)
+        guard !orders.dryRuns.isEmpty else { return emitted.map { $0.map(Done.emitted) } }
+        let requests = orders.dryRuns.map {
+            DryRunRequest($0, .inBatch, countsRecipients: caller.mayCount($0))
         }
         var emits = emitted.makeIterator()
-        var dryRuns = await emitter.dryRun(Array(requests), timeout: timeout).makeIterator()
-        return orders.map { order in
-            order.isDryRun ? dryRuns.next()!.map(Done.dryRun) : emits.next()!.map(Done.emitted)
+        var dryRuns = await emitter.dryRun(requests, timeout: timeout).makeIterator()
+        return orders.items.compactMap { item in
+            switch item {
+            case .success(.dryRun): dryRuns.next()!.map(Done.dryRun)
+            case .success(.emit): emits.next()!.map(Done.emitted)
+            case .failure: nil
+            }
         }
     }
 
@@ -72,14 +92,16 @@ struct BatchRoute: Sendable {
     /// Reads all items before any is published.
     ///
     /// - Throws: when the body is not a batch, or too large a one. What is wrong with an item is its own affair.
-    private func read(_ request: Request, _ taken: inout Int) async throws(Problem) -> [Item] {
+    private func read(_ request: Request, _ taken: inout Int) async throws(Problem) -> Orders {
         var source = try BatchSource(request)
-        var items: [Item] = []
+        let trace = request.head.trace
+        var orders = Orders()
         var turn = (items: 0, start: 0)
         while let span = try source.next() {
             if !span.isEmpty {
                 try takePlace(&taken)
-                items.append(try item(span, of: request, isPartOfJSON: source.isJSON, number: items.count))
+                let number = orders.items.count
+                orders.add(try item(span, of: request, isPartOfJSON: source.isJSON, number: number), trace)
                 turn.items += 1
             }
             if turn.items >= Self.itemsPerTurn || span.upperBound - turn.start >= Self.bytesPerTurn {
@@ -87,7 +109,7 @@ struct BatchRoute: Sendable {
                 turn = (0, span.upperBound)
             }
         }
-        return items
+        return orders
     }
 
     private func takePlace(_ taken: inout Int) throws(Problem) {
@@ -103,14 +125,14 @@ struct BatchRoute: Sendable {
     /// - Throws: when the item is not JSON, and so the whole body is not.
     private func item(
         _ span: Range<Int>, of request: Request, isPartOfJSON: Bool, number: Int
-    ) throws(Problem) -> Item {
+    ) throws(Problem) -> Result<EmitDecoder.Decoded, Problem> {
         guard span.count <= limits.bodyBytes else {
             return .failure(Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed in an item"))
         }
         do throws(Problem) {
             let decoded = try EmitDecoder.decode(item: span, of: request.body, as: isPartOfJSON ? .item : .line)
             try request.caller.check { $0.places(beyond: decoded.emit) }
-            return .success(Order(emit: decoded.emit, isDryRun: decoded.isDryRun))
+            return .success(decoded)
         } catch {
             guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }
             throw Problem(error.code, "in item \(number): \(error.detail); nothing was published")

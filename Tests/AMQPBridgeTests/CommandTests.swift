@@ -20,7 +20,9 @@ struct CommandTests {
             Emit.reservedEvents == [
                 "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
             ])
-        for event in ["Connect", "connection", " connect", "error"] { #expect(fields(Emit(event: event)) == []) }
+        for event in ["Connect", "connection", " connect", "error", "é", "disco", "\u{E3}"] {
+            #expect(fields(Emit(event: event)) == [])
+        }
     }
 
     @Test(

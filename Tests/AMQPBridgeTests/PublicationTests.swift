@@ -17,7 +17,7 @@ struct PublicationTests {
         for publication in publications + traced {
             var bytes: [UInt8] = []
             let messageID = String(UInt64.max)
-            #expect(FrameWriter.publish(publication, messageID: messageID, frameMax: 4_096, into: &bytes))
+            #expect(FrameWriter.publish(publication, messageID: .text(messageID), frameMax: 4_096, into: &bytes))
             #expect(bytes.count <= publication.encodedSize)
         }
     }

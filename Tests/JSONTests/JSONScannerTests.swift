@@ -17,6 +17,16 @@ struct JSONScannerTests {
     }
 
     @Test(
+        "counts what could open something, wherever it stands",
+        arguments: [
+            ("", 0), ("[]", 1), ("{\"a\":[{}]}", 3), ("\"[{\"", 2), ("]}[", 1), ("[[[", 3), ("\u{5B}\u{FB}", 1),
+        ])
+    func openings(text: String, count: Int) {
+        #expect(JSONScanner.openings(of: Array(text.utf8)[...]) == count)
+        #expect(JSONScanner.openings(of: Array(" \(text)[".utf8).dropFirst().dropLast()) == count)
+    }
+
+    @Test(
         "finds the text without the white space around it",
         arguments: [(" \n\t[1, \"]\"] \r", 3..<11), ("{}", 0..<2), ("", 0..<0), (" ", 1..<1)])
     func trims(text: String, span: Range<Int>) {
@@ -45,7 +55,8 @@ struct JSONScannerTests {
         for _ in 0..<500 {
             var bytes = Array(random.document().text.utf8)
             random.damage(&bytes)
-            _ = (JSONScanner.depth(of: bytes[...]), JSONScanner.trimmed(bytes[...]))
+            _ = JSONScanner.trimmed(bytes[...])
+            #expect(JSONScanner.depth(of: bytes[...]) <= JSONScanner.openings(of: bytes[...]))
             var elements = JSONScanner(bytes, at: 0)
             var members = JSONScanner(bytes, at: min(1, bytes.count))
             for _ in 0..<8 {

@@ -68,7 +68,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     ///
     /// - Returns: where they went; ``Routing/routed`` if any of them went into a queue.
     func publish(_ publications: [Publication]) async throws(PublishError) -> Routing {
-        // Unsafe only in that nothing checks for the one resume: a ticket completes exactly once (see its tests).
+        // Unsafe only in that nothing checks for the one resume: a request completes exactly once (see its tests).
         let result: Result<Routing, PublishError> = await withUnsafeContinuation { continuation in
             publish(publications) { continuation.resume(returning: $0) }
         }
@@ -93,8 +93,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         _ publications: [Publication], came: MonotonicTime? = nil,
         completion: @escaping (Result<Routing, PublishError>) -> Void
     ) {
-        let ticket = PublishTicket(publications: publications.count, completion: completion)
-        publisher.publish(publications, ticket: ticket, came: came, now: .now())
+        publisher.publish(publications, came: came, now: .now(), completion: completion)
     }
 
     /// Asks the broker whether the exchange takes messages.

@@ -4,8 +4,7 @@
 /// already (both observed, RabbitMQ 3.10.8); neither may settle anything twice.
 struct ConfirmLedger<Entry> {
     struct Published {
-        var entry: Entry
-        let exchange: String
+        let entry: Entry
         let deadline: MonotonicTime
         var isReturned = false
     }
@@ -44,8 +43,11 @@ struct ConfirmLedger<Entry> {
     /// When the oldest unsettled publish runs out of time.
     var earliestDeadline: MonotonicTime? { head < slots.count ? slots[head]?.deadline : nil }
 
-    mutating func append(_ entry: Entry, exchange: String, deadline: MonotonicTime) {
-        slots.append(Published(entry: entry, exchange: exchange, deadline: deadline))
+    /// What is not settled, oldest first.
+    var unsettled: [Published] { slots[head...].compactMap { $0 } }
+
+    mutating func append(_ entry: Entry, deadline: MonotonicTime) {
+        slots.append(Published(entry: entry, deadline: deadline))
     }
 
     mutating func markReturned(tag: UInt64) {
@@ -74,18 +76,17 @@ struct ConfirmLedger<Entry> {
 
     /// Empties the ledger for a new channel, whose tags count from 1 again. Everything unsettled, oldest first.
     mutating func reset() -> [Published] {
-        let unsettled = slots[head...].compactMap { $0 }
-        self = ConfirmLedger()
+        defer { self = ConfirmLedger() }
         return unsettled
     }
 
-    /// Empties the ledger because the broker closed the channel over a publish to `exchange`.
+    /// Empties the ledger because the broker closed the channel over a publish of which `isSuspect` holds.
     ///
-    /// The close does not say which publish it was. Of several to that exchange only the last is certain: either it was
-    /// the one, or it came behind the one. Everything before it may or may not have been routed.
-    mutating func reset(closedOver exchange: String) -> Closed {
+    /// The close does not say which publish it was. Of several such only the last is certain: either it was the one, or
+    /// it came behind the one. Everything before it may or may not have been routed.
+    mutating func resetClosed(overOneOf isSuspect: (Entry) -> Bool) -> Closed {
         let unsettled = reset()
-        return Closed(unsettled, rejected: unsettled.lastIndex { $0.exchange == exchange })
+        return Closed(unsettled, rejected: unsettled.lastIndex { isSuspect($0.entry) })
     }
 
     /// Empties the ledger because the broker closed the channel over the first publish of which `isRejected` holds: it
@@ -95,17 +96,13 @@ struct ConfirmLedger<Entry> {
         return Closed(unsettled, rejected: unsettled.firstIndex { isRejected($0.entry) })
     }
 
-    /// The exchanges of everything unsettled.
-    var exchanges: Set<String> { Set(slots[head...].compactMap { $0?.exchange }) }
-
     private func index(of tag: UInt64) -> Int? {
         guard tag >= firstTag, tag < nextTag else { return nil }
         return head + Int(tag - firstTag)
     }
 
     private mutating func take(_ index: Int, _ body: (Published) -> Void) {
-        guard let published = slots[index] else { return }
-        slots[index] = nil
+        guard let published = slots[index].take() else { return }
         body(published)
     }
 

@@ -8,35 +8,37 @@ enum FrameWriter {
     static let lookUpChannel: UInt16 = 3
 
     private static let frameOverhead = 8
-    private static let end: UInt8 = 0xCE
 
     /// `basic.publish` with `mandatory`, its content header, and its body in as many frames as `frameMax` asks for.
     ///
     /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does not
     /// fit is left out: it is no reason not to publish.
     static func publish(
-        _ publication: Publication, messageID: String, replyTo: String? = nil, channel: UInt16 = publishChannel,
+        _ publication: Publication, messageID: MessageID, replyTo: String? = nil, channel: UInt16 = publishChannel,
         frameMax: Int, into buffer: inout [UInt8]
     ) -> Bool {
+        let frames = 3 + publication.body.count / (frameMax - frameOverhead)
+        let most =
+            publication.encodedSize + 2 * messageID.mostBytes + (replyTo?.utf8.count ?? 0) + frames * frameOverhead
         let start = buffer.count
-        method(channel: channel, classID: 60, methodID: 40, into: &buffer) { buffer in
-            buffer.append(bigEndian: UInt16(0))
-            buffer.append(shortString: publication.exchange)
-            buffer.append(shortString: publication.routingKey)
-            buffer.append(0b01)  // mandatory, not immediate
+        write(into: &buffer, atMost: most) { cursor in
+            cursor.method(channel: channel, classID: 60, methodID: 40) { cursor in
+                cursor.append(bigEndian: UInt16(0))
+                cursor.append(shortString: publication.exchange)
+                cursor.append(shortString: publication.routingKey)
+                cursor.append(0b01)  // mandatory, not immediate
+            }
+            let headerStart = cursor.count
+            header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &cursor)
+            guard cursor.count - headerStart <= frameMax else { return cursor.removeAll() }
+            body(publication.body, channel: channel, frameMax: frameMax, into: &cursor)
         }
-        let headerStart = buffer.count
-        header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &buffer)
-        guard buffer.count - headerStart <= frameMax else {
-            buffer.removeLast(buffer.count - start)
-            guard publication.trace != nil else { return false }
-            var untraced = publication
-            untraced.trace = nil
-            return publish(
-                untraced, messageID: messageID, replyTo: replyTo, channel: channel, frameMax: frameMax, into: &buffer)
-        }
-        body(publication.body, channel: channel, frameMax: frameMax, into: &buffer)
-        return true
+        if buffer.count > start { return true }
+        guard publication.trace != nil else { return false }
+        var untraced = publication
+        untraced.trace = nil
+        return publish(
+            untraced, messageID: messageID, replyTo: replyTo, channel: channel, frameMax: frameMax, into: &buffer)
     }
 
     static func channelOpen(_ channel: UInt16, into buffer: inout [UInt8]) {
@@ -92,14 +94,14 @@ enum FrameWriter {
 
     private static func exchangeDeclare(
         _ exchange: String, type: String, flags: UInt8, channel: UInt16, into buffer: inout [UInt8],
-        arguments: (inout [UInt8]) -> Void = { _ in }
+        arguments: (inout FrameCursor) -> Void = { _ in }
     ) {
         method(channel: channel, classID: 40, methodID: 10, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: exchange)
             buffer.append(shortString: type)
             buffer.append(flags)
-            sized(into: &buffer, arguments)
+            buffer.sized(arguments)
         }
     }
 
@@ -112,7 +114,7 @@ enum FrameWriter {
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: "")
             buffer.append(isTransient ? 0b0000_1100 : 0b0000_0100)
-            sized(into: &buffer) { buffer in
+            buffer.sized { buffer in
                 buffer.append(shortString: "x-max-length-bytes")
                 buffer.append(UInt8(ascii: "I"))
                 buffer.append(bigEndian: UInt32(bitPattern: maximumBytes))
@@ -193,103 +195,90 @@ enum FrameWriter {
     }
 
     private static func header(
-        _ publication: Publication, messageID: String, replyTo: String?, channel: UInt16, into buffer: inout [UInt8]
+        _ publication: Publication, messageID: MessageID, replyTo: String?, channel: UInt16,
+        into cursor: inout FrameCursor
     ) {
-        frame(type: 2, channel: channel, into: &buffer) { buffer in
-            buffer.append(bigEndian: UInt16(60))
-            buffer.append(bigEndian: UInt16(0))
-            buffer.append(bigEndian: UInt64(publication.body.count))
+        cursor.frame(type: 2, channel: channel) { cursor in
+            cursor.append(bigEndian: UInt16(60))
+            cursor.append(bigEndian: UInt16(0))
+            cursor.append(bigEndian: UInt64(publication.body.count))
             var flags: UInt16 = 1 << 7  // message-id
             let hasHeaders = !publication.carbonCopies.isEmpty || publication.trace != nil
             if hasHeaders { flags |= 1 << 13 }
             if publication.expiration != nil { flags |= 1 << 8 }
             // A question's id is its correlation id, too.
             if replyTo != nil { flags |= 1 << 10 | 1 << 9 }
-            buffer.append(bigEndian: flags)
-            if hasHeaders { headersTable(publication, into: &buffer) }
+            cursor.append(bigEndian: flags)
+            if hasHeaders { headersTable(publication, into: &cursor) }
             if let replyTo {
-                buffer.append(shortString: messageID)
-                buffer.append(shortString: replyTo)
+                cursor.append(messageID)
+                cursor.append(shortString: replyTo)
             }
-            if let expiration = publication.expiration { buffer.append(shortString: String(expiration)) }
-            buffer.append(shortString: messageID)
+            if let expiration = publication.expiration { cursor.append(shortString: String(expiration)) }
+            cursor.append(messageID)
         }
     }
 
-    private static func headersTable(_ publication: Publication, into buffer: inout [UInt8]) {
-        sized(into: &buffer) { buffer in
+    private static func headersTable(_ publication: Publication, into cursor: inout FrameCursor) {
+        cursor.sized { cursor in
             if !publication.carbonCopies.isEmpty {
-                buffer.append(shortString: "CC")
-                buffer.append(UInt8(ascii: "A"))
-                sized(into: &buffer) { buffer in
-                    for key in publication.carbonCopies { longString(key, into: &buffer) }
+                cursor.append(shortString: "CC")
+                cursor.append(UInt8(ascii: "A"))
+                cursor.sized { cursor in
+                    for key in publication.carbonCopies { cursor.append(longString: key) }
                 }
             }
             guard let trace = publication.trace else { return }
-            buffer.append(shortString: "traceparent")
-            longString(trace.traceparent, into: &buffer)
+            cursor.append(shortString: "traceparent")
+            cursor.append(longString: trace.traceparent)
             guard let state = trace.tracestate else { return }
-            buffer.append(shortString: "tracestate")
-            longString(state, into: &buffer)
+            cursor.append(shortString: "tracestate")
+            cursor.append(longString: state)
         }
     }
 
-    /// A value of a table or an array: its type, and a four-byte size before the text.
-    private static func longString(_ text: String, into buffer: inout [UInt8]) {
-        buffer.append(UInt8(ascii: "S"))
-        sized(into: &buffer) { $0.append(contentsOf: text.utf8) }
-    }
-
-    private static func body(_ body: [UInt8], channel: UInt16, frameMax: Int, into buffer: inout [UInt8]) {
+    private static func body(_ body: [UInt8], channel: UInt16, frameMax: Int, into cursor: inout FrameCursor) {
         let most = frameMax - frameOverhead
-        var start = 0
-        while start < body.count {
-            let end = min(start + most, body.count)
-            frame(type: 3, channel: channel, into: &buffer) { $0.append(contentsOf: body[start..<end]) }
-            start = end
+        body.withUnsafeBytes { body in
+            var start = 0
+            while start < body.count {
+                let end = min(start + most, body.count)
+                cursor.frame(type: 3, channel: channel) {
+                    $0.append(UnsafeRawBufferPointer(rebasing: body[start..<end]))
+                }
+                start = end
+            }
         }
     }
+
+    /// The most bytes of a frame that is not a message: three names and what stands between them.
+    private static let mostOfMethod = 1_024
 
     private static func method(
         channel: UInt16, classID: UInt16, methodID: UInt16, into buffer: inout [UInt8],
-        _ arguments: (inout [UInt8]) -> Void
+        _ arguments: (inout FrameCursor) -> Void
     ) {
-        frame(type: 1, channel: channel, into: &buffer) { buffer in
-            buffer.append(bigEndian: classID)
-            buffer.append(bigEndian: methodID)
-            arguments(&buffer)
+        write(into: &buffer, atMost: mostOfMethod) {
+            $0.method(channel: channel, classID: classID, methodID: methodID, arguments)
         }
     }
 
     private static func frame(
-        type: UInt8, channel: UInt16, into buffer: inout [UInt8], _ payload: (inout [UInt8]) -> Void
+        type: UInt8, channel: UInt16, into buffer: inout [UInt8], _ payload: (inout FrameCursor) -> Void
     ) {
-        buffer.append(type)
-        buffer.append(bigEndian: channel)
-        sized(into: &buffer, payload)
-        buffer.append(end)
+        write(into: &buffer, atMost: mostOfMethod) { $0.frame(type: type, channel: channel, payload) }
     }
 
-    /// Writes a four-byte size and then what it counts.
-    private static func sized(into buffer: inout [UInt8], _ content: (inout [UInt8]) -> Void) {
-        let start = buffer.count
-        buffer.append(bigEndian: UInt32(0))
-        content(&buffer)
-        var size = UInt32(buffer.count - start - 4).bigEndian
-        withUnsafeBytes(of: &size) { size in
-            for index in 0..<4 { buffer[start + index] = size[index] }
+    /// Reserves memory at the end of a buffer, once for all that is written there.
+    ///
+    /// - Parameter most: how many bytes that may be.
+    private static func write(into buffer: inout [UInt8], atMost most: Int, _ write: (inout FrameCursor) -> Void) {
+        buffer.append(addingCapacity: most) { span in
+            span.withUnsafeMutableBufferPointer { memory, count in
+                var cursor = FrameCursor(UnsafeMutableRawBufferPointer(memory))
+                write(&cursor)
+                count = cursor.count
+            }
         }
-    }
-}
-
-extension [UInt8] {
-    fileprivate mutating func append(bigEndian integer: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: integer.bigEndian) { append(contentsOf: $0) }
-    }
-
-    /// A length byte and the text. The callers have checked that it is at most 255 bytes.
-    fileprivate mutating func append(shortString string: String) {
-        append(UInt8(string.utf8.count))
-        append(contentsOf: string.utf8)
     }
 }

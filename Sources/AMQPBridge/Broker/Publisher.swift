@@ -1,5 +1,5 @@
 /// The publishing side of one connection as a state machine without I/O: publications and the broker's frames go in,
-/// frames and settled tickets come out. ``BrokerLink`` moves the bytes.
+/// frames and settled requests come out. ``BrokerLink`` moves the bytes.
 ///
 /// Lives on one event loop.
 final class Publisher: BrokerSession {
@@ -16,22 +16,29 @@ final class Publisher: BrokerSession {
         case closed, opening, open
     }
 
+    /// One of a request's messages, under way.
     private struct Entry {
-        let publication: Publication
-        let ticket: PublishTicket?
+        let request: PublishRequest
+        let index: Int
         let isProbe: Bool
-        let came: MonotonicTime
         let sent: MonotonicTime
         /// Where the publication ends in the outbound stream.
         let streamEnd: UInt64
+
+        var publication: Publication { request.publications[index] }
     }
 
+    /// Those of a request's messages that wait to be published.
     private struct Parked {
-        let publications: [Publication]
-        let ticket: PublishTicket?
-        let came: MonotonicTime
-        let deadline: MonotonicTime
+        let request: PublishRequest
+        let indices: Range<Int>
+
+        var deadline: MonotonicTime { request.deadline }
+        var exchange: String { request.exchange }
+        var publications: ArraySlice<Publication> { request.publications[indices] }
     }
+
+    private typealias Published = ConfirmLedger<Entry>.Published
 
     private(set) var blockedReason: String?
     var outbound = OutboundBuffer()
@@ -82,23 +89,24 @@ final class Publisher: BrokerSession {
 
     // MARK: Requests
 
-    /// Publishes all of `publications` (to one exchange) or none, and settles the ticket for each.
+    /// Publishes all of `publications` (to one exchange) or none, and says once what became of them, perhaps before this
+    /// returns.
     ///
     /// - Parameter came: when the request came that this is a part of, if that was earlier.
     func publish(
-        _ publications: [Publication], ticket: PublishTicket?, came: MonotonicTime? = nil, now: MonotonicTime
+        _ publications: [Publication], came: MonotonicTime? = nil, now: MonotonicTime,
+        completion: @escaping (Result<Routing, PublishError>) -> Void
     ) {
-        if let refusal = refusal(of: publications) {
-            for _ in publications { ticket?.settle(.failed(refusal)) }
-            return
-        }
-        let parked = Parked(
-            publications: publications, ticket: ticket, came: came ?? now,
-            deadline: now.advanced(byNanoseconds: confirmTimeout))
-        unsettledBytes += publications.encodedSize
+        let size = publications.encodedSize
+        if let refusal = refusal(of: publications, encodedSize: size) { return completion(.failure(refusal)) }
+        let request = PublishRequest(
+            publications, encodedSize: size, came: came ?? now, deadline: now.advanced(byNanoseconds: confirmTimeout),
+            completion: completion)
+        unsettledBytes += size
         counters.unsettled.add(publications.count)
-        if channel == .open, admit(parked, now: now) { return }
-        self.parked.append(parked)
+        let waiting = Parked(request: request, indices: publications.indices)
+        if channel == .open, admit(waiting, now: now) { return }
+        parked.append(waiting)
     }
 
     /// Asks the broker whether the exchange takes messages, and says so once, perhaps before this returns.
@@ -115,7 +123,7 @@ final class Publisher: BrokerSession {
         var frames: [UInt8] = []
         for publication in publications {
             frames.removeAll(keepingCapacity: true)
-            guard FrameWriter.publish(publication, messageID: "0", frameMax: frameMax, into: &frames) else {
+            guard FrameWriter.publish(publication, messageID: .number(0), frameMax: frameMax, into: &frames) else {
                 return .tooLarge(bytes: publication.encodedSize, limit: frameMax)
             }
         }
@@ -124,17 +132,20 @@ final class Publisher: BrokerSession {
 
     /// Why nothing can be taken now; `nil` if it can.
     func refusal(of publications: [Publication]) -> PublishError? {
+        refusal(of: publications, encodedSize: publications.encodedSize)
+    }
+
+    private func refusal(of publications: [Publication], encodedSize size: Int) -> PublishError? {
         if channel == .closed { return .brokerUnavailable }
         if let blockedReason { return .brokerBlocked(reason: blockedReason) }
-        let size = publications.encodedSize
         if size > limits.largestEmit { return .tooLarge(bytes: size, limit: limits.largestEmit) }
-        if let tooLong = tooLong(publications) { return tooLong }
+        if let tooLong = tooLong(publications[...]) { return tooLong }
         if max(unsettledBytes, outbound.pending) + size > limits.pendingBytes { return .overloaded }
         return nil
     }
 
     /// Why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
-    private func tooLong(_ publications: [Publication]) -> PublishError? {
+    private func tooLong(_ publications: ArraySlice<Publication>) -> PublishError? {
         let limit = knowledge.longestBody
         // Most brokers never say one.
         guard limit != .max, let long = publications.first(where: { $0.body.count > limit }) else { return nil }
@@ -148,8 +159,8 @@ final class Publisher: BrokerSession {
 
     /// Sends or settles a request as the directory says. Returns `false` if it has to wait.
     private func admit(_ parked: Parked, now: MonotonicTime) -> Bool {
-        let exchange = parked.publications[0].exchange
-        switch directory.admit(exchange, came: parked.came) {
+        let exchange = parked.exchange
+        switch directory.admit(exchange, came: parked.request.came) {
         case .publish: send(parked, isProbe: false, now: now)
         case .publishAsProbe: send(parked, isProbe: true, now: now)
         case .absent: settle(parked, .confirmed(.noExchange))
@@ -166,30 +177,31 @@ final class Publisher: BrokerSession {
         guard channel == .open, !parked.isEmpty else { return }
         let waiting = parked
         parked = []
-        for request in waiting {
-            if let tooLong = tooLong(request.publications) {
-                settle(request, .failed(tooLong))
-            } else if !admit(request, now: now) {
-                parked.append(request)
+        for each in waiting {
+            if let tooLong = tooLong(each.publications) {
+                settle(each, .failed(tooLong))
+            } else if !admit(each, now: now) {
+                parked.append(each)
             }
         }
     }
 
-    private func send(_ request: Parked, isProbe: Bool, now: MonotonicTime) {
-        for publication in request.publications {
-            let messageID = String(ledger.nextTag)
+    private func send(_ parked: Parked, isProbe: Bool, now: MonotonicTime) {
+        let request = parked.request
+        for index in parked.indices {
             guard
-                FrameWriter.publish(publication, messageID: messageID, frameMax: frameMax, into: &outbound.bytes)
+                FrameWriter.publish(
+                    request.publications[index], messageID: .number(ledger.nextTag), frameMax: frameMax,
+                    into: &outbound.bytes)
             else {
-                if isProbe { directory.probeFailed(publication.exchange) }
+                if isProbe { directory.probeFailed(request.exchange) }
                 release(
-                    publication, request.ticket, .failed(.tooLarge(bytes: publication.encodedSize, limit: frameMax)))
+                    request, index, .failed(.tooLarge(bytes: request.encodedSize(of: index), limit: frameMax)))
                 continue
             }
             let entry = Entry(
-                publication: publication, ticket: request.ticket, isProbe: isProbe, came: request.came, sent: now,
-                streamEnd: outbound.streamEnd)
-            ledger.append(entry, exchange: publication.exchange, deadline: request.deadline)
+                request: request, index: index, isProbe: isProbe, sent: now, streamEnd: outbound.streamEnd)
+            ledger.append(entry, deadline: request.deadline)
         }
     }
 
@@ -277,7 +289,7 @@ final class Publisher: BrokerSession {
         ledger.expire(now: now) { published in
             counters.timedOut.add(1)
             if published.entry.isProbe {
-                directory.probeFailed(published.exchange)
+                directory.probeFailed(published.entry.request.exchange)
                 lostProbe = true
             }
             settle(published, .failed(.unknown(.confirmTimedOut)))
@@ -305,12 +317,12 @@ final class Publisher: BrokerSession {
 
     private func settle(
         tag: UInt64, multiple: Bool, now: MonotonicTime,
-        _ outcome: (ConfirmLedger<Entry>.Published) -> PublishTicket.Outcome
+        _ outcome: (Published) -> PublishRequest.Outcome
     ) {
         var proved = false
         ledger.settle(tag: tag, multiple: multiple) { published in
             if published.entry.isProbe {
-                directory.proved(published.exchange)
+                directory.proved(published.entry.request.exchange)
                 proved = true
             }
             settle(published, outcome(published))
@@ -354,15 +366,16 @@ final class Publisher: BrokerSession {
     /// "NOT_FOUND - no exchange 'socket.io' in vhost '/'": the name is all that says what the close is about.
     private func exchange(blamedFor close: ChannelClose) -> String? {
         guard close.code == 404 || close.code == 403 else { return nil }
-        return ledger.exchanges.first { close.text.contains("exchange '\($0)'") }
+        let exchanges = Set(ledger.unsettled.map(\.entry.request.exchange))
+        return exchanges.first { close.text.contains("exchange '\($0)'") }
     }
 
     private func closedOver(_ exchange: String, _ close: ChannelClose, now: MonotonicTime) {
         let finding: ExchangeAnswer.Finding = close.code == 404 ? .absent : .refused(reason: close.text)
-        let rejection: PublishTicket.Outcome =
+        let rejection: PublishRequest.Outcome =
             close.code == 404
             ? .confirmed(.noExchange) : .failed(.brokerRefused(exchange: exchange, reason: close.text))
-        let closed = ledger.reset(closedOver: exchange)
+        let closed = ledger.resetClosed(overOneOf: { $0.request.exchange == exchange })
         lookUps.publishFailed(now: now)
         if let rejected = closed.rejected {
             directory.learn(ExchangeAnswer(exchange: exchange, finding: finding, asOf: rejected.entry.sent))
@@ -383,36 +396,33 @@ final class Publisher: BrokerSession {
             return
         }
         settle(unknown: closed.unknown)
-        var again: [ConfirmLedger<Entry>.Published] = []
+        var again: [Published] = []
         for published in [rejected] + closed.discarded {
             let entry = published.entry
-            let isSameEmit = entry.ticket != nil && entry.ticket === rejected.entry.ticket
-            guard isSameEmit || entry.publication.body.count > refusal.limit else {
+            guard entry.request === rejected.entry.request || entry.publication.body.count > refusal.limit else {
                 again.append(published)
                 continue
             }
-            if entry.isProbe { directory.probeFailed(published.exchange) }
+            if entry.isProbe { directory.probeFailed(published.entry.request.exchange) }
             let size = max(entry.publication.body.count, refusal.size)
             settle(published, .failed(.messageTooLarge(bytes: size, limit: refusal.limit)))
         }
         sendAgain(again)
     }
 
-    private func settle(unknown: [ConfirmLedger<Entry>.Published]) {
+    private func settle(unknown: [Published]) {
         for published in unknown {
-            if published.entry.isProbe { directory.probeFailed(published.exchange) }
+            if published.entry.isProbe { directory.probeFailed(published.entry.request.exchange) }
             settle(published, .failed(.unknown(.channelClosed)))
         }
     }
 
     /// What the broker discarded goes to the head of the queue, with the time that it has left.
-    private func sendAgain(_ discarded: [ConfirmLedger<Entry>.Published]) {
-        for published in discarded where published.entry.isProbe { directory.probeFailed(published.exchange) }
-        let again = discarded.map {
-            Parked(
-                publications: [$0.entry.publication], ticket: $0.entry.ticket, came: $0.entry.came,
-                deadline: $0.deadline)
+    private func sendAgain(_ discarded: [Published]) {
+        for published in discarded where published.entry.isProbe {
+            directory.probeFailed(published.entry.request.exchange)
         }
+        let again = discarded.map { Parked(request: $0.entry.request, indices: $0.entry.index..<$0.entry.index + 1) }
         // Deadlines are in the order of arrival: the oldest stays first, which is what ``expire(now:)`` looks at.
         let newer = parked.firstIndex { $0.deadline >= again.first?.deadline ?? $0.deadline } ?? parked.endIndex
         parked.insert(contentsOf: again, at: newer)
@@ -438,18 +448,18 @@ final class Publisher: BrokerSession {
 
     // MARK: Settling
 
-    private func settle(_ published: ConfirmLedger<Entry>.Published, _ outcome: PublishTicket.Outcome) {
-        release(published.entry.publication, published.entry.ticket, outcome)
+    private func settle(_ published: ConfirmLedger<Entry>.Published, _ outcome: PublishRequest.Outcome) {
+        release(published.entry.request, published.entry.index, outcome)
     }
 
-    private func settle(_ request: Parked, _ outcome: PublishTicket.Outcome) {
-        for publication in request.publications { release(publication, request.ticket, outcome) }
+    private func settle(_ parked: Parked, _ outcome: PublishRequest.Outcome) {
+        for index in parked.indices { release(parked.request, index, outcome) }
     }
 
     private func failParked(_ error: PublishError, where isFailed: (Parked) -> Bool) {
-        let requests = parked
-        parked = requests.filter { !isFailed($0) }
-        for request in requests where isFailed(request) { settle(request, .failed(error)) }
+        let waiting = parked
+        parked = waiting.filter { !isFailed($0) }
+        for each in waiting where isFailed(each) { settle(each, .failed(error)) }
         withdrawLookUps(of: directory.beingLookedUp)
     }
 
@@ -460,7 +470,7 @@ final class Publisher: BrokerSession {
 
     /// Takes back look-ups that nobody waits for any more.
     private func withdrawLookUps(of exchanges: [String]) {
-        let waitedFor = Set(parked.map { $0.publications[0].exchange })
+        let waitedFor = Set(parked.map(\.exchange))
         for exchange in exchanges where !waitedFor.contains(exchange) {
             directory.withdraw(exchange)
             if !inquiries.isWaited(for: exchange) { lookUps.withdraw(exchange) }
@@ -468,11 +478,11 @@ final class Publisher: BrokerSession {
     }
 
     /// The one place where a publication ends.
-    private func release(_ publication: Publication, _ ticket: PublishTicket?, _ outcome: PublishTicket.Outcome) {
-        unsettledBytes -= publication.encodedSize
+    private func release(_ request: PublishRequest, _ index: Int, _ outcome: PublishRequest.Outcome) {
+        unsettledBytes -= request.encodedSize(of: index)
         counters.unsettled.add(-1)
-        counters.count(outcome, of: publication)
-        ticket?.settle(outcome)
+        counters.count(outcome, of: request.publications[index])
+        request.settle(outcome)
     }
 }
 

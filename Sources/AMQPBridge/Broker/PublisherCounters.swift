@@ -19,7 +19,7 @@ public final class PublisherCounters: Sendable {
 
     public init() {}
 
-    func count(_ outcome: PublishTicket.Outcome, of publication: Publication) {
+    func count(_ outcome: PublishRequest.Outcome, of publication: Publication) {
         switch outcome {
         case .confirmed(.routed): if publication.knowsRecipients { routed.add(1) } else { queued.add(1) }
         case .confirmed(.unroutable), .confirmed(.noExchange): unrouted.add(1)

@@ -214,7 +214,7 @@ final class ClusterSession: BrokerSession {
         }
         guard
             FrameWriter.publish(
-                publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,
+                publication, messageID: .text(id), replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,
                 frameMax: frameMax, into: &outbound.bytes)
         else {
             completion(.failure(.tooLarge))
@@ -354,7 +354,7 @@ final class ClusterSession: BrokerSession {
         let body = ClusterMessage.write(.initialHeartbeat, namespace: nil)
         _ = FrameWriter.publish(
             Publication(exchange: exchange, routingKey: "#discover", expiration: 5_000, body: body),
-            messageID: Self.discovery, channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+            messageID: .text(Self.discovery), channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
     }
 
     private static let discovery = "discover"
@@ -453,7 +453,7 @@ final class ClusterSession: BrokerSession {
         let body = ClusterMessage.write(.heartbeat, namespace: nil)
         _ = FrameWriter.publish(
             Publication(exchange: exchange, routingKey: key, expiration: 5_000, body: body),
-            messageID: id, channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+            messageID: .text(id), channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
     }
 
     /// What a probe of each of its servers would have said.

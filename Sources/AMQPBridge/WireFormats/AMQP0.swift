@@ -68,9 +68,9 @@ public struct AMQP0: WireFormat {
         }
         let rooms = emit.rooms.map(\.text).withoutDuplicates
         let except = (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
-        guard !rooms.isEmpty else {
+        guard rooms.count > 1 else {
             let body = Self.body(emit, except: except)
-            return [Publication(exchange: exchange, routingKey: Self.everyone, body: body)]
+            return [Publication(exchange: exchange, routingKey: rooms.first ?? Self.everyone, body: body)]
         }
         let listed = Self.listedBytes(rooms, except)
         guard listed <= Self.mostListedBytes else {

@@ -78,7 +78,7 @@ struct ConfirmLedgerTests {
     func expires() {
         var ledger = ConfirmLedger<String>()
         for (index, name) in ["a", "b", "c"].enumerated() {
-            ledger.append(name, exchange: "x", deadline: .seconds(Double(index + 1)))
+            ledger.append(name, deadline: .seconds(Double(index + 1)))
         }
         #expect(ledger.earliestDeadline == .seconds(1))
         #expect(ledger.expired(at: .seconds(0.9)) == [])
@@ -94,8 +94,8 @@ struct ConfirmLedgerTests {
     @Test("has no deadline for what is settled")
     func deadlineOfTheOldest() {
         var ledger = ConfirmLedger<String>()
-        ledger.append("a", exchange: "x", deadline: .seconds(1))
-        ledger.append("b", exchange: "x", deadline: .seconds(2))
+        ledger.append("a", deadline: .seconds(1))
+        ledger.append("b", deadline: .seconds(2))
         #expect(ledger.ack(1) == ["a"])
         #expect(ledger.earliestDeadline == .seconds(2))
     }
@@ -131,27 +131,27 @@ struct ConfirmLedgerTests {
     @Test("tells apart what a close over an exchange means for each publish")
     func closes() {
         var ledger = ConfirmLedger<String>()
-        ledger.add(to: "x", "x1")
-        ledger.add(to: "y", "y1")
-        ledger.add(to: "x", "x2", "x3")
-        ledger.add(to: "y", "y2")
-        ledger.add(to: "z", "z1")
-        #expect(ledger.exchanges == ["x", "y", "z"])
+        ledger.add("x1")
+        ledger.add("y1")
+        ledger.add("x2", "x3")
+        ledger.add("y2")
+        ledger.add("z1")
+        #expect(ledger.unsettled.map(\.entry) == ["x1", "y1", "x2", "x3", "y2", "z1"])
         #expect(ledger.ack(3) == ["x2"])
-        let closed = ledger.reset(closedOver: "x")
+        let closed = ledger.resetClosed(overOneOf: { $0.hasPrefix("x") })
         #expect(closed.unknown.map(\.entry) == ["x1", "y1"])
         #expect(closed.rejected?.entry == "x3")
         #expect(closed.discarded.map(\.entry) == ["y2", "z1"])
         #expect(ledger.nextTag == 1)
-        #expect(ledger.exchanges.isEmpty)
+        #expect(ledger.unsettled.isEmpty)
     }
 
     @Test("takes the last unsettled publish for the rejected one")
     func closesOverTheOnlyOne() {
         var ledger = ConfirmLedger<String>()
-        ledger.add(to: "x", "x1", "x2")
+        ledger.add("x1", "x2")
         #expect(ledger.ack(2) == ["x2"])
-        let closed = ledger.reset(closedOver: "x")
+        let closed = ledger.resetClosed(overOneOf: { $0.hasPrefix("x") })
         #expect(closed.rejected?.entry == "x1")
         #expect(closed.unknown.isEmpty)
         #expect(closed.discarded.isEmpty)
@@ -160,7 +160,7 @@ struct ConfirmLedgerTests {
     @Test("takes the first unsettled publish of which something holds for the rejected one")
     func closesOverTheFirst() {
         var ledger = ConfirmLedger<String>()
-        ledger.add(to: "x", "a", "long", "b", "long too")
+        ledger.add("a", "long", "b", "long too")
         #expect(ledger.ack(1) == ["a"])
         let closed = ledger.reset(closedOverFirst: { $0.hasPrefix("long") })
         #expect(closed.unknown.isEmpty)
@@ -172,8 +172,8 @@ struct ConfirmLedgerTests {
     @Test("calls everything unknown if the rejected publish is not there any more")
     func closesOverNothing() {
         var ledger = ConfirmLedger<String>()
-        ledger.add(to: "y", "y1", "y2")
-        let closed = ledger.reset(closedOver: "x")
+        ledger.add("y1", "y2")
+        let closed = ledger.resetClosed(overOneOf: { $0.hasPrefix("x") })
         #expect(closed.unknown.map(\.entry) == ["y1", "y2"])
         #expect(closed.rejected == nil)
         #expect(closed.discarded.isEmpty)
@@ -182,19 +182,19 @@ struct ConfirmLedgerTests {
     @Test("keeps its tags when it drops what is settled")
     func compacts() {
         var ledger = ConfirmLedger<Int>()
-        for number in 1...6_000 { ledger.append(number, exchange: "x", deadline: .seconds(Double(number))) }
+        for number in 1...6_000 { ledger.append(number, deadline: .seconds(Double(number))) }
         #expect(ledger.ack(3_500, multiple: true).count == 3_500)
         #expect(ledger.count == 2_500)
         #expect(ledger.nextTag == 6_001)
         #expect(ledger.ack(3_501) == [3_501])
         #expect(ledger.ack(5_999) == [5_999])
-        for number in 6_001...12_000 { ledger.append(number, exchange: "x", deadline: .seconds(Double(number))) }
+        for number in 6_001...12_000 { ledger.append(number, deadline: .seconds(Double(number))) }
         #expect(ledger.ack(12_000) == [12_000])
         #expect(ledger.ack(6_000, multiple: true) == Array(3_502...5_998) + [6_000])
         #expect(ledger.earliestDeadline == .seconds(6_001))
         #expect(ledger.ack(0, multiple: true) == Array(6_001...11_999))
         #expect(ledger.nextTag == 12_001)
-        ledger.append(12_001, exchange: "x", deadline: .seconds(0))
+        ledger.append(12_001, deadline: .seconds(0))
         #expect(ledger.ack(12_001) == [12_001])
     }
 
@@ -215,7 +215,7 @@ struct ConfirmLedgerTests {
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<40:
                 for _ in 0..<Int.random(in: 1...40, using: &random) {
-                    ledger.append(appended, exchange: "x", deadline: .seconds(Double(time + 50)))
+                    ledger.append(appended, deadline: .seconds(Double(time + 50)))
                     model[nextTag] = (appended, time + 50)
                     nextTag += 1
                     appended += 1
@@ -242,8 +242,8 @@ struct ConfirmLedgerTests {
 
 extension ConfirmLedger {
     /// Appends entries that are due in an hour.
-    fileprivate mutating func add(to exchange: String = "x", _ entries: Entry...) {
-        for entry in entries { append(entry, exchange: exchange, deadline: .seconds(3_600)) }
+    fileprivate mutating func add(_ entries: Entry...) {
+        for entry in entries { append(entry, deadline: .seconds(3_600)) }
     }
 
     /// What an ack settles.

@@ -42,7 +42,7 @@ struct ExchangeDirectoryTests {
 
     @Test(
         "tells of absence and refusal only what came before it was looked at, from whatever state it is learnt",
-        arguments: 0..<5, [ExchangeAnswer.Finding.absent, .refused(reason: "no")])
+        arguments: 0..<6, [ExchangeAnswer.Finding.absent, .refused(reason: "no")])
     func decidesNothingByMemory(state: Int, finding: ExchangeAnswer.Finding) {
         var directory = directory(in: state)
         directory.learn(answer(finding))
@@ -59,7 +59,7 @@ struct ExchangeDirectoryTests {
 
     @Test("does not doubt an exchange that it has proved, because somebody else has found it")
     func keepsProof() {
-        var directory = directory(in: 4)
+        var directory = directory(in: 5)
         directory.learn(answer(.usable))
         #expect(directory.admit("x", came: start) == .publish)
         var absent = ExchangeDirectory()
@@ -86,13 +86,14 @@ struct ExchangeDirectoryTests {
         ExchangeAnswer(exchange: "x", finding: finding, asOf: start)
     }
 
-    /// A directory that knows the exchange `x` not at all, as being looked up, as unproven, as being probed, or as proven.
+    /// A directory that knows the exchange `x` not at all, as being looked up, as unproven, as being probed, as proven, or as used.
     private func directory(in state: Int) -> ExchangeDirectory {
         var directory = ExchangeDirectory()
         if state > 0 { _ = directory.admit("x", came: start) }
         if state > 1 { directory.learn(answer(.usable)) }
         if state > 2 { _ = directory.admit("x", came: start) }
         if state > 3 { directory.proved("x") }
+        if state > 4 { #expect(directory.admit("x", came: start) == .publish) }
         return directory
     }
 }

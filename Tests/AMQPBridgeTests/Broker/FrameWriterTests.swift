@@ -35,6 +35,27 @@ struct FrameWriterTests {
         }
     }
 
+    @Test("writes a number in decimal digits", arguments: [0, 1, 9, 10, 99, 100, 12_345_678_909, UInt64.max])
+    func numberedMessages(number: UInt64) {
+        for publication in Self.publications {
+            var bytes: [UInt8] = [7]
+            #expect(FrameWriter.publish(publication, messageID: .number(number), frameMax: 131_072, into: &bytes))
+            #expect(bytes.dropFirst().elementsEqual(written(publication, messageID: String(number)) ?? []))
+        }
+    }
+
+    @Test("writes each message whole behind the others, however little room there is")
+    func manyMessages() {
+        var bytes: [UInt8] = []
+        var expected: [UInt8] = []
+        for (index, publication) in (Self.publications + Self.publications).enumerated() {
+            #expect(
+                FrameWriter.publish(publication, messageID: .number(UInt64(index)), frameMax: 131_072, into: &bytes))
+            expected += written(publication, messageID: String(index)) ?? []
+        }
+        #expect(bytes == expected)
+    }
+
     @Test("writes carbon copies that librabbitmq reads", arguments: publications)
     func carbonCopies(publication: Publication) throws {
         let bytes = try #require(written(publication))
@@ -150,9 +171,9 @@ struct FrameWriterTests {
         let size = LibraryFrames.header(publication, messageID: "1").count
         #expect(size > 4_096)
         var buffer: [UInt8] = [1, 2, 3]
-        #expect(!FrameWriter.publish(publication, messageID: "1", frameMax: size - 1, into: &buffer))
+        #expect(!FrameWriter.publish(publication, messageID: .text("1"), frameMax: size - 1, into: &buffer))
         #expect(buffer == [1, 2, 3])
-        #expect(FrameWriter.publish(publication, messageID: "1", frameMax: size, into: &buffer))
+        #expect(FrameWriter.publish(publication, messageID: .text("1"), frameMax: size, into: &buffer))
         #expect(buffer.count > size)
     }
 
@@ -177,7 +198,7 @@ struct FrameWriterTests {
         var written: [UInt8] = []
         #expect(
             FrameWriter.publish(
-                publication, messageID: id, replyTo: "amq.rabbitmq.reply-to", channel: 9, frameMax: 131_072,
+                publication, messageID: .text(id), replyTo: "amq.rabbitmq.reply-to", channel: 9, frameMax: 131_072,
                 into: &written))
         #expect(written == expected)
     }
@@ -249,7 +270,7 @@ struct FrameWriterTests {
 
     private func written(_ publication: Publication, messageID: String = "1", frameMax: Int = 131_072) -> [UInt8]? {
         var bytes: [UInt8] = []
-        guard FrameWriter.publish(publication, messageID: messageID, frameMax: frameMax, into: &bytes) else {
+        guard FrameWriter.publish(publication, messageID: .text(messageID), frameMax: frameMax, into: &bytes) else {
             return nil
         }
         return bytes

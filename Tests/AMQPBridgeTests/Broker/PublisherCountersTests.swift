@@ -8,7 +8,7 @@ struct PublisherCountersTests {
     func counts() {
         let counters = PublisherCounters()
         let publication = Publication(exchange: "x", routingKey: "r", body: [])
-        let outcomes: [(PublishTicket.Outcome, times: Int)] = [
+        let outcomes: [(PublishRequest.Outcome, times: Int)] = [
             (.confirmed(.routed), 1), (.confirmed(.unroutable), 2), (.failed(.brokerNack), 3),
             (.failed(.unknown(.partial)), 4),
         ]

@@ -451,6 +451,39 @@ struct PublisherTests {
         #expect(fixture.published() == ["y3"])
     }
 
+    @Test("sends the same bytes again, but for the tag, whatever they are")
+    func sendsTheSameBytesAgain() {
+        let fixture = PublisherFixture()
+        fixture.prove()
+        fixture.prove("y", tag: 2)
+        fixture.publish("a", to: "y")
+        let body = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+        let large = Publication(
+            exchange: "x", routingKey: "é", carbonCopies: ["b", "c"], expiration: 60_000, body: body)
+        let publications = [large, Publication(exchange: "x", routingKey: "", body: [])] + [large].with(.sample)
+        fixture.publish("b", publications)
+        var sent: [UInt8] = []
+        for (tag, publication) in zip(UInt64(4)..., publications) {
+            #expect(FrameWriter.publish(publication, messageID: .number(tag), frameMax: 4_096, into: &sent))
+        }
+        #expect(fixture.writtenBytes().suffix(sent.count).elementsEqual(sent))
+
+        fixture.missing("y")
+        _ = fixture.written()
+        #expect(fixture.result("a") == .success(.noExchange))
+        fixture.receive(.confirmSelected)
+        var again: [UInt8] = []
+        for (tag, publication) in zip(UInt64(1)..., publications) {
+            #expect(FrameWriter.publish(publication, messageID: .number(tag), frameMax: 4_096, into: &again))
+        }
+        #expect(fixture.writtenBytes() == again)
+        fixture.returned(2)
+        fixture.ack(3, multiple: true)
+        #expect(fixture.result("b") == .success(.routed))
+        #expect(!fixture.publisher.isCrowded(with: []))
+        fixture.expectEverythingSettledOnce()
+    }
+
     @Test("gives what is sent again only the time that it had left")
     func sendsAgainInTime() {
         let fixture = PublisherFixture()
@@ -846,7 +879,7 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         fixture.prove()
         let publication = Publication(exchange: "x", routingKey: "r", body: Array("a".utf8))
-        fixture.publisher.publish([publication], ticket: nil, now: fixture.now)
+        fixture.publisher.publish([publication], now: fixture.now) { _ in }
         #expect(fixture.published() == ["a"])
         fixture.returned(2)
         fixture.ack(2)

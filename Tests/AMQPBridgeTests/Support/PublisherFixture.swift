@@ -50,8 +50,7 @@ final class PublisherFixture {
     func publish(_ name: String, _ publications: [Publication], came: MonotonicTime? = nil) {
         results[name] = []
         if publisher.refusal(of: publications) == nil { accepted += UInt64(publications.count) }
-        let ticket = PublishTicket(publications: publications.count) { [unowned self] in results[name]?.append($0) }
-        publisher.publish(publications, ticket: ticket, came: came, now: now)
+        publisher.publish(publications, came: came, now: now) { [unowned self] in results[name]?.append($0) }
     }
 
     func receive(_ frames: InboundFrame...) {
@@ -88,13 +87,15 @@ final class PublisherFixture {
     }
 
     /// Everything written since the last time; the socket takes it all.
-    func written() -> [WrittenFrame] {
+    func written() -> [WrittenFrame] { WrittenFrame.read(writtenBytes()) }
+
+    func writtenBytes() -> [UInt8] {
         var bytes: [UInt8] = []
         publisher.outbound.drain { pending in
             bytes += pending
             return pending.count
         }
-        return WrittenFrame.read(bytes)
+        return bytes
     }
 
     /// The bodies of the messages written since the last time.

@@ -1,23 +1,46 @@
-/// Waits for everything that was published for one request, and then tells how it ended, once.
+/// What is published in one go: waits for all of it, and then tells how it ended, once. Its messages share it, in the ledger
+/// and wherever they wait.
 ///
 /// Lives on one event loop.
-final class PublishTicket {
+final class PublishRequest {
     /// What became of one publication.
     enum Outcome: Equatable {
         case confirmed(Routing)
         case failed(PublishError)
     }
 
+    /// To one exchange. They are kept until the end: what the broker discards is sent again.
+    let publications: [Publication]
+    /// When it came, or what it is a part of.
+    let came: MonotonicTime
+    /// How long it may wait for its confirms.
+    let deadline: MonotonicTime
+    private let encodedSize: Int
     private var outstanding: Int
     private var confirmed = 0
     private var routing: Routing?
     private var failure: PublishError?
     private var completion: ((Result<Routing, PublishError>) -> Void)?
 
-    /// - Parameter completion: gets where the publications went, or why not all were confirmed.
-    init(publications: Int, completion: @escaping (Result<Routing, PublishError>) -> Void) {
-        outstanding = publications
+    /// - Parameters:
+    ///   - encodedSize: of all publications, in bytes.
+    ///   - completion: gets where the publications went, or why not all were confirmed.
+    init(
+        _ publications: [Publication], encodedSize: Int, came: MonotonicTime, deadline: MonotonicTime,
+        completion: @escaping (Result<Routing, PublishError>) -> Void
+    ) {
+        self.publications = publications
+        self.encodedSize = encodedSize
+        self.came = came
+        self.deadline = deadline
+        outstanding = publications.count
         self.completion = completion
+    }
+
+    var exchange: String { publications[0].exchange }
+
+    func encodedSize(of index: Int) -> Int {
+        publications.count == 1 ? encodedSize : publications[index].encodedSize
     }
 
     func settle(_ outcome: Outcome) {

@@ -2,9 +2,9 @@ import Testing
 
 @testable import AMQPBridge
 
-@Suite("A publish ticket")
-struct PublishTicketTests {
-    private static let outcomes: [PublishTicket.Outcome] = [
+@Suite("A publish request")
+struct PublishRequestTests {
+    private static let outcomes: [PublishRequest.Outcome] = [
         .confirmed(.routed), .confirmed(.unroutable), .failed(.brokerNack), .failed(.unknown(.confirmTimedOut)),
         .confirmed(.noExchange),
     ]
@@ -20,14 +20,14 @@ struct PublishTicketTests {
     @Test("waits for all publications, and ends once")
     func waits() {
         var results: [Result<Routing, PublishError>] = []
-        let ticket = PublishTicket(publications: 3) { results.append($0) }
-        ticket.settle(.confirmed(.unroutable))
-        ticket.settle(.confirmed(.routed))
+        let request = makeRequest(of: 3) { results.append($0) }
+        request.settle(.confirmed(.unroutable))
+        request.settle(.confirmed(.routed))
         #expect(results.isEmpty)
-        ticket.settle(.confirmed(.unroutable))
+        request.settle(.confirmed(.unroutable))
         #expect(results == [.success(.routed)])
-        ticket.settle(.failed(.brokerNack))
-        ticket.settle(.confirmed(.routed))
+        request.settle(.failed(.brokerNack))
+        request.settle(.confirmed(.routed))
         #expect(results == [.success(.routed)])
     }
 
@@ -45,13 +45,13 @@ struct PublishTicketTests {
 
     @Test("prefers an unknown outcome to a certain failure, whichever came first")
     func unknownOutweighs() {
-        let unknown = PublishTicket.Outcome.failed(.unknown(.channelClosed))
+        let unknown = PublishRequest.Outcome.failed(.unknown(.channelClosed))
         #expect(results([unknown, .failed(.brokerNack)]) == [.failure(.unknown(.channelClosed))])
         #expect(results([.failed(.brokerNack), unknown]) == [.failure(.unknown(.channelClosed))])
     }
 
     /// Any unknown part makes the whole unknown; so does a failure beside a success.
-    private func expected(of mix: [PublishTicket.Outcome]) -> Result<Routing, PublishError> {
+    private func expected(of mix: [PublishRequest.Outcome]) -> Result<Routing, PublishError> {
         if mix.contains(Self.outcomes[3]) { return .failure(.unknown(.confirmTimedOut)) }
         let failures = mix.count { $0 == Self.outcomes[2] }
         if failures == mix.count { return .failure(.brokerNack) }
@@ -60,10 +60,20 @@ struct PublishTicketTests {
         return .success(mix.contains(.confirmed(.noExchange)) ? .noExchange : .unroutable)
     }
 
-    private func results(_ outcomes: [PublishTicket.Outcome]) -> [Result<Routing, PublishError>] {
+    private func results(_ outcomes: [PublishRequest.Outcome]) -> [Result<Routing, PublishError>] {
         var results: [Result<Routing, PublishError>] = []
-        let ticket = PublishTicket(publications: outcomes.count) { results.append($0) }
-        for outcome in outcomes { ticket.settle(outcome) }
+        let request = makeRequest(of: outcomes.count) { results.append($0) }
+        for outcome in outcomes { request.settle(outcome) }
         return results
+    }
+
+    private func makeRequest(
+        of count: Int, completion: @escaping (Result<Routing, PublishError>) -> Void
+    ) -> PublishRequest {
+        let publication = Publication(exchange: "x", routingKey: "r", body: [])
+        return PublishRequest(
+            Array(repeating: publication, count: count), encodedSize: count * publication.encodedSize,
+            came: .seconds(1),
+            deadline: .seconds(2), completion: completion)
     }
 }
