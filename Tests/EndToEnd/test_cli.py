@@ -150,7 +150,7 @@ def test_options_win_over_the_environment_and_secrets_come_from_files(broker, ex
         (["--room", "", "e"], "--room (1): an empty name"),
         (["--except", "room1", "e"], "--except: python-socketio servers can leave out sockets but not rooms"),
         (["connect"], "EVENT: 'connect' is reserved"),
-        (["--confirm-timeout", "soon", "e"], "GATEWAY_CONFIRM_TIMEOUT is 'soon'"),
+        (["--confirm-timeout", "soon", "e"], "--confirm-timeout is 'soon'"),
     ],
 )
 def test_what_is_not_valid_is_said_and_not_published(broker, exchange, shell, words, reason):

@@ -56,7 +56,7 @@ struct ConfigurationDocument: Sendable {
 
     private func append(settingsTo json: inout [UInt8], _ waiting: [Setting]) {
         var isFirst = true
-        for setting in Setting.allCases {
+        for setting in Setting.all {
             // What waits for a restart is still what it was.
             let found = waiting.contains(setting) ? live.running[setting] : live.configuration.origins[setting]
             guard let found else { continue }
