@@ -7,7 +7,7 @@ help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser node proxies clients container lint
+	@scripts/setup.sh build run browser node proxies shells clients container lint
 
 build: ## Build the gateway
 	@[ -e $(binary) ] || echo "The first build takes some minutes."
@@ -35,7 +35,7 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
-	@scripts/setup.sh run browser node proxies
+	@scripts/setup.sh run browser node proxies shells
 	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
 
 slow: build ## Run the end-to-end tests that take long

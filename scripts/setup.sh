@@ -6,6 +6,7 @@
 #   scripts/setup.sh browser    Chromium, for the test of the demo page
 #   scripts/setup.sh node       Node.js 18 or later, for the tests of the Node adapter
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
+#   scripts/setup.sh shells     zsh and fish, for the tests of completions
 #   scripts/setup.sh clients    Go, Java, PHP and .cache/openapi-generator-….jar, for the slow tests of clients
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
 #   scripts/setup.sh lint       hadolint, for the Dockerfiles
@@ -197,7 +198,7 @@ install_promtool() {
     rm -rf "$folder" "$log"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|clients|container|lint …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|container|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -212,6 +213,7 @@ for group in "$@"; do
             ;;
         browser) apt_install chromium ;;
         proxies) install_proxies ;;
+        shells) apt_install zsh fish ;;
         clients)
             command -v go >/dev/null || apt_install golang-go
             command -v javac >/dev/null || apt_install openjdk-17-jdk-headless
@@ -229,6 +231,6 @@ for group in "$@"; do
             apt_install python3-venv
             install_hadolint
             ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, clients, container, lint)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, container, lint)" ;;
     esac
 done

@@ -5,8 +5,8 @@ internal import Routes
 /// `socketio-gateway config`
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Check or print the configuration that serve would have.",
-        subcommands: [Check.self, Print.self])
+        commandName: "config", abstract: "Check or print the configuration that serve would have, or what it can be.",
+        subcommands: [Check.self, Print.self, Reference.self])
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -75,6 +75,15 @@ struct ConfigCommand: ParsableCommand {
 
         func run() throws {
             print(ConfigurationText(try Configuration.loaded(options)).text, terminator: "")
+        }
+    }
+
+    struct Reference: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print what settings there are, with their defaults and ranges: docs/configuration.md.")
+
+        func run() {
+            print(SettingReference.markdown, terminator: "")
         }
     }
 }

@@ -63,8 +63,9 @@ struct EmitCommand: ParsableCommand {
     func report(environment: Environment, standardInput: () -> [UInt8]) -> EmitReport {
         let configuration: BrokerConfiguration
         do throws(ConfigurationError) {
-            let source = try SettingSource(environment: environment, configFlag: broker.config)
-            configuration = try BrokerConfiguration(broker, source)
+            let source = try SettingSource(
+                environment: environment, options: broker.settingTexts, configOption: broker.config)
+            configuration = try BrokerConfiguration(source)
         } catch {
             return .invalid(error.description)
         }

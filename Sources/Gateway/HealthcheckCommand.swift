@@ -8,10 +8,11 @@ struct HealthcheckCommand: ParsableCommand {
         commandName: "healthcheck",
         abstract: "Ask a running gateway for /livez; the exit code is 0 if it answers 200, and 1 otherwise.")
 
-    @Option(help: "Where the gateway listens. (GATEWAY_HTTP_ADDRESS; default: 127.0.0.1:8080)")
-    var httpAddress: String?
+    @Option(\.httpAddress, help: "Where the gateway listens.") var httpAddress: String?
 
-    @Option(help: ArgumentHelp("The gateway's configuration file. (GATEWAY_CONFIG)", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The gateway's configuration file. (GATEWAY_CONFIG)", valueName: "file"), completion: .file()
+    )
     var config: String?
 
     @Flag(help: "Ask for /readyz instead.")
@@ -21,13 +22,13 @@ struct HealthcheckCommand: ParsableCommand {
         help: ArgumentHelp("How long to wait for the answer; a number alone is seconds.", valueName: "duration"),
         transform: {
             let type = SettingType.duration(from: .seconds(1), to: .seconds(600))
-            guard let duration = type.parse($0) else { throw ValidationError("it must be \(type.expected)") }
+            guard let duration = type.parse($0) else { throw ValidationError("it must be \(type.kind.expected)") }
             return duration
         })
     var timeout = Duration.seconds(2)
 
     func run() throws {
-        let address = try Self.address(flag: httpAddress, config: config, environment: .process)
+        let address = try Self.address(options: settingTexts, config: config, environment: .process)
         let status: Int
         do throws(HealthProbe.NoAnswer) {
             status = try HealthProbe(address.reachable, timeout: timeout).status(of: ready ? "/readyz" : "/livez")
@@ -44,11 +45,10 @@ struct HealthcheckCommand: ParsableCommand {
     /// Where the gateway listens. Of a file nothing else matters: the running gateway goes on with what it has when the file
     /// has become invalid, and is not ill.
     static func address(
-        flag: String?, config: String?, environment: Environment
+        options: [Setting: String], config: String?, environment: Environment
     ) throws(ConfigurationError) -> ListenAddress {
         let file = (config ?? environment[Environment.configurationFile]).flatMap { ConfigurationFile(salvaging: $0) }
-        let source = SettingSource(environment: environment, file: file)
-        return try source.read(.httpAddress, flag: flag, .listenAddress)
+        return try SettingSource(environment: environment, options: options, file: file).read(\.httpAddress)
     }
 }
 

@@ -27,7 +27,8 @@ struct HooksCommand: ParsableCommand {
         var name: String
 
         @Option(
-            help: ArgumentHelp("The delivery's body; - is standard input. (default: none at all)", valueName: "file"))
+            help: ArgumentHelp("The delivery's body; - is standard input. (default: none at all)", valueName: "file"),
+            completion: .file())
         var body: String?
 
         @Option(
@@ -78,8 +79,9 @@ struct HooksCommand: ParsableCommand {
             let source: SettingSource
             let configuration: BrokerConfiguration
             do throws(ConfigurationError) {
-                source = try SettingSource(environment: .process, configFlag: broker.config)
-                configuration = try BrokerConfiguration(broker, source)
+                source = try SettingSource(
+                    environment: .process, options: broker.settingTexts, configOption: broker.config)
+                configuration = try BrokerConfiguration(source)
             } catch {
                 return .failure(Refusal(64, error.description.split(separator: "\n").map(String.init)))
             }

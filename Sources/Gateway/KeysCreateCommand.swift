@@ -19,7 +19,8 @@ struct KeysCreateCommand: ParsableCommand {
 
     @Option(
         name: [.customLong("scope"), .customLong("scopes")],
-        help: "What it may do: one or, with commas between them, several; may be repeated.")
+        help: "What it may do: one or, with commas between them, several; may be repeated.",
+        completion: .choices(Scope.allCases.map(\.rawValue)))
     var scopes: [String]
 
     @Option(

@@ -11,7 +11,7 @@ struct KeysHashCommand: ParsableCommand {
             The line break at its end is not part of it.
             """)
 
-    @Option(help: "The file that holds the key, and nothing else. (default: standard input)")
+    @Option(help: "The file that holds the key, and nothing else. (default: standard input)", completion: .file())
     var file: String?
 
     func run() throws {

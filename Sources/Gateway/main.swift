@@ -1,6 +1,10 @@
 internal import ArgumentParser
 
 do {
+    if let unknown = UnknownCommand(in: CommandLine.arguments.dropFirst()) {
+        StandardError.write("Error: \(unknown)\nUsage: \(unknown.usage)\n")
+        throw ExitCode.validationFailure
+    }
     var command = try GatewayCommand.parseAsRoot()
     do {
         try command.run()

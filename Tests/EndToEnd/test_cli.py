@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import Amqp0Servers, PrivateRabbitMQ, SocketIOServer, Witness, binary, die_with_parent
+from harness import Amqp0Servers, PrivateRabbitMQ, SocketIOServer, Witness, binary, die_with_parent, run_command
 
 CONFIRMED, NOT_PUBLISHED, UNROUTED, UNKNOWN, INVALID = 0, 1, 3, 4, 64
 END = "end-of-test"
@@ -150,7 +150,7 @@ def test_options_win_over_the_environment_and_secrets_come_from_files(broker, ex
         (["--room", "", "e"], "--room (1): an empty name"),
         (["--except", "room1", "e"], "--except: python-socketio servers can leave out sockets but not rooms"),
         (["connect"], "EVENT: 'connect' is reserved"),
-        (["--confirm-timeout", "soon", "e"], "GATEWAY_CONFIRM_TIMEOUT is 'soon'"),
+        (["--confirm-timeout", "soon", "e"], "--confirm-timeout is 'soon'"),
     ],
 )
 def test_what_is_not_valid_is_said_and_not_published(broker, exchange, shell, words, reason):
@@ -335,3 +335,24 @@ def test_a_full_queue_leaves_the_outcome_unknown(own_broker, exchange):
             assert UNKNOWN in codes and codes[0] == CONFIRMED, codes
         finally:
             own_broker.ctl("clear_policy", "full")
+
+
+# The program
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (["srve"], "there is no command 'srve'; did you mean 'serve'?\nUsage: socketio-gateway <"),
+        (["config", "chek", "--loops", "2"], "there is no command 'chek'; did you mean 'check'?\nUsage: socketio-gateway config <"),
+        (["keys", "x"], "there is no command 'x'; there is create or hash\nUsage: socketio-gateway keys <"),
+    ],
+)
+def test_a_misspelt_command_is_answered_with_the_right_one(words, complaint):
+    status, output, error = run_command(*words)
+    assert (status, output) == (INVALID, "") and error.startswith(f"Error: {complaint}")
+
+
+@pytest.mark.parametrize("words", [[], ["serve"], ["config", "check"]])
+def test_every_command_tells_the_version(words):
+    assert run_command(*words, "--version") == (0, "0.1.0\n", "")

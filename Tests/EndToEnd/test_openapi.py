@@ -1,4 +1,4 @@
-"""openapi.yaml and the running gateway say the same, both ways; README's table and `--help`, too.
+"""openapi.yaml and the running gateway say the same, both ways; so do the documents about settings.
 
 `check` compares any response with what the contract says of it; every test that gets one uses it.
 """
@@ -1435,25 +1435,22 @@ def test_the_schema_and_the_gateway_agree_on_every_value_of_an_event(gateway, na
 # Settings
 
 
-def test_settings_are_those_of_the_readme_and_the_help():
-    names = set(re.findall(r'= "(GATEWAY_\w+)"', source("Gateway/Configuration/Setting.swift")))
-    help_text = subprocess.run([binary(), "serve", "--help"], capture_output=True, text=True, check=True).stdout
-    options = " ".join(help_text.partition("OPTIONS:")[2].split())
-    helped = {
-        name: (flag, default)
-        for flag, name, default in re.findall(r"(--[\w-]+)(?:(?! --).)*?\((GATEWAY_\w+); default: (.*?)\)", options)
-    }
-    readme = (REPOSITORY / "README.md").read_text()
-    rows = re.findall(r"^\| `(GATEWAY_\w+)`[^|]*\| (.*?) ?\| (.*?) ?\|", readme, re.MULTILINE)
-    written = {name: (flag.strip("`"), default.strip("`")) for name, flag, default in rows}
-    assert len(rows) == len(written)
+def test_settings_are_documented_as_the_program_prints_them():
+    output = subprocess.run([binary(), "config", "reference"], capture_output=True, text=True, check=True).stdout
+    document = REPOSITORY / "docs" / "configuration.md"
+    assert document.read_text() == output, f"write it again: socketio-gateway config reference > {document}"
 
-    assert set(written) == names | {"GATEWAY_CONFIG"}
-    assert written.pop("GATEWAY_API_KEY") == ("", "") and "GATEWAY_API_KEY" in help_text, "from the environment only"
-    flag, default = helped["GATEWAY_LOOPS"]
-    assert default.isdigit()
-    helped["GATEWAY_LOOPS"] = flag, "the cores it may use"
-    assert written == helped
+
+def test_settings_of_the_readme_are_those_of_the_reference():
+    reference = (REPOSITORY / "docs" / "configuration.md").read_text()
+    documented = {}
+    for names, default in re.findall(r"^\| (`.*?) \| (.*?) ?\|", reference, re.MULTILINE):
+        option = re.search(r"`(--[\w-]+)`", names)
+        documented[re.search(r"GATEWAY_\w+", names)[0]] = (option[1] if option else "", default)
+    rows = re.findall(r"^\| `(GATEWAY_\w+)`[^|]*\| (.*?) ?\| (.*?) ?\|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    assert len(rows) == len({name for name, *_ in rows}) > 5
+    for name, option, default in rows:
+        assert documented[name] == (option.strip("`"), default)
 
 
 def test_names_of_the_configuration_file_are_those_of_the_readme():
@@ -1462,12 +1459,16 @@ def test_names_of_the_configuration_file_are_those_of_the_readme():
     output = subprocess.run([binary(), "config", "print", "--loops", "2"], capture_output=True, text=True, check=True).stdout
     printed = {**yaml.safe_load(output.replace("guest:***@", "guest:guest@")), "keys": [], "hooks": [], "cloudEvents": {}}
 
-    def texts(node):
-        if isinstance(node, dict):
-            return {name: texts(value) for name, value in node.items()}
-        return [str(element) for element in node] if isinstance(node, list) else str(node)
+    def assert_same(written, printed):
+        if isinstance(written, dict):
+            for name, value in written.items():
+                assert_same(value, printed[name])
+        elif isinstance(written, list):
+            assert list(map(str, written)) == list(map(str, printed))
+        else:
+            assert str(written) == str(printed)
 
-    assert texts(written) == texts(printed)
+    assert_same(written, printed)
 
 
 def test_scopes_are_those_of_the_readme():

@@ -41,11 +41,11 @@ struct EmitCommandTests {
     @Test(
         "has the settings of serve that are about the broker and the servers",
         arguments: [
-            Setting.amqpURL, .wireFormat, .amqp0Exchange, .amqp0Namespaces, .pythonSocketIOExchange,
-            .pythonSocketIOExpiration, .confirmTimeout, .amqpHeartbeat, .maxNames,
+            "amqp.url", "wireFormat", "amqp0.exchange", "amqp0.namespaces", "pythonSocketio.exchange",
+            "pythonSocketio.expiration", "amqp.confirmTimeout", "amqp.heartbeat", "limits.maxNames",
         ])
     func settings(setting: Setting) {
-        #expect(Self.help.contains("(\(setting.rawValue); default: \(setting.defaultText))"))
+        #expect(Self.help.contains("; \(setting.variable); default: \(setting.defaultText))"))
     }
 
     @Test("documents its exit status", arguments: EmitReport.Status.allCases)
@@ -71,8 +71,8 @@ struct EmitCommandTests {
             (["--wire-format", "amqp0", "--room", "broadcast", "e"], "--room (1): a room named 'broadcast'", false),
             (["--except", "a", "e"], "--except: python-socketio servers can leave out sockets", false),
             (["--max-names", "1", "--room", "a", "--room", "b", "e"], "at most 1 are allowed", false),
-            (["--confirm-timeout", "never", "e"], "GATEWAY_CONFIRM_TIMEOUT is 'never'", false),
-            (["--amqp-url", "amqp://u:secret@h:x", "e"], "GATEWAY_AMQP_URL is not an AMQP URI", false),
+            (["--confirm-timeout", "never", "e"], "--confirm-timeout is 'never'", false),
+            (["--amqp-url", "amqp://u:secret@h:x", "e"], "--amqp-url is not an AMQP URI", false),
         ] as [([String], String, Bool)])
     func invalid(words: [String], text: String, hasHint: Bool) throws {
         let report = try report(words)

@@ -26,14 +26,18 @@ struct HealthcheckCommandTests {
     @Test("says where the gateway listens by default as the gateway does")
     func help() {
         let help = HealthcheckCommand.helpMessage(columns: 1_000)
-        #expect(help.contains("(\(Setting.httpAddress.rawValue); default: \(Setting.httpAddress.defaultText))"))
+        #expect(
+            help.contains(
+                "Where the gateway listens. (host:port; \(Setting.httpAddress.variable); default: \(Setting.httpAddress.defaultText))"
+            ))
     }
 
     @Test("finds the gateway by flag, variable or file")
     func address() throws {
         func address(_ flag: String?, _ variables: [String: String], _ config: String? = nil) throws -> String {
             let environment = Environment(variables: variables)
-            return "\(try HealthcheckCommand.address(flag: flag, config: config, environment: environment))"
+            let options: [Setting: String] = flag.map { ["http.address": $0] } ?? [:]
+            return "\(try HealthcheckCommand.address(options: options, config: config, environment: environment))"
         }
         try withFile("http: {address: 'file:3'}") { path throws in
             #expect(try address("flag:1", ["GATEWAY_HTTP_ADDRESS": "variable:2"], path) == "flag:1")

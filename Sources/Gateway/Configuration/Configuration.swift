@@ -54,55 +54,50 @@ struct ConfigurationError: Error, CustomStringConvertible, Equatable {
 }
 
 extension Configuration {
-    /// Reads flags, environment and the configuration file.
+    /// Reads options, environment and the configuration file.
     init(_ options: ServeOptions, environment: Environment) throws(ConfigurationError) {
-        try self.init(options, try SettingSource(environment: environment, configFlag: options.broker.config))
+        try self.init(
+            try SettingSource(
+                environment: environment, options: options.settingTexts, configOption: options.broker.config))
     }
 
-    init(_ options: ServeOptions, _ source: SettingSource) throws(ConfigurationError) {
-        func read<Value>(
-            _ setting: Setting, _ flag: String?, _ type: SettingType<Value>
-        ) throws(ConfigurationError) -> Value { try source.read(setting, flag: flag, type) }
-
-        listenAddress = try read(.httpAddress, options.httpAddress, .listenAddress)
-        sharesPort = try source.isOn(.reusePort, flag: options.reusePort)
-        allowsAnonymous = try source.isOn(.allowAnonymous, flag: options.allowAnonymous)
+    init(_ source: SettingSource) throws(ConfigurationError) {
+        listenAddress = try source.read(\.httpAddress)
+        sharesPort = try source.read(\.reusePort)
+        allowsAnonymous = try source.read(\.allowAnonymous)
         (keys, apiKeyLength) = try Self.keys(source)
         hooks = source.file?.hooks ?? []
         cloudEvents = source.file?.cloudEvents
-        protectsMetrics = try source.isOn(.protectMetrics, flag: options.protectMetrics)
-        cors = try read(.corsOrigins, options.corsOrigins, .corsOrigins)
-        let emitting = try BrokerConfiguration(options.broker, source)
+        protectsMetrics = try source.read(\.protectMetrics)
+        cors = try source.read(\.corsOrigins)
+        let emitting = try BrokerConfiguration(source)
         (broker, commandLimits) = (emitting.link, emitting.limits)
         (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
 
-        asksServers = try read(.clusterEnabled, options.clusterEnabled, .onOff)
+        asksServers = try source.read(\.clusterEnabled)
         cluster.exchange = emitting.clusterExchange
-        cluster.waiting = try read(.maxWaiting, options.maxWaiting, .count(1...1_000_000))
-        requestsTimeout = try read(.requestsTimeout, options.requestsTimeout, .duration(to: .seconds(60)))
+        cluster.waiting = try source.read(\.maxWaiting)
+        requestsTimeout = try source.read(\.requestsTimeout)
 
-        loops = try read(.loops, options.loops, .count(1...256))
-        requestLimits.bodyBytes = try read(.maxBodyBytes, options.maxBodyBytes, .bytes(1_024...16_777_216))
-        requestLimits.batchBytes = try read(.maxBatchBytes, options.maxBatchBytes, .bytes(1_024...268_435_456))
-        requestLimits.batchItems = try read(.maxBatchItems, options.maxBatchItems, .count(1...1_000_000))
-        httpLimits.headTime = try read(.headTimeout, options.headTimeout, .duration())
-        httpLimits.memoryPerConnection = try read(.headBytes, options.headBytes, .bytes(8_192...65_536))
-        httpLimits.bodyTime = try read(.bodyTimeout, options.bodyTimeout, .duration())
-        httpLimits.idleTime = try read(.idleTimeout, options.idleTimeout, .wholeSeconds(from: .seconds(1)))
-        loadLimits.connections = try read(.maxConnections, options.maxConnections, .count(1...1_000_000))
-        loadLimits.connectionsPerAddress = try read(
-            .maxConnectionsPerAddress, options.maxConnectionsPerAddress, .count(0...1_000_000, zero: "no limit"))
-        trustedProxies = try read(.trustedProxies, options.trustedProxies, .trustedProxies)
-        loadLimits.requests = try read(.maxInFlight, options.maxInFlight, .count(1...1_000_000))
-        loadLimits.bodyBytes = try read(
-            .maxBufferedBytes, options.maxBufferedBytes, .bytes(1_048_576...1_099_511_627_776))
-        idempotencyLimits.lifetime = try read(.idempotencyLifetime, options.idempotencyLifetime, .duration())
-        idempotencyLimits.bytes = try read(
-            .idempotencyBytes, options.idempotencyBytes, .bytes(65_536...1_099_511_627_776))
-        shutdownDelay = try read(.shutdownDelay, options.shutdownDelay, .duration(from: .zero))
-        shutdownTimeout = try read(.shutdownTimeout, options.shutdownTimeout, .duration(from: .zero))
-        logFormat = try read(.logFormat, options.logFormat, .logFormat)
-        logLevel = try read(.logLevel, options.logLevel, .logLevel)
+        loops = try source.read(\.loops)
+        requestLimits.bodyBytes = try source.read(\.maxBodyBytes)
+        requestLimits.batchBytes = try source.read(\.maxBatchBytes)
+        requestLimits.batchItems = try source.read(\.maxBatchItems)
+        httpLimits.headTime = try source.read(\.headTimeout)
+        httpLimits.memoryPerConnection = try source.read(\.headBytes)
+        httpLimits.bodyTime = try source.read(\.bodyTimeout)
+        httpLimits.idleTime = try source.read(\.idleTimeout)
+        loadLimits.connections = try source.read(\.maxConnections)
+        loadLimits.connectionsPerAddress = try source.read(\.maxConnectionsPerAddress)
+        trustedProxies = try source.read(\.trustedProxies)
+        loadLimits.requests = try source.read(\.maxInFlight)
+        loadLimits.bodyBytes = try source.read(\.maxBufferedBytes)
+        idempotencyLimits.lifetime = try source.read(\.idempotencyLifetime)
+        idempotencyLimits.bytes = try source.read(\.idempotencyBytes)
+        shutdownDelay = try source.read(\.shutdownDelay)
+        shutdownTimeout = try source.read(\.shutdownTimeout)
+        logFormat = try source.read(\.logFormat)
+        logLevel = try source.read(\.logLevel)
         origins = source.found
         file = source.file?.path
         files = source.files + hooks.flatMap(\.secretFiles)
@@ -111,7 +106,7 @@ extension Configuration {
     /// The one of the environment, and those of the file.
     private static func keys(_ source: SettingSource) throws(ConfigurationError) -> ([KeyEntry], apiKeyLength: Int?) {
         let listed = source.file?.keys ?? []
-        guard let apiKey = try source.secret(.apiKey), !apiKey.text.isEmpty else { return (listed, nil) }
+        guard let apiKey = try source.secret(\.apiKey), !apiKey.text.isEmpty else { return (listed, nil) }
         return ([KeyEntry(apiKey: apiKey.text)] + listed, apiKey.text.count)
     }
 }

@@ -47,7 +47,7 @@ struct ConfigurationDocument: Sendable {
     }
 
     private func settings(_ waiting: [Setting], to json: inout JSONObjectWriter) {
-        for setting in Setting.allCases {
+        for setting in Setting.all {
             // What waits for a restart is still what it was.
             let found = waiting.contains(setting) ? live.running[setting] : live.configuration.origins[setting]
             guard let found else { continue }

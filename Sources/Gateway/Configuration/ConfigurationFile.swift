@@ -83,9 +83,9 @@ struct ConfigurationFile: Sendable {
             if key.contains(".") {
                 // A second way to the same setting.
                 faults.add(line, "'\(key)' is no setting; where the names have a dot, there is a mapping")
-            } else if let setting = Setting.allCases.first(where: { $0.path == path }) {
+            } else if let setting = Setting.all.first(where: { $0.path == path }) {
                 texts[setting] = text(of: value, setting, faults)
-            } else if let setting = Setting.allCases.first(where: { $0.isSecret && $0.path + "File" == path }) {
+            } else if let setting = Setting.all.first(where: { $0.filePath == path }) {
                 secretFiles[setting] = scalar(value, path, faults)
             } else if let section = Section(rawValue: path) {
                 switch section {
@@ -93,7 +93,7 @@ struct ConfigurationFile: Sendable {
                 case .hooks: hooks = HookEntry.read(value, faults)
                 case .cloudEvents: cloudEvents = value.isNull ? nil : CloudEventEntry(value, faults)
                 }
-            } else if Setting.allCases.contains(where: { $0.path.hasPrefix(path + ".") }) {
+            } else if Setting.all.contains(where: { $0.path.hasPrefix(path + ".") }) {
                 // With nothing below it, it may stay for what is to come.
                 if !value.isNull { read(value, at: path, faults) }
             } else if let gone = Setting.gone.first(where: { $0.path == path }) {
@@ -106,7 +106,7 @@ struct ConfigurationFile: Sendable {
     }
 
     private func text(of value: YAMLNode, _ setting: Setting, _ faults: FileFaults) -> Text? {
-        guard setting.isList, case .sequence(let elements) = value.content else {
+        guard setting.kind.isList, case .sequence(let elements) = value.content else {
             return scalar(value, setting.path, faults)
         }
         let texts = elements.enumerated().compactMap { index, element in
@@ -130,7 +130,7 @@ struct ConfigurationFile: Sendable {
     /// What may stand in the mapping of this path.
     private static func names(below prefix: String) -> [String] {
         let start = prefix.isEmpty ? "" : prefix + "."
-        let settings = Setting.allCases.flatMap { $0.isSecret ? [$0.path, $0.path + "File"] : [$0.path] }
+        let settings = Setting.all.flatMap { [$0.path, $0.filePath].compactMap(\.self) }
         let paths = settings + Section.allCases.map(\.rawValue)
         return paths.compactMap { path in
             path.hasPrefix(start) ? path.dropFirst(start.count).split(separator: ".").first.map(String.init) : nil

@@ -8,7 +8,7 @@ struct ConfigurationText {
     init(_ configuration: Configuration) {
         var section = ""
         // Those with a section of their own stand together.
-        let settings = Setting.allCases.filter { configuration.origins[$0] != nil }
+        let settings = Setting.all.filter { configuration.origins[$0] != nil }
         let sections = settings.map(\.section)
         let sorted = settings.enumerated().sorted { first, second in
             let (left, right) = (
@@ -71,9 +71,12 @@ struct ConfigurationText {
     }
 
     static func shown(_ setting: Setting, _ text: String) -> Shown {
-        if setting == .amqpURL { return .text(withoutPassword(text)) }
-        if setting.isSecret { return .hidden }
-        return setting.isList ? .list(text.split(separator: ",").map(String.init)) : .text(text)
+        switch setting.secret {
+        case .all: .hidden
+        case .password: .text(withoutPassword(text))
+        case nil where setting.kind.isList: .list(text.split(separator: ",").map(String.init))
+        case nil: .text(text)
+        }
     }
 
     /// The URI with stars for its password: what stands between the first colon of its authority and the last `@`.
@@ -102,7 +105,7 @@ struct ConfigurationText {
 
 extension Setting {
     /// The mapping that it stands in; empty: the topmost one.
-    fileprivate var section: String {
+    var section: String {
         path.split(separator: ".").dropLast().joined(separator: ".")
     }
 }

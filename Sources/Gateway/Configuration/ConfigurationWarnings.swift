@@ -35,7 +35,7 @@ extension Configuration {
     }
 
     private var apiKeyPlace: String {
-        if case .file = origins[.apiKey]?.origin { return "apiKey of the configuration file" }
+        if case .file = origins[Setting.apiKey]?.origin { return "apiKey of the configuration file" }
         return "GATEWAY_API_KEY"
     }
 

@@ -27,9 +27,9 @@ struct Environment: Sendable {
 
     /// - Throws: when there is a variable that looks like one of ours, and is none.
     func checkNames() throws(ConfigurationError) {
-        let secrets = Setting.allCases.filter(\.isSecret).map { $0.rawValue + "_FILE" }
-        let known = Setting.allCases.map(\.rawValue) + secrets + [Self.configurationFile]
-        for name in variables.keys.sorted() where name.hasPrefix("GATEWAY_") && !known.contains(name) {
+        let known =
+            Setting.all.map(\.variable) + Setting.all.compactMap(\.fileVariable) + [Self.configurationFile]
+        for name in variables.keys.sorted() where name.hasPrefix(Setting.prefix) && !known.contains(name) {
             if isServiceLink(name) { continue }
             if let gone = Setting.gone.first(where: { $0.variable == name }) {
                 throw ConfigurationError(description: "the variable \(name) \(gone.reason)")

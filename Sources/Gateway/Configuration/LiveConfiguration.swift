@@ -40,9 +40,9 @@ struct LiveConfiguration: Sendable {
 
     /// What differs from what is running, and cannot be taken over.
     func settingsWaiting(for next: Configuration) -> [Setting] {
-        Setting.allCases.filter {
+        Setting.all.filter {
             // Whoever was started with keys, its own included, does not open by a reload.
-            let isReloadable = $0 == .allowAnonymous ? keys.keys.isEmpty || !next.keys.isEmpty : $0.isReloadable
+            let isReloadable = $0 == Setting.allowAnonymous ? keys.keys.isEmpty || !next.keys.isEmpty : $0.isReloadable
             return !isReloadable && running[$0]?.text != next.origins[$0]?.text
         }
     }

@@ -104,7 +104,7 @@ struct MappingReader {
     }
 
     mutating func value<Value>(_ key: String, _ type: SettingType<Value>) -> Value? {
-        value(key, type.expected, type.parse)
+        value(key, type.kind.expected, type.parse)
     }
 
     mutating func boolean(_ key: String) -> Bool? {

@@ -1,4 +1,4 @@
-/// Where a setting's text comes from: flag, then environment, then file, then default.
+/// Where a setting's text comes from: command line, then environment, then file, then default.
 ///
 /// Remembers what it was asked for, and what came of it.
 final class SettingSource {
@@ -30,71 +30,77 @@ final class SettingSource {
 
     let file: ConfigurationFile?
     private let environment: Environment
+    private let options: [Setting: String]
     private(set) var found: [Setting: Found] = [:]
 
-    init(environment: Environment, file: ConfigurationFile? = nil) {
+    /// - Parameter options: the texts that the command line gives.
+    init(environment: Environment, options: [Setting: String] = [:], file: ConfigurationFile? = nil) {
         self.environment = environment
+        self.options = options
         self.file = file
     }
 
-    /// - Parameter path: the file's, as the flag gives it.
+    /// - Parameter path: the file's, as the command line gives it.
     /// - Throws: when the file cannot be read, or the environment has a variable that means nothing.
-    convenience init(environment: Environment, configFlag path: String?) throws(ConfigurationError) {
+    convenience init(
+        environment: Environment, options: [Setting: String], configOption path: String?
+    ) throws(ConfigurationError) {
         try environment.checkNames()
         let path = path ?? environment[Environment.configurationFile]
         var file: ConfigurationFile?
         if let path { file = try ConfigurationFile(reading: path) }
-        self.init(environment: environment, file: file)
+        self.init(environment: environment, options: options, file: file)
     }
 
     func read<Value>(
-        _ setting: Setting, flag: String?, _ type: SettingType<Value>
+        _ row: KeyPath<Settings, Settings.Row<Value>>
     ) throws(ConfigurationError) -> Value {
-        let found = find(setting, flag)
-        guard let value = type.parse(found.text) else {
+        let row = Settings.table[keyPath: row]
+        let found = find(row.setting)
+        guard let value = row.type.parse(found.text) else {
+            let name = name(of: row.setting, found.origin)
             throw ConfigurationError(
-                description: "\(name(of: setting, found.origin)) is '\(found.text)', but must be \(type.expected)")
+                description: "\(name) is '\(found.text)', but must be \(row.type.kind.expected)")
         }
-        self.found[setting] = Found(text: type.show?(value) ?? found.text, origin: found.origin)
+        self.found[row.setting] = Found(text: row.type.show?(value) ?? found.text, origin: found.origin)
         return value
     }
 
-    func isOn(_ setting: Setting, flag: Bool) throws(ConfigurationError) -> Bool {
-        try read(setting, flag: flag ? "true" : nil, .onOff)
-    }
-
-    private func find(_ setting: Setting, _ flag: String?) -> Found {
-        if let flag { return Found(text: flag, origin: .flag) }
-        if let text = environment[setting.rawValue] { return Found(text: text, origin: .environment) }
+    private func find(_ setting: Setting) -> Found {
+        if let text = options[setting] { return Found(text: text, origin: .flag) }
+        if let text = environment[setting.variable] { return Found(text: text, origin: .environment) }
         if let text = file?.texts[setting] { return Found(text: text.text, origin: .file(line: text.line)) }
         return Found(text: setting.defaultText, origin: .byDefault)
     }
 
-    /// What a setting is called where it was given.
-    func name(of setting: Setting, _ origin: Origin) -> String {
+    /// What a setting is called where it was given, to begin a sentence.
+    func name(of setting: Setting) -> String { name(of: setting, found[setting]?.origin ?? .byDefault) }
+
+    private func name(of setting: Setting, _ origin: Origin) -> String {
         switch origin {
-        case .flag: "the option for \(setting.rawValue)"
+        case .flag: setting.option.map { "--\($0)" } ?? setting.variable
         case .file(let line): "\(file?.path ?? ""):\(line): \(setting.path)"
-        default: setting.rawValue
+        case .secretFile, .environment, .byDefault: setting.variable
         }
     }
 
-    /// A secret from the flag, the variable, the file that `NAME_FILE` names (without its last line break), the
+    /// A secret from the command line, the variable, the file that `NAME_FILE` names (without its last line break), the
     /// configuration file, or the file that is named there; `nil`: there is none, and no default. A path in a variable begins
     /// where the gateway was started, one in the configuration file at that.
-    func secret(_ setting: Setting, flag: String? = nil) throws(ConfigurationError) -> Found? {
+    func secret(_ row: KeyPath<Settings, Settings.Row<String>>) throws(ConfigurationError) -> Found? {
+        let setting = Settings.table[keyPath: row].setting
         let fallback = setting.defaultText.isEmpty ? nil : Found(text: setting.defaultText, origin: .byDefault)
-        let found = try findSecret(setting, flag) ?? fallback
+        let found = try findSecret(setting) ?? fallback
         self.found[setting] = found
         return found
     }
 
-    private func findSecret(_ setting: Setting, _ flag: String?) throws(ConfigurationError) -> Found? {
-        if let flag { return Found(text: flag, origin: .flag) }
-        let variable = setting.rawValue + "_FILE"
-        switch (environment[setting.rawValue], environment[variable]) {
+    private func findSecret(_ setting: Setting) throws(ConfigurationError) -> Found? {
+        if let text = options[setting] { return Found(text: text, origin: .flag) }
+        guard let variable = setting.fileVariable else { preconditionFailure("\(setting) is no secret") }
+        switch (environment[setting.variable], environment[variable]) {
         case (.some, .some):
-            throw ConfigurationError(description: "\(setting.rawValue) and \(variable) are both set; set one")
+            throw ConfigurationError(description: "\(setting.variable) and \(variable) are both set; set one")
         case (let value?, nil): return Found(text: value, origin: .environment)
         case (nil, let path?): return try Self.secret(in: path, named: variable)
         case (nil, nil): break

@@ -25,9 +25,9 @@ struct ConfigurationDocumentTests {
         _ file: String = file, variables: [String: String] = [:], flags: [String] = []
     ) throws -> Configuration {
         let source = SettingSource(
-            environment: Environment(variables: variables),
+            environment: Environment(variables: variables), options: try ServeOptions.parse(flags).settingTexts,
             file: try ConfigurationFile(path: "/etc/gateway.yaml", Array(file.utf8)))
-        return try Configuration(ServeOptions.parse(flags), source)
+        return try Configuration(source)
     }
 
     private func live(_ configuration: Configuration, previous: LiveConfiguration? = nil) -> LiveConfiguration {
@@ -49,7 +49,7 @@ struct ConfigurationDocumentTests {
         #expect(root.member("started")?.string == "1970-01-01T00:00:00Z")
         var names: [String] = []
         root.member("settings")?.forEachMember { name, _ in names.append(name) }
-        #expect(names == Setting.allCases.map(\.path))
+        #expect(names == Setting.all.map(\.path))
         for entry in [
             #""wireFormat":{"value":"cluster","from":"file","line":1}"#,
             #""limits.maxNames":{"value":"7","from":"environment"}"#,

@@ -12,7 +12,7 @@ struct ConfigurationTests {
         let setting: Setting
         let text: String
         let shown: String
-        var testDescription: String { setting.rawValue }
+        var testDescription: String { setting.variable }
 
         init(_ setting: Setting, _ text: String, _ shown: String) {
             (self.setting, self.text, self.shown) = (setting, text, shown)
@@ -20,49 +20,49 @@ struct ConfigurationTests {
 
         /// The name of the option: GATEWAY_HTTP_ADDRESS is --http-address.
         var option: String {
-            "--" + setting.rawValue.dropFirst("GATEWAY_".count).lowercased().replacing("_", with: "-")
+            "--" + setting.variable.dropFirst("GATEWAY_".count).lowercased().replacing("_", with: "-")
         }
     }
 
     static let samples = [
-        Sample(.httpAddress, "[::1]:9000", "[::1]:9000"),
-        Sample(.amqpURL, "amqp://u:secret@rabbit:5673/v", "rabbit:5673, virtual host v"),
-        Sample(.wireFormat, "python-socketio", "python-socketio"),
-        Sample(.loops, "3", "3"),
-        Sample(.amqp0Exchange, "x", "x"),
-        Sample(.amqp0Namespaces, "/chat", "/chat"),
-        Sample(.pythonSocketIOExchange, "x", "x"),
-        Sample(.pythonSocketIOExpiration, "0", "none"),
-        Sample(.clusterEnabled, "no", "false"),
-        Sample(.clusterExchange, "x", "x"),
-        Sample(.requestsTimeout, "60s", "60.0 seconds"),
-        Sample(.maxWaiting, "14", "14"),
-        Sample(.confirmTimeout, "250ms", "0.25 seconds"),
-        Sample(.amqpHeartbeat, "0", "0.0 seconds"),
-        Sample(.maxBodyBytes, "2048", "2048"),
-        Sample(.maxBatchBytes, "268435456", "268435456"),
-        Sample(.maxBatchItems, "9", "9"),
-        Sample(.maxNames, "7", "7"),
-        Sample(.maxConnections, "11", "11"),
-        Sample(.maxConnectionsPerAddress, "12", "12"),
-        Sample(.trustedProxies, "10.0.0.0/8,::1", "10.0.0.0/8,::1"),
-        Sample(.maxInFlight, "13", "13"),
-        Sample(.maxBufferedBytes, "2000000", "2000000"),
-        Sample(.idempotencyLifetime, "90s", "90.0 seconds"),
-        Sample(.idempotencyBytes, "65536", "65536"),
-        Sample(.headTimeout, "250ms", "0.25 seconds"),
-        Sample(.headBytes, "16384", "16384"),
-        Sample(.bodyTimeout, "7", "7.0 seconds"),
-        Sample(.idleTimeout, "600s", "600.0 seconds"),
-        Sample(.shutdownDelay, "3s", "3.0 seconds"),
-        Sample(.shutdownTimeout, "1.5s", "1.5 seconds"),
-        Sample(.corsOrigins, "https://b,HTTP://a:1", "http://a:1,https://b"),
-        Sample(.logFormat, "json", "json"),
-        Sample(.logLevel, "debug", "debug"),
+        Sample("http.address", "[::1]:9000", "[::1]:9000"),
+        Sample("amqp.url", "amqp://u:secret@rabbit:5673/v", "rabbit:5673, virtual host v"),
+        Sample("wireFormat", "python-socketio", "python-socketio"),
+        Sample("loops", "3", "3"),
+        Sample("amqp0.exchange", "x", "x"),
+        Sample("amqp0.namespaces", "/chat", "/chat"),
+        Sample("pythonSocketio.exchange", "x", "x"),
+        Sample("pythonSocketio.expiration", "0", "none"),
+        Sample("cluster.enabled", "no", "false"),
+        Sample("cluster.exchange", "x", "x"),
+        Sample("cluster.requestsTimeout", "60s", "60.0 seconds"),
+        Sample("cluster.maxWaiting", "14", "14"),
+        Sample("amqp.confirmTimeout", "250ms", "0.25 seconds"),
+        Sample("amqp.heartbeat", "0", "0.0 seconds"),
+        Sample("limits.maxBodyBytes", "2048", "2048"),
+        Sample("limits.maxBatchBytes", "268435456", "268435456"),
+        Sample("limits.maxBatchItems", "9", "9"),
+        Sample("limits.maxNames", "7", "7"),
+        Sample("http.maxConnections", "11", "11"),
+        Sample("http.maxConnectionsPerAddress", "12", "12"),
+        Sample("http.trustedProxies", "10.0.0.0/8,::1", "10.0.0.0/8,::1"),
+        Sample("http.maxInFlight", "13", "13"),
+        Sample("http.maxBufferedBytes", "2000000", "2000000"),
+        Sample("idempotency.lifetime", "90s", "90.0 seconds"),
+        Sample("idempotency.bytes", "65536", "65536"),
+        Sample("http.headTimeout", "250ms", "0.25 seconds"),
+        Sample("http.headBytes", "16384", "16384"),
+        Sample("http.bodyTimeout", "7", "7.0 seconds"),
+        Sample("http.idleTimeout", "600s", "600.0 seconds"),
+        Sample("shutdown.delay", "3s", "3.0 seconds"),
+        Sample("shutdown.timeout", "1.5s", "1.5 seconds"),
+        Sample("http.corsOrigins", "https://b,HTTP://a:1", "http://a:1,https://b"),
+        Sample("log.format", "json", "json"),
+        Sample("log.level", "debug", "debug"),
     ]
 
     /// Whose names may be nearly anything.
-    private static let exchanges: Set<Setting> = [.amqp0Exchange, .pythonSocketIOExchange, .clusterExchange]
+    private static let exchanges: Set<Setting> = ["amqp0.exchange", "pythonSocketio.exchange", "cluster.exchange"]
 
     /// Parsed once: that takes its time.
     private static let noFlags = ServeOptions.parseOrExit([])
@@ -71,25 +71,30 @@ struct ConfigurationTests {
     func defaults() throws {
         let shown = show(try configuration())
         let expected: [Setting: String] = [
-            .httpAddress: "127.0.0.1:8080", .amqpURL: "127.0.0.1:5672, virtual host /", .wireFormat: "amqp0",
-            .apiKey: "none", .amqp0Exchange: "socket.io", .amqp0Namespaces: "/",
-            .confirmTimeout: "5.0 seconds", .amqpHeartbeat: "10.0 seconds", .maxBodyBytes: "1114112", .maxNames: "100",
-            .shutdownTimeout: "6.0 seconds", .logFormat: "text", .logLevel: "info", .allowAnonymous: "false",
-            .corsOrigins: "none", .reusePort: "false", .protectMetrics: "false", .loops: Setting.loops.defaultText,
-            .maxConnections: "10000",
-            .maxConnectionsPerAddress: "0", .trustedProxies: "", .maxInFlight: "10000", .maxBufferedBytes: "268435456",
-            .maxBatchBytes: "16777216", .maxBatchItems: "10000", .idempotencyLifetime: "600.0 seconds",
-            .clusterEnabled: "true", .clusterExchange: "socket.io.cluster", .requestsTimeout: "5.0 seconds",
-            .maxWaiting: "10000",
-            .idempotencyBytes: "67108864", .headTimeout: "10.0 seconds",
-            .bodyTimeout: "30.0 seconds", .idleTimeout: "130.0 seconds", .headBytes: "12288",
-            .shutdownDelay: "3.0 seconds",
+            "http.address": "127.0.0.1:8080", "amqp.url": "127.0.0.1:5672, virtual host /", "wireFormat": "amqp0",
+            "apiKey": "none", "amqp0.exchange": "socket.io", "amqp0.namespaces": "/",
+            "amqp.confirmTimeout": "5.0 seconds", "amqp.heartbeat": "10.0 seconds", "limits.maxBodyBytes": "1114112",
+            "limits.maxNames": "100",
+            "shutdown.timeout": "6.0 seconds", "log.format": "text", "log.level": "info", "allowAnonymous": "false",
+            "http.corsOrigins": "none", "http.reusePort": "false", "protectMetrics": "false",
+            "loops": Setting.loops.defaultText,
+            "http.maxConnections": "10000",
+            "http.maxConnectionsPerAddress": "0", "http.trustedProxies": "", "http.maxInFlight": "10000",
+            "http.maxBufferedBytes": "268435456",
+            "limits.maxBatchBytes": "16777216", "limits.maxBatchItems": "10000",
+            "idempotency.lifetime": "600.0 seconds",
+            "cluster.enabled": "true", "cluster.exchange": "socket.io.cluster",
+            "cluster.requestsTimeout": "5.0 seconds",
+            "cluster.maxWaiting": "10000",
+            "idempotency.bytes": "67108864", "http.headTimeout": "10.0 seconds",
+            "http.bodyTimeout": "30.0 seconds", "http.idleTimeout": "130.0 seconds", "http.headBytes": "12288",
+            "shutdown.delay": "3.0 seconds",
         ]
         #expect(shown == expected)
         #expect(try #require(Int(Setting.loops.defaultText)) >= 1)
-        let python = show(try configuration([.wireFormat: "python-socketio"]))
-        #expect(python[.pythonSocketIOExchange] == "socketio")
-        #expect(python[.pythonSocketIOExpiration] == "60000")
+        let python = show(try configuration(["wireFormat": "python-socketio"]))
+        #expect(python["pythonSocketio.exchange"] == "socketio")
+        #expect(python["pythonSocketio.expiration"] == "60000")
         #expect(try configuration().requestLimits == Router.Limits())
         #expect(try configuration().commandLimits == CommandLimits())
         #expect(try configuration().httpLimits == HTTPDaemon.Limits())
@@ -101,20 +106,20 @@ struct ConfigurationTests {
 
     @Test("has a sample of every setting here")
     func coversAllSettings() {
-        let flags: Set<Setting> = [.apiKey, .allowAnonymous, .protectMetrics, .reusePort]
-        #expect(Set(Self.samples.map(\.setting)).union(flags) == Set(Setting.allCases))
+        let flags: Set<Setting> = ["apiKey", "allowAnonymous", "protectMetrics", "http.reusePort"]
+        #expect(Set(Self.samples.map(\.setting)).union(flags) == Set(Setting.all))
     }
 
     @Test("takes every setting from the environment, and changes nothing else", arguments: samples)
     func environment(sample: Sample) throws {
         let others = others(for: sample)
         var expected = show(try configuration(others))
-        if sample.setting != .wireFormat { expected[sample.setting] = sample.shown }
+        if sample.setting != "wireFormat" { expected[sample.setting] = sample.shown }
         var shown = show(try configuration(others.merging([sample.setting: sample.text]) { $1 }))
-        if sample.setting == .wireFormat {
-            #expect(shown[.wireFormat] == sample.shown)
+        if sample.setting == "wireFormat" {
+            #expect(shown["wireFormat"] == sample.shown)
             // The options of the other format are not to be seen any more.
-            for setting in Setting.allCases where shown[setting] != expected[setting] {
+            for setting in Setting.all where shown[setting] != expected[setting] {
                 shown[setting] = nil
                 expected[setting] = nil
             }
@@ -139,10 +144,10 @@ struct ConfigurationTests {
 
     @Test("takes switches from the file")
     func fileSwitches() throws {
-        let on = try configuration(file: [.allowAnonymous: "true", .reusePort: "yes", .protectMetrics: "on"])
+        let on = try configuration(file: ["allowAnonymous": "true", "http.reusePort": "yes", "protectMetrics": "on"])
         #expect(on.allowsAnonymous && on.sharesPort && on.protectsMetrics)
-        #expect(try !configuration([.reusePort: "off"], file: [.reusePort: "on"]).sharesPort)
-        #expect(try configuration([:], ["--reuse-port"], file: [.reusePort: "off"]).sharesPort)
+        #expect(try !configuration(["http.reusePort": "off"], file: ["http.reusePort": "on"]).sharesPort)
+        #expect(try configuration([:], ["--reuse-port"], file: ["http.reusePort": "off"]).sharesPort)
     }
 
     @Test("prefers the command line to the environment, and that to the file", arguments: samples)
@@ -160,7 +165,7 @@ struct ConfigurationTests {
         #expect(origins[sample.setting]?.origin == .file(line: sample.setting.path.split(separator: ".").count))
     }
 
-    @Test("names the line of the file with what it cannot read", arguments: samples.filter { $0.setting != .amqpURL })
+    @Test("names the line of the file with what it cannot read", arguments: samples.filter { $0.setting != "amqp.url" })
     func badFileValues(sample: Sample) throws {
         let bad = Self.exchanges.contains(sample.setting) ? String(repeating: "x", count: 256) : "not valid"
         let error = #expect(throws: ConfigurationError.self) {
@@ -173,8 +178,8 @@ struct ConfigurationTests {
 
     @Test("takes a key from the file, too, and those of the list")
     func fileKeys() throws {
-        #expect(try configuration(file: [.apiKey: "k"]).keys == [KeyEntry(apiKey: "k")])
-        #expect(try configuration([.apiKey: "v"], file: [.apiKey: "k"]).keys == [KeyEntry(apiKey: "v")])
+        #expect(try configuration(file: ["apiKey": "k"]).keys == [KeyEntry(apiKey: "k")])
+        #expect(try configuration(["apiKey": "v"], file: ["apiKey": "k"]).keys == [KeyEntry(apiKey: "v")])
         let entry = "keys: [{name: a, sha256: \(String(repeating: "0", count: 64)), scopes: [emit]}]\n"
         try withFile(entry) { path throws in
             let environment = Environment(variables: ["GATEWAY_API_KEY": "v"])
@@ -194,7 +199,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("takes an empty variable for one that is not set", arguments: Setting.allCases)
+    @Test("takes an empty variable for one that is not set", arguments: Setting.all)
     func emptyVariables(setting: Setting) throws {
         #expect(show(try configuration([setting: ""])) == show(try configuration()))
     }
@@ -206,7 +211,7 @@ struct ConfigurationTests {
             ("No", false), ("off", false),
         ])
     func switches(text: String, isOn: Bool) throws {
-        let configuration = try configuration([.allowAnonymous: text, .reusePort: text, .protectMetrics: text])
+        let configuration = try configuration(["allowAnonymous": text, "http.reusePort": text, "protectMetrics": text])
         #expect(configuration.protectsMetrics == isOn)
         #expect(configuration.allowsAnonymous == isOn)
         #expect(configuration.sharesPort == isOn)
@@ -217,77 +222,85 @@ struct ConfigurationTests {
         #expect(try configuration([:], ["--allow-anonymous"]).allowsAnonymous)
         #expect(try !configuration([:], ["--allow-anonymous"]).sharesPort)
         #expect(try configuration([:], ["--protect-metrics"]).protectsMetrics)
-        #expect(try configuration([.reusePort: "false"], ["--reuse-port"]).sharesPort)
+        #expect(try configuration(["http.reusePort": "false"], ["--reuse-port"]).sharesPort)
     }
 
     @Test(
         "names the setting that it cannot read, and what was expected",
         arguments: [
-            (.httpAddress, ["8080", "host", "host:", "host:65536", "::1:80", "a:b:1"], "host:port"),
-            (.wireFormat, ["amqp", "AMQP0", "Cluster"], "amqp0 or cluster or python-socketio"),
-            (.loops, ["0", "257", "-1", "x", "1.5"], "1 to 256"),
-            (.amqp0Exchange, [String(repeating: "x", count: 256)], "1 to 255 bytes"),
-            (.amqp0Namespaces, [",", "chat", "/,chat", "/#", "/, /chat"], "/,/chat"),
-            (.pythonSocketIOExchange, [String(repeating: "é", count: 128)], "1 to 255 bytes"),
-            (.pythonSocketIOExpiration, ["-1s", "x", "50d"], "0, or a duration of at most 4294967295ms"),
-            (.clusterEnabled, ["maybe", "2"], "true or false"),
-            (.clusterExchange, [String(repeating: "x", count: 256)], "1 to 255 bytes"),
-            (.requestsTimeout, ["0", "0.5ms", "60.001s", "61s", "2m", "-1s"], "1ms to 60s"),
-            (.maxWaiting, ["0", "1000001", "-1"], "1 to 1000000"),
-            (.confirmTimeout, ["0", "0.1ms", "-5s", "5M", "nan", "inf"], "at least 1ms, such as 500ms, 5s, 5m or 1h"),
-            (.amqpHeartbeat, ["0.5s", "500ms", "601s", "11m", "-1"], "0, or whole seconds up to 600s"),
+            ("http.address", ["8080", "host", "host:", "host:65536", "::1:80", "a:b:1"], "host:port"),
+            ("wireFormat", ["amqp", "AMQP0", "Cluster"], "amqp0, cluster or python-socketio"),
+            ("loops", ["0", "257", "-1", "x", "1.5"], "1 to 256"),
+            ("amqp0.exchange", [String(repeating: "x", count: 256)], "1 to 255 bytes"),
+            ("amqp0.namespaces", [",", "chat", "/,chat", "/#", "/, /chat"], "/,/chat"),
+            ("pythonSocketio.exchange", [String(repeating: "é", count: 128)], "1 to 255 bytes"),
+            ("pythonSocketio.expiration", ["-1s", "x", "50d"], "0, or a duration of at most 4294967295ms"),
+            ("cluster.enabled", ["maybe", "2"], "true or false"),
+            ("cluster.exchange", [String(repeating: "x", count: 256)], "1 to 255 bytes"),
+            ("cluster.requestsTimeout", ["0", "0.5ms", "60.001s", "61s", "2m", "-1s"], "1ms to 60s"),
+            ("cluster.maxWaiting", ["0", "1000001", "-1"], "1 to 1000000"),
             (
-                .maxBodyBytes, ["1023", "16777217", "1M", "17MiB", "-1KiB"],
+                "amqp.confirmTimeout", ["0", "0.1ms", "-5s", "5M", "nan", "inf"],
+                "at least 1ms, such as 500ms, 5s, 5m or 1h"
+            ),
+            ("amqp.heartbeat", ["0.5s", "500ms", "601s", "11m", "-1"], "0, or whole seconds up to 600s"),
+            (
+                "limits.maxBodyBytes", ["1023", "16777217", "1M", "17MiB", "-1KiB"],
                 "1024 to 16777216 bytes, such as 65536, 64KiB"
             ),
-            (.maxBatchBytes, ["1023", "268435457", "16M"], "1024 to 268435456"),
-            (.maxBatchItems, ["0", "1000001", "-1"], "1 to 1000000"),
-            (.maxNames, ["0", "10001"], "1 to 10000"),
-            (.maxConnections, ["0", "1000001"], "1 to 1000000"),
-            (.maxConnectionsPerAddress, ["-1", "1000001"], "0 (no limit)"),
-            (.trustedProxies, ["host", "10.0.0.1/8", "10.0.0.0/8,", "::/129"], "10.0.0.0/8,2001:db8::1"),
-            (.maxInFlight, ["0", "1000001"], "1 to 1000000"),
-            (.maxBufferedBytes, ["0", "1048575", "1MB", "99999999999TiB"], "1048576"),
-            (.idempotencyLifetime, ["0", "10 m", "-1s"], "at least 1ms"),
-            (.idempotencyBytes, ["65535", "1099511627777", "64M"], "65536 to 1099511627776"),
-            (.headTimeout, ["0", "-1s"], "at least 1ms"),
-            (.bodyTimeout, ["0.5ms", "x"], "at least 1ms"),
-            (.idleTimeout, ["0", "0.5s", "601s", "1h"], "1s to 600s"),
-            (.shutdownDelay, ["-1s", "later"], "duration"),
-            (.shutdownTimeout, ["x", "-1s", "1e20"], "duration"),
+            ("limits.maxBatchBytes", ["1023", "268435457", "16M"], "1024 to 268435456"),
+            ("limits.maxBatchItems", ["0", "1000001", "-1"], "1 to 1000000"),
+            ("limits.maxNames", ["0", "10001"], "1 to 10000"),
+            ("http.maxConnections", ["0", "1000001"], "1 to 1000000"),
+            ("http.maxConnectionsPerAddress", ["-1", "1000001"], "0 (no limit)"),
+            ("http.trustedProxies", ["host", "10.0.0.1/8", "10.0.0.0/8,", "::/129"], "10.0.0.0/8,2001:db8::1"),
+            ("http.maxInFlight", ["0", "1000001"], "1 to 1000000"),
+            ("http.maxBufferedBytes", ["0", "1048575", "1MB", "99999999999TiB"], "1048576"),
+            ("idempotency.lifetime", ["0", "10 m", "-1s"], "at least 1ms"),
+            ("idempotency.bytes", ["65535", "1099511627777", "64M"], "65536 to 1099511627776"),
+            ("http.headTimeout", ["0", "-1s"], "at least 1ms"),
+            ("http.headBytes", ["8191", "65537", "12kib"], "8192 to 65536"),
+            ("http.bodyTimeout", ["0.5ms", "x"], "at least 1ms"),
+            ("http.idleTimeout", ["0", "0.5s", "601s", "1h"], "1s to 600s"),
+            ("shutdown.delay", ["-1s", "later"], "duration"),
+            ("shutdown.timeout", ["x", "-1s", "1e20"], "duration"),
             (
-                .corsOrigins, ["*", "null", "https://a/", "https://a/b", "https://a,*", "https://a ,https://b", "a"],
+                "http.corsOrigins",
+                ["*", "null", "https://a/", "https://a/b", "https://a,*", "https://a ,https://b", "a"],
                 "such as https://app.example.com, without a path"
             ),
-            (.logFormat, ["JSON", "xml"], "text or json"),
+            ("log.format", ["JSON", "xml"], "text or json"),
             (
-                .logLevel, ["verbose", "INFO", "Warn"],
+                "log.level", ["verbose", "INFO", "Warn"],
                 "trace, debug, info, notice, warning (or warn), error or critical"
             ),
-            (.allowAnonymous, ["maybe", "2"], "true or false"),
-            (.reusePort, ["x"], "true or false"), (.protectMetrics, ["x"], "true or false"),
+            ("allowAnonymous", ["maybe", "2"], "true or false"),
+            ("http.reusePort", ["x"], "true or false"), ("protectMetrics", ["x"], "true or false"),
         ] as [(Setting, [String], String)])
     func badValues(setting: Setting, texts: [String], expected: String) throws {
         for text in texts {
             let message = try #require(errorMessage([setting: text]), "\(text)")
-            #expect(message.contains(setting.rawValue))
+            #expect(message.contains(setting.variable))
             #expect(message.contains("'\(text)'"))
             #expect(message.contains(expected))
         }
         guard let sample = Self.samples.first(where: { $0.setting == setting }) else { return }
         let message = try #require(errorMessage([setting: sample.text], ["\(sample.option)=\(texts[0])"]))
-        #expect(message.contains("option for \(setting.rawValue)"))
+        #expect(message.hasPrefix("\(sample.option) is '\(texts[0])'"))
     }
 
     @Test(
         "takes units, and remembers one text of all that mean the same",
         arguments: [
-            (.confirmTimeout, "1m", "60.0 seconds", "60s"), (.confirmTimeout, "0.25", "0.25 seconds", "250ms"),
-            (.amqpHeartbeat, "1.5m", "90.0 seconds", "90s"), (.amqpHeartbeat, "0", "0.0 seconds", "0s"),
-            (.idempotencyLifetime, "1h", "3600.0 seconds", "3600s"), (.shutdownDelay, "0", "0.0 seconds", "0s"),
-            (.maxBodyBytes, "2MiB", "2097152", "2097152"), (.headBytes, "10KB", "10000", "10000"),
-            (.maxBufferedBytes, "1TiB", "1099511627776", "1099511627776"), (.logLevel, "warn", "warning", "warning"),
-            (.clusterEnabled, "No", "false", "false"), (.loops, "3", "3", "3"),
+            ("amqp.confirmTimeout", "1m", "60.0 seconds", "60s"),
+            ("amqp.confirmTimeout", "0.25", "0.25 seconds", "250ms"),
+            ("amqp.heartbeat", "1.5m", "90.0 seconds", "90s"), ("amqp.heartbeat", "0", "0.0 seconds", "0s"),
+            ("idempotency.lifetime", "1h", "3600.0 seconds", "3600s"), ("shutdown.delay", "0", "0.0 seconds", "0s"),
+            ("limits.maxBodyBytes", "2MiB", "2097152", "2097152"), ("http.headBytes", "10KB", "10000", "10000"),
+            ("http.headBytes", "8KiB", "8192", "8192"),
+            ("http.maxBufferedBytes", "1TiB", "1099511627776", "1099511627776"),
+            ("log.level", "warn", "warning", "warning"),
+            ("cluster.enabled", "No", "false", "false"), ("loops", "3", "3", "3"),
         ] as [(Setting, String, String, String)])
     func units(setting: Setting, text: String, shown: String, remembered: String) throws {
         for configuration in [
@@ -301,10 +314,12 @@ struct ConfigurationTests {
 
     @Test("needs an exchange for each of several namespaces")
     func namespaces() throws {
-        let message = try #require(errorMessage([.amqp0Namespaces: "/,/chat"]))
+        let message = try #require(errorMessage(["amqp0.namespaces": "/,/chat"]))
         #expect(message.contains("GATEWAY_AMQP0_NAMESPACES") && message.contains("{namespace}"))
-        let shown = show(try configuration([.amqp0Namespaces: "/,/chat", .amqp0Exchange: "x{namespace}"]))
-        #expect(shown[.amqp0Namespaces] == "/,/chat")
+        let typed = try #require(errorMessage([:], ["--amqp0-namespaces", "/,/chat", "--amqp0-exchange", "x"]))
+        #expect(typed.hasPrefix("--amqp0-namespaces has several namespaces, so --amqp0-exchange must contain"))
+        let shown = show(try configuration(["amqp0.namespaces": "/,/chat", "amqp0.exchange": "x{namespace}"]))
+        #expect(shown["amqp0.namespaces"] == "/,/chat")
     }
 
     // MARK: Secrets
@@ -313,17 +328,17 @@ struct ConfigurationTests {
         "never shows a secret in an error",
         arguments: ["http://u:secret@h", "amqp://u:secret@h:secret", "amqps://u:secret@h"])
     func keepsSecrets(uri: String) throws {
-        for (environment, flags) in [([.amqpURL: uri], []), ([:], ["--amqp-url", uri])]
-            as [([Setting: String], [String])]
-        {
+        for (environment, flags, name) in [
+            (["amqp.url": uri], [], "GATEWAY_AMQP_URL"), ([:], ["--amqp-url", uri], "--amqp-url"),
+        ] as [([Setting: String], [String], String)] {
             let message = try #require(errorMessage(environment, flags))
-            #expect(message.contains("GATEWAY_AMQP_URL"))
+            #expect(message.hasPrefix("\(name) "))
             #expect(!message.contains("secret"))
         }
-        let error = #expect(throws: ConfigurationError.self) { try self.configuration(file: [.amqpURL: uri]) }
+        let error = #expect(throws: ConfigurationError.self) { try self.configuration(file: ["amqp.url": uri]) }
         #expect(error?.description.contains(".yaml:2: amqp.url ") == true)
         #expect(error?.description.contains("secret") == false)
-        let configuration = try configuration([.apiKey: "secret", .amqpURL: "amqp://user:secret@host"])
+        let configuration = try configuration(["apiKey": "secret", "amqp.url": "amqp://user:secret@host"])
         var dumped = ""
         dump(configuration.origins, to: &dumped)
         #expect(!"\(configuration.keys) \(configuration.broker.endpoint)".contains("secret"))
@@ -332,21 +347,21 @@ struct ConfigurationTests {
 
     @Test("takes a key from the environment only")
     func apiKey() throws {
-        #expect(try configuration([.apiKey: "k"]).keys == [KeyEntry(apiKey: "k")])
+        #expect(try configuration(["apiKey": "k"]).keys == [KeyEntry(apiKey: "k")])
         #expect(throws: (any Error).self) { try ServeOptions.parse(["--api-key", "k"]) }
     }
 
     /// What the other settings have to be for this one to be seen.
     private func others(for sample: Sample) -> [Setting: String] {
-        let isPython = sample.setting == .pythonSocketIOExchange || sample.setting == .pythonSocketIOExpiration
-        return isPython ? [.wireFormat: "python-socketio"] : [:]
+        let isPython = sample.setting == "pythonSocketio.exchange" || sample.setting == "pythonSocketio.expiration"
+        return isPython ? ["wireFormat": "python-socketio"] : [:]
     }
 
     /// - Parameter file: what the configuration file says; `nil`: there is none.
     private func configuration(
         _ variables: [Setting: String] = [:], _ flags: [String] = [], file: [Setting: String]? = nil
     ) throws -> Configuration {
-        let names = Dictionary(uniqueKeysWithValues: variables.map { ($0.rawValue, $1) })
+        let names = Dictionary(uniqueKeysWithValues: variables.map { ($0.variable, $1) })
         let options = flags.isEmpty ? Self.noFlags : try ServeOptions.parse(flags)
         guard let file else { return try Configuration(options, environment: Environment(variables: names)) }
         return try withFile(Self.yaml(file), named: "gateway.yaml") { path throws in
@@ -383,39 +398,41 @@ struct ConfigurationTests {
 
     private func show(_ configuration: Configuration) -> [Setting: String] {
         var shown: [Setting: String] = [
-            .httpAddress: "\(configuration.listenAddress)", .amqpURL: "\(configuration.broker.endpoint)",
-            .wireFormat: configuration.wireFormatName, .apiKey: configuration.keys.first?.name ?? "none",
-            .loops: "\(configuration.loops)", .confirmTimeout: "\(configuration.broker.confirmTimeout)",
-            .amqpHeartbeat: "\(configuration.broker.heartbeat)",
-            .maxBodyBytes: "\(configuration.requestLimits.bodyBytes)",
-            .maxNames: "\(configuration.commandLimits.names)", .shutdownTimeout: "\(configuration.shutdownTimeout)",
-            .logFormat: "\(configuration.logFormat)", .logLevel: "\(configuration.logLevel)",
-            .maxConnections: "\(configuration.loadLimits.connections)",
-            .maxConnectionsPerAddress: "\(configuration.loadLimits.connectionsPerAddress)",
-            .trustedProxies: show(configuration.trustedProxies),
-            .maxInFlight: "\(configuration.loadLimits.requests)",
-            .maxBufferedBytes: "\(configuration.loadLimits.bodyBytes)",
-            .clusterEnabled: "\(configuration.asksServers)", .clusterExchange: configuration.cluster.exchange,
-            .requestsTimeout: "\(configuration.requestsTimeout)",
-            .maxWaiting: "\(configuration.cluster.waiting)",
-            .maxBatchBytes: "\(configuration.requestLimits.batchBytes)",
-            .maxBatchItems: "\(configuration.requestLimits.batchItems)",
-            .idempotencyLifetime: "\(configuration.idempotencyLimits.lifetime)",
-            .idempotencyBytes: "\(configuration.idempotencyLimits.bytes)",
-            .headTimeout: "\(configuration.httpLimits.headTime)",
-            .headBytes: "\(configuration.httpLimits.memoryPerConnection)",
-            .bodyTimeout: "\(configuration.httpLimits.bodyTime)", .idleTimeout: "\(configuration.httpLimits.idleTime)",
-            .shutdownDelay: "\(configuration.shutdownDelay)", .corsOrigins: "\(configuration.cors)",
-            .allowAnonymous: "\(configuration.allowsAnonymous)", .reusePort: "\(configuration.sharesPort)",
-            .protectMetrics: "\(configuration.protectsMetrics)",
+            "http.address": "\(configuration.listenAddress)", "amqp.url": "\(configuration.broker.endpoint)",
+            "wireFormat": configuration.wireFormatName, "apiKey": configuration.keys.first?.name ?? "none",
+            "loops": "\(configuration.loops)", "amqp.confirmTimeout": "\(configuration.broker.confirmTimeout)",
+            "amqp.heartbeat": "\(configuration.broker.heartbeat)",
+            "limits.maxBodyBytes": "\(configuration.requestLimits.bodyBytes)",
+            "limits.maxNames": "\(configuration.commandLimits.names)",
+            "shutdown.timeout": "\(configuration.shutdownTimeout)",
+            "log.format": "\(configuration.logFormat)", "log.level": "\(configuration.logLevel)",
+            "http.maxConnections": "\(configuration.loadLimits.connections)",
+            "http.maxConnectionsPerAddress": "\(configuration.loadLimits.connectionsPerAddress)",
+            "http.trustedProxies": show(configuration.trustedProxies),
+            "http.maxInFlight": "\(configuration.loadLimits.requests)",
+            "http.maxBufferedBytes": "\(configuration.loadLimits.bodyBytes)",
+            "cluster.enabled": "\(configuration.asksServers)", "cluster.exchange": configuration.cluster.exchange,
+            "cluster.requestsTimeout": "\(configuration.requestsTimeout)",
+            "cluster.maxWaiting": "\(configuration.cluster.waiting)",
+            "limits.maxBatchBytes": "\(configuration.requestLimits.batchBytes)",
+            "limits.maxBatchItems": "\(configuration.requestLimits.batchItems)",
+            "idempotency.lifetime": "\(configuration.idempotencyLimits.lifetime)",
+            "idempotency.bytes": "\(configuration.idempotencyLimits.bytes)",
+            "http.headTimeout": "\(configuration.httpLimits.headTime)",
+            "http.headBytes": "\(configuration.httpLimits.memoryPerConnection)",
+            "http.bodyTimeout": "\(configuration.httpLimits.bodyTime)",
+            "http.idleTimeout": "\(configuration.httpLimits.idleTime)",
+            "shutdown.delay": "\(configuration.shutdownDelay)", "http.corsOrigins": "\(configuration.cors)",
+            "allowAnonymous": "\(configuration.allowsAnonymous)", "http.reusePort": "\(configuration.sharesPort)",
+            "protectMetrics": "\(configuration.protectsMetrics)",
         ]
         if let format = configuration.wireFormat as? AMQP0 {
-            shown[.amqp0Exchange] = format.exchange
-            shown[.amqp0Namespaces] = format.namespaces.joined(separator: ",")
+            shown["amqp0.exchange"] = format.exchange
+            shown["amqp0.namespaces"] = format.namespaces.joined(separator: ",")
         }
         if let format = configuration.wireFormat as? PythonSocketIO {
-            shown[.pythonSocketIOExchange] = format.exchange
-            shown[.pythonSocketIOExpiration] = format.expiration.map { "\($0)" } ?? "none"
+            shown["pythonSocketio.exchange"] = format.exchange
+            shown["pythonSocketio.expiration"] = format.expiration.map { "\($0)" } ?? "none"
         }
         return shown
     }

@@ -12,7 +12,7 @@ struct ConfigurationWarningsTests {
         let source = SettingSource(
             environment: Environment(variables: variables),
             file: file.isEmpty ? nil : try ConfigurationFile(path: "f.yaml", Array(file.utf8)))
-        return try Configuration(ServeOptions.parseOrExit([]), source).warnings(isLoopback: isLoopback, now: now)
+        return try Configuration(source).warnings(isLoopback: isLoopback, now: now)
     }
 
     @Test("is nothing of what is usual")
@@ -94,7 +94,7 @@ struct TrimmedSecretTests {
     @Test("has no line break around it", arguments: ["k\n", "k\r\n", "\nk", " k\t", "k"])
     func trimmed(text: String) throws {
         let source = SettingSource(environment: Environment(variables: ["GATEWAY_API_KEY": text]))
-        #expect(try source.secret(.apiKey)?.text == "k")
+        #expect(try source.secret(\.apiKey)?.text == "k")
     }
 
     @Test("nor has any other setting")

@@ -18,14 +18,14 @@ struct EnvironmentTests {
         #expect(environment["C"] == nil)
     }
 
-    @Test("may have every setting, the file, and files of secrets", arguments: Setting.allCases)
+    @Test("may have every setting, the file, and files of secrets", arguments: Setting.all)
     func known(setting: Setting) throws {
-        try check(setting.rawValue)
+        try check(setting.variable)
         try check("GATEWAY_CONFIG")
-        if setting.isSecret {
-            try check(setting.rawValue + "_FILE")
+        if setting.secret != nil {
+            try check(setting.variable + "_FILE")
         } else {
-            #expect(throws: ConfigurationError.self) { try check(setting.rawValue + "_FILE") }
+            #expect(throws: ConfigurationError.self) { try check(setting.variable + "_FILE") }
         }
     }
 

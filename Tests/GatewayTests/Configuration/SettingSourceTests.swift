@@ -45,13 +45,14 @@ struct SettingSourceTests {
 
     @Test("comes from the command line first")
     func flag() throws {
-        let source = SettingSource(environment: Environment(variables: ["GATEWAY_AMQP_URL": "variable"]))
-        #expect(try source.secret(.amqpURL, flag: "flag")?.text == "flag")
-        #expect(try source.secret(.amqpURL)?.text == "variable")
+        let environment = Environment(variables: ["GATEWAY_AMQP_URL": "variable"])
+        let option = SettingSource(environment: environment, options: ["amqp.url": "option"])
+        #expect(try option.secret(\.amqpURL)?.text == "option")
+        #expect(try SettingSource(environment: environment).secret(\.amqpURL)?.text == "variable")
     }
 
     private func secret(_ variables: [String: String]) throws -> String? {
-        try SettingSource(environment: Environment(variables: variables)).secret(.apiKey)?.text
+        try SettingSource(environment: Environment(variables: variables)).secret(\.apiKey)?.text
     }
 
     private func expectError(
@@ -74,7 +75,7 @@ struct FileSecretTests {
             #expect(try secret(file)?.origin == .file(line: 1))
             #expect(try secret(file, ["GATEWAY_AMQP_URL": "variable"])?.text == "variable")
             #expect(try secret(file, ["GATEWAY_AMQP_URL_FILE": path])?.text == "file")
-            #expect(try secret(file, ["GATEWAY_AMQP_URL_FILE": path], flag: "flag")?.text == "flag")
+            #expect(try secret(file, ["GATEWAY_AMQP_URL_FILE": path], option: "option")?.text == "option")
             #expect(try secret("amqp: {urlFile: \(path)}")?.text == "file")
             #expect(try secret("amqp: {urlFile: \(path)}")?.origin == .secretFile(path))
             #expect(try secret("amqp: {urlFile: \(path)}", ["GATEWAY_AMQP_URL": "variable"])?.text == "variable")
@@ -90,14 +91,14 @@ struct FileSecretTests {
             let source = SettingSource(
                 environment: Environment(variables: [:]),
                 file: try ConfigurationFile(path: folder + "f.yaml", Array("amqp: {urlFile: \(name)}".utf8)))
-            #expect(try source.secret(.amqpURL)?.text == "secret")
+            #expect(try source.secret(\.amqpURL)?.text == "secret")
             #expect(source.files == [folder + "f.yaml", secret])
         }
         let error = #expect(throws: ConfigurationError.self) {
             try SettingSource(
                 environment: Environment(variables: [:]),
                 file: try ConfigurationFile(path: "/nonexistent/f.yaml", Array("amqp: {urlFile: url}".utf8))
-            ).secret(.amqpURL)
+            ).secret(\.amqpURL)
         }
         #expect(error?.missingFile == "/nonexistent/url")
     }
@@ -122,22 +123,24 @@ struct FileSecretTests {
         try withFile("amqp://h") { url throws in
             try withFile("k") { key throws in
                 let source = try source("apiKeyFile: \(key)\namqp: {urlFile: \(url)}")
-                _ = try source.secret(.amqpURL)
-                _ = try source.secret(.apiKey)
+                _ = try source.secret(\.amqpURL)
+                _ = try source.secret(\.apiKey)
                 #expect(source.files == ["f.yaml"] + [key, url].sorted())
             }
         }
     }
 
-    private func source(_ text: String, _ variables: [String: String] = [:]) throws -> SettingSource {
+    private func source(
+        _ text: String, _ variables: [String: String] = [:], options: [Setting: String] = [:]
+    ) throws -> SettingSource {
         SettingSource(
-            environment: Environment(variables: variables),
+            environment: Environment(variables: variables), options: options,
             file: try ConfigurationFile(path: "f.yaml", Array(text.utf8)))
     }
 
     private func secret(
-        _ text: String, _ variables: [String: String] = [:], flag: String? = nil
+        _ text: String, _ variables: [String: String] = [:], option: String? = nil
     ) throws -> SettingSource.Found? {
-        try source(text, variables).secret(.amqpURL, flag: flag)
+        try source(text, variables, options: option.map { ["amqp.url": $0] } ?? [:]).secret(\.amqpURL)
     }
 }

@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import Routes
+
+/// A word that stands where the name of a command should, and is none.
+struct UnknownCommand: Error, Equatable, CustomStringConvertible {
+    let word: String
+    /// Of the command before it.
+    let names: [String]
+    let usage: String
+
+    /// `nil`: the words name a command, or it is the library that has to say what is wrong with them.
+    ///
+    /// - Parameter words: what stands behind the program's name.
+    init?(in words: some Sequence<String>) {
+        var command: any ParsableCommand.Type = GatewayCommand.self
+        for (index, word) in words.enumerated() {
+            let subcommands = command.configuration.subcommands
+            guard !subcommands.isEmpty, !word.hasPrefix("-") else { return nil }
+            // The library's own.
+            if index == 0, word == "help" { continue }
+            guard let next = subcommands.first(where: { $0._commandName == word }) else {
+                self.word = word
+                names = subcommands.map { $0._commandName }
+                usage = GatewayCommand.usageString(for: command)
+                return
+            }
+            command = next
+        }
+        return nil
+    }
+
+    var description: String {
+        let suggestion = Suggestion.of(names, for: word)
+        return "there is no command '\(word)'" + (suggestion.isEmpty ? "; there is \(names.inWords)" : suggestion)
+    }
+}
