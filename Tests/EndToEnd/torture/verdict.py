@@ -1,0 +1,49 @@
+"""What the gateways said, against what has arrived."""
+
+from collections import Counter, defaultdict, namedtuple
+
+from emits import NEVER, ROUTED, STEADY, ONCE
+
+Said = namedtuple("Said", "number form outcome code keys request")
+
+
+def faults_of(said, messages):
+    """One line for each untruth: `said` is a list of `Said`, `messages` one of the witness's."""
+    arrived = defaultdict(list)
+    for message in messages:
+        arrived[message.number].append(message)
+    faults = [f"{message}: mutilated" for message in messages if not message.is_whole]
+    for each in said:
+        keys = Counter(message.key for message in arrived.pop(each.number, ()))
+        faults += [f"{each}: {fault}, {dict(keys)}" for fault in _untruths(each, keys)]
+    faults += [f"{number}: arrived, and nobody has emitted it" for number in arrived]
+    return faults + _out_of_order(said, messages)
+
+
+def _untruths(said, keys):
+    if any(count > 1 for count in keys.values()):
+        yield "arrived twice"
+    if set(keys) - set(said.keys):
+        yield "arrived elsewhere"
+    if said.outcome in NEVER and keys:
+        yield "arrived"
+    if said.outcome == ROUTED:
+        steady = {key for key in said.keys if key in STEADY or key == ONCE}
+        if steady - set(keys) or not keys:
+            yield "lost"
+
+
+def _out_of_order(said, messages):
+    """Of each batch, what was routed comes in the order of its items."""
+    first = {}
+    for message in messages:
+        first.setdefault(message.number, message.offset)
+    batches = defaultdict(list)
+    for each in said:
+        if each.outcome == ROUTED and each.number in first and each.form.startswith(("batch", "ndjson")):
+            batches[each.request].append(each.number)
+    return [
+        f"the batch that begins with {request}: out of order"
+        for request, numbers in batches.items()
+        if (offsets := [first[number] for number in sorted(numbers)]) != sorted(offsets)
+    ]
