@@ -3,7 +3,7 @@
 ADDRESS-FILE holds `host:port` of the gateway, and is not there while there is none. Every process of a gateway has a port of its own, so
 a request that is sent again never reaches another one than the first time: the memory of `Idempotency-Key`s ends with the process.
 
-A line of OUTPUT for each emit: `[number, form, outcome, code, keys, first number of its request]`.
+A line of OUTPUT for each emit: `[number, form, outcome, code, keys, first number of its request, when that was sent, when settled]`.
 """
 
 import http.client
@@ -79,9 +79,9 @@ class Clients:
                     time.sleep(0.05)
                     continue
                 client = _Client(address, dice)
-            request = author.request()
+            request, began = author.request(), time.monotonic()
             found = self._settle(client, request, dice)
-            self._note(request, found)
+            self._note(request, found, began, time.monotonic())
             if any(outcome in (FAILED, UNREACHED, UNANSWERED) for outcome, _ in found):
                 time.sleep(0.02)
 
@@ -116,10 +116,10 @@ class Clients:
             later = client.post(request)
             assert later[0][0] in (REPEATED, *silence), (found, later)
 
-    def _note(self, request, found):
+    def _note(self, request, found, *times):
         first = request.emits[0].number
         lines = [
-            json.dumps([emit.number, emit.form, outcome, code, emit.keys, first])
+            json.dumps([emit.number, emit.form, outcome, code, emit.keys, first, *times])
             for emit, (outcome, code) in zip(request.emits, found)
         ]
         with self._lock:

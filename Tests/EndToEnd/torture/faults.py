@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from contextlib import contextmanager, suppress
 
 from emits import AMQP0_EXCHANGE, RESTLESS, ROOMS
 from harness.disturbing_proxy import BACK, OUT
@@ -17,6 +18,7 @@ class Faults:
     def __init__(self, stage, seed):
         self._stage, self._dice = stage, random.Random(seed)
         self.counts = {}
+        self.unsteady = []  # when the servers' side came and went
         self._cheap = [
             self.broker_is_paused, self.stall, self.half_close, self.flip, self.cut, self.cut_in_the_middle,
             self.members_leave, self.exchange_goes, self.full_queue, self.reload,
@@ -50,6 +52,12 @@ class Faults:
 
     def _while(self, most):
         time.sleep(self._dice.random() * most)
+
+    @contextmanager
+    def _unsteadily(self):
+        start = time.monotonic()
+        yield
+        self.unsteady.append((start, time.monotonic()))
 
     # Between gateway and broker
 
@@ -99,7 +107,7 @@ class Faults:
         self._alarm("set_vm_memory_high_watermark", "0", "0.4")
 
     def disk_alarm(self):
-        self._alarm("set_disk_free_limit", "1000TB", "1MB")
+        self._alarm("set_disk_free_limit", "100000GB", "1MB")
 
     def _alarm(self, setting, alarming, usual):
         self._stage.broker.ctl(setting, alarming)
@@ -107,25 +115,26 @@ class Faults:
         self._stage.broker.ctl(setting, usual)
 
     def connections_closed(self):
-        self._stage.broker.ctl("close_all_user_connections", GATEWAY_USER, "torture")
+        self._close("close_all_user_connections", GATEWAY_USER)
 
     def one_connection_closed(self):
         lines = self._stage.broker.ctl("list_connections", "pid", "user").splitlines()
         pids = [pid for pid, user in (line.split("\t") for line in lines) if user == GATEWAY_USER]
         if pids:
-            try:
-                self._stage.broker.ctl("close_connection", self._dice.choice(pids), "torture")
-            except BrokerError:
-                pass  # it has gone by itself
+            self._close("close_connection", self._dice.choice(pids))
+
+    def _close(self, command, which):
+        # One that goes by itself at that moment is an error.
+        with suppress(BrokerError):
+            self._stage.broker.ctl(command, which, "torture")
 
     def broker_restarts(self):
-        self._stage.broker.shutdown()
-        self._stage.broker_starts()
+        with self._unsteadily():
+            self._stage.broker_restarts(self._stage.broker.shutdown)
 
     def broker_is_killed(self):
-        self._stage.broker.kill()
-        self._while(1)
-        self._stage.broker_starts()
+        with self._unsteadily():
+            self._stage.broker_restarts(self._stage.broker.kill)
 
     # The servers' side
 
@@ -136,7 +145,7 @@ class Faults:
             channel.queue_bind(self._stage.queue, AMQP0_EXCHANGE, RESTLESS)
 
     def exchange_goes(self):
-        with self._stage.channel() as channel:
+        with self._unsteadily(), self._stage.channel() as channel:
             channel.exchange_delete(AMQP0_EXCHANGE)
             self._while(0.5)
             self._stage.declare(channel)

@@ -101,6 +101,9 @@ class Stage:
         self.broker.ctl("set_permissions", GATEWAY_USER, ".*", ".*", ".*")
         with self.channel() as channel:
             self.declare(channel)
+        # While the witness takes everything. Without it nobody else may, or what is routed need not have come to it.
+        self.is_steady = threading.Event()
+        self.is_steady.set()
         self._is_over = False
         threading.Thread(target=self._serve, daemon=True).start()
         self.gateways = []
@@ -121,13 +124,17 @@ class Stage:
         finally:
             connection.close()
 
-    def broker_starts(self):
+    def broker_restarts(self, end):
+        """`end` is the way in which it ends."""
+        self.is_steady.clear()
+        end()
         self.broker.start(timeout=120)
         deadline = time.monotonic() + 30
         while True:
             try:
                 with self.channel() as channel:
-                    return self.declare(channel)
+                    self.declare(channel)
+                return self.is_steady.set()
             except pika.exceptions.AMQPError:
                 # It speaks AMQP a little before its virtual host is there.
                 assert time.monotonic() < deadline
@@ -145,7 +152,7 @@ class Stage:
 
     def _serve(self):
         """A server whose clients acknowledge; there is a new one as soon as its connection is lost."""
-        while not self._is_over:
+        while self.is_steady.wait() and not self._is_over:
             try:
                 server = ClusterServer(self.broker.url, {"socket": {"a", "b", "c"}}, exchange=CLUSTER_EXCHANGE)
                 server.wait()
@@ -202,7 +209,7 @@ def torture(seconds, seed=1):
         arrived = stage.arrived()
         for gateway in stage.gateways:
             gateway.stop()
-    untruths = verdict.faults_of(said, arrived)
+    untruths = verdict.untruths(said, arrived, faults.unsteady)
     return Report(said, len(arrived), untruths, Counter(faults.counts), time.monotonic() - began)
 
 

@@ -2,25 +2,30 @@
 
 from collections import Counter, defaultdict, namedtuple
 
-from emits import NEVER, ROUTED, STEADY, ONCE
+from emits import NEVER, ONCE, ROUTED, STEADY
 
-Said = namedtuple("Said", "number form outcome code keys request")
+# `request` is the number of the first emit in it, `began` and `ended` are when it was sent first and answered last.
+Said = namedtuple("Said", "number form outcome code keys request began ended")
 
 
-def faults_of(said, messages):
-    """One line for each untruth: `said` is a list of `Said`, `messages` one of the witness's."""
+def untruths(said, messages, unsteady=()):
+    """One line for each untruth: `said` is a list of `Said`, `messages` one of the witness's.
+
+    `unsteady` are the times, as pairs, in which the servers' side came and went, so that of an emit to several rooms not all have to arrive:
+    `routed` says that there was somebody, not that every room had somebody.
+    """
     arrived = defaultdict(list)
     for message in messages:
         arrived[message.number].append(message)
-    faults = [f"{message}: mutilated" for message in messages if not message.is_whole]
+    found = [f"{message}: mutilated" for message in messages if not message.is_whole]
     for each in said:
         keys = Counter(message.key for message in arrived.pop(each.number, ()))
-        faults += [f"{each}: {fault}, {dict(keys)}" for fault in _untruths(each, keys)]
-    faults += [f"{number}: arrived, and nobody has emitted it" for number in arrived]
-    return faults + _out_of_order(said, messages)
+        found += [f"{each}: {untruth}, {dict(keys)}" for untruth in _untruths(each, keys, unsteady)]
+    found += [f"{number}: arrived, and nobody has emitted it" for number in arrived]
+    return found + _out_of_order(said, messages)
 
 
-def _untruths(said, keys):
+def _untruths(said, keys, unsteady):
     if any(count > 1 for count in keys.values()):
         yield "arrived twice"
     if set(keys) - set(said.keys):
@@ -29,7 +34,8 @@ def _untruths(said, keys):
         yield "arrived"
     if said.outcome == ROUTED:
         steady = {key for key in said.keys if key in STEADY or key == ONCE}
-        if steady - set(keys) or not keys:
+        is_steady = all(said.ended < start or end < said.began for start, end in unsteady)
+        if not keys or (is_steady and steady - set(keys)):
             yield "lost"
 
 

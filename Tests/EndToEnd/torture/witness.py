@@ -13,6 +13,7 @@ from emits import AMQP0_EXCHANGE, CLUSTER_EXCHANGE, EVERYONE, ONCE, RESTLESS, RO
 
 QUEUE = "torture.witness"
 AT_A_TIME = 500
+PROBE = b"is the witness there?"
 
 Message = namedtuple("Message", "offset number key is_whole")
 
@@ -26,6 +27,19 @@ def declare(channel):
         channel.queue_bind(QUEUE, AMQP0_EXCHANGE, key)
     for key in ("/", "/#static"):
         channel.queue_bind(QUEUE, CLUSTER_EXCHANGE, key)
+    await_queue(channel, ROOMS[0])
+
+
+def await_queue(channel, key, timeout=30):
+    """A stream takes nothing for a moment after its broker has started, and messages to it are returned."""
+    channel.confirm_delivery()
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return channel.basic_publish(AMQP0_EXCHANGE, key, PROBE, mandatory=True)
+        except pika.exceptions.UnroutableError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def messages(connection, quiet=2):
@@ -38,7 +52,8 @@ def messages(connection, quiet=2):
         nonlocal last
         last = time.monotonic()
         number, is_whole = found_in(body)
-        if number is not None or method.exchange == AMQP0_EXCHANGE:
+        # The cluster's members ask each other, too.
+        if number is not None or (method.exchange == AMQP0_EXCHANGE and body != PROBE):
             key = ONCE if method.exchange == CLUSTER_EXCHANGE else method.routing_key
             found.append(Message(properties.headers["x-stream-offset"], number, key, is_whole))
         if method.delivery_tag % AT_A_TIME == 0:
