@@ -24,7 +24,7 @@ class DisturbingProxy(CuttingProxy):
         self._dice = random.Random(seed)
         self._flowing = {OUT: threading.Event(), BACK: threading.Event()}
         self._flips = {OUT: 0, BACK: 0}
-        self.flipped = 0
+        self.flipped = 0  # so many bits were turned over
         self._ways = []
         for event in self._flowing.values():
             event.set()
