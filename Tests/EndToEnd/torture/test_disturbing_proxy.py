@@ -93,5 +93,7 @@ def test_half_closed_the_other_direction_goes_on(ends):
     take(broker, 8)
     proxy.half_close(BACK)
     assert gateway.recv(1) == b""
+    broker.sendall(ACK)
+    time.sleep(0.1)
     gateway.sendall(ACK)
     assert take(broker, len(ACK)) == ACK

@@ -167,6 +167,7 @@ class Report:
     arrived: int
     untruths: list
     faults: Counter
+    flipped: int
     seconds: float
 
     def count(self, outcome):
@@ -184,6 +185,7 @@ class Report:
         codes = Counter(each.code for each in self.said if each.code)
         lines.append("\nproblems: " + ", ".join(f"{code} {count:,}" for code, count in codes.most_common()))
         lines.append("faults: " + ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items())))
+        lines[-1] += f"; {self.flipped} bits were turned over"
         lines.append(f"{self.arrived:,} messages have arrived in {self.seconds:.0f} s; {len(self.untruths)} untruths")
         return "\n".join(lines + [f"  {untruth}" for untruth in self.untruths[:20]])
 
@@ -210,8 +212,9 @@ def torture(seconds, seed=1):
         for gateway in stage.gateways:
             gateway.process.wait_until_unused()
             gateway.stop()
+        flipped = sum(gateway.proxy.flipped for gateway in stage.gateways)
     untruths = verdict.untruths(said, arrived, faults.unsteady)
-    return Report(said, len(arrived), untruths, Counter(faults.counts), time.monotonic() - began)
+    return Report(said, len(arrived), untruths, Counter(faults.counts), flipped, time.monotonic() - began)
 
 
 def main():
