@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo compose-env test unit companions e2e slow lint bench clean
+.PHONY: help setup build demo compose-env test unit companions e2e slow torture lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -42,6 +42,13 @@ slow: build ## Run the end-to-end tests that take long
 	@scripts/setup.sh run browser node proxies clients container
 	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m slow
 
+# Of faults; with all that stands around them it takes two minutes more.
+TORTURE_SECONDS ?= 450
+
+torture: build ## Emit in all forms while everything breaks, and compare what was said with what has arrived
+	@scripts/setup.sh run
+	@timeout 900 .venv/bin/python Tests/EndToEnd/torture/torture.py --seconds $(TORTURE_SECONDS)
+
 lint: ## Check the format of the sources, and the Dockerfiles
 	@scripts/setup.sh lint
 	@.cache/hadolint/bin/hadolint --failure-threshold style Dockerfile demo/Dockerfile
@@ -51,6 +58,7 @@ bench: build ## Measure the built gateway beside its ceiling, FastAPI and Rabbit
 	@scripts/setup.sh run
 	@bench/run.py --gateway $(binary)
 	@bench/question.py --gateway $(binary)
+	@bench/idle.py --gateway $(binary)
 
 clean: ## Remove what was built (not what setup installed)
 	@rm -rf .build .build-example

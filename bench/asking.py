@@ -1,19 +1,16 @@
 """Who answers a question, and who asks it: through the gateway, and by AMQP alone."""
 
-import contextlib
-import http.client
 import json
-import socket
+import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
 
 import pika
-from candidates import Candidate, CandidateError, Gateway, PrivateRabbitMQ, compact
+from candidates import HERE, Candidate, CandidateError, Gateway, PrivateRabbitMQ, compact, die_with_parent
 
 EXCHANGE = "socket.io.cluster"
-REPLY_TO = "amq.rabbitmq.reply-to"
 INTERVAL = 3  # seconds between the server's heartbeats
 
 
@@ -75,19 +72,38 @@ class AskedGateway(Gateway):
         return {**super().environment(), "GATEWAY_WIRE_FORMAT": "python-socketio"}
 
 
-class OverHTTP:
-    """Asks the gateway, on one connection that stays open."""
+class Requester:
+    """`requester.c`, which asks one question after the other."""
 
-    name = "gateway"
-
-    def __init__(self, port: int):
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        self._connection.connect()
-        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, name: str, words: list[str]):
+        self.name = name
+        self._words = words
 
     def ask(self) -> bytes:
-        self._connection.request("GET", "/v1/counts")
-        return self._connection.getresponse().read()
+        """The answer to one question."""
+        return self._run("-n", "1")[0]
+
+    def measure(self, seconds: int) -> tuple[bytes, dict[str, float]]:
+        """After a second of warm-up: the answer, which was always the same, and microseconds of a round trip."""
+        return self._run("-t", str(seconds), "-u", "1")
+
+    def is_right(self, answer: bytes) -> bool:
+        raise NotImplementedError
+
+    def _run(self, *options: str) -> tuple[bytes, dict[str, float]]:
+        command = [HERE / ".build/requester", *options, *self._words]
+        finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=die_with_parent)
+        if finished.returncode != 0:
+            raise CandidateError(f"{self.name}: {finished.stderr.decode(errors='replace').strip()}")
+        answer, _, figures = finished.stdout.rstrip().rpartition(b"\n")
+        return answer, json.loads(figures)
+
+
+class OverHTTP(Requester):
+    """Asks the gateway, on one connection that stays open."""
+
+    def __init__(self, port: int):
+        super().__init__("gateway", ["http", str(port), "/v1/counts"])
 
     def is_right(self, answer: bytes) -> bool:
         found = json.loads(answer)
@@ -95,50 +111,36 @@ class OverHTTP:
         return found.get("sockets") == 1 and found.get("complete") is True and found.get("servers") == servers
 
 
-class Bare:
+class Bare(Requester):
     """Asks the server itself: the gateway's question, each time with an id of its own, and direct reply-to."""
 
-    name = "bare"
-
-    def __init__(self, url: str, properties: pika.BasicProperties, question: bytes):
-        self._connection, self._channel = connect(url)
-        self._properties, self._question = properties, question
-        self._first = properties.correlation_id.encode()
-        self._asked, self._answer = "", None
-        self._channel.basic_consume(REPLY_TO, self._take, auto_ack=True)
-
-    def _take(self, _channel, _method, properties, body):
-        if properties.correlation_id == self._asked:
-            self._answer = body
-
-    def ask(self) -> bytes:
-        self._answer, self._asked = None, uuid.uuid4().hex
-        body = self._question.replace(self._first, self._asked.encode())
-        self._properties.correlation_id = self._properties.message_id = self._asked
-        self._channel.basic_publish(EXCHANGE, "/", body, self._properties, mandatory=True)
-        deadline = time.monotonic() + 10
-        while self._answer is None:
-            self._connection.process_data_events(time_limit=10)
-            if time.monotonic() > deadline:
-                raise CandidateError("the server does not answer the bare question")
-        return self._answer
+    def __init__(self, url: str, properties: pika.BasicProperties, question: bytes, folder: Path):
+        file = folder / "question.json"
+        file.write_bytes(question)
+        words = [url, EXCHANGE, "/", properties.expiration, properties.correlation_id, str(file)]
+        super().__init__("bare", ["amqp", *words])
 
     def is_right(self, answer: bytes) -> bool:
+        # The requester puts zeros in the place of the id.
         data = json.loads(answer)["data"]
-        return data == {"requestId": self._asked, "sockets": [], "count": 1, "rooms": {}}
+        return data == {"requestId": "0" * 32, "sockets": [], "count": 1, "rooms": {}}
 
 
 def await_gateway(gateway: Gateway, patience: float = 20) -> OverHTTP:
     """Waits until it knows the server and answers rightly."""
-    deadline, answer = time.monotonic() + patience, b""
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + patience
+    asker = OverHTTP(gateway.port)
+    while True:
         gateway.check()
-        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-            asker = OverHTTP(gateway.port)
-            if asker.is_right(answer := asker.ask()):
+        try:
+            found = asker.ask()
+            if asker.is_right(found):
                 return asker
+        except CandidateError as error:
+            found = error
+        if time.monotonic() > deadline:
+            raise CandidateError(f"the gateway answers {found!r:.500}")
         time.sleep(0.1)
-    raise CandidateError(f"the gateway answers {answer!r:.500}")
 
 
 def overheard(url: str, asker: OverHTTP):
@@ -151,7 +153,9 @@ def overheard(url: str, asker: OverHTTP):
     connection.close()
     if body is None:
         raise CandidateError("the gateway answers without a question")
-    properties.reply_to = REPLY_TO  # the broker has put the channel's own there
+    known = {"correlation_id", "message_id", "reply_to", "expiration"}
+    if {name for name, value in vars(properties).items() if value is not None} != known:
+        raise CandidateError(f"the requester has other properties than the gateway: {properties}")
     return properties, body
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs and builds what bench/run.py needs; says and does nothing when it is there already.
+# Installs and builds what bench/run.py and bench/question.py need; says and does nothing when it is there already.
 # RabbitMQ itself comes with scripts/setup.sh run. Its arguments are further Debian packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -42,3 +42,4 @@ mkdir -p .build
 compile ceiling ceiling.c -lmicrohttpd -lrabbitmq -ljansson -lpthread
 compile ceiling-suspending ceiling.c -DSUSPENDING -lmicrohttpd -lrabbitmq -ljansson -lpthread
 compile publisher publisher.c -lrabbitmq -lpthread
+compile requester requester.c -lrabbitmq

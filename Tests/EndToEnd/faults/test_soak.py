@@ -110,10 +110,7 @@ def soak(tmp_path, seconds, seed=1):
             late = resources(gateway.pid)
             assert callers.answers[200] > 100 and callers.answers[401] > 5 and callers.answers[404] > 5, callers.answers
             assert gateway.get("/livez").status == 200
-            deadline = time.monotonic() + 5
-            while (idle := gateway.metric("gateway_http_connections")) > 1:
-                assert time.monotonic() < deadline, f"{idle} connections are left"
-                time.sleep(0.1)
+            gateway.wait_until_unused()
             # Kept connections are closed by then: fewer descriptors, not more.
             assert late[1] <= early[1] and late[2] <= early[2] + 1, (early, late)
             assert late[0] < early[0] * 1.2 + 8_192, (early, late)

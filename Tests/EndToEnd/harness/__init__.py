@@ -6,6 +6,7 @@ from .browser import BrowserPage, page_server
 from .cluster import ClusterServer
 from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
+from .disturbing_proxy import DisturbingProxy
 from .gateway import Gateway, assert_problem, binary
 from .hooks import SIGNATURES, hook_entry
 from .proxies import Caddy, HAProxy, Nginx
@@ -25,6 +26,7 @@ __all__ = [
     "Caddy",
     "ClusterServer",
     "CuttingProxy",
+    "DisturbingProxy",
     "Gateway",
     "HAProxy",
     "Key",

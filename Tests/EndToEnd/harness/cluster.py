@@ -55,8 +55,12 @@ class ClusterServer:
             self._channel.queue_bind(queue, exchange, key)
         self._channel.basic_consume(queue, self._receive, auto_ack=True)
         self._say_hello()
-        self._thread = threading.Thread(target=self._channel.start_consuming, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def wait(self):
+        """Returns when the connection has ended, by `close` or by the broker."""
+        self._thread.join()
 
     def close(self):
         self._connection.add_callback_threadsafe(self._say_goodbye)
@@ -68,6 +72,12 @@ class ClusterServer:
 
     def __exit__(self, *_):
         self.close()
+
+    def _run(self):
+        try:
+            self._channel.start_consuming()
+        except pika.exceptions.AMQPConnectionError:
+            pass
 
     def _say_hello(self):
         # Rarely enough to be expected for as long as any test takes.

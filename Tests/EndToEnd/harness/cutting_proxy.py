@@ -14,7 +14,7 @@ class CuttingProxy:
         parts = urlsplit(url)
         self._target = parts.hostname, parts.port
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._connections = []
+        self._connections = set()
         self._left = None
         self._is_cut = False
         port = self._listener.getsockname()[1]
@@ -23,8 +23,7 @@ class CuttingProxy:
 
     def cut(self):
         self._is_cut, self._left = True, None
-        connections, self._connections = self._connections, []
-        for connection in connections:
+        for connection in list(self._connections):
             _shut(connection)
 
     def cut_after(self, count):
@@ -49,13 +48,25 @@ class CuttingProxy:
                 client = self._listener.accept()[0]
             except OSError:
                 return
+            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client):
+        with client:
             if self._is_cut:
-                client.close()
-                continue
-            broker = socket.create_connection(self._target)
-            self._connections += [client, broker]
-            threading.Thread(target=self._pass_on, args=(client, broker, True), daemon=True).start()
-            threading.Thread(target=self._pass_on, args=(broker, client, False), daemon=True).start()
+                return
+            try:
+                broker = socket.create_connection(self._target)
+            except OSError:
+                return
+            with broker:
+                self._connections.update((client, broker))
+                if self._is_cut:
+                    return self.cut()
+                back = threading.Thread(target=self._pass_on, args=(broker, client, False), daemon=True)
+                back.start()
+                self._pass_on(client, broker, True)
+                back.join()
+                self._connections.difference_update((client, broker))
 
     def _pass_on(self, source, target, counts):
         try:
@@ -63,13 +74,16 @@ class CuttingProxy:
                 if counts and self._left is not None:
                     data = data[: self._left]
                     self._left -= len(data)
-                target.sendall(data)
+                self._send(target, data)
                 if counts and self._left == 0:
                     self.cut()
         except OSError:
             pass
         for end in (source, target):
             _shut(end)
+
+    def _send(self, target, data):
+        target.sendall(data)
 
 
 def _shut(connection):

@@ -152,6 +152,13 @@ class Gateway:
                 return float(value) if "." in value else int(value)
         raise AssertionError(f"no metric {sample}")
 
+    def wait_until_unused(self, timeout=5):
+        """Returns when nobody is connected but who asks."""
+        deadline = time.monotonic() + timeout
+        while (connections := self.metric("gateway_http_connections")) > 1:
+            assert time.monotonic() < deadline, f"{connections} connections are left"
+            time.sleep(0.1)
+
     def emit(self, **fields):
         """An emit that must succeed; what the gateway answered. `except_=` stands for `except`."""
         if "except_" in fields:

@@ -10,5 +10,6 @@ _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 
 PrivateRabbitMQ = _module.PrivateRabbitMQ
+BrokerError = _module.BrokerError
 die_with_parent = _module.die_with_parent
 free_ports = _module.free_ports

@@ -1,0 +1,122 @@
+"""Between the gateway and its broker: a way that stalls, is half-closed, and turns bits over."""
+
+import random
+import socket
+import struct
+import threading
+
+from .cutting_proxy import CuttingProxy
+
+OUT, BACK = "out", "back"  # to the broker, to the gateway
+PROTOCOL_HEADER = 8
+HEAD = 7  # of a frame: type, channel, size
+METHOD = 1
+
+
+class DisturbingProxy(CuttingProxy):
+    """As `CuttingProxy`; each of its disturbances is of one direction.
+
+    Only bits that AMQP itself can find wrong are turned over: in the type, the size and the end of a frame, and in the numbers of a method. What turns a
+    bit of a payload or of a delivery tag over, behind TCP's own checksums, neither the gateway nor any other client of AMQP 0-9-1 can see.
+    """
+
+    def __init__(self, url, seed=1):
+        self._dice = random.Random(seed)
+        self._flowing = {OUT: threading.Event(), BACK: threading.Event()}
+        self._flips = {OUT: 0, BACK: 0}
+        self.flipped = 0  # so many bits were turned over
+        self._ways = []
+        for event in self._flowing.values():
+            event.set()
+        super().__init__(url)
+
+    def stall(self, direction):
+        """Nothing is passed on until `flow`; the sender's bytes are taken until the kernel's buffers are full."""
+        self._flowing[direction].clear()
+
+    def flow(self, direction):
+        self._flowing[direction].set()
+
+    def half_close(self, direction):
+        """The receivers see the end of what comes, while what they send is passed on."""
+        for way in list(self._ways):
+            if way.direction == direction:
+                way.end()
+
+    def flip(self, direction):
+        """Turns a bit of the next frame over."""
+        self._flips[direction] += 1
+
+    def close(self):
+        for direction in self._flowing:
+            self.flow(direction)
+        super().close()
+
+    def _pass_on(self, source, target, counts):
+        way = _Way(OUT if counts else BACK, target)
+        self._ways.append(way)
+        try:
+            super()._pass_on(source, target, counts)
+        finally:
+            self._ways.remove(way)
+
+    def _send(self, target, data):
+        way = next(way for way in self._ways if way.target is target)
+        self._flowing[way.direction].wait()
+        for place, is_method in way.frames(data):
+            if self._flips[way.direction] > 0 and place >= 0 and place + HEAD + 4 <= len(data):
+                self._flips[way.direction] -= 1
+                self.flipped += 1
+                data = self._turned_over(data, place, is_method)
+        if not way.is_ended:
+            super()._send(target, data)
+
+    def _turned_over(self, data, place, is_method):
+        size = struct.unpack_from(">I", data, place + 3)[0]
+        octets = [0, 3, 4, 5, 6]
+        if is_method:
+            octets += [7, 8, 9, 10]
+        if place + HEAD + size < len(data):
+            octets.append(HEAD + size)
+        changed = bytearray(data)
+        changed[place + self._dice.choice(octets)] ^= 1 << self._dice.randrange(8)
+        return bytes(changed)
+
+
+class _Way:
+    """One direction of one connection."""
+
+    def __init__(self, direction, target):
+        self.direction, self.target, self.is_ended = direction, target, False
+        self._position = -PROTOCOL_HEADER if direction == OUT else 0  # of the next octet, in its frame
+        self._head = b""
+        self._length = 0
+
+    def end(self):
+        self.is_ended = True
+        try:
+            self.target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def frames(self, data):
+        """Where frames begin in this data (a frame whose head is whole in it), and whether they are methods."""
+        found, place = [], 0
+        if self._position < 0:
+            place = min(-self._position, len(data))
+            self._position += place
+        while place < len(data):
+            if self._length == 0:
+                missing = HEAD - len(self._head)
+                begins = place - len(self._head)
+                self._head += data[place : place + missing]
+                place += missing
+                if len(self._head) < HEAD:
+                    break
+                kind, _, size = struct.unpack(">BHI", self._head)
+                self._head, self._length = b"", size + 1
+                found.append((begins, kind == METHOD))
+            taken = min(self._length, len(data) - place)
+            self._length -= taken
+            place += taken
+        return found
