@@ -7,27 +7,44 @@ struct EmitRoute: Sendable {
     /// How long clients have to acknowledge, unless the request says so.
     let timeout: Duration
 
-    @Sendable func post(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         var decoded = try EmitDecoder.decode(request.body)
         let emit = decoded.emit
         try request.caller.check { $0.places(beyond: emit) }
         if let trace = request.head.trace { decoded.emit.trace = trace }
-        // What these need while they wait would make every emit's task larger.
+        let needsTask = decoded.isDryRun || decoded.acknowledgement != nil || emitter.asksServers(before: decoded.emit)
+        guard !needsTask else {
+            return .needsTask { [decoded] () async throws(Problem) in try await ask(decoded, of: request) }
+        }
+        emitter.emit(decoded.emit, confirmation: decoded.confirmation) { [decoded] result in
+            request.answer(answer(to: request, result, decoded))
+        }
+        return .waitsForBroker
+    }
+
+    /// What others have to be asked for, before or after.
+    private func ask(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
         if decoded.isDryRun { return try await dryRun(decoded, of: request) }
         if let acknowledgement = decoded.acknowledgement {
             return try await acknowledged(decoded.emit, acknowledgement, of: request)
         }
+        let result: Result<Receipt, EmitError>
         do throws(EmitError) {
-            let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
-            request.note(.emit(EmitRemark(decoded.emit, receipt)))
-            return .emitted(receipt, decoded.confirmation)
+            result = .success(try await emitter.emit(decoded.emit, confirmation: decoded.confirmation))
         } catch {
-            request.note(.emit(EmitRemark(decoded.emit)))
-            throw Problem(error)
+            result = .failure(error)
         }
+        return try answer(to: request, result, decoded).get()
     }
 
-    @inline(never)
+    /// What became of an emit is known.
+    private func answer(
+        to request: Request, _ result: Result<Receipt, EmitError>, _ decoded: EmitDecoder.Decoded
+    ) -> Result<Response, Problem> {
+        request.note(.emit(EmitRemark(decoded.emit, try? result.get())))
+        return result.map { .emitted($0, decoded.confirmation) }.mapError { Problem($0) }
+    }
+
     private func acknowledged(
         _ emit: Emit, _ acknowledgement: AcknowledgementRequest, of request: Request
     ) async throws(Problem) -> Response {
@@ -42,7 +59,6 @@ struct EmitRoute: Sendable {
         }
     }
 
-    @inline(never)
     private func dryRun(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
         let order = DryRunRequest(
             decoded.emit, decoded.acknowledgement == nil ? .alone : .acknowledged,

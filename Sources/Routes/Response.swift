@@ -8,8 +8,6 @@ public struct Response: Sendable {
     public var body: [UInt8]
     /// Whether the request has changed nothing, so that it may be tried again under the same idempotency key.
     public var isWithoutEffect = false
-    /// What it is the answer to, once the router is done with it.
-    public internal(set) var subject: Subject?
     /// Which problem it tells of, if any.
     public internal(set) var code: Problem.Code?
 

@@ -38,16 +38,16 @@ public struct AccessPolicy: Sendable {
     /// Who sends a request.
     ///
     /// - Parameter isPublic: whether it is for what everybody may read.
-    /// - Returns: `nil` where it does not matter.
+    /// - Returns: anyone where it does not matter.
     /// - Throws: when it is none that is served.
-    func caller(of head: RequestHead, isPublic: Bool) throws(Problem) -> Caller? {
+    func caller(of head: RequestHead, isPublic: Bool) throws(Problem) -> Caller {
         switch keyless {
         case .everybody: return .anyone
         case .loopback:
             try checkIsLocal(head)
             return .anyone
         case .nobody:
-            return isPublic ? nil : try owner(of: try Self.credential(head), head)
+            return isPublic ? .anyone : try owner(of: try Self.credential(head), head)
         }
     }
 
