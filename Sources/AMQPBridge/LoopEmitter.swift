@@ -53,7 +53,7 @@ public protocol EmitService: AnyObject, Sendable {
     /// Emits what no server has to be asked for. On the event loop only.
     ///
     /// - Parameter completion: is called once, on the loop, perhaps before this returns.
-    func emit(_ emit: Emit, confirmation: Confirmation, completion: @escaping Completion)
+    func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion)
 
     /// The same, but waits for the broker's confirm no longer than `wait`: an emit that is not confirmed by then fails as one whose
     /// outcome is unknown.
@@ -126,7 +126,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         self.unroutedLog = unroutedLog
     }
 
-    public func emit(_ emit: Emit, confirmation: Confirmation, completion: @escaping Completion) {
+    public func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
+        let emit = emit
         do throws(EmitError) {
             try check(emit)
             try publish(emit, try encoded(emit), confirmation, completion)

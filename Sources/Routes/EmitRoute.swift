@@ -9,52 +9,33 @@ struct EmitRoute: Sendable {
 
     @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         var decoded = try EmitDecoder.decode(request.body)
-        let emit = decoded.emit
-        try request.caller.check { $0.places(beyond: emit) }
+        try request.caller.check { [emit = decoded.emit] in $0.places(beyond: emit) }
         if let trace = request.head.trace { decoded.emit.trace = trace }
         let needsTask = decoded.isDryRun || decoded.acknowledgement != nil || emitter.asksServers(before: decoded.emit)
         guard !needsTask else {
             return .needsTask { [decoded] () async throws(Problem) in try await ask(decoded, of: request) }
         }
-        emitter.emit(decoded.emit, confirmation: decoded.confirmation) { [decoded] result in
-            request.answer(answer(to: request, result, decoded))
-        }
+        let confirmation = decoded.confirmation
+        request.note(.emit(EmitRemark(decoded.emit)))
+        emitter.emit(decoded.emit, confirmation: confirmation) { request.answerEmit($0, confirmation) }
         return .waitsForBroker
     }
 
     /// What others have to be asked for, before or after.
     private func ask(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
         if decoded.isDryRun { return try await dryRun(decoded, of: request) }
-        if let acknowledgement = decoded.acknowledgement {
-            return try await acknowledged(decoded.emit, acknowledgement, of: request)
-        }
-        let result: Result<Receipt, EmitError>
+        request.note(.emit(EmitRemark(decoded.emit)))
         do throws(EmitError) {
-            result = .success(try await emitter.emit(decoded.emit, confirmation: decoded.confirmation))
-        } catch {
-            result = .failure(error)
-        }
-        return try answer(to: request, result, decoded).get()
-    }
-
-    /// What became of an emit is known.
-    private func answer(
-        to request: Request, _ result: Result<Receipt, EmitError>, _ decoded: EmitDecoder.Decoded
-    ) -> Result<Response, Problem> {
-        request.note(.emit(EmitRemark(decoded.emit, try? result.get())))
-        return result.map { .emitted($0, decoded.confirmation) }.mapError { Problem($0) }
-    }
-
-    private func acknowledged(
-        _ emit: Emit, _ acknowledgement: AcknowledgementRequest, of request: Request
-    ) async throws(Problem) -> Response {
-        do throws(EmitError) {
+            guard let acknowledgement = decoded.acknowledgement else {
+                let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
+                request.note(receipt)
+                return .emitted(receipt, decoded.confirmation)
+            }
             let receipt = try await emitter.emit(
-                emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
-            request.note(.emit(EmitRemark(emit, Receipt(receipt))))
+                decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
+            request.note(Receipt(receipt))
             return .acknowledged(receipt)
         } catch {
-            request.note(.emit(EmitRemark(emit)))
             throw Problem(error)
         }
     }
@@ -69,6 +50,18 @@ struct EmitRoute: Sendable {
             return .dryRun(try results[0].get())
         } catch {
             throw Problem(error)
+        }
+    }
+}
+
+extension Request {
+    /// The outcome of its emit is known.
+    fileprivate func answerEmit(_ result: Result<Receipt, EmitError>, _ confirmation: Confirmation) {
+        switch result {
+        case .success(let receipt):
+            note(receipt)
+            answer(.success(.emitted(receipt, confirmation)))
+        case .failure(let error): answer(.failure(Problem(error)))
         }
     }
 }

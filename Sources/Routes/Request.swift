@@ -37,10 +37,18 @@ public final class Request: @unchecked Sendable {
     public var isPost: Bool { head.method == .post }
 
     /// What the body is. The router lets nothing else pass.
-    var mediaType: MediaType? { head.fields[.contentType].flatMap { MediaType($0) } }
+    var mediaType: MediaType? { MediaType(head.fields) }
 
     /// Says something of it to the log.
     func note(_ remark: Remark) { self.remark = remark }
+
+    /// What was noted as an emit has succeeded.
+    func note(_ receipt: Receipt) {
+        guard case .emit(var emit) = remark else { return }
+        remark = .none
+        emit.receipt = receipt
+        remark = .emit(emit)
+    }
 
     /// It was refused.
     func note(_ problem: Problem) {
@@ -73,7 +81,7 @@ extension Request {
     func begin(_ router: Router) { progress = .handled(by: router) }
 
     /// Answers it, once: while the handler runs, or when what it waits for is there.
-    func answer(_ result: Result<Response, Problem>) {
+    func answer(_ result: consuming Result<Response, Problem>) {
         switch progress {
         case .handled(let router): progress = .answered(router.finish(result, self))
         case .waiting(let router, let completion):

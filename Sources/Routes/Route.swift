@@ -42,13 +42,12 @@ final class Route: Sendable {
 
         /// Whether the body is what the route reads, as far as the head says.
         func takes(_ head: RequestHead) -> Bool {
-            let type = head.fields[.contentType]
             switch self {
             case .none, .cloudEvents: return true
-            case .json: return type.flatMap { MediaType($0) } == .json
-            case .batch: return type.flatMap { MediaType($0) } != nil
+            case .json: return MediaType(head.fields) == .json
+            case .batch: return MediaType(head.fields) != nil
             case .hook:
-                guard let type = type.map(ContentType.init) else { return !head.announcesBody }
+                guard let type = head.fields[.contentType].map(ContentType.init) else { return !head.announcesBody }
                 return type.isUTF8 && (type.isJSON || type.isForm)
             }
         }

@@ -31,6 +31,8 @@ public final class Router: @unchecked Sendable {
     /// Those with a `{id}` in them.
     private let templates: [PathTemplate]
     private let unknownPath: Int
+    /// That of the last request: one that is like all others need not be looked for.
+    private var lastPath: (text: String, path: Path)?
     private var identifiers = ULIDGenerator()
 
     init(
@@ -113,7 +115,11 @@ public final class Router: @unchecked Sendable {
     }
 
     private func find(_ path: String) -> (Path?, parameter: String) {
-        if let path = paths[path] { return (path, "") }
+        if let (text, last) = lastPath, text == path { return (last, "") }
+        if let found = paths[path] {
+            lastPath = (path, found)
+            return (found, "")
+        }
         for template in templates {
             if let parameter = template.match(path) { return (template.path, parameter) }
         }
@@ -181,7 +187,7 @@ public final class Router: @unchecked Sendable {
 
     /// The answer to a request with the same `Idempotency-Key`, if there was one; otherwise this one's is kept.
     private func answeredBefore(_ request: Request, _ route: Route) throws(Problem) -> Response? {
-        guard let key = request.head.fields[.idempotencyKey], route.takesIdempotencyKey else { return nil }
+        guard route.takesIdempotencyKey, let key = request.head.fields[.idempotencyKey] else { return nil }
         let place = try idempotency.begin(
             IdempotencyKey(key, caller: request.caller.name ?? ""), fingerprint: RequestFingerprint(request),
             now: .now())
@@ -189,7 +195,7 @@ public final class Router: @unchecked Sendable {
         case .answered(let answer, let remark):
             request.note(remark)
             var response = finish(answer, request)
-            response.fields.append(("Idempotent-Replayed", "true"))
+            response.fields.append(ResponseField("Idempotent-Replayed", "true"))
             return response
         case .first(let reservation):
             request.reservation = reservation
@@ -198,7 +204,8 @@ public final class Router: @unchecked Sendable {
     }
 
     /// The answer, with what all answers have, counted and kept.
-    func finish(_ answer: Result<Response, Problem>, _ request: Request) -> Response {
+    func finish(_ answer: consuming Result<Response, Problem>, _ request: Request) -> Response {
+        let answer = answer
         if let reservation = request.reservation {
             request.reservation = nil
             idempotency.finish(reservation, answer, request.remark, now: .now())
@@ -268,7 +275,7 @@ public final class Router: @unchecked Sendable {
             return refused(request, error)
         }
         var response = Response(status: 204)
-        response.fields = [("Allow", allow)]
+        response.fields = [ResponseField("Allow", allow)]
         return Admission(request: request, refusal: finish(response, request))
     }
 
@@ -302,16 +309,17 @@ public final class Router: @unchecked Sendable {
         return finish(problem.response(requestID: request.id), request)
     }
 
-    private func finish(_ response: Response, _ request: Request) -> Response {
+    private func finish(_ response: consuming Response, _ request: Request) -> Response {
+        var response = response
         let head = request.head
         counters.count(path: request.path, method: head.method, status: response.status)
         request.deliveries?.count(response, request.remark)
         if head.method == .options, case .none = request.remark, access.cors.refuses(head) {
             request.note(.refusedPreflight)
         }
-        var response = response
-        response.fields.append(("X-Request-Id", request.id))
-        if let limit = request.caller.limit { response.fields += limit.fields(now: .now()) }
+        response.fields.reserveCapacity(response.fields.count + 4)
+        response.fields.append(ResponseField("X-Request-Id", request.id))
+        request.caller.limit?.tell(&response.fields, now: .now())
         if !access.cors.isOff {
             response.fields += access.cors.fields(for: head)
             if head.method == .options, let allow = response.allowedMethods {

@@ -145,6 +145,19 @@ struct RouterTests {
         #expect(response.status == (isTaken ? 200 : 415))
     }
 
+    @Test("finds every path, whichever was asked for before")
+    func pathsInTurn() async {
+        let router = router()
+        for path in [
+            "/v1/emit", "/livez", "/livez", "/v1/sockets/a", "/livez", "/v1/emit", "/nowhere", "/v1/emit", "/readyz",
+        ] {
+            let exchange = await router.exchange(.get, path)
+            let route = path == "/nowhere" ? "other" : path == "/v1/sockets/a" ? "/v1/sockets/{id}" : path
+            #expect(router.counters.path(exchange.request.path) == route)
+            #expect(exchange.request.parameter == (path == "/v1/sockets/a" ? "a" : ""))
+        }
+    }
+
     @Test("wants to be told that it is JSON")
     func missingMediaType() async {
         let response = await router().request(.post, "/v1/emit", body: Self.emit, without: [.contentType])

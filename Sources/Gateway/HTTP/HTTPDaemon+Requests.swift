@@ -134,8 +134,8 @@ extension HTTPDaemon {
         response.forEachConstantField(isPost: exchange.request.isPost) { name, value in
             MHD_add_response_header(created, name.cString, value.cString)
         }
-        for (name, value) in response.fields {
-            value.withCString { value in _ = MHD_add_response_header(created, name.cString, value) }
+        for field in response.fields {
+            field.value.withCString { value in _ = MHD_add_response_header(created, field.name.cString, value) }
         }
         // libmicrohttpd is lax in where a chunk ends (0.9.75): nothing behind a chunked body is read as a request.
         if isDraining || exchange.isChunked { MHD_add_response_header(created, "Connection", "close") }

@@ -57,7 +57,8 @@ final class RecordingEmitter: EmitService {
 
     func asksServers(before emit: Emit) -> Bool { asks }
 
-    func emit(_ emit: Emit, confirmation: Confirmation, completion: @escaping Completion) {
+    func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
+        let emit = emit
         recorded.withLock { $0.append(Call(emit: emit, confirmation: confirmation)) }
         complete(emit, completion)
     }
