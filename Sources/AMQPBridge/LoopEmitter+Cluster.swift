@@ -82,12 +82,16 @@ extension LoopEmitter {
         return .published
     }
 
+    public func asksServers(before emit: Emit) -> Bool {
+        !emit.except.isEmpty && !wireFormat.exceptsRooms && (cluster != nil || isClusterOff)
+    }
+
     /// The emit with the ids of the sockets in place of the rooms that are to be left out, where servers can leave out
     /// nothing else. Nobody who was to be left out may receive it: all servers must have said who that is.
     ///
     /// - Parameter deadline: when they must have said it at the latest; `nil`: each question has its usual time.
     func resolvingExceptions(of emit: Emit, by deadline: MonotonicTime? = nil) async throws(EmitError) -> Emit {
-        guard !wireFormat.exceptsRooms, cluster != nil || isClusterOff else { return emit }
+        guard asksServers(before: emit) else { return emit }
         // Without any server that answers, the wire format says that it cannot.
         guard try await !servers(timeout: questionTimeout(by: deadline)).isEmpty else { return emit }
         let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)

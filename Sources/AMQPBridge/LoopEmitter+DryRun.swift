@@ -25,8 +25,7 @@ extension LoopEmitter {
         let publications: [Publication]
         switch request.way {
         case .alone:
-            publications = try encoded(
-                emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit, by: deadline))
+            publications = try encoded(try await resolvingExceptions(of: emit, by: deadline))
         case .acknowledged: publications = [try await question(emit, by: deadline)]
         case .inBatch: publications = try encoded(emit)
         }

@@ -45,10 +45,24 @@ public enum Confirmation: String, Sendable, CaseIterable {
 
 /// Emits events to the clients of Socket.IO servers.
 public protocol EmitService: AnyObject, Sendable {
+    typealias Completion = (Result<Receipt, EmitError>) -> Void
+
+    /// Whether servers have to be asked before the emit can be published: whom to leave out. That takes a task.
+    func asksServers(before emit: Emit) -> Bool
+
+    /// Emits what no server has to be asked for. On the event loop only.
+    ///
+    /// - Parameter completion: is called once, on the loop, perhaps before this returns.
+    func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion)
+
+    /// The same, but waits for the broker's confirm no longer than `wait`: an emit that is not confirmed by then fails as one whose
+    /// outcome is unknown.
+    func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion)
+
+    /// Emits, and asks servers before if need be.
     func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt
 
-    /// Emits, and waits for the broker's confirm, but no longer than `wait`: an emit that is not confirmed by then fails as
-    /// one whose outcome is unknown.
+    /// The same within `wait`, in which servers must have answered, too.
     func emit(_ emit: Emit, confirmedWithin wait: Duration) async throws(EmitError) -> Receipt
 
     /// Emits, and waits for the clients' acknowledgements.
@@ -112,37 +126,88 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         self.unroutedLog = unroutedLog
     }
 
+    public func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
+        let emit = emit
+        do throws(EmitError) {
+            try check(emit)
+            try publish(emit, try encoded(emit), confirmation, completion)
+        } catch {
+            completion(.failure(error))
+        }
+    }
+
+    public func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion) {
+        do throws(EmitError) {
+            try check(emit)
+            publish(emit, try encoded(emit), until: .now() + wait, completion)
+        } catch {
+            completion(.failure(error))
+        }
+    }
+
     public func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
         try check(emit)
-        let publications = try encoded(emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit))
-        let id = identifiers.next()
-        do throws(PublishError) {
-            switch confirmation {
-            case .none:
-                try publishUnconfirmed(publications, of: emit)
-                return Receipt(id: id, routed: nil)
-            case .broker:
-                return receipt(id, try await link.publish(publications), emit, publications[0].exchange)
-            }
-        } catch {
-            throw .notPublished(error)
+        let publications = try encoded(try await resolvingExceptions(of: emit))
+        return try await receipt { complete throws(EmitError) in
+            try publish(emit, publications, confirmation, complete)
         }
     }
 
     public func emit(_ emit: Emit, confirmedWithin wait: Duration) async throws(EmitError) -> Receipt {
         let deadline = MonotonicTime.now() + wait
         try check(emit)
-        let resolved = emit.except.isEmpty ? emit : try await resolvingExceptions(of: emit, by: deadline)
+        let resolved = try await resolvingExceptions(of: emit, by: deadline)
         // Nobody would wait for what is published now, and all would be done twice.
         guard .now() < deadline else { throw .notPublished(.brokerSilent) }
         let publications = try encoded(resolved)
-        let id = identifiers.next()
-        do throws(PublishError) {
-            let exchange = publications[0].exchange
-            return receipt(id, try await link.publish(publications, until: deadline), emit, exchange)
-        } catch {
-            throw .notPublished(error)
+        return try await receipt { publish(emit, publications, until: deadline, $0) }
+    }
+
+    /// Waits for what `publish` completes with.
+    private func receipt(
+        _ publish: (@escaping Completion) throws(EmitError) -> Void
+    ) async throws(EmitError) -> Receipt {
+        // Unsafe only in that nothing checks for the one resume: a ticket completes exactly once (see its tests).
+        let result: Result<Receipt, EmitError> = await withUnsafeContinuation { continuation in
+            do throws(EmitError) {
+                try publish { continuation.resume(returning: $0) }
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
         }
+        return try result.get()
+    }
+
+    /// - Throws: when nothing can be published now, and nobody would wait for it; then `completion` is not called.
+    private func publish(
+        _ emit: Emit, _ publications: [Publication], _ confirmation: Confirmation, _ completion: @escaping Completion
+    ) throws(EmitError) {
+        let id = identifiers.next()
+        switch confirmation {
+        case .none:
+            do throws(PublishError) {
+                try publishUnconfirmed(publications, of: emit)
+            } catch {
+                throw .notPublished(error)
+            }
+            completion(.success(Receipt(id: id, routed: nil)))
+        case .broker:
+            let exchange = publications[0].exchange
+            link.publish(publications) { [self] in completion(outcome($0, id, emit, exchange)) }
+        }
+    }
+
+    private func publish(
+        _ emit: Emit, _ publications: [Publication], until deadline: MonotonicTime, _ completion: @escaping Completion
+    ) {
+        let (id, exchange) = (identifiers.next(), publications[0].exchange)
+        link.publish(publications, until: deadline) { [self] in completion(outcome($0, id, emit, exchange)) }
+    }
+
+    private func outcome(
+        _ result: Result<Routing, PublishError>, _ id: String, _ emit: Emit, _ exchange: String
+    ) -> Result<Receipt, EmitError> {
+        result.map { receipt(id, $0, emit, exchange) }.mapError { .notPublished($0) }
     }
 
     public func emit(batch emits: [Emit]) async -> [Result<Receipt, EmitError>] {
@@ -195,8 +260,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         batch.begin(messages: publications.count, bytes: bytes)
         let exchange = publications[0].exchange
         link.publish(publications, came: came) { [self] result in
-            let outcome = result.map { receipt(id, $0, emits[index], exchange) }.mapError { EmitError.notPublished($0) }
-            batch.finish(index, outcome, messages: publications.count, bytes: bytes)
+            batch.finish(index, outcome(result, id, emits[index], exchange), messages: publications.count, bytes: bytes)
         }
     }
 

@@ -28,11 +28,13 @@ extension SHA256 {
         /// Of a text's UTF-8.
         public init(of text: some StringProtocol) {
             var text = Substring(text)
+            self = text.withUTF8 { Digest(of: $0) }
+        }
+
+        public init(of bytes: UnsafeBufferPointer<UInt8>) {
             withUnsafeMutableBytes(of: &words) { words in
                 let digest = words.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                text.withUTF8 { text in
-                    _ = EVP_Digest(text.baseAddress, text.count, digest, nil, SHA256.algorithm, nil)
-                }
+                _ = EVP_Digest(bytes.baseAddress, bytes.count, digest, nil, SHA256.algorithm, nil)
             }
         }
 

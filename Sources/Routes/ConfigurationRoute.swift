@@ -3,7 +3,7 @@ struct ConfigurationRoute: Sendable {
     /// See ``RouteServices/configuration``.
     let document: @Sendable () -> [UInt8]
 
-    @Sendable func get(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func get(_ request: Request) throws(Problem) -> Response {
         var fields = try Fields(request)
         try fields.finish()
         return Response(status: 200, contentType: "application/json", body: document())

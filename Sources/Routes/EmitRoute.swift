@@ -6,42 +6,39 @@ struct EmitRoute: Sendable {
     /// How long clients have to acknowledge, unless the request says so.
     let timeout: Duration
 
-    @Sendable func post(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         var decoded = try EmitDecoder.decode(request.body)
-        let emit = decoded.emit
-        try request.caller.check { $0.places(beyond: emit) }
+        try request.caller.check { [emit = decoded.emit] in $0.places(beyond: emit) }
         if let trace = request.head.trace { decoded.emit.trace = trace }
-        // What these need while they wait would make every emit's task larger.
-        if decoded.isDryRun { return try await dryRun(decoded, of: request) }
-        if let acknowledgement = decoded.acknowledgement {
-            return try await acknowledged(decoded.emit, acknowledgement, of: request)
+        let needsTask = decoded.isDryRun || decoded.acknowledgement != nil || emitter.asksServers(before: decoded.emit)
+        guard !needsTask else {
+            return .needsTask { [decoded] () async throws(Problem) in try await ask(decoded, of: request) }
         }
-        do throws(EmitError) {
-            let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
-            request.note(.emit(EmitRemark(decoded.emit, receipt)))
-            return .emitted(receipt, decoded.confirmation)
-        } catch {
-            request.note(.emit(EmitRemark(decoded.emit)))
-            throw Problem(error)
-        }
+        let confirmation = decoded.confirmation
+        request.note(.emit(EmitRemark(decoded.emit)))
+        emitter.emit(decoded.emit, confirmation: confirmation) { request.answerEmit($0, confirmation) }
+        return .waitsForBroker
     }
 
-    @inline(never)
-    private func acknowledged(
-        _ emit: Emit, _ acknowledgement: AcknowledgementRequest, of request: Request
-    ) async throws(Problem) -> Response {
+    /// What others have to be asked for, before or after.
+    private func ask(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
+        if decoded.isDryRun { return try await dryRun(decoded, of: request) }
+        request.note(.emit(EmitRemark(decoded.emit)))
         do throws(EmitError) {
+            guard let acknowledgement = decoded.acknowledgement else {
+                let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
+                request.note(receipt)
+                return .emitted(receipt, decoded.confirmation)
+            }
             let receipt = try await emitter.emit(
-                emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
-            request.note(.emit(EmitRemark(emit, Receipt(receipt))))
+                decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
+            request.note(Receipt(receipt))
             return .acknowledged(receipt)
         } catch {
-            request.note(.emit(EmitRemark(emit)))
             throw Problem(error)
         }
     }
 
-    @inline(never)
     private func dryRun(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
         let order = DryRunRequest(
             decoded.emit, decoded.acknowledgement == nil ? .alone : .acknowledged,
@@ -52,6 +49,18 @@ struct EmitRoute: Sendable {
             return .dryRun(try results[0].get())
         } catch {
             throw Problem(error)
+        }
+    }
+}
+
+extension Request {
+    /// The outcome of its emit is known.
+    fileprivate func answerEmit(_ result: Result<Receipt, EmitError>, _ confirmation: Confirmation) {
+        switch result {
+        case .success(let receipt):
+            note(receipt)
+            answer(.success(.emitted(receipt, confirmation)))
+        case .failure(let error): answer(.failure(Problem(error)))
         }
     }
 }

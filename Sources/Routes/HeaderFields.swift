@@ -35,8 +35,11 @@ public enum HeaderName: String, Sendable, CaseIterable {
     private func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
         var own = rawValue
         return own.withUTF8 { own in
-            // 0x20 turns upper case into lower; on '-' it changes nothing.
-            for index in own.indices where own[index] != name[index] | 0x20 { return false }
+            for index in own.indices where own[index] != name[index] {
+                // 0x20 turns upper case into lower, and other bytes into what they are not.
+                guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(name[index]), own[index] == name[index] | 0x20
+                else { return false }
+            }
             return true
         }
     }
@@ -62,36 +65,80 @@ public enum HeaderName: String, Sendable, CaseIterable {
 
 /// A request's header fields, by name. Those that have a ``HeaderName`` and are no lists are singletons: one that comes
 /// twice is remembered as an error. Others may come more than once.
+///
+/// What has a ``HeaderName`` is kept as bytes, one value behind the other, since most of it is compared and never shown.
 public struct HeaderFields: Sendable {
-    private var values: [(name: HeaderName, value: String)] = []
+    private var bytes: [UInt8] = []
+    private var values: [Value] = []
     /// Those that have no ``HeaderName``, with their names in lower case, in the order in which they came.
     private(set) var others: [(name: String, value: String)] = []
     /// Which names are there, as bits: most questions are about one that is not.
     private var present: UInt32 = 0
+    /// The announced length of the body, in bytes; one that is no number, or that no `Int` holds, counts as the largest.
+    private(set) var contentLength: Int?
     /// A header that came more than once.
     public private(set) var repeated: HeaderName?
     /// Whether a header says that a proxy has passed the request on. Proxies need not say so.
     public private(set) var isForwarded = false
 
-    public init() {
-        // Most requests have no more: one allocation.
-        values.reserveCapacity(4)
+    private struct Value {
+        let name: HeaderName
+        var range: Range<Int>
     }
 
+    public init() {
+        // Most requests have no more: two allocations.
+        values.reserveCapacity(5)
+        bytes.reserveCapacity(128)
+    }
+
+    public func contains(_ name: HeaderName) -> Bool { present & name.bit != 0 }
+
     public subscript(name: HeaderName) -> String? {
-        present & name.bit == 0 ? nil : values.first { $0.name == name }?.value
+        withValue(of: name) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The bytes of a value, without making a string of them; `nil` if it is not there.
+    func withValue<Result>(of name: HeaderName, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
+        guard contains(name), let value = values.first(where: { $0.name == name }) else { return nil }
+        return bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[value.range])) }
     }
 
     public mutating func add(_ name: HeaderName, _ value: String) {
-        if present & name.bit != 0 {
+        var value = value
+        value.withUTF8 { add(name, $0) }
+    }
+
+    public mutating func add(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
+        if contains(name) {
             if name.isList, let index = values.firstIndex(where: { $0.name == name }) {
-                values[index].value += "," + value
+                let start = bytes.count
+                bytes += bytes[values[index].range] + [UInt8(ascii: ",")]
+                bytes.append(contentsOf: value)
+                values[index].range = start..<bytes.count
                 return
             }
             repeated = name
         }
         present |= name.bit
-        values.append((name, value))
+        if name == .contentLength { contentLength = Self.number(value) }
+        let start = bytes.count
+        bytes.append(contentsOf: value)
+        values.append(Value(name: name, range: start..<bytes.count))
+    }
+
+    /// Of digits alone; anything else is the largest.
+    private static func number(_ digits: UnsafeBufferPointer<UInt8>) -> Int {
+        guard !digits.isEmpty else { return .max }
+        var number = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return .max }
+            let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+            let (sum, isLarger) = tens.addingReportingOverflow(Int(digit - UInt8(ascii: "0")))
+            guard !isTooLarge, !isLarger else { return .max }
+            number = sum
+        }
+        return number
     }
 
     /// Looks at the name of a header, whether it is kept or not.
@@ -104,7 +151,9 @@ public struct HeaderFields: Sendable {
     /// Puts a value in the place of what was sent, if it was.
     public mutating func replace(_ name: HeaderName, by value: String) {
         guard let index = values.firstIndex(where: { $0.name == name }) else { return }
-        values[index].value = value
+        let start = bytes.count
+        bytes += value.utf8
+        values[index].range = start..<bytes.count
     }
 
     /// - Parameter name: in lower case, and no ``HeaderName``'s.

@@ -3,7 +3,7 @@ public import JSON
 
 /// `/v1/me`: what whoever asks may do.
 struct MeRoute: Sendable {
-    @Sendable func get(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func get(_ request: Request) throws(Problem) -> Response {
         var fields = try Fields(request)
         try fields.finish()
         return .json { $0.members(of: request.caller, now: .now()) }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Reading `Content-Type` (RFC 9110, section 8.3.1).
 enum MediaType: String, Sendable {
     case json = "application/json"
@@ -6,6 +8,22 @@ enum MediaType: String, Sendable {
 
     /// Other names of NDJSON that are in use. Web pages can send none of these without asking first (CORS).
     private static let otherNamesOfNDJSON: Set<String> = ["application/ndjson", "application/jsonl"]
+
+    /// What a request's body is.
+    init?(_ fields: HeaderFields) {
+        // Nearly all.
+        if fields.withValue(of: .contentType, Self.isJSON) == true {
+            self = .json
+            return
+        }
+        guard let type = fields[.contentType] else { return nil }
+        self.init(type)
+    }
+
+    private static func isJSON(_ type: UnsafeBufferPointer<UInt8>) -> Bool {
+        let json: StaticString = "application/json"
+        return type.count == json.utf8CodeUnitCount && memcmp(type.baseAddress!, json.utf8Start, type.count) == 0
+    }
 
     /// - Parameter contentType: in UTF-8 if it names a charset. Other parameters mean nothing and are ignored.
     init?(_ contentType: String) {

@@ -142,12 +142,12 @@ extension Problem {
     }
 
     /// The headers that go with its status.
-    var fields: [(name: StaticString, value: String)] {
+    var fields: [ResponseField] {
         switch code.status {
-        case 401: [("WWW-Authenticate", "Bearer realm=\"socketio-gateway\"")]
-        case 405: [("Allow", allow ?? "")]
-        case 409, 503: [("Retry-After", "1")]
-        case 429: [("Retry-After", String((retryAfter ?? .seconds(1)).wholeSeconds))]
+        case 401: [ResponseField("WWW-Authenticate", "Bearer realm=\"socketio-gateway\"")]
+        case 405: [ResponseField("Allow", allow ?? "")]
+        case 409, 503: [ResponseField("Retry-After", "1")]
+        case 429: [ResponseField("Retry-After", String((retryAfter ?? .seconds(1)).wholeSeconds))]
         default: []
         }
     }

@@ -32,7 +32,7 @@ struct EmitRemark: Sendable, Equatable {
     /// `nil`: it was for servers, which have none.
     let rooms: Int?
     /// The answer's; `nil`: it has failed.
-    let receipt: Receipt?
+    var receipt: Receipt?
 
     init(_ emit: Emit, _ receipt: Receipt? = nil) {
         self.init(event: emit.event, rooms: emit.rooms.count, receipt)

@@ -1,40 +1,54 @@
-/// A request whose head was accepted: on its way to a route's handler.
-public final class AdmittedRequest: Sendable {
-    public let subject: Subject
-    let route: Route
+internal import AMQPBridge
 
-    /// The hooks as they were when the head came; `nil` where nobody asks.
-    let hooks: HookTable?
-
-    init(subject: Subject, route: Route, bodyLimit: Int?, hooks: HookTable? = nil) {
-        self.subject = subject
-        self.route = route
-        self.bodyLimit = bodyLimit
-        self.hooks = hooks
-    }
-
-    public var head: RequestHead { subject.head }
-    public var id: String { subject.id }
-    /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
-    public let bodyLimit: Int?
-}
-
-/// What is known of a request from its head: enough to answer it, to count it and to log it.
+/// A request from its head to its answer: one object, which is there for the body, the handler, the counters and the log.
 ///
 /// `@unchecked Sendable`: touched on its event loop only.
-public final class Subject: @unchecked Sendable {
-    let head: RequestHead
+public final class Request: @unchecked Sendable {
+    public let head: RequestHead
     let id: String
     /// The path's number with the counters.
     let path: Int
+    /// What stands for `{id}` in the path, as it was sent.
     let parameter: String
-    public var isPost: Bool { head.method == .post }
+    /// What answers it; `nil` where it was refused before that was known.
+    var route: Route?
+    /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
+    public internal(set) var bodyLimit: Int?
+    public var body: [UInt8] = []
     /// Who sent it, as soon as that is known.
-    var caller: Caller?
+    var caller = Caller.anyone
+    /// The hooks as they were when the head came: what has been checked of a delivery by its head holds for its body.
+    var hooks = HookTable.none
     /// Where it is counted as a delivery, if it is one.
     var deliveries: DeliveryCounters?
+    /// The duty to keep its answer for its `Idempotency-Key`.
+    var reservation: IdempotencyStore.Reservation?
     /// What there is to say of it, as soon as that is known.
-    var remark = Remark.none
+    private(set) var remark = Remark.none
+    private var progress = Progress.received
+
+    init(head: RequestHead, id: String, path: Int, parameter: String = "") {
+        self.head = head
+        self.id = id
+        self.path = path
+        self.parameter = parameter
+    }
+
+    public var isPost: Bool { head.method == .post }
+
+    /// What the body is. The router lets nothing else pass.
+    var mediaType: MediaType? { MediaType(head.fields) }
+
+    /// Says something of it to the log.
+    func note(_ remark: Remark) { self.remark = remark }
+
+    /// What was noted as an emit has succeeded.
+    func note(_ receipt: Receipt) {
+        guard case .emit(var emit) = remark else { return }
+        remark = .none
+        emit.receipt = receipt
+        remark = .emit(emit)
+    }
 
     /// It was refused.
     func note(_ problem: Problem) {
@@ -45,43 +59,48 @@ public final class Subject: @unchecked Sendable {
         }
     }
 
-    init(head: RequestHead, id: String, path: Int, parameter: String = "") {
-        self.head = head
-        self.id = id
-        self.path = path
-        self.parameter = parameter
-    }
-}
-
-/// What a handler gets.
-public struct Request: Sendable {
-    private let subject: Subject
-    public let body: [UInt8]
-    let caller: Caller
-    /// The hooks as they were when the head came: what has been checked of a delivery by its head holds for its body.
-    let hooks: HookTable
-
-    init(_ subject: Subject, body: [UInt8], hooks: HookTable = .none) {
-        self.subject = subject
-        self.body = body
-        caller = subject.caller ?? .anyone
-        self.hooks = hooks
-    }
-
-    public var head: RequestHead { subject.head }
-    var id: String { subject.id }
-    /// What stands for `{id}` in the path, as it was sent.
-    var parameter: String { subject.parameter }
-
-    /// Says something of it to the log.
-    func note(_ remark: Remark) { subject.remark = remark }
-
     /// The hook that the request is for.
     func admittedHook() throws(Problem) -> Hook {
         guard let hook = hooks[parameter] else { throw .unknownHook }
         return hook
     }
+}
 
-    /// What the body is. The router lets nothing else pass.
-    var mediaType: MediaType? { head.fields[.contentType].flatMap { MediaType($0) } }
+extension Request {
+    /// How far its answer is.
+    private enum Progress {
+        case received
+        /// The handler runs up to where it waits for something.
+        case handled(by: Router)
+        case answered(Response)
+        case waiting(for: Router, completion: (Response) -> Void)
+        case done
+    }
+
+    /// From here on it may be answered.
+    func begin(_ router: Router) { progress = .handled(by: router) }
+
+    /// Answers it, once: while the handler runs, or when what it waits for is there.
+    func answer(_ result: consuming Result<Response, Problem>) {
+        switch progress {
+        case .handled(let router): progress = .answered(router.finish(result, self))
+        case .waiting(let router, let completion):
+            progress = .done
+            completion(router.finish(result, self))
+        case .received, .answered, .done: preconditionFailure("a request is answered once, by its handler")
+        }
+    }
+
+    /// The answer, if the handler has given it at once; otherwise it goes to `completion` when it is there.
+    func answer(orLater completion: @escaping (Response) -> Void) -> Response? {
+        switch progress {
+        case .answered(let response):
+            progress = .done
+            return response
+        case .handled(let router):
+            progress = .waiting(for: router, completion: completion)
+            return nil
+        case .received, .waiting, .done: preconditionFailure("a request is handled once")
+        }
+    }
 }

@@ -54,8 +54,8 @@ public final class RequestCounters: Sendable {
     }
 
     /// - Parameter nanoseconds: from the request's head to its answer.
-    public func count(_ subject: Subject, nanoseconds: Int64) {
-        histograms[subject.path].add(nanoseconds: nanoseconds)
+    public func count(_ request: Request, nanoseconds: Int64) {
+        histograms[request.path].add(nanoseconds: nanoseconds)
     }
 
     /// Of all routes that were asked for.

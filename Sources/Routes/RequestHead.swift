@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import Glibc
 
 /// A request's method, as far as routes tell them apart.
 public enum HTTPMethod: String, Sendable, CaseIterable {
@@ -11,6 +12,29 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
     case options = "OPTIONS"
     /// Any other; no route takes it.
     case other = "other"
+
+    /// - Parameter name: as it was sent; ends in NUL.
+    public init(_ name: UnsafePointer<CChar>) {
+        // By its first byte, which only POST, PUT and PATCH have in common.
+        let candidates: (HTTPMethod, HTTPMethod, HTTPMethod) =
+            switch UInt8(bitPattern: name[0]) {
+            case UInt8(ascii: "P"): (.post, .put, .patch)
+            case UInt8(ascii: "G"): (.get, .get, .get)
+            case UInt8(ascii: "H"): (.head, .head, .head)
+            case UInt8(ascii: "D"): (.delete, .delete, .delete)
+            case UInt8(ascii: "O"): (.options, .options, .options)
+            default: (.other, .other, .other)
+            }
+        if candidates.0.isNamed(name) {
+            self = candidates.0
+        } else if candidates.1.isNamed(name) {
+            self = candidates.1
+        } else {
+            self = candidates.2.isNamed(name) ? candidates.2 : .other
+        }
+    }
+
+    private func isNamed(_ name: UnsafePointer<CChar>) -> Bool { strcmp(rawValue, name) == 0 }
 }
 
 /// What a request says before its body.
@@ -35,9 +59,9 @@ public struct RequestHead: Sendable {
         self.fields = fields
     }
 
-    public var isChunked: Bool { fields[.transferEncoding] != nil }
+    public var isChunked: Bool { fields.contains(.transferEncoding) }
     /// A number that no `Int` holds counts as the largest.
-    public var contentLength: Int? { fields[.contentLength].map { Int($0) ?? .max } }
+    public var contentLength: Int? { fields.contentLength }
     public var announcesBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 }
 
@@ -51,15 +75,19 @@ extension RequestHead {
     /// (observed, 0.9.75). RFC 9112, sections 3.2, 6.1 and 6.3.
     var ambiguity: String? {
         if let name = fields.repeated { return "the header \(name.rawValue) comes twice" }
-        if isChunked, fields[.contentLength] != nil { return "both Content-Length and Transfer-Encoding" }
+        if isChunked, fields.contains(.contentLength) { return "both Content-Length and Transfer-Encoding" }
         if let coding = fields[.transferEncoding] {
             if coding.lowercased() != "chunked" { return "a transfer coding other than chunked" }
             if isHTTP10 { return "Transfer-Encoding in HTTP/1.0" }
         }
-        if let length = fields[.contentLength], length.isEmpty || !length.utf8.allSatisfy({ (48...57).contains($0) }) {
+        if fields.withValue(of: .contentLength, Self.isNumber) == false {
             return "a Content-Length that is not a number"
         }
-        if fields[.host] == nil, !isHTTP10 { return "no Host header" }
+        if !fields.contains(.host), !isHTTP10 { return "no Host header" }
         return nil
+    }
+
+    private static func isNumber(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        !text.isEmpty && text.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 }

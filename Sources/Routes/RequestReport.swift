@@ -32,8 +32,8 @@ public struct RequestReport: Sendable {
     }
 
     /// Whether a request that was answered so is only worth a line at ``success``.
-    public static func isUsual(_ subject: Subject, _ answer: Answer) -> Bool {
-        level(of: answer, subject.remark) == success
+    public static func isUsual(_ request: Request, _ answer: Answer) -> Bool {
+        level(of: answer, request.remark) == success
     }
 
     public let level: Level
@@ -49,22 +49,22 @@ public struct RequestReport: Sendable {
     ///   - client: its address, if it is known.
     ///   - duration: from the request's head to the end of it.
     public init(
-        _ subject: Subject, _ answer: Answer?, _ outcome: Outcome, client: String?, duration: Duration,
+        _ request: Request, _ answer: Answer?, _ outcome: Outcome, client: String?, duration: Duration,
         counters: RequestCounters
     ) {
-        let route = counters.path(subject.path)
+        let route = counters.path(request.path)
         // What a handler says whose caller has left, nobody was told.
         let isUntold = outcome == .clientLeft && answer?.code == .shuttingDown
         let answer = isUntold ? nil : answer
-        let remark = answer == nil ? Remark.none : subject.remark
+        let remark = answer == nil ? Remark.none : request.remark
         level = Self.level(answer, remark, outcome, isService: Self.servicePaths.contains(route))
         let all: [(String, String?)] = [
-            ("requestId", subject.id), ("method", subject.head.method.rawValue),
-            ("path", subject.head.path.shortened(to: Self.mostPathBytes)), ("route", route),
+            ("requestId", request.id), ("method", request.head.method.rawValue),
+            ("path", request.head.path.shortened(to: Self.mostPathBytes)), ("route", route),
             ("status", answer.map { String($0.status) }), ("code", answer?.code?.rawValue),
             ("outcome", outcome == .answered ? nil : outcome.rawValue), ("durationMs", duration.milliseconds),
-            ("client", client), ("key", subject.caller?.name ?? remark.key),
-            ("traceId", subject.head.trace?.traceID),
+            ("client", client), ("key", request.caller.name ?? remark.key),
+            ("traceId", request.head.trace?.traceID),
         ]
         fields = (all + remark.fields).compactMap { name, value in value.map { (name, $0) } }
     }

@@ -1,15 +1,24 @@
 internal import JSON
 
+/// A header of an answer. (No tuple: arrays of those are destroyed by reading their types.)
+public struct ResponseField: Sendable {
+    public let name: StaticString
+    public let value: String
+
+    public init(_ name: StaticString, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
 /// An answer, complete.
 public struct Response: Sendable {
     public var status: Int
     public var contentType: StaticString?
-    public var fields: [(name: StaticString, value: String)] = []
+    public var fields: [ResponseField] = []
     public var body: [UInt8]
     /// Whether the request has changed nothing, so that it may be tried again under the same idempotency key.
     public var isWithoutEffect = false
-    /// What it is the answer to, once the router is done with it.
-    public internal(set) var subject: Subject?
     /// Which problem it tells of, if any.
     public internal(set) var code: Problem.Code?
 

@@ -9,11 +9,24 @@ final class Route: Sendable {
     /// Served also when there is too much to do.
     let isVital: Bool
     let body: Body
-    let handler: @Sendable (Request) async throws(Problem) -> Response
+    let handler: Handler
     /// Whether it belongs to a hook, which says itself whom it trusts.
     let isHook: Bool
     /// Whether the configuration of hooks and CloudEvents is asked for it.
     let isDelivery: Bool
+
+    /// How a handler goes on.
+    enum Progress {
+        case answered(Response)
+        /// It has called ``Request/answer(_:)``, or will, on the loop: nobody but the broker is waited for.
+        case waitsForBroker
+        /// Others are waited for, and that takes a task.
+        case needsTask(Work)
+    }
+
+    /// Runs on the request's loop, up to where it waits for something.
+    typealias Handler = @Sendable (Request) throws(Problem) -> Progress
+    typealias Work = @Sendable () async throws(Problem) -> Response
 
     /// What a route reads.
     enum Body: Sendable {
@@ -29,13 +42,12 @@ final class Route: Sendable {
 
         /// Whether the body is what the route reads, as far as the head says.
         func takes(_ head: RequestHead) -> Bool {
-            let type = head.fields[.contentType]
             switch self {
             case .none, .cloudEvents: return true
-            case .json: return type.flatMap { MediaType($0) } == .json
-            case .batch: return type.flatMap { MediaType($0) } != nil
+            case .json: return MediaType(head.fields) == .json
+            case .batch: return MediaType(head.fields) != nil
             case .hook:
-                guard let type = type.map(ContentType.init) else { return !head.announcesBody }
+                guard let type = head.fields[.contentType].map(ContentType.init) else { return !head.announcesBody }
                 return type.isUTF8 && (type.isJSON || type.isForm)
             }
         }
@@ -60,8 +72,7 @@ final class Route: Sendable {
 
     init(
         method: HTTPMethod, path: String, scope: Scope?, takesAnyKey: Bool = false, isVital: Bool = false,
-        body: Body = .none,
-        handler: @escaping @Sendable (Request) async throws(Problem) -> Response
+        body: Body = .none, handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
@@ -72,5 +83,26 @@ final class Route: Sendable {
         self.handler = handler
         isHook = path == WebhookPaths.hook
         isDelivery = isHook || path == WebhookPaths.cloudEvents
+    }
+
+    /// A route that waits for nobody.
+    convenience init(
+        method: HTTPMethod, path: String, scope: Scope?, takesAnyKey: Bool = false, isVital: Bool = false,
+        answer: @escaping @Sendable (Request) throws(Problem) -> Response
+    ) {
+        self.init(method: method, path: path, scope: scope, takesAnyKey: takesAnyKey, isVital: isVital) {
+            request throws(Problem) in
+            .answered(try answer(request))
+        }
+    }
+
+    /// A route that waits for others than the broker.
+    convenience init(
+        method: HTTPMethod, path: String, scope: Scope?, body: Body = .none,
+        task: @escaping @Sendable (Request) async throws(Problem) -> Response
+    ) {
+        self.init(method: method, path: path, scope: scope, body: body) { request in
+            .needsTask { () async throws(Problem) in try await task(request) }
+        }
     }
 }

@@ -72,49 +72,49 @@ extension Router {
         self.init(
             routes: [
                 Route(method: .post, path: "/v1/emit", scope: .emit, body: .json, handler: emit.post),
-                Route(method: .post, path: "/v1/batch", scope: .emit, body: .batch, handler: batch.post),
-                Route(method: .get, path: "/v1/sockets", scope: .readSockets, handler: sockets.list),
+                Route(method: .post, path: "/v1/batch", scope: .emit, body: .batch, task: batch.post),
+                Route(method: .get, path: "/v1/sockets", scope: .readSockets, task: sockets.list),
                 Route(
-                    method: .post, path: "/v1/sockets/query", scope: .readSockets, body: .json, handler: sockets.list),
-                Route(method: .get, path: "/v1/sockets/{id}", scope: .readSockets, handler: sockets.get),
+                    method: .post, path: "/v1/sockets/query", scope: .readSockets, body: .json, task: sockets.list),
+                Route(method: .get, path: "/v1/sockets/{id}", scope: .readSockets, task: sockets.get),
                 Route(
-                    method: .delete, path: "/v1/sockets/{id}", scope: .disconnectSockets, handler: sockets.disconnectOne
+                    method: .delete, path: "/v1/sockets/{id}", scope: .disconnectSockets, task: sockets.disconnectOne
                 ),
                 Route(
                     method: .post, path: "/v1/sockets/{id}/join", scope: .writeRooms, body: .json,
-                    handler: sockets.joinOne),
+                    task: sockets.joinOne),
                 Route(
                     method: .post, path: "/v1/sockets/{id}/leave", scope: .writeRooms, body: .json,
-                    handler: sockets.leaveOne),
-                Route(method: .post, path: "/v1/sockets/join", scope: .writeRooms, body: .json, handler: sockets.join),
+                    task: sockets.leaveOne),
+                Route(method: .post, path: "/v1/sockets/join", scope: .writeRooms, body: .json, task: sockets.join),
                 Route(
-                    method: .post, path: "/v1/sockets/leave", scope: .writeRooms, body: .json, handler: sockets.leave),
+                    method: .post, path: "/v1/sockets/leave", scope: .writeRooms, body: .json, task: sockets.leave),
                 Route(
                     method: .post, path: "/v1/sockets/disconnect", scope: .disconnectSockets, body: .json,
-                    handler: sockets.disconnect),
-                Route(method: .get, path: "/v1/rooms", scope: .readRooms, handler: rooms.list),
-                Route(method: .get, path: "/v1/counts", scope: .readRooms, handler: rooms.counts),
-                Route(method: .post, path: "/v1/counts", scope: .readRooms, body: .json, handler: rooms.counts),
-                Route(method: .get, path: "/v1/servers", scope: .readServers, handler: servers.list),
+                    task: sockets.disconnect),
+                Route(method: .get, path: "/v1/rooms", scope: .readRooms, task: rooms.list),
+                Route(method: .get, path: "/v1/counts", scope: .readRooms, task: rooms.counts),
+                Route(method: .post, path: "/v1/counts", scope: .readRooms, body: .json, task: rooms.counts),
+                Route(method: .get, path: "/v1/servers", scope: .readServers, task: servers.list),
                 Route(
-                    method: .post, path: "/v1/servers/emit", scope: .emitToServers, body: .json, handler: servers.emit),
-                Route(method: .get, path: "/v1/me", scope: nil, takesAnyKey: true, handler: MeRoute().get),
-                Route(method: .get, path: "/v1/config", scope: .readConfiguration, handler: configuration.get),
+                    method: .post, path: "/v1/servers/emit", scope: .emitToServers, body: .json, task: servers.emit),
+                Route(method: .get, path: "/v1/me", scope: nil, takesAnyKey: true, answer: MeRoute().get),
+                Route(method: .get, path: "/v1/config", scope: .readConfiguration, answer: configuration.get),
                 Route(method: .post, path: WebhookPaths.hook, scope: nil, body: .hook, handler: hooks.post),
-                Route(method: .options, path: WebhookPaths.hook, scope: nil, handler: hooks.options),
+                Route(method: .options, path: WebhookPaths.hook, scope: nil, answer: hooks.options),
                 Route(
                     method: .post, path: WebhookPaths.cloudEvents, scope: .emit, body: .cloudEvents,
                     handler: cloudEvents.post),
-                Route(method: .options, path: WebhookPaths.cloudEvents, scope: nil, handler: cloudEvents.options),
-                Route(method: .get, path: "/", scope: nil, isVital: true, handler: service.root),
-                Route(method: .get, path: "/livez", scope: nil, isVital: true, handler: service.alive),
-                Route(method: .get, path: "/readyz", scope: nil, isVital: true, handler: service.ready),
+                Route(method: .options, path: WebhookPaths.cloudEvents, scope: nil, answer: cloudEvents.options),
+                Route(method: .get, path: "/", scope: nil, isVital: true, answer: service.root),
+                Route(method: .get, path: "/livez", scope: nil, isVital: true, answer: service.alive),
+                Route(method: .get, path: "/readyz", scope: nil, isVital: true, answer: service.ready),
                 Route(
                     method: .get, path: "/metrics", scope: services.protectsMetrics ? .metrics : nil, isVital: true,
-                    handler: service.metrics),
-                Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, handler: service.openAPI),
-                Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, handler: service.openAPIAsJSON),
-                Route(method: .get, path: "/problems", scope: nil, isVital: true, handler: service.problems),
+                    answer: service.metrics),
+                Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, answer: service.openAPI),
+                Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, answer: service.openAPIAsJSON),
+                Route(method: .get, path: "/problems", scope: nil, isVital: true, answer: service.problems),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table,
             batches: batches)
     }

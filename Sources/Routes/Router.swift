@@ -1,4 +1,4 @@
-internal import AMQPBridge
+public import AMQPBridge
 
 /// Finds the route of a request, checks all that can be checked before the body, and answers.
 ///
@@ -31,6 +31,8 @@ public final class Router: @unchecked Sendable {
     /// Those with a `{id}` in them.
     private let templates: [PathTemplate]
     private let unknownPath: Int
+    /// That of the last request: one that is like all others need not be looked for.
+    private var lastPath: (text: String, path: Path)?
     private var identifiers = ULIDGenerator()
 
     init(
@@ -55,62 +57,69 @@ public final class Router: @unchecked Sendable {
         self.hooks = hooks
     }
 
-    public enum Admission: Sendable {
-        case admitted(AdmittedRequest)
-        case answered(Response)
-    }
-
     /// Decides on a request by its head alone: path, method, credentials, media type, announced length.
     ///
     /// - Parameter isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics
     ///   are served all the same.
     public func admit(_ head: RequestHead, isOverloaded: Bool = false) -> Admission {
         let (path, parameter) = find(head.path)
-        let subject = Subject(
+        let request = Request(
             head: head, id: requestID(of: head), path: path?.number ?? unknownPath, parameter: parameter)
-        if let ambiguity = head.ambiguity {
-            return .answered(refuse(Problem(.malformedHTTP, ambiguity), subject))
-        }
-        if head.path == "*", head.method == .options { return .answered(answerWithoutRoute(subject, routes)) }
-        guard let path else { return .answered(refuse(.noRoute(suggestion(for: head.path)), subject)) }
+        if let ambiguity = head.ambiguity { return refused(request, Problem(.malformedHTTP, ambiguity)) }
+        if head.path == "*", head.method == .options { return answeredWithoutRoute(request, routes) }
+        guard let path else { return refused(request, .noRoute(suggestion(for: head.path))) }
         let method = head.method == .head ? .get : head.method
         guard let route = path.routes.first(where: { $0.method == method }) else {
-            return .answered(answerWithoutRoute(subject, path.routes))
+            return answeredWithoutRoute(request, path.routes)
         }
         if isOverloaded, !route.isVital {
-            return .answered(
-                refuse(Problem(.overloaded, "too many requests, or too many bytes of them, are under way"), subject))
+            return refused(request, Problem(.overloaded, "too many requests, or too many bytes of them, are under way"))
         }
-        let bodyLimit: Int?
+        request.route = route
         do throws(Problem) {
-            if route.isHook {
-                guard let hook = hooks[parameter] else { throw .unknownHook }
-                if method == .post { subject.deliveries = hook.counters }
-                bodyLimit = route.body.limit(limits).map { min(hook.bodyBytes ?? $0, limits.largestBody) }
-                // Who signs may come from anywhere, through any tunnel.
-                if !hook.isSigned { try access.checkIsNoPage(head) }
-            } else {
-                bodyLimit = route.body.limit(limits)
-                if route.isDelivery, method == .post { subject.deliveries = hooks.cloudEvents.counters }
-                subject.caller = try access.caller(of: head, isPublic: route.isPublic)
-            }
-            try subject.caller?.take(now: .now())
-            if let scope = route.scope { try subject.caller?.check(scope) }
-            if let problem = mediaTypeProblem(head, route) ?? queryProblem(head, route)
-                ?? lengthProblem(head, bodyLimit)
-            {
-                throw problem
-            }
+            try checkAccess(of: request, to: route)
+            try checkBody(of: request, to: route)
         } catch {
-            return .answered(refuse(error, subject))
+            return refused(request, error)
         }
-        return .admitted(
-            AdmittedRequest(
-                subject: subject, route: route, bodyLimit: bodyLimit, hooks: route.isDelivery ? hooks : nil))
+        return Admission(request: request, refusal: nil)
+    }
+
+    /// Who sends it, and whether that one may.
+    private func checkAccess(of request: Request, to route: Route) throws(Problem) {
+        let head = request.head
+        if route.isDelivery { request.hooks = hooks }
+        if route.isHook {
+            let hook = try request.admittedHook()
+            if head.method == .post { request.deliveries = hook.counters }
+            request.bodyLimit = route.body.limit(limits).map { min(hook.bodyBytes ?? $0, limits.largestBody) }
+            // Who signs may come from anywhere, through any tunnel.
+            if !hook.isSigned { try access.checkIsNoPage(head) }
+        } else {
+            request.bodyLimit = route.body.limit(limits)
+            if route.isDelivery, head.method == .post { request.deliveries = hooks.cloudEvents.counters }
+            request.caller = try access.caller(of: head, isPublic: route.isPublic)
+        }
+        try request.caller.take(now: .now())
+        if let scope = route.scope { try request.caller.check(scope) }
+    }
+
+    /// What the head says of the body.
+    private func checkBody(of request: Request, to route: Route) throws(Problem) {
+        let head = request.head
+        if let problem = mediaTypeProblem(head, route) ?? queryProblem(head, route)
+            ?? lengthProblem(head, request.bodyLimit)
+        {
+            throw problem
+        }
     }
 
     private func find(_ path: String) -> (Path?, parameter: String) {
-        if let path = paths[path] { return (path, "") }
+        if let (text, last) = lastPath, text == path { return (last, "") }
+        if let found = paths[path] {
+            lastPath = (path, found)
+            return (found, "")
+        }
         for template in templates {
             if let parameter = template.match(path) { return (template.path, parameter) }
         }
@@ -143,105 +152,131 @@ public final class Router: @unchecked Sendable {
     /// Of a path that may be meant for another, in bytes.
     private static let longestSlip = 128
 
-    /// Runs the route's handler.
-    public func handle(_ request: AdmittedRequest, body: [UInt8]) async -> Response {
-        let handled = Request(request.subject, body: body, hooks: request.hooks ?? .none)
+    /// Runs the handler of an admitted request, whose body is there, up to where it waits for something.
+    ///
+    /// - Parameters:
+    ///   - loop: where a task runs, if it takes one: the caller's own.
+    ///   - completion: is called once, on the loop, with an answer that is not there at once.
+    public func handle(
+        _ request: Request, on loop: EventLoop, completion: @escaping (Response) -> Void
+    ) -> Handling {
+        guard let route = request.route else { preconditionFailure("only admitted requests are handled") }
+        request.begin(self)
         do throws(Problem) {
-            guard let key = request.head.fields[.idempotencyKey], request.route.takesIdempotencyKey else {
-                return finish(try await request.route.handler(handled), request.subject)
+            if let response = try answeredBefore(request, route) { return .answered(response) }
+            switch try route.handler(request) {
+            case .answered(let response): return .answered(finish(.success(response), request))
+            case .waitsForBroker:
+                return request.answer(orLater: completion).map { .answered($0) } ?? .waitsForBroker
+            case .needsTask(let work):
+                let task = Task.immediate(executorPreference: loop) { request.answer(await Self.result(of: work)) }
+                return request.answer(orLater: completion).map { .answered($0) } ?? .task(task)
             }
-            return try await answerOnce(handled, request, key: key)
         } catch {
-            return refuse(error, request.subject)
+            return .answered(finish(.failure(error), request))
         }
     }
 
-    /// Runs the handler, unless a request with the same key has already.
-    private func answerOnce(
-        _ request: Request, _ admitted: AdmittedRequest, key: String
-    ) async throws(Problem) -> Response {
+    private static func result(of work: Route.Work) async -> Result<Response, Problem> {
+        do throws(Problem) {
+            return .success(try await work())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// The answer to a request with the same `Idempotency-Key`, if there was one; otherwise this one's is kept.
+    private func answeredBefore(_ request: Request, _ route: Route) throws(Problem) -> Response? {
+        guard route.takesIdempotencyKey, let key = request.head.fields[.idempotencyKey] else { return nil }
         let place = try idempotency.begin(
             IdempotencyKey(key, caller: request.caller.name ?? ""), fingerprint: RequestFingerprint(request),
             now: .now())
         switch place {
         case .answered(let answer, let remark):
-            admitted.subject.remark = remark
-            var response = self.response(for: answer, admitted.subject)
-            response.fields.append(("Idempotent-Replayed", "true"))
+            request.note(remark)
+            var response = finish(answer, request)
+            response.fields.append(ResponseField("Idempotent-Replayed", "true"))
             return response
         case .first(let reservation):
-            let answer: Result<Response, Problem>
-            do throws(Problem) {
-                answer = .success(try await admitted.route.handler(request))
-            } catch {
-                answer = .failure(error)
-            }
-            idempotency.finish(reservation, answer, admitted.subject.remark, now: .now())
-            return response(for: answer, admitted.subject)
+            request.reservation = reservation
+            return nil
         }
     }
 
-    private func response(for answer: Result<Response, Problem>, _ subject: Subject) -> Response {
+    /// The answer, with what all answers have, counted and kept.
+    func finish(_ answer: consuming Result<Response, Problem>, _ request: Request) -> Response {
+        let answer = answer
+        if let reservation = request.reservation {
+            request.reservation = nil
+            idempotency.finish(reservation, answer, request.remark, now: .now())
+        }
         switch answer {
-        case .success(let response): finish(response, subject)
-        case .failure(let problem): refuse(problem, subject)
+        case .success(let response): return finish(response, request)
+        case .failure(let problem): return refuse(problem, request)
         }
     }
 
     /// The answer to a body that went on beyond the limit.
-    public func refuseLongBody(_ request: AdmittedRequest) -> Response {
-        refuse(tooLong(request.bodyLimit ?? 0), request.subject)
-    }
-
-    /// The answer to a head that leaves no room for an answer.
-    public func refuseLargeHead(_ head: RequestHead) -> Response {
-        let subject = Subject(head: head, id: requestID(of: head), path: unknownPath)
-        return refuse(Problem(.headTooLarge, "the request line and the headers are too large"), subject)
+    public func refuseLongBody(_ request: Request) -> Response {
+        refuse(tooLong(request.bodyLimit ?? 0), request)
     }
 
     /// The answer to a body for which there is no memory at the moment.
-    public func refuseForMemory(_ request: AdmittedRequest) -> Response {
-        refuse(Problem(.overloaded, "too many bytes of requests are under way"), request.subject)
+    public func refuseForMemory(_ request: Request) -> Response {
+        refuse(Problem(.overloaded, "too many bytes of requests are under way"), request)
     }
 
-    /// The answer to bytes that libmicrohttpd took for a request, and that are none.
-    public func refuseMalformed(_ head: RequestHead, _ detail: String) -> Response {
-        let subject = Subject(head: head, id: requestID(of: head), path: unknownPath)
-        return refuse(Problem(.malformedHTTP, detail), subject)
+    /// A head that leaves no room for an answer.
+    public func refuseLargeHead(_ head: RequestHead) -> Admission {
+        refused(unknown(head), Problem(.headTooLarge, "the request line and the headers are too large"))
     }
 
-    /// The answer to a `Content-Length` that no number holds.
-    public func refuseLength(_ head: RequestHead) -> Response {
-        refuse(tooLong(limits.bodyBytes), Subject(head: head, id: requestID(of: head), path: unknownPath))
+    /// Bytes that libmicrohttpd took for a request, and that are none.
+    public func refuseMalformed(_ head: RequestHead, _ detail: String) -> Admission {
+        refused(unknown(head), Problem(.malformedHTTP, detail))
+    }
+
+    /// A `Content-Length` that no number holds.
+    public func refuseLength(_ head: RequestHead) -> Admission {
+        refused(unknown(head), tooLong(limits.bodyBytes))
     }
 
     /// Counts an answer that was given without this router, to bytes that never became a request.
     ///
-    /// - Returns: what is known of it, without a body.
-    public func noteAnswer(_ status: Int) -> Response {
-        let head = RequestHead(method: .other, path: "")
-        return finish(Response(status: status), Subject(head: head, id: requestID(of: head), path: unknownPath))
+    /// - Returns: what is known of it, and the answer without a body.
+    public func noteAnswer(_ status: Int) -> Admission {
+        let request = unknown(RequestHead(method: .other, path: ""))
+        return Admission(request: request, refusal: finish(Response(status: status), request))
     }
 
-    private func answerWithoutRoute(_ subject: Subject, _ candidates: [Route]) -> Response {
+    /// A request of which nothing but its head is looked at.
+    private func unknown(_ head: RequestHead) -> Request {
+        Request(head: head, id: requestID(of: head), path: unknownPath)
+    }
+
+    private func refused(_ request: Request, _ problem: Problem) -> Admission {
+        Admission(request: request, refusal: refuse(problem, request))
+    }
+
+    private func answeredWithoutRoute(_ request: Request, _ candidates: [Route]) -> Admission {
         var methods = Set(candidates.map(\.method.rawValue))
         if methods.contains("GET") { methods.insert("HEAD") }
         methods.insert("OPTIONS")
         let allow = methods.sorted().joined(separator: ", ")
-        guard subject.head.method == .options else {
+        guard request.head.method == .options else {
             var problem = Problem(.methodNotAllowed, "this path takes \(allow)")
             problem.allow = allow
-            return refuse(problem, subject)
+            return refused(request, problem)
         }
         // What a path takes is no secret; whose requests are served at all is the same as for any other.
         do throws(Problem) {
-            try access.checkIsLocal(subject.head)
+            try access.checkIsLocal(request.head)
         } catch {
-            return refuse(error, subject)
+            return refused(request, error)
         }
         var response = Response(status: 204)
-        response.fields = [("Allow", allow)]
-        return finish(response, subject)
+        response.fields = [ResponseField("Allow", allow)]
+        return Admission(request: request, refusal: finish(response, request))
     }
 
     private func mediaTypeProblem(_ head: RequestHead, _ route: Route) -> Problem? {
@@ -269,25 +304,26 @@ public final class Router: @unchecked Sendable {
         Problem(.payloadTooLarge, "at most \(limit) bytes are allowed")
     }
 
-    private func refuse(_ problem: Problem, _ subject: Subject) -> Response {
-        subject.note(problem)
-        return finish(problem.response(requestID: subject.id), subject)
+    private func refuse(_ problem: Problem, _ request: Request) -> Response {
+        request.note(problem)
+        return finish(problem.response(requestID: request.id), request)
     }
 
-    private func finish(_ response: Response, _ subject: Subject) -> Response {
-        counters.count(path: subject.path, method: subject.head.method, status: response.status)
-        subject.deliveries?.count(response, subject.remark)
-        if subject.head.method == .options, case .none = subject.remark, access.cors.refuses(subject.head) {
-            subject.remark = .refusedPreflight
-        }
+    private func finish(_ response: consuming Response, _ request: Request) -> Response {
         var response = response
-        response.subject = subject
-        response.fields.append(("X-Request-Id", subject.id))
-        if let limit = subject.caller?.limit { response.fields += limit.fields(now: .now()) }
+        let head = request.head
+        counters.count(path: request.path, method: head.method, status: response.status)
+        request.deliveries?.count(response, request.remark)
+        if head.method == .options, case .none = request.remark, access.cors.refuses(head) {
+            request.note(.refusedPreflight)
+        }
+        response.fields.reserveCapacity(response.fields.count + 4)
+        response.fields.append(ResponseField("X-Request-Id", request.id))
+        request.caller.limit?.tell(&response.fields, now: .now())
         if !access.cors.isOff {
-            response.fields += access.cors.fields(for: subject.head)
-            if subject.head.method == .options, let allow = response.allowedMethods {
-                response.fields += access.cors.preflightFields(for: subject.head, methods: allow)
+            response.fields += access.cors.fields(for: head)
+            if head.method == .options, let allow = response.allowedMethods {
+                response.fields += access.cors.preflightFields(for: head, methods: allow)
             }
         }
         return response
@@ -311,4 +347,21 @@ public final class Router: @unchecked Sendable {
                 }
             }
     }
+}
+
+/// What becomes of a request by its head alone.
+public struct Admission: Sendable {
+    public let request: Request
+    /// `nil`: its body may come.
+    public let refusal: Response?
+}
+
+/// How a request is answered whose body is there.
+public enum Handling: Sendable {
+    /// At once; the completion is never called.
+    case answered(Response)
+    /// By the completion, within the time for the broker's confirm. That cannot be cancelled.
+    case waitsForBroker
+    /// By the completion, when the task is done. It may be cancelled, and answers all the same.
+    case task(Task<Void, Never>)
 }

@@ -5,7 +5,7 @@ struct ServiceRoutes: Sendable {
     let services: RouteServices
 
     /// What this is: balancers ask here whether it is alive, and people who have found an address what it is.
-    @Sendable func root(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func root(_ request: Request) throws(Problem) -> Response {
         if request.head.fields.single("accept")?.contains("text/html") == true {
             return Response(status: 200, contentType: "text/html; charset=utf-8", body: Array(page.utf8))
         }
@@ -39,11 +39,11 @@ struct ServiceRoutes: Sendable {
             """
     }
 
-    @Sendable func alive(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func alive(_ request: Request) throws(Problem) -> Response {
         .json { $0.member("status", plain: "alive") }
     }
 
-    @Sendable func ready(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func ready(_ request: Request) throws(Problem) -> Response {
         switch services.readiness() {
         case .ready: .json { $0.member("status", plain: "ready") }
         case .brokerUnavailable: throw Problem(.brokerUnavailable, "there is no connection to RabbitMQ")
@@ -52,20 +52,20 @@ struct ServiceRoutes: Sendable {
         }
     }
 
-    @Sendable func metrics(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func metrics(_ request: Request) throws(Problem) -> Response {
         Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: services.metrics())
     }
 
-    @Sendable func openAPI(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func openAPI(_ request: Request) throws(Problem) -> Response {
         Response(status: 200, contentType: "application/yaml", body: services.openAPI)
     }
 
-    @Sendable func openAPIAsJSON(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func openAPIAsJSON(_ request: Request) throws(Problem) -> Response {
         Response(status: 200, contentType: "application/json", body: services.openAPIAsJSON())
     }
 
     /// As plain text, which browsers show.
-    @Sendable func problems(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func problems(_ request: Request) throws(Problem) -> Response {
         Response(status: 200, contentType: "text/plain; charset=utf-8", body: services.problemPage)
     }
 }

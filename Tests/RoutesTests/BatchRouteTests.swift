@@ -259,13 +259,10 @@ struct BatchRouteTests {
             fields.add(.host, "localhost")
             fields.add(.contentType, "application/json")
             fields.add(.transferEncoding, "chunked")
-            guard case .admitted(let admitted) = router.admit(RequestHead(method: .post, path: path, fields: fields))
-            else {
-                Issue.record("a chunked body has no length to refuse")
-                continue
-            }
-            #expect(admitted.bodyLimit == limit)
-            #expect(router.refuseLongBody(admitted).text.contains("\(limit) bytes"))
+            let admission = router.admit(RequestHead(method: .post, path: path, fields: fields))
+            #expect(admission.refusal == nil, "a chunked body has no length to refuse")
+            #expect(admission.request.bodyLimit == limit)
+            #expect(router.refuseLongBody(admission.request).text.contains("\(limit) bytes"))
         }
         #expect(router.limits.largestBody == 200)
     }
@@ -319,7 +316,7 @@ struct BatchRouteTests {
 }
 
 extension Router {
-    fileprivate nonisolated(nonsending) func batch(_ items: [String], _ type: MediaType) async -> Response {
+    fileprivate func batch(_ items: [String], _ type: MediaType) async -> Response {
         let body = type == .json ? "{\"items\":[\(items.joined(separator: ","))]}" : items.joined(separator: "\n")
         return await batch(body, type)
     }

@@ -12,6 +12,12 @@ struct HeaderFieldsTests {
         #expect(header(text.prefix(1).uppercased() + text.dropFirst()) == name)
         #expect(header(text + "x") == nil)
         #expect(header(String(text.dropLast())) == nil)
+        // What becomes a letter or a hyphen by the bit that makes letters small.
+        for (index, byte) in text.utf8.enumerated() {
+            var bytes = Array(text.utf8)
+            bytes[index] = byte == UInt8(ascii: "-") ? 0x0D : byte & ~0x60
+            #expect(bytes.withUnsafeBufferPointer { HeaderName($0) } == nil)
+        }
         #expect(header("x" + text.dropFirst()) == (name.rawValue.hasPrefix("x") ? name : nil))
     }
 
@@ -45,6 +51,33 @@ struct HeaderFieldsTests {
         let isList = [.forwardedFor, .traceparent, .tracestate].contains(name)
         #expect(fields[name] == (isList ? "a,b, c" : "a"))
         #expect((fields.repeated == nil) == isList)
+    }
+
+    @Test("can be replaced where it was sent, and nowhere else")
+    func replacement() {
+        var fields = HeaderFields()
+        fields.replace(.host, by: "x")
+        #expect(fields[.host] == nil && !fields.contains(.host))
+        for (name, value) in [(HeaderName.origin, "o"), (.host, "h"), (.apiKey, "k")] { fields.add(name, value) }
+        fields.replace(.host, by: "longer")
+        #expect([.origin, .host, .apiKey].map { fields[$0] } == ["o", "longer", "k"])
+        #expect(fields.withValue(of: .host) { Array($0) } == Array("longer".utf8))
+        fields.replace(.host, by: "")
+        #expect(fields[.host] == "")
+    }
+
+    @Test(
+        "says how long the body is",
+        arguments: [
+            ("0", 0), ("12", 12), ("007", 7), ("9223372036854775807", .max), ("9223372036854775806", .max - 1),
+            ("9223372036854775808", .max), ("99999999999999999999", .max), ("00000000000000000000000005", 5),
+            ("", .max), ("x", .max), ("-1", .max), ("+1", .max), ("1 ", .max),
+        ])
+    func contentLength(text: String, number: Int) {
+        var fields = HeaderFields()
+        #expect(fields.contentLength == nil)
+        fields.add(.contentLength, text)
+        #expect(fields.contentLength == number)
     }
 
     @Test("can have any other name, and come more than once under it")

@@ -205,8 +205,9 @@ struct IdempotencyStoreTests {
         var fields = HeaderFields()
         fields.add(.contentType, type)
         let head = RequestHead(method: .post, path: path, fields: fields)
-        return RequestFingerprint(
-            Request(Subject(head: head, id: "id", path: 0), body: Array(body.utf8)))
+        let request = Request(head: head, id: "id", path: 0)
+        request.body = Array(body.utf8)
+        return RequestFingerprint(request)
     }
 
     private func begin(

@@ -5,7 +5,9 @@ import Testing
 @Suite("The request counters")
 struct RequestCountersTests {
     private let counters = RequestCounters(
-        routes: ["/b", "/a", "/b"].map { Route(method: .get, path: $0, scope: nil) { _ in Response(status: 200) } })
+        routes: ["/b", "/a", "/b"].map {
+            Route(method: .get, path: $0, scope: nil, answer: { _ in Response(status: 200) })
+        })
 
     @Test("have a place for every path, method and status of an answer")
     func places() {
@@ -35,12 +37,12 @@ struct RequestCountersTests {
     func durations() {
         let milliseconds: [(path: String, Int64)] = [("/a", 0), ("/a", 1), ("/a", 3), ("/a", 90_000), ("/b", 60_000)]
         for (path, time) in milliseconds {
-            let subject = Subject(head: RequestHead(method: .get, path: path), id: "r", path: counters.index(of: path))
-            counters.count(subject, nanoseconds: time * 1_000_000)
+            let request = Request(head: RequestHead(method: .get, path: path), id: "r", path: counters.index(of: path))
+            counters.count(request, nanoseconds: time * 1_000_000)
         }
         // A clock that goes back.
-        let subject = Subject(head: RequestHead(method: .get, path: "/a"), id: "r", path: counters.index(of: "/a"))
-        counters.count(subject, nanoseconds: -1)
+        let request = Request(head: RequestHead(method: .get, path: "/a"), id: "r", path: counters.index(of: "/a"))
+        counters.count(request, nanoseconds: -1)
         let durations = counters.durations
         #expect(durations.map(\.route) == ["/a", "/b"])
         #expect(durations.map(\.count) == [5, 1])

@@ -58,6 +58,17 @@ struct RequestHeadTests {
         #expect(try #require(ambiguity).contains(name.rawValue))
     }
 
+    @Test("has a method that is known by its exact name")
+    func methods() {
+        for method in HTTPMethod.allCases where method != .other {
+            #expect(HTTPMethod(method.rawValue) == method)
+            for name in [method.rawValue.lowercased(), method.rawValue + "S", String(method.rawValue.dropLast())] {
+                #expect(HTTPMethod(name) == .other, "\(name)")
+            }
+        }
+        for name in ["", "P", "TRACE", "CONNECT", "other", "GEX"] { #expect(HTTPMethod(name) == .other, "\(name)") }
+    }
+
     @Test("says whether a body follows")
     func bodies() {
         #expect(!head([]).announcesBody)

@@ -10,10 +10,10 @@ struct RequestReportTests {
     @Test("says what was asked and answered, and how long it took")
     func answered() async throws {
         let router = router()
-        let response = await router.request(
+        let response = await router.exchange(
             .post, "/v1/emit", [.requestID: "mine", .traceparent: Self.trace], body: "{\"event\":\"e\"}")
         #expect(
-            try text(router, response) == [
+            text(router, response) == [
                 "requestId=mine", "method=POST", "path=/v1/emit", "route=/v1/emit", "status=200", "durationMs=1234.567",
                 "client=192.0.2.1", "traceId=4bf92f3577b34da6a3ce929d0e0e4736", "id=01J", "event=e", "rooms=0",
                 "routed=true",
@@ -38,33 +38,33 @@ struct RequestReportTests {
             ),
             ("refused", "[\"a\"]", ["pointer=/except", "detail=/except: cannot", "event=refused", "rooms=1"]),
         ] {
-            let response = await router.post("{\"event\":\"\(event)\",\"rooms\":\(rooms)}")
-            #expect(try text(router, response).suffix(said.count) == said[...])
+            let response = await router.exchange(posting: "{\"event\":\"\(event)\",\"rooms\":\(rooms)}")
+            #expect(text(router, response).suffix(said.count) == said[...])
         }
         // To servers, which are in no rooms.
-        let servers = await router.request(.post, "/v1/servers/emit", body: "{\"event\":\"e\"}")
-        #expect(try text(router, servers).suffix(3) == ["id=01J", "event=e", "routed=true"])
+        let servers = await router.exchange(.post, "/v1/servers/emit", body: "{\"event\":\"e\"}")
+        #expect(text(router, servers).suffix(3) == ["id=01J", "event=e", "routed=true"])
     }
 
     @Test("says of an emit that was only checked that it was")
     func dryRuns() async throws {
         let router = router()
-        let response = await router.post("{\"event\":\"e\",\"rooms\":[\"a\"],\"dryRun\":true}")
-        #expect(try text(router, response).suffix(3) == ["dryRun=true", "event=e", "rooms=1"])
+        let response = await router.exchange(posting: "{\"event\":\"e\",\"rooms\":[\"a\"],\"dryRun\":true}")
+        #expect(text(router, response).suffix(3) == ["dryRun=true", "event=e", "rooms=1"])
         let emitter = RecordingEmitter()
         emitter.answers.withLock { $0.dryRun = ["e": .failure(.notPublished(.brokerUnavailable))] }
         let refusing = RoutesTests.router(emitter)
-        let refused = await refusing.post("{\"event\":\"e\",\"rooms\":[\"a\"],\"dryRun\":true}")
-        #expect(refused.status == 503)
-        #expect(try text(refusing, refused).suffix(3) == ["dryRun=true", "event=e", "rooms=1"])
+        let refused = await refusing.exchange(posting: "{\"event\":\"e\",\"rooms\":[\"a\"],\"dryRun\":true}")
+        #expect(refused.response.status == 503)
+        #expect(text(refusing, refused).suffix(3) == ["dryRun=true", "event=e", "rooms=1"])
     }
 
     @Test("has an emit's id although it was answered before")
     func replays() async throws {
         let router = router()
         for _ in 0..<2 {
-            let response = await router.post("{\"event\":\"e\"}", [.idempotencyKey: "k"])
-            #expect(try text(router, response).contains("id=01J"))
+            let response = await router.exchange(posting: "{\"event\":\"e\"}", [.idempotencyKey: "k"])
+            #expect(text(router, response).contains("id=01J"))
         }
     }
 
@@ -75,26 +75,26 @@ struct RequestReportTests {
             (String(repeating: "x", count: 100), String(repeating: "x", count: 100)),
             (String(repeating: "é", count: 60), String(repeating: "é", count: 48) + "…"),
         ] {
-            let response = await router.post("{\"event\":\"\(event)\"}")
-            #expect(try text(router, response).contains("event=" + shown))
+            let response = await router.exchange(posting: "{\"event\":\"\(event)\"}")
+            #expect(text(router, response).contains("event=" + shown))
         }
     }
 
     @Test("has a batch's numbers, and what is wrong with the first item that has failed")
     func batches() async throws {
         let router = router()
-        let good = await router.batch("{\"items\":[{\"event\":\"a\"},{\"event\":\"b\"}]}")
-        #expect(try text(router, good).suffix(3) == ["items=2", "confirmed=2", "failed=0"])
-        #expect(try report(router, good).level == .debug)
-        let mixed = await router.batch("{\"items\":[{\"event\":\"a\"},{\"event\":\"b\",\"rooms\":1.5},{}]}")
-        #expect(mixed.status == 207)
-        let said = try text(router, mixed).suffix(7)
+        let good = await router.exchange(batch: "{\"items\":[{\"event\":\"a\"},{\"event\":\"b\"}]}")
+        #expect(text(router, good).suffix(3) == ["items=2", "confirmed=2", "failed=0"])
+        #expect(report(router, good).level == .debug)
+        let mixed = await router.exchange(batch: "{\"items\":[{\"event\":\"a\"},{\"event\":\"b\",\"rooms\":1.5},{}]}")
+        #expect(mixed.response.status == 207)
+        let said = text(router, mixed).suffix(7)
         #expect(
             said.dropLast() == [
                 "items=3", "confirmed=1", "failed=2", "item=1", "itemCode=invalid_request", "pointer=/rooms",
             ])
         #expect(said.last?.hasPrefix("detail=/rooms: must be ") == true)
-        #expect(try report(router, mixed).level == .info)
+        #expect(report(router, mixed).level == .info)
     }
 
     @Test("has what became of a delivery, and matters as much as one that is refused")
@@ -113,9 +113,9 @@ struct RequestReportTests {
             ("{\"number\":1}", ["delivery=ignored", "condition=when[0] ({/kind})"]),
             ("{\"kind\":\"a\"}", ["delivery=ignored", "condition=when[1] ({/number})"]),
         ] {
-            let response = await router.deliver(body)
-            #expect(try text(router, response).suffix(said.count) == said[...])
-            #expect(try report(router, response).level == .info)
+            let response = await router.exchange(delivering: body)
+            #expect(text(router, response).suffix(said.count) == said[...])
+            #expect(report(router, response).level == .info)
         }
     }
 
@@ -125,10 +125,11 @@ struct RequestReportTests {
         let router = router(hooks: HookTable([hook]), clock: 1_000)
         let body = "{\"type\":\"url_verification\",\"challenge\":\"secret\"}"
         let code = "v0=" + hex(hmac("v0:1000:\(body)", "s"))
-        let response = await router.deliver(
-            body, ["X-Slack-Signature": code, "X-Slack-Request-Timestamp": "1000"])
-        #expect(try text(router, response).last == "delivery=challenge")
-        #expect(try report(router, response).level == .info)
+        let response = await router.exchange(
+            delivering:
+                body, ["X-Slack-Signature": code, "X-Slack-Request-Timestamp": "1000"])
+        #expect(text(router, response).last == "delivery=challenge")
+        #expect(report(router, response).level == .info)
     }
 
     @Test("says which signature was wrong, and how")
@@ -140,13 +141,14 @@ struct RequestReportTests {
         for (signature, reason) in [
             (nil, "missing_header"), ("x", "malformed_header"), ("v0=00", "wrong_secret"), (right, "clock_off"),
         ] {
-            let response = await router.deliver(
-                Array("{}".utf8), to: "/v1/hooks/h",
+            let response = await router.exchange(
+                delivering:
+                    Array("{}".utf8), to: "/v1/hooks/h",
                 [("X-Slack-Request-Timestamp", "1000"), ("X-Request-Id", "r")]
                     + (signature.map { [("X-Slack-Signature", $0)] } ?? []), type: "application/json")
-            #expect(try text(router, response).contains("reason=\(reason)"))
-            #expect(try report(router, response).level == .warning)
-            answers.insert(response.text)
+            #expect(text(router, response).contains("reason=\(reason)"))
+            #expect(report(router, response).level == .warning)
+            answers.insert(response.response.text)
         }
         #expect(answers.count == 1)
     }
@@ -159,7 +161,7 @@ struct RequestReportTests {
             ([:], "no_key", nil), ([.apiKey: "x"], "unknown_key", nil), ([.apiKey: "old"], "expired_key", "ci"),
             ([.authorization: "old"], "malformed_key", nil),
         ] as [(KeyValuePairs<HeaderName, String>, String, String?)] {
-            let said = try text(router, await router.request(.get, "/v1/rooms", headers))
+            let said = text(router, await router.exchange(.get, "/v1/rooms", headers))
             #expect(said.contains("reason=\(reason)"))
             #expect(said.filter { $0.hasPrefix("key=") } == (key.map { ["key=\($0)"] } ?? []))
         }
@@ -168,25 +170,25 @@ struct RequestReportTests {
     @Test("has the first fault of a request that is refused, and where it is")
     func faults() async throws {
         let router = router()
-        let response = await router.post("{\"event\":\"e\",\"room\":\"r\",\"rooms\":\"r\"}")
-        let said = try text(router, response)
+        let response = await router.exchange(posting: "{\"event\":\"e\",\"room\":\"r\",\"rooms\":\"r\"}")
+        let said = text(router, response)
         #expect(said.contains("pointer=/room") && said.contains { $0.hasPrefix("detail=/room: no such field") })
-        let syntax = try text(router, await router.post("{"))
+        let syntax = text(router, await router.exchange(posting: "{"))
         #expect(syntax.contains { $0.hasPrefix("detail=") } && !syntax.contains { $0.hasPrefix("pointer=") })
     }
 
     @Test("says which problem it was, and of which route")
     func problem() async throws {
         let router = router()
-        let response = await router.request(.get, "/v1/sockets/a%20b", [.requestID: "r"])
-        let said = try text(router, response)
+        let response = await router.exchange(.get, "/v1/sockets/a%20b", [.requestID: "r"])
+        let said = text(router, response)
         #expect(
             said.dropLast() == [
                 "requestId=r", "method=GET", "path=/v1/sockets/a%20b", "route=/v1/sockets/{id}", "status=503",
                 "code=no_servers", "durationMs=1234.567", "client=192.0.2.1",
             ])
         #expect(said.last?.hasPrefix("detail=") == true)
-        let unknown = try text(router, await router.request(.other, "/x", [.requestID: "r"]))
+        let unknown = text(router, await router.exchange(.other, "/x", [.requestID: "r"]))
         #expect(
             unknown.dropLast() == [
                 "requestId=r", "method=other", "path=/x", "route=other", "status=404", "code=not_found",
@@ -200,12 +202,12 @@ struct RequestReportTests {
         let router = router(access: .key("secret", scopes: [.readRooms]))
         // Also of one that may not do it.
         for (path, name) in [("/v1/rooms", "key=a key"), ("/v1/servers", "key=a key"), ("/livez", nil)] {
-            let response = await router.request(.get, path, [.apiKey: "secret"])
-            let keys = try text(router, response).filter { $0.hasPrefix("key=") }
+            let response = await router.exchange(.get, path, [.apiKey: "secret"])
+            let keys = text(router, response).filter { $0.hasPrefix("key=") }
             #expect(keys == (name.map { [$0] } ?? []), "\(path)")
         }
         #expect(
-            try text(router, await router.request(.get, "/v1/rooms", [.apiKey: "x"])).allSatisfy {
+            text(router, await router.exchange(.get, "/v1/rooms", [.apiKey: "x"])).allSatisfy {
                 !$0.hasPrefix("key=")
             })
     }
@@ -218,9 +220,9 @@ struct RequestReportTests {
             .traceparent: "secret", .tracestate: "secret",
         ]
         for (path, query) in [("/v1/emit", ""), ("/v1/emit", "key=secret"), ("/secretless", "key=secret")] {
-            let response = await router.request(
+            let response = await router.exchange(
                 .post, path, query: query, headers, body: "{\"event\":1,\"rooms\":[\"secret\"],\"data\":\"secret\"}")
-            let shown = try text(router, response).filter { !$0.hasPrefix("path=") }
+            let shown = text(router, response).filter { !$0.hasPrefix("path=") }
             #expect(!shown.joined().contains("secret"))
         }
     }
@@ -234,9 +236,9 @@ struct RequestReportTests {
             ("/" + String(repeating: "é", count: 200), "/" + String(repeating: "é", count: 98) + "…"),
             ("/x" + String(repeating: "é", count: 200), "/x" + String(repeating: "é", count: 97) + "…"),
         ] {
-            let response = await router.request(.get, path)
+            let response = await router.exchange(.get, path)
             #expect(shown.utf8.count <= 200)
-            #expect(try text(router, response).contains("path=" + shown))
+            #expect(text(router, response).contains("path=" + shown))
         }
     }
 
@@ -248,13 +250,13 @@ struct RequestReportTests {
         ] as [(Int, RequestReport.Level)])
     func levels(status: Int, level: RequestReport.Level) async throws {
         let router = router()
-        var response = await router.request(.get, "/openapi.yaml")
-        response.status = status
-        #expect(try report(router, response).level == level)
+        var response = await router.exchange(.get, "/openapi.yaml")
+        response.response.status = status
+        #expect(report(router, response).level == level)
         for path in ["/livez", "/readyz", "/metrics"] {
-            response = await router.request(.get, path)
-            response.status = status
-            #expect(try report(router, response).level == (level == .debug ? .trace : level))
+            response = await router.exchange(.get, path)
+            response.response.status = status
+            #expect(report(router, response).level == (level == .debug ? .trace : level))
         }
     }
 
@@ -264,16 +266,16 @@ struct RequestReportTests {
     func unanswered(outcome: RequestReport.Outcome) async throws {
         let router = router()
         for status in [200, 401, 504] {
-            var response = await router.request(.get, "/livez")
-            response.status = status
-            let report = try report(router, response, outcome)
+            var response = await router.exchange(.get, "/livez")
+            response.response.status = status
+            let report = report(router, response, outcome)
             #expect(report.level == .info)
             let shown = report.fields.map { "\($0.name)=\($0.value)" }
             #expect(shown.contains("outcome=\(outcome.rawValue)") && shown.contains("status=\(status)"))
         }
-        let subject = try #require(await router.request(.get, "/livez").subject)
+        let request = await router.exchange(.get, "/livez").request
         let report = RequestReport(
-            subject, nil, outcome, client: "c", duration: .zero, counters: router.counters)
+            request, nil, outcome, client: "c", duration: .zero, counters: router.counters)
         #expect(report.level == .info)
         #expect(
             report.fields.map(\.name) == ["requestId", "method", "path", "route", "outcome", "durationMs", "client"])
@@ -290,54 +292,64 @@ struct RequestReportTests {
                 hooks: try HookTable.unsigned(.simple()))
             // What may call a hook that is not signed is told at once.
             if path == "/v1/hooks/h", isRefused { continue }
-            let response = await router.request(.options, path, page)
-            #expect(response.status == 204)
-            let report = try report(router, response)
+            let response = await router.exchange(.options, path, page)
+            #expect(response.response.status == 204)
+            let report = report(router, response)
             #expect(report.fields.contains { $0.value.contains("GATEWAY_CORS_ORIGINS") } == isRefused)
             #expect((report.level == .info) == isRefused)
             #expect(!report.fields.contains { $0.value.contains("https://") })
-            let other = await router.request(.options, path)
-            #expect(try self.report(router, other).fields.allSatisfy { $0.name != "detail" })
+            let other = await router.exchange(.options, path)
+            #expect(self.report(router, other).fields.allSatisfy { $0.name != "detail" })
         }
     }
 
     @Test("does not show what a handler said whose caller had left")
     func untold() async throws {
         let router = router(readiness: .shuttingDown)
-        let response = await router.request(.get, "/readyz")
-        #expect(try !text(router, response, .clientLeft).contains { $0.hasPrefix("status") || $0.hasPrefix("code") })
-        #expect(try text(router, response).contains("code=shutting_down"))
+        let response = await router.exchange(.get, "/readyz")
+        #expect(!text(router, response, .clientLeft).contains { $0.hasPrefix("status") || $0.hasPrefix("code") })
+        #expect(text(router, response).contains("code=shutting_down"))
     }
 
     @Test("is there for all that is refused before it has a route")
     func refused() async throws {
         let router = router()
         let head = RequestHead(method: .get, path: "/\u{1B}[31m")
-        for response in [router.refuseMalformed(head, "x"), router.refuseLargeHead(head)] {
-            let report = try report(router, response)
+        for admission in [router.refuseMalformed(head, "x"), router.refuseLargeHead(head)] {
+            let refusal = try #require(admission.refusal)
+            let report = report(router, Exchange(admission.request, refusal))
             #expect(report.level == .info)
             #expect(report.fields.contains { $0 == ("route", "other") })
             #expect(report.fields.contains { $0 == ("path", "/\u{1B}[31m") })
         }
-        #expect(await router.request(.options, "/v1/emit").subject != nil)
-        guard case .admitted(let admitted) = router.admit(RequestHead(method: .get, path: "/livez", isHTTP10: true))
-        else { return #expect(Bool(false)) }
+        let admitted = router.admit(RequestHead(method: .get, path: "/livez", isHTTP10: true)).request
         for response in [router.refuseLongBody(admitted), router.refuseForMemory(admitted)] {
-            #expect(response.subject === admitted.subject && response.code != nil)
+            #expect(response.code != nil)
+            #expect(text(router, Exchange(admitted, response)).contains { $0.hasPrefix("detail=") })
         }
     }
 
     private func report(
-        _ router: Router, _ response: Response, _ outcome: RequestReport.Outcome = .answered
-    ) throws -> RequestReport {
+        _ router: Router, _ exchange: Exchange, _ outcome: RequestReport.Outcome = .answered
+    ) -> RequestReport {
         RequestReport(
-            try #require(response.subject), RequestReport.Answer(response), outcome, client: "192.0.2.1",
+            exchange.request, RequestReport.Answer(exchange.response), outcome, client: "192.0.2.1",
             duration: .nanoseconds(1_234_567_890), counters: router.counters)
     }
 
     private func text(
-        _ router: Router, _ response: Response, _ outcome: RequestReport.Outcome = .answered
-    ) throws -> [String] {
-        try report(router, response, outcome).fields.map { "\($0.name)=\($0.value)" }
+        _ router: Router, _ exchange: Exchange, _ outcome: RequestReport.Outcome = .answered
+    ) -> [String] {
+        report(router, exchange, outcome).fields.map { "\($0.name)=\($0.value)" }
     }
+}
+
+extension Router {
+    fileprivate func exchange(
+        posting body: String, _ headers: KeyValuePairs<HeaderName, String> = [:]
+    ) async -> Exchange {
+        await exchange(.post, "/v1/emit", headers, body: body)
+    }
+
+    fileprivate func exchange(batch body: String) async -> Exchange { await exchange(.post, "/v1/batch", body: body) }
 }

@@ -145,6 +145,19 @@ struct RouterTests {
         #expect(response.status == (isTaken ? 200 : 415))
     }
 
+    @Test("finds every path, whichever was asked for before")
+    func pathsInTurn() async {
+        let router = router()
+        for path in [
+            "/v1/emit", "/livez", "/livez", "/v1/sockets/a", "/livez", "/v1/emit", "/nowhere", "/v1/emit", "/readyz",
+        ] {
+            let exchange = await router.exchange(.get, path)
+            let route = path == "/nowhere" ? "other" : path == "/v1/sockets/a" ? "/v1/sockets/{id}" : path
+            #expect(router.counters.path(exchange.request.path) == route)
+            #expect(exchange.request.parameter == (path == "/v1/sockets/a" ? "a" : ""))
+        }
+    }
+
     @Test("wants to be told that it is JSON")
     func missingMediaType() async {
         let response = await router().request(.post, "/v1/emit", body: Self.emit, without: [.contentType])
@@ -181,12 +194,9 @@ struct RouterTests {
         fields.add(.host, "localhost")
         fields.add(.contentType, "application/json")
         fields.add(.transferEncoding, "chunked")
-        guard case .admitted(let admitted) = router.admit(RequestHead(method: .post, path: "/v1/emit", fields: fields))
-        else {
-            Issue.record("a chunked body has no length to refuse")
-            return
-        }
-        let response = router.refuseLongBody(admitted)
+        let admission = router.admit(RequestHead(method: .post, path: "/v1/emit", fields: fields))
+        #expect(admission.refusal == nil, "a chunked body has no length to refuse")
+        let response = router.refuseLongBody(admission.request)
         #expect(response.status == 413)
         #expect(response.code == "payload_too_large")
         #expect(router.counters.samples == [.init(route: "/v1/emit", method: "POST", status: 413, count: 1)])
@@ -199,18 +209,12 @@ struct RouterTests {
         fields.add(.host, "localhost")
         fields.add(.contentType, "application/json")
         let emit = RequestHead(method: .post, path: "/v1/emit", fields: fields)
-        guard case .answered(let response) = router.admit(emit, isOverloaded: true) else {
-            Issue.record("admitted")
-            return
-        }
-        #expect(response.status == 503)
-        #expect(response.code == "overloaded")
+        let refusal = router.admit(emit, isOverloaded: true).refusal
+        #expect(refusal?.status == 503)
+        #expect(refusal?.code == "overloaded")
         for path in ["/livez", "/readyz", "/metrics"] {
             let head = RequestHead(method: .get, path: path, fields: fields)
-            guard case .admitted = router.admit(head, isOverloaded: true) else {
-                Issue.record("\(path) was refused")
-                return
-            }
+            #expect(router.admit(head, isOverloaded: true).refusal == nil, "\(path)")
         }
     }
 
@@ -219,9 +223,9 @@ struct RouterTests {
         let response = await router().request(.get, "/livez", [.host: "a", .host: "a"])
         #expect(response.status == 400)
         #expect(response.code == "malformed_http")
-        let malformed = router().refuseMalformed(RequestHead(method: .get, path: "/livez"), "a bare LF")
-        #expect(malformed.status == 400)
-        #expect(malformed.text.contains("a bare LF"))
+        let malformed = router().refuseMalformed(RequestHead(method: .get, path: "/livez"), "a bare LF").refusal
+        #expect(malformed?.status == 400)
+        #expect(malformed?.text.contains("a bare LF") == true)
     }
 
     @Test("takes a request id that is fit for logs", arguments: ["a", "A-Z.0_9", String(repeating: "x", count: 64)])

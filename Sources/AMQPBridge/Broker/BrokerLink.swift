@@ -75,15 +75,14 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         return try result.get()
     }
 
-    /// Publishes and waits for the broker's confirms, but not beyond the deadline. What is not confirmed by then is unknown
-    /// to the caller; it stays under way.
-    func publish(_ publications: [Publication], until deadline: MonotonicTime) async throws(PublishError) -> Routing {
-        // Unsafe only in that nothing checks for the one resume: whoever ends the wait takes its continuation away.
-        let result: Result<Routing, PublishError> = await withUnsafeContinuation { continuation in
-            let id = waits.begin(until: deadline) { continuation.resume(returning: $0) }
-            publish(publications) { [self] in waits.end(id)?($0) }
-        }
-        return try result.get()
+    /// Publishes, and says once what became of it by the deadline, perhaps before this returns. What is not confirmed by then is
+    /// unknown to the caller; it stays under way.
+    func publish(
+        _ publications: [Publication], until deadline: MonotonicTime,
+        completion: @escaping (Result<Routing, PublishError>) -> Void
+    ) {
+        let id = waits.begin(until: deadline, completion)
+        publish(publications) { [self] in waits.end(id)?($0) }
     }
 
     /// Publishes, and says once what became of it, perhaps before this returns.

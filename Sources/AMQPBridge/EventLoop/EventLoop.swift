@@ -20,6 +20,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     private var jobs: [UnownedJob] = []
     private var spareJobs: [UnownedJob] = []
+    /// Whether there are jobs: asked several times in each turn, where the list itself would cost more.
+    private var hasJobs = false
     private var sources: [any EventSource] = []
     private let inbox = Mutex(Inbox())
     private let wakeUp: Int32
@@ -43,7 +45,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Takes a task's next piece: on the loop's own thread without a lock, from elsewhere through the inbox.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if isCurrent { jobs.append(job) } else { send(.job(job)) }
+        if isCurrent { append(job) } else { send(.job(job)) }
+    }
+
+    private func append(_ job: UnownedJob) {
+        jobs.append(job)
+        hasJobs = true
     }
 
     /// Runs `body` on the loop's thread, in its next turn.
@@ -68,37 +75,36 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Serves until ``stop()``; the calling thread becomes the loop's.
     public func run() {
         threadID.store(UInt(pthread_self()), ordering: .relaxed)
-        var descriptors: [pollfd] = []
-        var ready: [Int16] = Array(repeating: 0, count: sources.count)
+        let sources = sources
+        // The wake-up descriptor's, and one for each source.
+        var descriptors = Array(
+            repeating: pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0), count: sources.count + 1)
         while !isStopped.load(ordering: .relaxed) {
-            wait(&descriptors, &ready)
+            wait(for: sources, &descriptors)
             drainInbox()
             let now = MonotonicTime.now()
             for index in sources.indices {
-                sources[index].process(events: ready[index], now: now)
+                sources[index].process(events: descriptors[index + 1].revents, now: now)
                 runJobs()
             }
             for source in sources { source.flush() }
         }
         repeat { drainInbox() } while !end()
         // They hold on to their loop: neither would ever go.
-        sources = []
+        self.sources = []
         threadID.store(0, ordering: .relaxed)
     }
 
     /// Polls all sources and the wake-up descriptor until one is ready or the earliest deadline has come.
-    private func wait(_ descriptors: inout [pollfd], _ ready: inout [Int16]) {
-        descriptors.removeAll(keepingCapacity: true)
-        descriptors.append(pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0))
+    private func wait(for sources: [any EventSource], _ descriptors: inout [pollfd]) {
         var earliest: MonotonicTime?
-        for source in sources {
+        for index in sources.indices {
             // A negative descriptor is one that poll(2) leaves out.
-            let interest = source.pollInterest ?? (descriptor: -1, events: 0)
-            descriptors.append(pollfd(fd: interest.descriptor, events: interest.events, revents: 0))
-            if let deadline = source.deadline { earliest = min(earliest ?? deadline, deadline) }
+            let interest = sources[index].pollInterest ?? (descriptor: -1, events: 0)
+            descriptors[index + 1] = pollfd(fd: interest.descriptor, events: interest.events, revents: 0)
+            if let deadline = sources[index].deadline { earliest = min(earliest ?? deadline, deadline) }
         }
         _ = poll(&descriptors, nfds_t(descriptors.count), timeout(until: earliest))
-        for index in sources.indices { ready[index] = descriptors[index + 1].revents }
         if descriptors[0].revents != 0 {
             var count: UInt64 = 0
             _ = read(wakeUp, &count, 8)
@@ -106,7 +112,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private func timeout(until deadline: MonotonicTime?) -> Int32 {
-        if !jobs.isEmpty { return 0 }
+        if hasJobs { return 0 }
         guard let deadline else { return -1 }
         let left = deadline.nanoseconds - MonotonicTime.now().nanoseconds
         // Rounded up: waking a fraction of a millisecond early would spin.
@@ -144,7 +150,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         for message in messages {
             switch message {
-            case .job(let job): jobs.append(job)
+            case .job(let job): append(job)
             case .closure(let body): body()
             }
         }
@@ -153,8 +159,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Runs what is ready, and what that makes ready.
     private func runJobs() {
-        while !jobs.isEmpty {
+        while hasJobs {
             swap(&jobs, &spareJobs)
+            hasJobs = false
             for job in spareJobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
             spareJobs.removeAll(keepingCapacity: true)
         }

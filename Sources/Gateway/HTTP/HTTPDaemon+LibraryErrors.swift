@@ -33,7 +33,7 @@ extension HTTPDaemon {
 
     /// Answers whose head it is. Several connections may be in the middle of a head, and the log does not say which: it is the
     /// one whose head is complete, and whose Content-Length is not right.
-    private func refuseHead(_ refuse: (Router, RequestHead) -> Response) {
+    private func refuseHead(_ refuse: (Router, RequestHead) -> Admission) {
         guard libraryErrors != .unpreventable else { return }
         for connection in connections.values {
             // Only now is its size known: the head is complete.
@@ -42,15 +42,15 @@ extension HTTPDaemon {
                 !Self.isNumber(length)
             else { continue }
             connection.isReadingHead = false
-            let response =
-                libraryErrors == .untried
-                ? Response(status: 400, contentType: "application/problem+json")
-                : refuse(router, RequestHead(method: .other, path: ""))
+            // Nobody has asked for the one that is tried.
+            let admission =
+                libraryErrors == .untried ? nil : refuse(router, RequestHead(method: .other, path: ""))
+            let response = admission?.refusal ?? Response(status: 400, contentType: "application/problem+json")
             hasAnsweredHeadError = RawAnswer.send(response, isPost: false, to: connection.descriptor)
             // What libmicrohttpd sends now goes nowhere.
             connection.endSending()
             connection.hasUnreadBody = true
-            log(response, client: connection.address)
+            if let admission { log(admission, client: connection.address) }
             return
         }
     }

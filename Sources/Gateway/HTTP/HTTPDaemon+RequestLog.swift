@@ -29,14 +29,13 @@ extension HTTPDaemon {
     func log(_ exchange: HTTPExchange, _ end: RequestEnd) {
         let answer = exchange.answer
         let outcome = exchange.outcome(end)
-        guard let subject = exchange.subject else { return }
         if outcome == .answered, !requestLog.isEnabled(RequestReport.success), let answer,
-            RequestReport.isUsual(subject, answer)
+            RequestReport.isUsual(exchange.request, answer)
         {
             return
         }
         let report = RequestReport(
-            subject, answer ?? exchange.unsent, outcome, client: exchange.client.description,
+            exchange.request, answer ?? exchange.unsent, outcome, client: exchange.client.description,
             duration: .now() - exchange.start, counters: router.counters)
         requestLog.write(report)
     }
@@ -44,11 +43,12 @@ extension HTTPDaemon {
 
 extension HTTPDaemon {
     /// Says that something was answered that never became a request.
-    func log(_ response: Response, client: IPAddress?) {
-        guard let subject = response.subject else { return }
+    func log(_ admission: Admission, client: IPAddress?) {
+        guard let response = admission.refusal else { return }
         requestLog.write(
             RequestReport(
-                subject, RequestReport.Answer(response), .answered, client: client?.description, duration: .zero,
+                admission.request, RequestReport.Answer(response), .answered, client: client?.description,
+                duration: .zero,
                 counters: router.counters))
     }
 }

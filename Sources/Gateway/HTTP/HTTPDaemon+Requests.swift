@@ -29,23 +29,19 @@ extension HTTPDaemon {
         connection.hasUnreadBody = head.announcesBody
         let refusal = refusal(of: parsed)
         let isOverloaded = !hasRoom || !load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
-        let admission = refusal.map { .answered($0) } ?? router.admit(head, isOverloaded: isOverloaded)
-        let exchange: HTTPExchange
+        let admission = refusal ?? router.admit(head, isOverloaded: isOverloaded)
+        let request = admission.request
+        let exchange = HTTPExchange(
+            request, handle: handle, connection: connection, client: client, start: turn,
+            state: admission.refusal.map { .discarding($0) } ?? .receiving)
         var answersAtOnce: Response?
-        switch admission {
-        case .admitted(let request):
-            exchange = HTTPExchange(
-                handle: handle, connection: connection, client: client, start: turn, isChunked: head.isChunked,
-                state: .receiving(request))
-            exchange.body.reserveCapacity(min(head.contentLength ?? 0, request.bodyLimit ?? 0, Self.reservedBytes))
-        case .answered(let response):
-            exchange = HTTPExchange(
-                handle: handle, connection: connection, client: client, start: turn, isChunked: head.isChunked,
-                state: .discarding(response))
+        if let response = admission.refusal {
             if refusal != nil || response.status == 400 || !isDiscardable(head) { answersAtOnce = response }
             // Nobody waits long for a body that is thrown away.
             connection.expendableFrom = turn + Self.graceTime
             if head.announcesBody { connection.deadline = turn + min(Self.discardTime, limits.bodyTime) }
+        } else {
+            request.body.reserveCapacity(min(head.contentLength ?? 0, request.bodyLimit ?? 0, Self.reservedBytes))
         }
         connection.exchange = exchange
         // Released in the completed callback, and nowhere else.
@@ -61,7 +57,7 @@ extension HTTPDaemon {
     }
 
     /// The answer to what must not be taken for a request, or could not be answered later.
-    private func refusal(of parsed: ParsedHead) -> Response? {
+    private func refusal(of parsed: ParsedHead) -> Admission? {
         if let malformation = parsed.malformation { return router.refuseMalformed(parsed.head, malformation) }
         let room = limits.memoryPerConnection - limits.memoryForAnswer
         return parsed.memory > room ? router.refuseLargeHead(parsed.head) : nil
@@ -74,12 +70,13 @@ extension HTTPDaemon {
 
     /// A piece of the body.
     func receive(_ bytes: UnsafeRawBufferPointer, _ exchange: HTTPExchange) -> MHD_Result {
-        guard case .receiving(let request) = exchange.state, let limit = request.bodyLimit else { return .YES }
-        if exchange.body.count + bytes.count > limit {
+        let request = exchange.request
+        guard case .receiving = exchange.state, let limit = request.bodyLimit else { return .YES }
+        if request.body.count + bytes.count > limit {
             return sendDirectly(router.refuseLongBody(request), exchange)
         }
         guard load.takeBodyBytes(bytes.count) else { return sendDirectly(router.refuseForMemory(request), exchange) }
-        exchange.body.append(contentsOf: bytes)
+        request.body.append(contentsOf: bytes)
         exchange.bodyBytes += bytes.count
         return .YES
     }
@@ -87,16 +84,16 @@ extension HTTPDaemon {
     func dropBody(of exchange: HTTPExchange) {
         load.giveBackBodyBytes(exchange.bodyBytes)
         exchange.bodyBytes = 0
-        exchange.body = []
+        exchange.request.body = []
     }
 
     /// The body is complete, or the handler is done.
     func proceed(_ exchange: HTTPExchange) -> MHD_Result {
         switch exchange.state {
-        case .receiving(let request):
+        case .receiving:
             exchange.connection.deadline = nil
             exchange.connection.hasUnreadBody = false
-            return handle(request, exchange)
+            return handle(exchange)
         case .discarding(let response):
             exchange.connection.hasUnreadBody = false
             return send(response, exchange)
@@ -107,19 +104,17 @@ extension HTTPDaemon {
 
     /// Runs the handler up to where it waits for something, here and now. If it is done by then it is answered at once;
     /// otherwise the connection is suspended until it is.
-    private func handle(_ request: AdmittedRequest, _ exchange: HTTPExchange) -> MHD_Result {
+    private func handle(_ exchange: HTTPExchange) -> MHD_Result {
         exchange.state = .handling
-        // Its bytes count until the answer is there: the handler may need them as long as that.
-        let body = exchange.body
-        exchange.body = []
-        let task = Task.immediate(executorPreference: loop) { [router] in
-            let response = await router.handle(request, body: body)
+        let handling = router.handle(exchange.request, on: loop) { response in
             exchange.state = .answered(response)
-            if exchange.isSuspended { self.resume(exchange) }
+            self.resume(exchange)
         }
-        if case .answered(let response) = exchange.state { return send(response, exchange) }
-        exchange.isSuspended = true
-        exchange.task = task
+        switch handling {
+        case .answered(let response): return send(response, exchange)
+        case .waitsForBroker: break
+        case .task(let task): exchange.task = task
+        }
         suspended += 1
         MHD_suspend_connection(exchange.handle)
         if exchange.connection.hasClientLeft { exchange.abandon() }
@@ -136,11 +131,11 @@ extension HTTPDaemon {
         guard let created else { return .NO }
         // Queueing holds a reference of its own.
         defer { MHD_destroy_response(created) }
-        response.forEachConstantField(isPost: exchange.subject?.isPost == true) { name, value in
+        response.forEachConstantField(isPost: exchange.request.isPost) { name, value in
             MHD_add_response_header(created, name.cString, value.cString)
         }
-        for (name, value) in response.fields {
-            value.withCString { value in _ = MHD_add_response_header(created, name.cString, value) }
+        for field in response.fields {
+            field.value.withCString { value in _ = MHD_add_response_header(created, field.name.cString, value) }
         }
         // libmicrohttpd is lax in where a chunk ends (0.9.75): nothing behind a chunked body is read as a request.
         if isDraining || exchange.isChunked { MHD_add_response_header(created, "Connection", "close") }
@@ -153,7 +148,7 @@ extension HTTPDaemon {
         dropBody(of: exchange)
         take(response, exchange)
         exchange.isSentDirectly = RawAnswer.send(
-            response, isPost: exchange.subject?.isPost == true, to: exchange.connection.descriptor)
+            response, isPost: exchange.request.isPost, to: exchange.connection.descriptor)
         return .NO
     }
 
@@ -162,9 +157,8 @@ extension HTTPDaemon {
         exchange.connection.expendableFrom = turn + Self.unreadTime
         exchange.connection.deadline = turn + Self.answerTime
         exchange.answer = RequestReport.Answer(response)
-        if let subject = exchange.subject {
-            router.counters.count(subject, nanoseconds: MonotonicTime.now().nanoseconds - exchange.start.nanoseconds)
-        }
+        router.counters.count(
+            exchange.request, nanoseconds: MonotonicTime.now().nanoseconds - exchange.start.nanoseconds)
         load.replaceBodyBytes(exchange.bodyBytes, with: response.body.count)
         exchange.bodyBytes = response.body.count
     }

@@ -7,7 +7,7 @@ internal import Routes
 final class HTTPExchange: @unchecked Sendable {
     enum State {
         /// The head was accepted and the body is coming.
-        case receiving(AdmittedRequest)
+        case receiving
         /// The answer is certain; what is left of the body is thrown away.
         case discarding(Response)
         /// The handler is at work and the connection suspended.
@@ -20,7 +20,7 @@ final class HTTPExchange: @unchecked Sendable {
     /// libmicrohttpd's connection.
     let handle: OpaquePointer
     let connection: HTTPConnection
-    let subject: Subject?
+    let request: Request
     /// Who it is from, perhaps through proxies.
     let client: IPAddress
     /// Whether it is counted as the client's, since its connection is not.
@@ -33,33 +33,25 @@ final class HTTPExchange: @unchecked Sendable {
     var answer: RequestReport.Answer?
     /// Whether its client was seen to leave while the handler was at work.
     var isAbandoned = false
-    var body: [UInt8] = []
     /// What of the process's limit for bodies and answers this one takes.
     var bodyBytes = 0
     /// Whether the answer was sent past libmicrohttpd, which takes none in the middle of a body.
     var isSentDirectly = false
-    /// Whether libmicrohttpd waits for the handler.
-    var isSuspended = false
     /// The handler, while it is at work.
     var task: Task<Void, Never>?
 
     init(
-        handle: OpaquePointer, connection: HTTPConnection, client: IPAddress, start: MonotonicTime, isChunked: Bool,
+        _ request: Request, handle: OpaquePointer, connection: HTTPConnection, client: IPAddress, start: MonotonicTime,
         state: State
     ) {
+        self.request = request
         self.handle = handle
         self.connection = connection
         self.client = client
         isCounted = connection.countsRequests
         self.start = start
-        self.isChunked = isChunked
+        isChunked = request.head.isChunked
         self.state = state
-        subject =
-            switch state {
-            case .receiving(let request): request.subject
-            case .discarding(let response), .answered(let response): response.subject
-            case .handling, .sent: nil
-            }
     }
 
     /// Its client has left: whoever waits for others on its behalf need not.

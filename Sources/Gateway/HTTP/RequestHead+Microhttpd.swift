@@ -45,7 +45,7 @@ struct ParsedHead {
         malformation = layout.finish(at: method + size)
         memory = size + Int(gateway_mhd_field_count(connection)) * Self.fieldMemory
         head = RequestHead(
-            method: HTTPMethod(rawValue: String(cString: method)) ?? .other,
+            method: HTTPMethod(method),
             path: Self.path(layout.path), query: query,
             isHTTP10: strcmp(version, "HTTP/1.0") == 0,
             fields: layout.fields)
@@ -99,16 +99,20 @@ private struct HeadLayout {
         endLine(value, count: valueSize)
         name.withMemoryRebound(to: UInt8.self, capacity: nameSize) { bytes in
             let name = UnsafeBufferPointer(start: bytes, count: nameSize)
-            guard name.allSatisfy(Self.isTokenCharacter) else {
+            let known = HeaderName(name)
+            guard known != nil || name.allSatisfy(Self.isTokenCharacter) else {
                 malformation = "a header name that is not a token"
                 return
             }
-            let known = HeaderName(name)
             if known == nil || known == .forwardedFor { fields.noteForwarding(name) }
             guard known != nil || keepsOthers, known != .forwardedFor || isFromProxy else { return }
             value.withMemoryRebound(to: UInt8.self, capacity: valueSize) { bytes in
-                let value = Self.string(Self.withoutTrailingSpace(UnsafeBufferPointer(start: bytes, count: valueSize)))
-                if let known { fields.add(known, value) } else { fields.add(other: Self.lowercased(name), value) }
+                let value = Self.withoutTrailingSpace(UnsafeBufferPointer(start: bytes, count: valueSize))
+                if let known {
+                    fields.add(known, value)
+                } else {
+                    fields.add(other: Self.lowercased(name), String(decoding: value, as: UTF8.self))
+                }
             }
         }
     }
@@ -159,18 +163,9 @@ private struct HeadLayout {
             decoding: name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 
-    /// The value as a string; the one that most requests have needs no memory of its own.
-    private static func string(_ value: Slice<UnsafeBufferPointer<UInt8>>) -> String {
-        let usual: StaticString = "application/json"
-        let isUsual =
-            value.count == usual.utf8CodeUnitCount
-            && memcmp(value.base.baseAddress! + value.startIndex, usual.utf8Start, value.count) == 0
-        return isUsual ? "application/json" : String(decoding: value, as: UTF8.self)
-    }
-
-    private static func withoutTrailingSpace(_ value: UnsafeBufferPointer<UInt8>) -> Slice<UnsafeBufferPointer<UInt8>> {
-        var end = value.endIndex
+    private static func withoutTrailingSpace(_ value: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+        var end = value.count
         while end > 0, value[end - 1] == UInt8(ascii: " ") || value[end - 1] == UInt8(ascii: "\t") { end -= 1 }
-        return value[..<end]
+        return UnsafeBufferPointer(rebasing: value[..<end])
     }
 }

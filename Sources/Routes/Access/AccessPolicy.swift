@@ -38,16 +38,16 @@ public struct AccessPolicy: Sendable {
     /// Who sends a request.
     ///
     /// - Parameter isPublic: whether it is for what everybody may read.
-    /// - Returns: `nil` where it does not matter.
+    /// - Returns: anyone where it does not matter.
     /// - Throws: when it is none that is served.
-    func caller(of head: RequestHead, isPublic: Bool) throws(Problem) -> Caller? {
+    func caller(of head: RequestHead, isPublic: Bool) throws(Problem) -> Caller {
         switch keyless {
         case .everybody: return .anyone
         case .loopback:
             try checkIsLocal(head)
             return .anyone
         case .nobody:
-            return isPublic ? nil : try owner(of: try Self.credential(head), head)
+            return isPublic ? .anyone : try owner(of: try Self.digest(head), head)
         }
     }
 
@@ -86,8 +86,7 @@ public struct AccessPolicy: Sendable {
     }
 
     /// Compares with every key, in the same time whichever it is.
-    private func owner(of credential: Substring, _ head: RequestHead) throws(Problem) -> Caller {
-        let digest = SHA256.Digest(of: credential)
+    private func owner(of digest: SHA256.Digest, _ head: RequestHead) throws(Problem) -> Caller {
         var found = -1
         for index in digests.indices {
             let difference = digests[index].difference(from: digest)
@@ -102,21 +101,35 @@ public struct AccessPolicy: Sendable {
         return caller
     }
 
-    private static func credential(_ head: RequestHead) throws(Problem) -> Substring {
-        switch (head.fields[.authorization], head.fields[.apiKey]) {
-        case (.some, .some): throw Problem(.ambiguousCredentials, "send Authorization or X-API-Key, not both")
-        case (let authorization?, nil): return bearerToken(authorization) ?? ""
-        case (nil, let apiKey?): return apiKey[...]
-        case (nil, nil): return ""
+    /// Of the credential that was sent; of nothing if there is none.
+    private static func digest(_ head: RequestHead) throws(Problem) -> SHA256.Digest {
+        let fields = head.fields
+        switch (fields.contains(.authorization), fields.contains(.apiKey)) {
+        case (true, true): throw Problem(.ambiguousCredentials, "send Authorization or X-API-Key, not both")
+        case (true, false):
+            return fields.withValue(of: .authorization) { SHA256.Digest(of: token(of: $0) ?? nothing) } ?? noDigest
+        case (false, true): return fields.withValue(of: .apiKey) { SHA256.Digest(of: $0) } ?? noDigest
+        case (false, false): return noDigest
         }
     }
 
+    private static var nothing: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: nil, count: 0) }
+    private static let noDigest = SHA256.Digest(of: "")
+
     /// The token of `Bearer TOKEN`; the scheme in any letter case (RFC 9110, section 11.1).
     static func bearerToken(_ authorization: String) -> Substring? {
-        // On bytes: this is asked for every request.
-        let (bytes, scheme) = (authorization.utf8, "bearer ".utf8)
-        guard bytes.count > scheme.count, zip(bytes, scheme).allSatisfy({ $0 | 0x20 == $1 }) else { return nil }
-        return Substring(bytes.dropFirst(scheme.count).drop { $0 == UInt8(ascii: " ") })
+        var authorization = authorization
+        return authorization.withUTF8 { token(of: $0).map { Substring(decoding: $0, as: UTF8.self) } }
+    }
+
+    /// The same in bytes: this is asked for every request.
+    private static func token(of authorization: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
+        let scheme: StaticString = "bearer "
+        var start = scheme.utf8CodeUnitCount
+        guard authorization.count > start else { return nil }
+        for index in 0..<start where authorization[index] | 0x20 != scheme.utf8Start[index] { return nil }
+        while start < authorization.count, authorization[start] == UInt8(ascii: " ") { start += 1 }
+        return UnsafeBufferPointer(rebasing: authorization[start...])
     }
 
     /// Whether a `Host` header (`name`, `name:port`, `[v6]:port`) names this machine itself.

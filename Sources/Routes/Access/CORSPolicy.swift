@@ -32,22 +32,26 @@ public struct CORSPolicy: Sendable, Equatable {
     func allows(_ origin: String) -> Bool { origins.contains(origin) }
 
     /// What every answer says to the page whose request it is. Must not be asked when ``isOff``.
-    func fields(for head: RequestHead) -> [(name: StaticString, value: String)] {
+    func fields(for head: RequestHead) -> [ResponseField] {
         // For caches, also where this request has no Origin, or one that is not allowed.
-        let vary: (name: StaticString, value: String) = ("Vary", "Origin")
+        let vary = ResponseField("Vary", "Origin")
         guard let origin = head.fields[.origin], allows(origin) else { return [vary] }
-        if head.isPreflight { return [vary, ("Access-Control-Allow-Origin", origin)] }
-        return [vary, ("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", Self.exposedHeaders)]
+        if head.isPreflight { return [vary, ResponseField("Access-Control-Allow-Origin", origin)] }
+        return [
+            vary, ResponseField("Access-Control-Allow-Origin", origin),
+            ResponseField("Access-Control-Expose-Headers", Self.exposedHeaders),
+        ]
     }
 
     /// What the answer to a preflight says besides; nothing if the request is none, or its origin is not allowed.
     ///
     /// - Parameter methods: those of the path, separated by commas.
-    func preflightFields(for head: RequestHead, methods: String) -> [(name: StaticString, value: String)] {
+    func preflightFields(for head: RequestHead, methods: String) -> [ResponseField] {
         guard head.isPreflight, let origin = head.fields[.origin], allows(origin) else { return [] }
         return [
-            ("Access-Control-Allow-Methods", methods), ("Access-Control-Allow-Headers", Self.requestHeaders),
-            ("Access-Control-Max-Age", Self.preflightSeconds),
+            ResponseField("Access-Control-Allow-Methods", methods),
+            ResponseField("Access-Control-Allow-Headers", Self.requestHeaders),
+            ResponseField("Access-Control-Max-Age", Self.preflightSeconds),
         ]
     }
 

@@ -35,12 +35,15 @@ public final class RateLimit: Sendable {
     /// Nanoseconds for a token, and for all of them.
     private let interval: Int64
     private let capacity: Int64
+    /// The rate's, as text.
+    private let burst: String
     private let fullAt = Atomic<Int64>(0)
 
     public init(_ rate: Rate) {
         self.rate = rate
         interval = max(1, rate.period.nanoseconds / Int64(rate.count))
         capacity = interval * Int64(rate.burst)
+        burst = String(rate.burst)
     }
 
     /// How long it takes until there is one more token.
@@ -65,20 +68,46 @@ public final class RateLimit: Sendable {
 
     /// How many tokens are left, and how long until all are back.
     func state(now: MonotonicTime) -> (remaining: Int, reset: Duration) {
-        let missing = max(0, fullAt.load(ordering: .relaxed) - now.nanoseconds)
+        let missing = missing(now: now)
+        return (remaining(of: missing), .nanoseconds(missing))
+    }
+
+    /// How many nanoseconds until all are back.
+    private func missing(now: MonotonicTime) -> Int64 { max(0, fullAt.load(ordering: .relaxed) - now.nanoseconds) }
+
+    private func remaining(of missing: Int64) -> Int {
         // Another loop may have taken some since it was asked what time it is.
-        return (Int(max(0, capacity - missing) / interval), .nanoseconds(missing))
+        Int(max(0, capacity - missing) / interval)
     }
 }
 
 extension RateLimit {
-    /// What its caller learns with every answer: how many may come at once, how many are left, and in how many seconds
+    /// Appends what its caller learns with every answer: how many may come at once, how many are left, and in how many seconds
     /// all are back (draft-ietf-httpapi-ratelimit-headers-06).
-    func fields(now: MonotonicTime) -> [(name: StaticString, value: String)] {
-        let (remaining, reset) = state(now: now)
-        return [
-            ("RateLimit-Limit", String(rate.burst)), ("RateLimit-Remaining", String(remaining)),
-            ("RateLimit-Reset", String(reset.wholeSeconds)),
-        ]
+    func tell(_ fields: inout [ResponseField], now: MonotonicTime) {
+        let missing = missing(now: now)
+        fields.append(ResponseField("RateLimit-Limit", burst))
+        fields.append(ResponseField("RateLimit-Remaining", String(decimal: remaining(of: missing))))
+        fields.append(ResponseField("RateLimit-Reset", String(decimal: Int((missing + 999_999_999) / 1_000_000_000))))
+    }
+}
+
+extension String {
+    /// A number from 0 in decimal digits. Most need no memory.
+    fileprivate init(decimal number: Int) {
+        guard (0..<1_000_000_000_000_000).contains(number) else {
+            self.init(number)
+            return
+        }
+        var (power, digits) = (10, 1)
+        while power <= number { (power, digits) = (power * 10, digits + 1) }
+        self.init(unsafeUninitializedCapacity: 15) { buffer in
+            var rest = number
+            for index in stride(from: digits - 1, through: 0, by: -1) {
+                buffer[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            return digits
+        }
     }
 }

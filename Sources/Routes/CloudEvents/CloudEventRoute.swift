@@ -5,38 +5,38 @@ internal import JSON
 struct CloudEventRoute: Sendable {
     let runner: DeliveryRunner
 
-    @Sendable func post(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         let fields = request.head.fields
         let configured = request.hooks.cloudEvents
         switch CloudEventMode(fields) {
         case nil: throw .noCloudEvent
         case .batch: throw .noBatches
         case .structured:
-            return try await postOne(JSONDocument(delivered: request.body).root, request, configured)
+            return try postOne(JSONDocument(delivered: request.body).root, request, configured)
         case .binary:
             let json = try BinaryCloudEvent.json(fields, request.body)
-            return try await postOne(JSONDocument(delivered: json).root, request, configured)
+            return try postOne(JSONDocument(delivered: json).root, request, configured)
         }
     }
 
-    @Sendable func options(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func options(_ request: Request) throws(Problem) -> Response {
         request.hooks.cloudEvents.handshake.answer(request.head.fields)
     }
 
     private func postOne(
         _ value: JSONValue, _ request: Request, _ configured: CloudEventMapping
-    ) async throws(Problem) -> Response {
+    ) throws(Problem) -> Route.Progress {
         var faults = FaultList()
         guard let event = CloudEvent(value, { faults.add($0) }) else { throw faults.problem(.invalidRequest) }
         let source = TemplateSource(body: value, fields: request.head.fields)
         var emit: Emit
         switch try configured.mapping.outcome(of: source) {
         case .emit(let made): emit = made
-        case .ignored(let unmet): return .ignored(request, unmet)
+        case .ignored(let unmet): return .answered(.ignored(request, unmet))
         }
         try request.caller.check { [emit] in $0.places(beyond: emit) }
         emit.trace = request.head.trace
-        return try await runner.run(
+        return try runner.run(
             emit, of: request, event.key(of: request.caller), confirmedWithin: configured.confirmWait)
     }
 }

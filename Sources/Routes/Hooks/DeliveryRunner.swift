@@ -9,33 +9,49 @@ struct DeliveryRunner: Sendable {
     /// - Parameters:
     ///   - key: `nil`: every delivery is new.
     ///   - wait: how long the broker has to confirm.
-    /// - Throws: also when the outcome is unknown. Its sender tries again, since that is no success, and finds its id
-    ///   forgotten.
+    /// - Throws: what is wrong with it before it is emitted. It fails also when the outcome is unknown: its sender tries again, since that
+    ///   is no success, and finds its id forgotten.
     func run(
         _ emit: Emit, of request: Request, _ key: DeliveryKey?, confirmedWithin wait: Duration
-    ) async throws(Problem) -> Response {
-        guard let key else { return try await publish(emit, request, wait) }
+    ) throws(Problem) -> Route.Progress {
+        guard let key else { return publish(emit, request, nil, wait) }
         switch deliveries.begin(key, now: .now()) {
-        case .delivered: return .duplicate(request)
+        case .delivered: return .answered(.duplicate(request))
         case .inFlight: throw .deliveryInFlight
-        case .first(let reservation):
-            var isDelivered = false
-            defer { deliveries.finish(reservation, isDelivered: isDelivered, now: .now()) }
-            let response = try await publish(emit, request, wait)
-            isDelivered = true
-            return response
+        case .first(let reservation): return publish(emit, request, reservation, wait)
         }
     }
 
-    private func publish(_ emit: Emit, _ request: Request, _ wait: Duration) async throws(Problem) -> Response {
-        do throws(EmitError) {
-            let receipt = try await emitter.emit(emit, confirmedWithin: wait)
-            request.note(.delivery(.emitted(EmitRemark(emit, receipt))))
-            return .emitted(receipt, .broker)
-        } catch {
-            request.note(.emit(EmitRemark(emit)))
-            throw Problem(error)
+    private func publish(
+        _ emit: Emit, _ request: Request, _ reservation: DeliveryStore.Reservation?, _ wait: Duration
+    ) -> Route.Progress {
+        guard emitter.asksServers(before: emit) else {
+            emitter.emit(emit, confirmedWithin: wait) { result in
+                request.answer(answer(to: request, result, emit, reservation))
+            }
+            return .waitsForBroker
         }
+        return .needsTask { () async throws(Problem) in
+            let result: Result<Receipt, EmitError>
+            do throws(EmitError) {
+                result = .success(try await emitter.emit(emit, confirmedWithin: wait))
+            } catch {
+                result = .failure(error)
+            }
+            return try answer(to: request, result, emit, reservation).get()
+        }
+    }
+
+    /// What became of a delivery is known.
+    private func answer(
+        to request: Request, _ result: Result<Receipt, EmitError>, _ emit: Emit,
+        _ reservation: DeliveryStore.Reservation?
+    ) -> Result<Response, Problem> {
+        let receipt = try? result.get()
+        if let reservation { deliveries.finish(reservation, isDelivered: receipt != nil, now: .now()) }
+        let remark = EmitRemark(emit, receipt)
+        request.note(receipt == nil ? .emit(remark) : .delivery(.emitted(remark)))
+        return result.map { .emitted($0, .broker) }.mapError { Problem($0) }
     }
 }
 

@@ -20,17 +20,20 @@ struct Handshake: Sendable {
     }
 
     /// The headers that grant what is asked for; none if it is not granted, or nobody asks.
-    func grant(_ fields: HeaderFields) -> [(name: StaticString, value: String)] {
+    func grant(_ fields: HeaderFields) -> [ResponseField] {
         guard let asked = fields.single("webhook-request-origin"),
             let origin = origins.first(where: { $0 == "*" || $0.lowercased() == asked.lowercased() })
         else { return [] }
-        return [("WebHook-Allowed-Origin", origin), ("WebHook-Allowed-Rate", rate.map(String.init) ?? "*")]
+        return [
+            ResponseField("WebHook-Allowed-Origin", origin),
+            ResponseField("WebHook-Allowed-Rate", rate.map(String.init) ?? "*"),
+        ]
     }
 
     func answer(_ fields: HeaderFields) -> Response {
         let granted = grant(fields)
         var response = Response(status: granted.isEmpty ? 204 : 200)
-        response.fields = [("Allow", "OPTIONS, POST")] + granted
+        response.fields = [ResponseField("Allow", "OPTIONS, POST")] + granted
         return response
     }
 }

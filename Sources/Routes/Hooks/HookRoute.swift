@@ -7,7 +7,7 @@ struct HookRoute: Sendable {
     /// Seconds since 1970.
     let clock: @Sendable () -> Int64
 
-    @Sendable func post(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         let hook = try request.admittedHook()
         let fields = request.head.fields
         do throws(SignatureFault) {
@@ -22,18 +22,18 @@ struct HookRoute: Sendable {
             throw problem
         }
         switch try hook.outcome(fields, body: request.body) {
-        case .ignored(let condition): return .ignored(request, condition)
+        case .ignored(let condition): return .answered(.ignored(request, condition))
         case .challenge(let text):
             request.note(.delivery(.challenge))
-            return Response(status: 200, contentType: "text/plain", body: Array(text.utf8))
+            return .answered(Response(status: 200, contentType: "text/plain", body: Array(text.utf8)))
         case .emit(var emit, let id):
             if let trace = request.head.trace { emit.trace = trace }
             let key = id.map { DeliveryKey("hook", hook.name, $0) }
-            return try await runner.run(emit, of: request, key, confirmedWithin: hook.confirmWait)
+            return try runner.run(emit, of: request, key, confirmedWithin: hook.confirmWait)
         }
     }
 
-    @Sendable func options(_ request: Request) async throws(Problem) -> Response {
+    @Sendable func options(_ request: Request) throws(Problem) -> Response {
         try request.admittedHook().handshake.answer(request.head.fields)
     }
 }

@@ -1,5 +1,5 @@
 /// All hooks, and what CloudEvents become: a snapshot, which the next configuration replaces as a whole.
-public struct HookTable: Sendable {
+public final class HookTable: Sendable {
     private let hooks: [String: Hook]
     let cloudEvents: CloudEventMapping
 

@@ -131,8 +131,8 @@ struct CORSPolicyTests {
         var fields = HeaderFields()
         fields.add(.origin, Self.app)
         let head = RequestHead(method: .post, path: "/v1/emit", fields: fields)
-        for response in [router.refuseLargeHead(head), router.refuseMalformed(head, "a bare LF")] {
-            #expect(response.field("Access-Control-Allow-Origin") == Self.app)
+        for admission in [router.refuseLargeHead(head), router.refuseMalformed(head, "a bare LF")] {
+            #expect(admission.refusal?.field("Access-Control-Allow-Origin") == Self.app)
         }
     }
 

@@ -44,7 +44,11 @@ struct RateLimitTests {
     @Test("says how many are left and when all are back")
     func state() throws {
         let limit = RateLimit(try #require(Rate(2, per: .seconds(1))))
-        func fields(_ now: MonotonicTime) -> [String] { limit.fields(now: now).map { "\($0.name)=\($0.value)" } }
+        func fields(_ now: MonotonicTime) -> [String] {
+            var fields: [ResponseField] = []
+            limit.tell(&fields, now: now)
+            return fields.map { "\($0.name)=\($0.value)" }
+        }
         #expect(fields(Self.start) == ["RateLimit-Limit=2", "RateLimit-Remaining=2", "RateLimit-Reset=0"])
         _ = limit.take(now: Self.start)
         #expect(fields(Self.start) == ["RateLimit-Limit=2", "RateLimit-Remaining=1", "RateLimit-Reset=1"])
@@ -52,6 +56,17 @@ struct RateLimitTests {
         #expect(fields(Self.start) == ["RateLimit-Limit=2", "RateLimit-Remaining=0", "RateLimit-Reset=1"])
         #expect(limit.state(now: Self.start + .milliseconds(500)).remaining == 1)
         #expect(fields(Self.start + .seconds(1))[2] == "RateLimit-Reset=0")
+    }
+
+    @Test("says numbers of any size", arguments: [1, 9, 10, 99, 100, 12_345, 999_999, 1_000_000])
+    func numbers(burst: Int) throws {
+        let limit = RateLimit(try #require(Rate(1, per: .seconds(31), burst: burst)))
+        var fields: [ResponseField] = []
+        limit.tell(&fields, now: Self.start)
+        _ = limit.take(burst, now: Self.start)
+        limit.tell(&fields, now: Self.start)
+        #expect(fields.map(\.value) == ["\(burst)", "\(burst)", "0", "\(burst)", "0", "\(31 * burst)"])
+        #expect(fields.map { "\($0.name)" }.suffix(3) == ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"])
     }
 
     @Test("is the same over all threads")

@@ -12,7 +12,7 @@ struct CloudEventRouteTests {
     private static let structured = "application/cloudevents+json"
     private static let path = "/v1/cloudevents"
 
-    private nonisolated(nonsending) func post(
+    private func post(
         _ router: Router, _ body: String, type: String? = structured,
         _ headers: KeyValuePairs<String, String> = [:]
     ) async -> Response {
@@ -140,7 +140,7 @@ struct CloudEventRouteTests {
     // MARK: Binary mode
 
     /// The event that the only emit carries, as it went to clients.
-    private nonisolated(nonsending) func binary(
+    private func binary(
         _ body: [UInt8], _ type: String?, _ headers: [(String, String)] = attributes.map { ($0.key, $0.value) }
     ) async -> (response: Response, event: String) {
         let emitter = RecordingEmitter()

@@ -13,7 +13,7 @@ struct HandshakeTests {
             cloudEvents: CloudEventMapping(allowedOrigins: origins, allowedRate: rate))
     }
 
-    private nonisolated(nonsending) func ask(
+    private func ask(
         _ router: Router, _ path: String, _ headers: KeyValuePairs<String, String>
     ) async -> Response {
         await router.deliver("", to: path, headers, method: .options, type: nil)

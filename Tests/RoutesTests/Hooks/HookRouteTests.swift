@@ -25,7 +25,7 @@ struct HookRouteTests {
         [("X-Hub-Signature-256", "sha256=" + hex(hmac(body, "s")))] + (id.map { [("X-GitHub-Delivery", $0)] } ?? [])
     }
 
-    private nonisolated(nonsending) func deliver(
+    private func deliver(
         _ router: Router, _ body: String = body, to path: String = "/v1/hooks/h", id: String? = nil,
         type: String? = "application/json"
     ) async -> Response {
@@ -265,11 +265,7 @@ struct HookRouteTests {
         let head = RequestHead(
             method: .post, path: "/v1/hooks/h",
             fields: HeaderFields([("Host", "h"), ("Content-Type", "application/json")]))
-        guard case .answered(let response) = router.admit(head, isOverloaded: true) else {
-            Issue.record("admitted")
-            return
-        }
-        #expect(response.status == 503)
+        #expect(router.admit(head, isOverloaded: true).refusal?.status == 503)
     }
 
     // MARK: Again
@@ -426,13 +422,13 @@ struct HookRouteTests {
         let head = RequestHead(
             method: .post, path: "/v1/hooks/h",
             fields: HeaderFields([("Host", "h"), ("Content-Type", "application/json")]))
-        guard case .admitted(let admitted) = router.admit(head) else {
-            Issue.record("refused")
-            return
-        }
         for next in [try HookTable.unsigned(.simple()), .none] {
+            router.hooks = try github("h")
+            let admission = router.admit(head)
+            #expect(admission.refusal == nil)
             router.hooks = next
-            #expect(await router.handle(admitted, body: Array("{}".utf8)).status == 401)
+            admission.request.body = Array("{}".utf8)
+            #expect(await router.answer(to: admission.request).status == 401)
         }
         #expect(emitter.calls.isEmpty)
     }

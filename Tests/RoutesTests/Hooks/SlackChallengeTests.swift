@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Slack's challenge")
 struct SlackChallengeTests {
-    private nonisolated(nonsending) func deliver(
+    private func deliver(
         _ body: String, _ emitter: RecordingEmitter = RecordingEmitter(), secret: String = "s"
     ) async throws -> Response {
         let hook = try Hook(name: "h", scheme: .slack, secrets: ["s"], mapping: .simple())

@@ -17,24 +17,37 @@ extension HeaderFields {
 
 extension Router {
     /// A delivery with any headers; its media type is JSON unless they say otherwise.
-    nonisolated(nonsending) func deliver(
+    func deliver(
         _ body: String, to path: String = "/v1/hooks/h", _ headers: KeyValuePairs<String, String> = [:],
         method: HTTPMethod = .post, type: String? = "application/json"
     ) async -> Response {
         await deliver(Array(body.utf8), to: path, headers.map { ($0.key, $0.value) }, method: method, type: type)
     }
 
-    nonisolated(nonsending) func deliver(
+    func deliver(
         _ body: [UInt8], to path: String, _ headers: [(String, String)], method: HTTPMethod = .post, type: String?
     ) async -> Response {
+        await exchange(delivering: body, to: path, headers, method: method, type: type).response
+    }
+
+    /// The same, with what is known of the request.
+    func exchange(
+        delivering body: String, _ headers: KeyValuePairs<String, String> = [:]
+    ) async -> Exchange {
+        await exchange(
+            delivering: Array(body.utf8), to: "/v1/hooks/h", headers.map { ($0.key, $0.value) },
+            type: "application/json")
+    }
+
+    func exchange(
+        delivering body: [UInt8], to path: String, _ headers: [(String, String)], method: HTTPMethod = .post,
+        type: String?
+    ) async -> Exchange {
         var all = headers
         if !headers.contains(where: { $0.0 == "Host" }) { all.append(("Host", "localhost")) }
         if let type { all.append(("Content-Type", type)) }
         if !body.isEmpty { all.append(("Content-Length", String(body.count))) }
-        switch admit(RequestHead(method: method, path: path, fields: HeaderFields(all))) {
-        case .answered(let response): return response
-        case .admitted(let admitted): return await handle(admitted, body: body)
-        }
+        return await exchange(RequestHead(method: method, path: path, fields: HeaderFields(all)), body: body)
     }
 }
 

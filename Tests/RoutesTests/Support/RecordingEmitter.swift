@@ -17,6 +17,8 @@ final class RecordingEmitter: EmitService {
     private let asked = Mutex<[Question]>([])
     private let recorded = Mutex<[Call]>([])
     private let gate: Gate?
+    /// Whether servers have to be asked before every emit.
+    private let asks: Bool
 
     enum Question: Equatable {
         case acknowledged(Emit, mode: AcknowledgementMode, timeout: Duration)
@@ -35,20 +37,47 @@ final class RecordingEmitter: EmitService {
 
     /// - Parameter gate: keeps every emit waiting until it is opened.
     init(
-        _ result: Result<Receipt, EmitError> = .success(Receipt(id: "01J", routed: true)), gate: Gate? = nil
+        _ result: Result<Receipt, EmitError> = .success(Receipt(id: "01J", routed: true)), gate: Gate? = nil,
+        asks: Bool = false
     ) {
         self.result = { _ in result }
         self.gate = gate
+        self.asks = asks
     }
 
     /// - Parameter results: by event; all others succeed.
     init(_ results: [String: Result<Receipt, EmitError>]) {
         result = { results[$0.event] ?? .success(Receipt(id: "01J-\($0.event)", routed: true)) }
         gate = nil
+        asks = false
     }
 
     var calls: [Call] { recorded.withLock { $0 } }
     var questions: [Question] { asked.withLock { $0 } }
+
+    func asksServers(before emit: Emit) -> Bool { asks }
+
+    func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
+        let emit = emit
+        recorded.withLock { $0.append(Call(emit: emit, confirmation: confirmation)) }
+        complete(emit, completion)
+    }
+
+    func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion) {
+        recorded.withLock { $0.append(Call(emit: emit, confirmation: .broker, wait: wait)) }
+        complete(emit, completion)
+    }
+
+    /// At once, or when the gate is open.
+    private func complete(_ emit: Emit, _ completion: @escaping Completion) {
+        let result = result(emit)
+        guard let gate else { return completion(result) }
+        nonisolated(unsafe) let completion = completion
+        Task {
+            await gate.wait()
+            servingLoop.execute { completion(result) }
+        }
+    }
 
     func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
         recorded.withLock { $0.append(Call(emit: emit, confirmation: confirmation)) }

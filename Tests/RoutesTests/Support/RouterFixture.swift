@@ -31,12 +31,21 @@ func router(
 }
 
 extension Router {
-    /// A request as a usual client sends it. A header given as `nil` is left out. Stays where its caller is, as on a loop.
-    nonisolated(nonsending) func request(
+    /// A request as a usual client sends it. A header given as `nil` is left out.
+    func request(
         _ method: HTTPMethod, _ path: String, query: String = "", _ headers: KeyValuePairs<HeaderName, String> = [:],
         body: String? = nil,
         without missing: Set<HeaderName> = []
     ) async -> Response {
+        await exchange(method, path, query: query, headers, body: body, without: missing).response
+    }
+
+    /// The same, with what is known of the request.
+    func exchange(
+        _ method: HTTPMethod, _ path: String, query: String = "", _ headers: KeyValuePairs<HeaderName, String> = [:],
+        body: String? = nil,
+        without missing: Set<HeaderName> = []
+    ) async -> Exchange {
         var fields = HeaderFields()
         var defaults: [HeaderName: String] = [.host: "localhost"]
         if let body {
@@ -48,21 +57,60 @@ extension Router {
             fields.add(name, value)
         }
         for (name, value) in defaults where !missing.contains(name) { fields.add(name, value) }
-        switch admit(RequestHead(method: method, path: path, query: query, fields: fields)) {
-        case .answered(let response): return response
-        case .admitted(let admitted): return await handle(admitted, body: Array((body ?? "").utf8))
+        let head = RequestHead(method: method, path: path, query: query, fields: fields)
+        return await exchange(head, body: Array((body ?? "").utf8))
+    }
+
+    /// Has a request served on an event loop, as in the gateway.
+    func exchange(_ head: RequestHead, body: [UInt8]) async -> Exchange {
+        let admission = await servingLoop.run { self.admit(head) }
+        let request = admission.request
+        if let refusal = admission.refusal { return Exchange(request, refusal) }
+        request.body = body
+        return Exchange(request, await answer(to: request))
+    }
+
+    /// The answer to an admitted request whose body is there.
+    func answer(to request: Request) async -> Response {
+        await withCheckedContinuation { continuation in
+            servingLoop.execute {
+                let handling = self.handle(request, on: servingLoop) { continuation.resume(returning: $0) }
+                if case .answered(let response) = handling { continuation.resume(returning: response) }
+            }
         }
     }
 
-    nonisolated(nonsending) func post(_ body: String, _ headers: KeyValuePairs<HeaderName, String> = [:]) async
+    func post(_ body: String, _ headers: KeyValuePairs<HeaderName, String> = [:]) async
         -> Response
     {
         await request(.post, "/v1/emit", headers, body: body)
     }
 
-    nonisolated(nonsending) func batch(_ body: String, _ type: MediaType = .json) async -> Response {
+    func batch(_ body: String, _ type: MediaType = .json) async -> Response {
         await request(.post, "/v1/batch", [.contentType: type.rawValue], body: body)
     }
+}
+
+/// Where requests are served.
+let servingLoop = {
+    let loop = EventLoop()
+    precondition(SystemThread.detach(name: "serving") { loop.run() })
+    return loop
+}()
+
+extension EventLoop {
+    /// Does something in the loop's next turn.
+    func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in execute { continuation.resume(returning: body()) } }
+    }
+}
+
+/// A request, and its answer.
+struct Exchange {
+    let request: Request
+    var response: Response
+
+    init(_ request: Request, _ response: Response) { (self.request, self.response) = (request, response) }
 }
 
 extension JSONText {
