@@ -89,6 +89,7 @@ extension Configuration {
         httpLimits.memoryPerConnection = try read(.headBytes, options.headBytes, .bytes(8_192...65_536))
         httpLimits.bodyTime = try read(.bodyTimeout, options.bodyTimeout, .duration())
         httpLimits.idleTime = try read(.idleTimeout, options.idleTimeout, .wholeSeconds(from: .seconds(1)))
+        httpLimits.brokerTime = broker.confirmTimeout
         loadLimits.connections = try read(.maxConnections, options.maxConnections, .count(1...1_000_000))
         loadLimits.connectionsPerAddress = try read(
             .maxConnectionsPerAddress, options.maxConnectionsPerAddress, .count(0...1_000_000, zero: "no limit"))
