@@ -3,6 +3,8 @@ internal import Glibc
 internal import Routes
 
 /// One client's connection: whose it is, and what it is at. One object for all of its requests.
+///
+/// What every request touches is not checked for exclusive access, as in ``HTTPRequests``.
 final class HTTPConnection {
     /// libmicrohttpd's connection.
     let handle: OpaquePointer
@@ -13,12 +15,12 @@ final class HTTPConnection {
     let countedAs: ClientAddress?
     /// Whether it counts as a connection: not any more when it was closed to make room for another.
     var isCounted: Bool
-    var times: ConnectionTimes
+    @exclusivity(unchecked) var times: ConnectionTimes
 
     /// The target of a request whose head has not wholly come.
-    var incoming: IncomingTarget?
+    @exclusivity(unchecked) var incoming: IncomingTarget?
     /// The request that is being received or answered.
-    var served: ServedRequest?
+    @exclusivity(unchecked) var served: ServedRequest?
     /// Whether the client may still send of a body that nobody reads, behind a request that is over.
     var hasUnreadBody = false
 

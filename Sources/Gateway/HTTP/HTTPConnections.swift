@@ -7,10 +7,10 @@ internal import Synchronization
 /// `@unchecked Sendable`: touched on its loop's thread only, except ``openCount``.
 final class HTTPConnections: @unchecked Sendable {
     let openCount = Atomic<Int>(0)
-    var departures = Departures()
+    @exclusivity(unchecked) var departures = Departures()
     /// Whose word on where requests come from is taken. Changed on the loop's thread only.
     var proxies: TrustedProxies
-    private(set) var all: [Int32: HTTPConnection] = [:]
+    @exclusivity(unchecked) private(set) var all: [Int32: HTTPConnection] = [:]
     private var idle = IdleConnections()
     private let load: HTTPLoad
     private let sockets: SocketWatch

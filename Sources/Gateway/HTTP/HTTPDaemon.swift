@@ -61,6 +61,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         }
         if requests.schedule.isDue(hasEvents: events != 0, now: now, isLibraryBusy: { library.isBusy }) {
             run(hasEvents: events != 0)
+            if requests.schedule.hasQueued { run() }
         }
     }
 

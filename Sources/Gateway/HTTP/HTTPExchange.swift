@@ -134,7 +134,8 @@ struct HTTPExchange {
 
     /// What a handler leaves to be done.
     enum Next {
-        case sends(Response), polls, suspends
+        case sends(Response)
+        case polls, suspends
     }
 
     /// The handler has returned.

@@ -19,6 +19,9 @@ struct RunSchedule {
     private var isDemanded = false
     /// Whether anything went on in this run.
     private var hasMoved = false
+    /// Whether the last run has taken the answers to requests that had waited. They leave in the next one, which need not wait
+    /// for the loop's next turn.
+    private(set) var hasQueued = false
     private var nextBeat = MonotonicTime(nanoseconds: 0)
 
     init(mostPolled: Int) { self.mostPolled = mostPolled }
@@ -49,6 +52,9 @@ struct RunSchedule {
 
     /// A piece of a body has come, or an answer was handed over, which leaves in the next run.
     mutating func moved() { hasMoved = true }
+
+    /// libmicrohttpd has asked once more, and was given the answer.
+    mutating func queued() { hasQueued = true }
 
     mutating func polls() {
         polled += 1
@@ -85,6 +91,7 @@ struct RunSchedule {
     mutating func runBegins(now: MonotonicTime) {
         isDemanded = false
         hasMoved = false
+        hasQueued = false
         nextBeat = now.advanced(byNanoseconds: Self.beat)
     }
 

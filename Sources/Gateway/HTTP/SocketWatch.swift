@@ -9,7 +9,8 @@ internal import Logging
 /// libmicrohttpd (0.9.75) does none of these well: it stops listening for ever when it has run out of descriptors, it does not
 /// look at connections that wait for an answer, and it closes sockets with unread bytes in them.
 ///
-/// `@unchecked Sendable`: touched on its loop's thread only.
+/// `@unchecked Sendable`: touched on its loop's thread only. What every turn of the loop looks at is not checked for exclusive
+/// access, as in ``HTTPRequests``.
 final class SocketWatch: EventSource, @unchecked Sendable {
     /// Takes the connections; made after the watch.
     unowned var daemon: HTTPDaemon!
@@ -20,10 +21,10 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     private let load: HTTPLoad
     private let logger: Logger
     private var listener: Int32?
-    private var rest = ListenerRest()
+    @exclusivity(unchecked) private var rest = ListenerRest()
     private var lingering = LingerTable()
     private var turn = MonotonicTime.now()
-    private var nextSweep: MonotonicTime?
+    @exclusivity(unchecked) private var nextSweep: MonotonicTime?
 
     /// So many connections are taken in one turn of the loop: others have something to do, too.
     private static let mostAtOnce = 64

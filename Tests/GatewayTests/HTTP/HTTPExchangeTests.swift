@@ -113,7 +113,9 @@ struct HTTPExchangeTests {
         #expect(!refused.hasUnreadBody)
     }
 
-    @Test("that was answered in the middle of its body is answered, although its connection breaks", arguments: [true, false])
+    @Test(
+        "that was answered in the middle of its body is answered, although its connection breaks",
+        arguments: [true, false])
     func interruption(isWhole: Bool) throws {
         var exchange = try accepted()
         exchange.interrupt(RequestReport.Answer(Response(status: 413)), isWhole: isWhole)
@@ -198,7 +200,8 @@ struct HTTPExchangeTests {
         #expect(exchange.outcome(.broken, isLate: true) == .timedOut)
     }
 
-    @Test("that waits for the broker is answered when its client has left, and logged as left", arguments: [true, false])
+    @Test(
+        "that waits for the broker is answered when its client has left, and logged as left", arguments: [true, false])
     func departureMeanwhile(polled: Bool) throws {
         var exchange = try waiting(polled: polled)
         #expect(exchange.clientLeft() == .waits)

@@ -81,10 +81,13 @@ struct RunScheduleTests {
         poll()
         schedule.wakesPolled()
         #expect(schedule.polled == 1 && isDue(libraryIsBusy: nil))
-        run { $0.moved() }
-        #expect(isDue(libraryIsBusy: nil), "it was queued and has not left")
+        run {
+            $0.queued()
+            $0.moved()
+        }
+        #expect(schedule.hasQueued && isDue(libraryIsBusy: nil), "it was queued and has not left")
         run { $0.requestEnded(wasPolled: false) }
-        #expect(!isDue(libraryIsBusy: nil), "all is quiet")
+        #expect(!schedule.hasQueued && !isDue(libraryIsBusy: nil), "all is quiet")
     }
 
     @Test("demands a run when one that was suspended is resumed")
