@@ -136,7 +136,7 @@ struct GatewayProcess {
                 server.loop.execute {
                     server.router.access = access
                     server.router.hooks = hooks.table
-                    server.daemon.proxies = next.trustedProxies
+                    server.daemon.connections.proxies = next.trustedProxies
                 }
             }
             logLevel.current = next.logLevel

@@ -60,8 +60,8 @@ final class LoopServer: Sendable {
         sockets.askForRoom = { [weak self] in
             guard self != nil,
                 let fullest = others.max(by: {
-                    $0.daemon.openConnections.load(ordering: .relaxed)
-                        < $1.daemon.openConnections.load(ordering: .relaxed)
+                    $0.daemon.connections.openCount.load(ordering: .relaxed)
+                        < $1.daemon.connections.openCount.load(ordering: .relaxed)
                 })
             else { return }
             fullest.loop.execute { fullest.sockets.closeOne() }
@@ -80,7 +80,7 @@ final class LoopServer: Sendable {
     /// Whether there is nothing left to do: no connection can come, no request is under way, nobody still sends what was
     /// refused, and the broker has confirmed all that was published, for the callers that did not wait, too.
     var isIdle: Bool {
-        daemon.hasDrained.load(ordering: .relaxed) && daemon.inFlight.load(ordering: .relaxed) == 0
+        daemon.hasDrained.load(ordering: .relaxed) && daemon.requests.inFlight.load(ordering: .relaxed) == 0
             && link.counters.unsettled.value == 0 && load.lingering.value == 0
     }
 
@@ -88,7 +88,7 @@ final class LoopServer: Sendable {
 
     /// From now on answers end their connections.
     func beginDraining() {
-        loop.execute { self.daemon.beginDraining() }
+        loop.execute { self.daemon.requests.isDraining = true }
     }
 
     /// Takes no new connections.
@@ -120,7 +120,7 @@ final class LoopServer: Sendable {
 
     private func finishWhenAnswered(by deadline: MonotonicTime) {
         loop.execute {
-            let mayWait = self.daemon.hasHandlers && MonotonicTime.now() < deadline
+            let mayWait = self.daemon.requests.schedule.hasHandlers && MonotonicTime.now() < deadline
             if mayWait { self.finishWhenAnswered(by: deadline) } else { self.loop.execute { self.finish() } }
         }
     }

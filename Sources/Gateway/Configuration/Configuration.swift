@@ -87,6 +87,7 @@ extension Configuration {
         httpLimits.memoryPerConnection = try source.read(\.headBytes)
         httpLimits.bodyTime = try source.read(\.bodyTimeout)
         httpLimits.idleTime = try source.read(\.idleTimeout)
+        httpLimits.brokerTime = broker.confirmTimeout
         loadLimits.connections = try source.read(\.maxConnections)
         loadLimits.connectionsPerAddress = try source.read(\.maxConnectionsPerAddress)
         trustedProxies = try source.read(\.trustedProxies)

@@ -1,9 +1,10 @@
 internal import AMQPBridge
 internal import Glibc
+internal import Routes
 
-/// One client's connection: whose it is, and until when it must have got on.
+/// One client's connection: whose it is, and what it is at. One object for all of its requests.
 ///
-/// libmicrohttpd's own time-out is one of inactivity, which a byte per second never meets.
+/// What every request touches is not checked for exclusive access, as in ``HTTPRequests``.
 final class HTTPConnection {
     /// libmicrohttpd's connection.
     let handle: OpaquePointer
@@ -12,17 +13,16 @@ final class HTTPConnection {
     let address: IPAddress
     /// As whose it is counted; `nil`: it was opened by a proxy, which has many clients.
     let countedAs: ClientAddress?
-    /// Whether the other end is a proxy that is trusted: as of the current request, for who is trusted may change.
-    var isProxy = false
-    /// Whether its requests are counted by their clients' addresses, since it is not itself counted by its own.
-    var countsRequests: Bool { isProxy || countedAs == nil }
-    /// When the connection is cut; `nil` while the next step is ours.
-    var deadline: MonotonicTime?
-    /// From when on it may be closed to make room for others; `nil`: there is a request at work. One that has just been taken has
-    /// a moment to ask something, and who has been refused, or does not read its answer, has one to end it.
-    var expendableFrom: MonotonicTime?
     /// Whether it counts as a connection: not any more when it was closed to make room for another.
-    var isCounted = true
+    var isCounted: Bool
+    @exclusivity(unchecked) var times: ConnectionTimes
+
+    /// The target of a request whose head has not wholly come.
+    @exclusivity(unchecked) var incoming: IncomingTarget?
+    /// The request that is being received or answered.
+    @exclusivity(unchecked) var served: ServedRequest?
+    /// Whether the client may still send of a body that nobody reads, behind a request that is over.
+    var hasUnreadBody = false
 
     /// Why it was ended under libmicrohttpd.
     enum Cut {
@@ -37,27 +37,20 @@ final class HTTPConnection {
     /// `nil`: it was not.
     private(set) var cut: Cut?
 
-    /// The request that is being received or answered.
-    var exchange: HTTPExchange?
-    /// Whether the client has closed its side, or its sending half.
-    var hasClientLeft = false
-    /// Whether the client may still send of a body that nobody reads.
-    var hasUnreadBody = false
-    /// Whether a request line has come, and the end of the head has not.
-    var isReadingHead = false
-
-    /// The length of the current request's target, query included; `nil` if it has a space or a control character in
-    /// it, or a query that is not UTF-8.
-    var target: Int?
-    /// What stands behind the `?` of it.
-    var query = ""
-
-    init(handle: OpaquePointer, descriptor: Int32, address: IPAddress, countedAs: ClientAddress?) {
+    init(
+        handle: OpaquePointer, descriptor: Int32, address: IPAddress, countedAs: ClientAddress?, isCounted: Bool,
+        times: ConnectionTimes
+    ) {
         self.handle = handle
         self.descriptor = descriptor
         self.address = address
         self.countedAs = countedAs
+        self.isCounted = isCounted
+        self.times = times
     }
+
+    /// Whether libmicrohttpd asks for an answer in every run.
+    var isPolled: Bool { served?.exchange.isPolled ?? false }
 
     /// Sends nothing any more; what was sent arrives.
     func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
@@ -66,8 +59,29 @@ final class HTTPConnection {
     func end(_ cut: Cut) {
         guard self.cut == nil else { return }
         shutdown(descriptor, Int32(SHUT_RDWR))
-        deadline = nil
-        expendableFrom = nil
+        times.ended()
         self.cut = cut
     }
+}
+
+/// What stands in the first line of a head, before libmicrohttpd takes it to pieces.
+struct IncomingTarget {
+    /// Query included; `nil` if it has a space or a control character in it, or a query that is not UTF-8.
+    let length: Int?
+    /// What stands behind the `?`.
+    let query: String
+}
+
+/// A request on its connection.
+struct ServedRequest {
+    let request: Request
+    var exchange: HTTPExchange
+    /// Who it is from, perhaps through proxies.
+    let client: IPAddress
+    /// Whether it is counted as the client's, since its connection is not.
+    let isCounted: Bool
+    /// The loop's turn in which the head was there.
+    let start: MonotonicTime
+    /// What of the process's limit for bodies and answers it takes.
+    var bodyBytes = 0
 }

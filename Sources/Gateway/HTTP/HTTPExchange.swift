@@ -1,62 +1,248 @@
-internal import AMQPBridge
 internal import Routes
 
-/// One request on one connection, from its head to the end of its answer.
-///
-/// `@unchecked Sendable`: touched on its event loop only, by libmicrohttpd's callbacks and by the task that answers.
-final class HTTPExchange: @unchecked Sendable {
-    enum State {
+/// One request on one connection, from its head to the end of its answer, as a value: what libmicrohttpd, the handler and
+/// the client do goes in, what is to be done comes out.
+struct HTTPExchange {
+    private enum State {
         /// The head was accepted and the body is coming.
         case receiving
         /// The answer is certain; what is left of the body is thrown away.
         case discarding(Response)
-        /// The handler is at work and the connection suspended.
+        /// The handler has been called and has not returned.
         case handling
-        /// The handler is done.
+        /// Somebody else is waited for.
+        case waiting(Wait)
+        /// The handler is done, and libmicrohttpd has not asked yet.
         case answered(Response)
-        case sent
+        case sent(RequestReport.Answer)
     }
 
-    /// libmicrohttpd's connection.
-    let handle: OpaquePointer
-    let connection: HTTPConnection
-    let request: Request
-    /// Who it is from, perhaps through proxies.
-    let client: IPAddress
-    /// Whether it is counted as the client's, since its connection is not.
-    let isCounted: Bool
-    /// The loop's turn in which the head was there.
-    let start: MonotonicTime
-    let isChunked: Bool
-    var state: State
-    /// What was answered, or is about to be.
-    var answer: RequestReport.Answer?
-    /// Whether its client was seen to leave while the handler was at work.
-    var isAbandoned = false
-    /// What of the process's limit for bodies and answers this one takes.
-    var bodyBytes = 0
-    /// Whether the answer was sent past libmicrohttpd, which takes none in the middle of a body.
-    var isSentDirectly = false
-    /// The handler, while it is at work.
-    var task: Task<Void, Never>?
-
-    init(
-        _ request: Request, handle: OpaquePointer, connection: HTTPConnection, client: IPAddress, start: MonotonicTime,
-        state: State
-    ) {
-        self.request = request
-        self.handle = handle
-        self.connection = connection
-        self.client = client
-        isCounted = connection.countsRequests
-        self.start = start
-        isChunked = request.head.isChunked
-        self.state = state
+    private enum Wait {
+        /// For the broker; libmicrohttpd asks for the answer in every run.
+        case polled
+        /// For the broker, with the connection suspended.
+        case suspended
+        /// For a task that may be cancelled, with the connection suspended.
+        case task(Task<Void, Never>)
     }
 
-    /// Its client has left: whoever waits for others on its behalf need not.
-    func abandon() {
-        isAbandoned = true
-        task?.cancel()
+    /// As far as others need to know.
+    enum Phase {
+        case receiving, discarding, working, sent
     }
+
+    /// A refused body up to this size is read and dropped, so that the connection stays usable; a longer one ends it.
+    private static let discardableBytes = 64 * 1_024
+
+    private var state: State
+    /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
+    private let bodyLimit: Int?
+    private var received = 0
+    private let isChunked: Bool
+    /// Whether the client may still send of a body that nobody reads.
+    private(set) var hasUnreadBody: Bool
+    /// How it ends, where libmicrohttpd cannot know it.
+    private var foretold: RequestReport.Outcome?
+
+    // MARK: The head
+
+    /// What a head leads to.
+    enum Beginning {
+        /// The body may come.
+        case receives
+        /// The answer, which ends the connection: what follows is not read as a request.
+        case sends(Response)
+    }
+
+    /// - Parameters:
+    ///   - refusal: the answer, if the head is enough to know it.
+    ///   - isBelieved: whether what follows can be told from the request.
+    static func begin(
+        _ head: RequestHead, refusal: Response?, bodyLimit: Int?, isBelieved: Bool
+    ) -> (exchange: HTTPExchange, Beginning) {
+        var exchange = HTTPExchange(head, bodyLimit: bodyLimit)
+        guard let refusal else { return (exchange, .receives) }
+        if isBelieved, refusal.status != 400, isDiscardable(head) {
+            exchange.state = .discarding(refusal)
+            return (exchange, .receives)
+        }
+        exchange.state = .sent(RequestReport.Answer(refusal))
+        return (exchange, .sends(refusal))
+    }
+
+    private init(_ head: RequestHead, bodyLimit: Int?) {
+        state = .receiving
+        self.bodyLimit = bodyLimit
+        isChunked = head.isChunked
+        hasUnreadBody = head.announcesBody
+    }
+
+    private static func isDiscardable(_ head: RequestHead) -> Bool {
+        guard head.announcesBody else { return true }
+        return !head.isChunked && head.fields[.expect] == nil && (head.contentLength ?? .max) <= discardableBytes
+    }
+
+    // MARK: The body
+
+    /// What to do with a piece of the body.
+    enum Piece {
+        case keeps, drops
+        /// It is more than the handler reads.
+        case isTooMuch
+    }
+
+    /// So many bytes of the body have come.
+    mutating func receive(_ count: Int) -> Piece {
+        guard case .receiving = state, let bodyLimit else { return .drops }
+        guard received + count <= bodyLimit else { return .isTooMuch }
+        received += count
+        return .keeps
+    }
+
+    /// It was answered in the middle of its body, past libmicrohttpd, which then ends the connection.
+    ///
+    /// - Parameter isWhole: whether all of the answer has left.
+    mutating func interrupt(_ answer: RequestReport.Answer, isWhole: Bool) {
+        state = .sent(answer)
+        foretold = isWhole ? .answered : nil
+    }
+
+    // MARK: The answer
+
+    /// What libmicrohttpd gets when it asks for the answer.
+    enum Step {
+        case handles
+        case sends(Response)
+        /// Nothing yet.
+        case waits
+    }
+
+    /// The body is complete, or libmicrohttpd asks once more.
+    mutating func proceed() -> Step {
+        switch state {
+        case .receiving:
+            hasUnreadBody = false
+            state = .handling
+            return .handles
+        case .discarding(let response):
+            hasUnreadBody = false
+            return send(response)
+        case .answered(let response): return send(response)
+        case .handling, .waiting, .sent: return .waits
+        }
+    }
+
+    /// What a handler leaves to be done.
+    enum Next {
+        case sends(Response)
+        case polls, suspends
+    }
+
+    /// The handler has returned.
+    ///
+    /// - Parameter mayPoll: whether there is room for one more that libmicrohttpd asks for in every run.
+    mutating func handled(_ handling: Handling, mayPoll: Bool) -> Next {
+        switch (state, handling) {
+        case (.answered(let response), _), (_, .answered(let response)):
+            state = .sent(RequestReport.Answer(response))
+            return .sends(response)
+        case (_, .waitsForBroker):
+            state = .waiting(mayPoll ? .polled : .suspended)
+            return mayPoll ? .polls : .suspends
+        case (_, .task(let task)):
+            state = .waiting(.task(task))
+            return .suspends
+        }
+    }
+
+    /// How libmicrohttpd hears of an answer.
+    enum Wake {
+        /// It is there already, or nobody waits any more.
+        case needless
+        case runs, resumes
+    }
+
+    /// The handler is done.
+    mutating func answer(_ response: Response) -> Wake {
+        switch state {
+        case .handling:
+            state = .answered(response)
+            return .needless
+        case .waiting(let wait):
+            state = .answered(response)
+            if case .polled = wait { return .runs } else { return .resumes }
+        case .receiving, .discarding, .answered, .sent: return .needless
+        }
+    }
+
+    private mutating func send(_ response: Response) -> Step {
+        state = .sent(RequestReport.Answer(response))
+        return .sends(response)
+    }
+
+    /// Whether the connection ends behind the answer. libmicrohttpd is lax in where a chunk ends (0.9.75): nothing behind
+    /// a chunked body is read as a request.
+    func isLast(isDraining: Bool) -> Bool { isDraining || isChunked }
+
+    // MARK: The end
+
+    /// The client has closed its side, or only its sending half.
+    ///
+    /// Whoever has closed its side waits for nothing any more, and what waits for others on its behalf need not. An emit
+    /// goes its way: its answer comes soon, and a client that has only ended its sending half gets it.
+    mutating func clientLeft() -> Departures.Finding {
+        switch state {
+        case .receiving, .discarding: return .hasToBeRead
+        case .waiting(let wait):
+            foretold = .clientLeft
+            if case .task(let task) = wait { task.cancel() }
+            return .waits
+        case .handling, .answered, .sent: return .waits
+        }
+    }
+
+    var phase: Phase {
+        switch state {
+        case .receiving: .receiving
+        case .discarding: .discarding
+        case .handling, .waiting, .answered: .working
+        case .sent: .sent
+        }
+    }
+
+    var isPolled: Bool {
+        if case .waiting(.polled) = state { true } else { false }
+    }
+
+    /// What was answered, or would have been.
+    var answer: RequestReport.Answer? {
+        switch state {
+        case .discarding(let response), .answered(let response): RequestReport.Answer(response)
+        case .sent(let answer): answer
+        case .receiving, .handling, .waiting: nil
+        }
+    }
+
+    /// What became of it.
+    ///
+    /// - Parameter isLate: whether its connection was cut because it did not get on.
+    func outcome(_ end: RequestEnd, isLate: Bool) -> RequestReport.Outcome {
+        switch end {
+        case .answered: foretold ?? .answered
+        case .timedOut: .timedOut
+        case .stopped: .stopped
+        case .broken: foretold ?? (isLate ? .timedOut : .clientLeft)
+        }
+    }
+}
+
+/// What libmicrohttpd says of how a request ended.
+enum RequestEnd {
+    /// The answer has left.
+    case answered
+    case timedOut
+    /// The daemon was stopped.
+    case stopped
+    /// The connection broke, or was ended by one side.
+    case broken
 }

@@ -20,6 +20,16 @@ struct LingerTable {
         var silenceEnds: MonotonicTime
     }
 
+    /// Whether closing a connection now would take back the answer that was just sent.
+    ///
+    /// - Parameters:
+    ///   - isCut: whether it was ended under libmicrohttpd: then nobody waits for an answer.
+    ///   - hasUnreadBody: whether the client may still send of a body that nobody reads.
+    ///   - readableBytes: what has come and was not read.
+    static func isNeeded(isCut: Bool, hasUnreadBody: Bool, readableBytes: @autoclosure () -> Int32) -> Bool {
+        !isCut && (hasUnreadBody || readableBytes() > 0)
+    }
+
     private let limits: Limits
     private var entries: [Int32: Entry] = [:]
     /// In the order in which they came; some of them are gone.

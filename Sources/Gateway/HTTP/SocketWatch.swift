@@ -9,7 +9,8 @@ internal import Logging
 /// libmicrohttpd (0.9.75) does none of these well: it stops listening for ever when it has run out of descriptors, it does not
 /// look at connections that wait for an answer, and it closes sockets with unread bytes in them.
 ///
-/// `@unchecked Sendable`: touched on its loop's thread only.
+/// `@unchecked Sendable`: touched on its loop's thread only. What every turn of the loop looks at is not checked for exclusive
+/// access, as in ``HTTPRequests``.
 final class SocketWatch: EventSource, @unchecked Sendable {
     /// Takes the connections; made after the watch.
     unowned var daemon: HTTPDaemon!
@@ -20,10 +21,10 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     private let load: HTTPLoad
     private let logger: Logger
     private var listener: Int32?
-    private var rest = ListenerRest()
+    @exclusivity(unchecked) private var rest = ListenerRest()
     private var lingering = LingerTable()
     private var turn = MonotonicTime.now()
-    private var nextSweep: MonotonicTime?
+    @exclusivity(unchecked) private var nextSweep: MonotonicTime?
 
     /// So many connections are taken in one turn of the loop: others have something to do, too.
     private static let mostAtOnce = 64
@@ -49,8 +50,6 @@ final class SocketWatch: EventSource, @unchecked Sendable {
 
     func process(events: Int16, now: MonotonicTime) {
         turn = now
-        // What is taken here is the daemon's in this turn.
-        daemon.turn = now
         if rest.isOver(now: now), let listener { gateway_epoll_add_readable(epoll, listener) }
         if events != 0 { takeEvents() }
         if let sweep = nextSweep, sweep <= now {
@@ -99,35 +98,35 @@ final class SocketWatch: EventSource, @unchecked Sendable {
 
     private func accept(atMost most: Int) {
         guard let listener else { return }
-        for _ in 0..<most {
-            if !load.hasRoomForConnection {
-                guard isSomebodyWaiting(on: listener) else { return }
-                guard makeRoom() else { return pause("maxConnections", resource: "connections") }
-            }
-            var address = SocketAddress()
-            let descriptor = address.fill { gateway_accept(listener, $0, $1) }
-            if descriptor >= 0 {
-                take(descriptor, address)
-                continue
-            }
-            switch errno {
-            case EAGAIN: return
-            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-                let reason = String(cString: strerror(errno))
-                closeOne()
-                return pause(reason, resource: "descriptors")
-            // Errors of the network that came before the connection was taken (accept(2)), and signals.
-            default: continue
+        var accepting = Accepting(atMost: most)
+        var step = accepting.next(hasRoom: load.hasRoomForConnection)
+        while true {
+            switch step {
+            case .accepts:
+                let code = takeOne(of: listener)
+                let hasRoom = load.hasRoomForConnection
+                step = code == 0 ? accepting.next(hasRoom: hasRoom) : accepting.failed(code, hasRoom: hasRoom)
+            case .looksWhoWaits: step = accepting.looked(somebodyWaits: isSomebodyWaiting(on: listener))
+            case .makesRoom:
+                if !closeOne() { askForRoom() }
+                step = accepting.madeRoom(hasRoom: load.hasRoomForConnection)
+            case .rests(let shortage): return pause(shortage)
+            case .isDone: return
             }
         }
     }
 
-    private func take(_ descriptor: Int32, _ address: SocketAddress) {
-        guard load.hasRoom(forAddress: daemon.counted(address.ip)) else {
+    /// - Returns: an error of `accept4(2)`; 0: none.
+    private func takeOne(of listener: Int32) -> Int32 {
+        var address = SocketAddress()
+        let descriptor = address.fill { gateway_accept(listener, $0, $1) }
+        guard descriptor >= 0 else { return errno }
+        if daemon.connections.admit(address.ip) {
+            daemon.add(descriptor, address, now: turn)
+        } else {
             close(descriptor)
-            return
         }
-        daemon.add(descriptor, address)
+        return 0
     }
 
     private func isSomebodyWaiting(on listener: Int32) -> Bool {
@@ -135,29 +134,28 @@ final class SocketWatch: EventSource, @unchecked Sendable {
         return poll(&entry, 1, 0) > 0
     }
 
-    /// Makes room for one more connection, if need be at the cost of those that need theirs least.
-    ///
-    /// - Returns: whether there is room.
-    private func makeRoom() -> Bool {
-        if !closeOne() { askForRoom() }
-        return load.hasRoomForConnection
-    }
-
     /// Closes the connection that is needed least.
     ///
     /// - Returns: `false` if all are needed.
     @discardableResult
     func closeOne() -> Bool {
-        guard let oldest = lingering.oldest() else { return daemon.closeLeastNeeded() }
+        guard let oldest = lingering.oldest() else { return daemon.closeLeastNeeded(now: turn) }
         load.evictions.add(1)
         end(oldest)
         return true
     }
 
-    private func pause(_ reason: String, resource: String) {
+    private func pause(_ shortage: Accepting.Shortage) {
         guard let listener else { return }
         load.pauses.add(1)
         gateway_epoll_remove(epoll, listener)
+        let (reason, resource): (String, String)
+        switch shortage {
+        case .connections: (reason, resource) = ("maxConnections", "connections")
+        case .descriptors(let code):
+            closeOne()
+            (reason, resource) = (String(cString: strerror(code)), "descriptors")
+        }
         guard rest.begin(reason, now: turn) else { return }
         logger.warning(
             "no new connections for a moment", metadata: ["reason": "\(reason)", "lacking": "\(resource)"])

@@ -8,6 +8,16 @@ struct LingerTableTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000)
     private let client = ClientAddress(IPAddress("192.0.2.1")!)
 
+    @Test(
+        "are those whose clients still send, unless they were cut",
+        arguments: [
+            (false, true, 0, true), (false, false, 1, true), (false, false, 0, false), (false, false, -1, false),
+            (true, true, 1, false),
+        ] as [(Bool, Bool, Int32, Bool)])
+    func need(isCut: Bool, hasUnreadBody: Bool, bytes: Int32, isNeeded: Bool) {
+        #expect(LingerTable.isNeeded(isCut: isCut, hasUnreadBody: hasUnreadBody, readableBytes: bytes) == isNeeded)
+    }
+
     @Test("end when their client is silent for five seconds")
     func silence() {
         var table = LingerTable()

@@ -27,16 +27,3 @@ struct RawAnswerTests {
                 """)
     }
 }
-
-@Suite("libmicrohttpd's log")
-struct LibraryErrorsTests {
-    @Test("tells the status that it answers with")
-    func status() {
-        #expect(
-            HTTPDaemon.status(
-                in: "Error processing request (HTTP response code is 414 ('<html>')). Closing connection.\n")
-                == 414)
-        #expect(HTTPDaemon.status(in: "Error processing request (HTTP response code is x") == nil)
-        #expect(HTTPDaemon.status(in: "Something else") == nil)
-    }
-}

@@ -1,0 +1,209 @@
+internal import AMQPBridge
+internal import CMicrohttpd
+internal import Routes
+internal import Synchronization
+
+/// The requests of one event loop, from their heads to their answers: does what each ``HTTPExchange`` says, and counts and
+/// logs it.
+///
+/// `@unchecked Sendable`: touched on its loop's thread only, except ``inFlight``. What every request touches is not checked for
+/// exclusive access, which costs 70 instructions each time: no access lasts longer than one statement.
+final class HTTPRequests: @unchecked Sendable {
+    /// Requests that have begun and whose answer has not left.
+    let inFlight = Atomic<Int>(0)
+    /// When the current turn of the loop began.
+    @exclusivity(unchecked) var turn = MonotonicTime.now()
+    /// Whether answers end their connections, because the gateway ends.
+    var isDraining = false
+    @exclusivity(unchecked) var schedule: RunSchedule
+    let times: ConnectionTimes.Limits
+
+    private let loop: EventLoop
+    private let router: Router
+    private let limits: HTTPDaemon.Limits
+    private let load: HTTPLoad
+    private let requestLog: RequestLog
+    private let connections: HTTPConnections
+
+    /// No more memory than this is taken for a body that is only announced.
+    private static let reservedBytes = 1 << 20
+
+    init(
+        loop: EventLoop, router: Router, limits: HTTPDaemon.Limits, load: HTTPLoad, requestLog: RequestLog,
+        connections: HTTPConnections
+    ) {
+        self.loop = loop
+        self.router = router
+        self.limits = limits
+        self.load = load
+        self.requestLog = requestLog
+        self.connections = connections
+        times = ConnectionTimes.Limits(limits)
+        schedule = RunSchedule(mostPolled: limits.mostPolled)
+    }
+
+    // MARK: The head and the body
+
+    /// The first callback for a request: only its head is known.
+    func begin(_ connection: HTTPConnection, _ parsed: ParsedHead, isFromProxy: Bool) -> MHD_Result {
+        inFlight.add(1, ordering: .relaxed)
+        schedule.requestBegan()
+        let client =
+            isFromProxy
+            ? connections.proxies.client(of: connection.address, forwardedFor: parsed.head.fields[.forwardedFor])
+            : connection.address
+        // It is counted as its client's, since its connection is not.
+        let isCounted = isFromProxy || connection.countedAs == nil
+        let hasRoomForClient = !isCounted || load.began(from: ClientAddress(client))
+        // Both count.
+        let hasRoom = load.began() && hasRoomForClient
+        let disbelief = disbelief(of: parsed)
+        let admission = disbelief ?? admit(parsed.head, hasRoom: hasRoom)
+        let request = admission.request
+        let (exchange, beginning) = HTTPExchange.begin(
+            request.head, refusal: admission.refusal, bodyLimit: request.bodyLimit, isBelieved: disbelief == nil)
+        connection.times.headCame(
+            hasBody: exchange.hasUnreadBody, isRefused: admission.refusal != nil, now: turn, times)
+        connection.served = ServedRequest(
+            request: request, exchange: exchange, client: client, isCounted: isCounted, start: turn)
+        switch beginning {
+        case .sends(let response): return send(response, connection)
+        case .receives:
+            let announced = min(request.head.contentLength ?? 0, request.bodyLimit ?? 0)
+            if announced > 0 { request.body.reserveCapacity(min(announced, Self.reservedBytes)) }
+            return .YES
+        }
+    }
+
+    /// The answer to what must not be taken for a request, or could not be answered later.
+    private func disbelief(of parsed: ParsedHead) -> Admission? {
+        if let malformation = parsed.malformation { return router.refuseMalformed(parsed.head, malformation) }
+        let room = limits.memoryPerConnection - limits.memoryForAnswer
+        return parsed.memory > room ? router.refuseLargeHead(parsed.head) : nil
+    }
+
+    private func admit(_ head: RequestHead, hasRoom: Bool) -> Admission {
+        let hasRoom = hasRoom && load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
+        return router.admit(head, isOverloaded: !hasRoom)
+    }
+
+    /// A piece of the body.
+    func receive(_ bytes: UnsafeRawBufferPointer, _ connection: HTTPConnection) -> MHD_Result {
+        schedule.moved()
+        guard let request = connection.served?.request else { return .NO }
+        switch connection.served?.exchange.receive(bytes.count) {
+        case .keeps:
+            guard load.takeBodyBytes(bytes.count) else {
+                return sendDirectly(router.refuseForMemory(request), connection)
+            }
+            connection.served?.bodyBytes += bytes.count
+            request.body.append(contentsOf: bytes)
+            return .YES
+        case .isTooMuch: return sendDirectly(router.refuseLongBody(request), connection)
+        case .drops, nil: return .YES
+        }
+    }
+
+    // MARK: The answer
+
+    /// The body is complete, or libmicrohttpd asks once more.
+    func proceed(_ connection: HTTPConnection) -> MHD_Result {
+        switch connection.served?.exchange.proceed() {
+        case .handles: return handle(connection)
+        case .sends(let response):
+            schedule.queued()
+            return send(response, connection)
+        case .waits, nil: return .YES
+        }
+    }
+
+    /// Runs the handler up to where it waits for something, here and now. If it is done by then it is answered at once.
+    private func handle(_ connection: HTTPConnection) -> MHD_Result {
+        connection.times.bodyCame()
+        guard let request = connection.served?.request else { return .NO }
+        let handling = router.handle(request, on: loop) { [self] response in
+            answer(request, with: response, connection)
+        }
+        switch connection.served?.exchange.handled(handling, mayPoll: schedule.mayPoll) {
+        case .sends(let response): return send(response, connection)
+        case .polls: schedule.polls()
+        case .suspends:
+            schedule.suspends()
+            MHD_suspend_connection(connection.handle)
+        case nil: return .NO
+        }
+        if connections.departures.contains(connection.descriptor) { _ = connection.served?.exchange.clientLeft() }
+        return .YES
+    }
+
+    /// The handler is done. The connection may be over by then, or at another request.
+    private func answer(_ request: Request, with response: Response, _ connection: HTTPConnection) {
+        guard connection.served?.request === request else { return }
+        switch connection.served?.exchange.answer(response) {
+        case .runs: schedule.wakesPolled()
+        case .resumes:
+            schedule.wakesSuspended()
+            MHD_resume_connection(connection.handle)
+        case .needless, nil: return
+        }
+        connections.departures.answered(connection.descriptor)
+    }
+
+    private func send(_ response: Response, _ connection: HTTPConnection) -> MHD_Result {
+        schedule.moved()
+        guard let request = connection.served?.request else { return .NO }
+        let isLast = connection.served?.exchange.isLast(isDraining: isDraining) ?? true
+        count(response, request, connection)
+        return response.queue(on: connection.handle, isPost: request.isPost, isLast: isLast)
+    }
+
+    /// Answers in the middle of a body, where libmicrohttpd takes no answer: past it, and ends the connection. The rest of the
+    /// body is dropped (``SocketWatch/linger(_:countedAs:)``).
+    private func sendDirectly(_ response: Response, _ connection: HTTPConnection) -> MHD_Result {
+        guard let request = connection.served?.request else { return .NO }
+        request.body = []
+        count(response, request, connection)
+        let isWhole = RawAnswer.send(response, isPost: request.isPost, to: connection.descriptor)
+        connection.served?.exchange.interrupt(RequestReport.Answer(response), isWhole: isWhole)
+        return .NO
+    }
+
+    private func count(_ response: Response, _ request: Request, _ connection: HTTPConnection) {
+        connection.times.answered(now: turn)
+        let start = connection.served?.start ?? turn
+        router.counters.count(request, nanoseconds: MonotonicTime.now().nanoseconds - start.nanoseconds)
+        load.replaceBodyBytes(connection.served?.bodyBytes ?? 0, with: response.body.count)
+        connection.served?.bodyBytes = response.body.count
+    }
+
+    // MARK: The end
+
+    func completed(_ connection: HTTPConnection, _ end: RequestEnd) {
+        guard let served = connection.served.take() else { return }
+        log(served, served.exchange.outcome(end, isLate: connection.cut == .late))
+        schedule.requestEnded(wasPolled: served.exchange.isPolled)
+        connection.hasUnreadBody = served.exchange.hasUnreadBody
+        connection.times.completed(now: turn, times)
+        connections.departures.answered(connection.descriptor)
+        // A handler that nobody waits for any more may keep the request.
+        served.request.body = []
+        load.giveBackBodyBytes(served.bodyBytes)
+        if served.isCounted { load.ended(from: ClientAddress(served.client)) }
+        load.ended()
+        inFlight.subtract(1, ordering: .relaxed)
+    }
+
+    /// Says what became of a request. Of nearly all that is nothing that anybody wants to know: then no text is made.
+    private func log(_ served: ServedRequest, _ outcome: RequestReport.Outcome) {
+        let answer = served.exchange.answer
+        if outcome == .answered, !requestLog.isEnabled(RequestReport.success), let answer,
+            RequestReport.isUsual(served.request, answer)
+        {
+            return
+        }
+        requestLog.write(
+            RequestReport(
+                served.request, answer, outcome, client: served.client.description, duration: .now() - served.start,
+                counters: router.counters))
+    }
+}
