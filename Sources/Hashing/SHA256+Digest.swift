@@ -28,14 +28,13 @@ extension SHA256 {
         /// Of a text's UTF-8.
         public init(of text: some StringProtocol) {
             var text = Substring(text)
-            self = text.withUTF8 { Digest(of: $0) }
+            self = text.withUTF8 { Digester().digest(of: $0) }
         }
 
-        public init(of bytes: UnsafeBufferPointer<UInt8>) {
-            withUnsafeMutableBytes(of: &words) { words in
-                let digest = words.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                _ = EVP_Digest(bytes.baseAddress, bytes.count, digest, nil, SHA256.algorithm, nil)
-            }
+        fileprivate init() {}
+
+        fileprivate mutating func withBytes<Result>(_ body: (UnsafeMutablePointer<UInt8>?) -> Result) -> Result {
+            withUnsafeMutableBytes(of: &words) { body($0.baseAddress?.assumingMemoryBound(to: UInt8.self)) }
         }
 
         /// 0 if the two are equal. Takes always the same time.
@@ -48,6 +47,29 @@ extension SHA256 {
 
         public func hash(into hasher: inout Hasher) {
             withUnsafeBytes(of: words) { hasher.combine(bytes: $0) }
+        }
+    }
+
+    /// Makes digests one after the other, in memory that it keeps. On one thread.
+    public final class Digester {
+        private let context: OpaquePointer
+
+        public init() {
+            // Fails only without memory, which Swift does not survive either.
+            context = EVP_MD_CTX_new()!
+        }
+
+        deinit { EVP_MD_CTX_free(context) }
+
+        public func digest(of bytes: UnsafeBufferPointer<UInt8>) -> Digest {
+            var digest = Digest()
+            let isMade = digest.withBytes { words in
+                EVP_DigestInit_ex(context, SHA256.algorithm, nil) == 1
+                    && EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1
+                    && EVP_DigestFinal_ex(context, words, nil) == 1
+            }
+            precondition(isMade, "OpenSSL has no SHA-256")
+            return digest
         }
     }
 

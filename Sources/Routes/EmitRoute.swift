@@ -8,7 +8,7 @@ struct EmitRoute: Sendable {
 
     @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         var decoded = try EmitDecoder.decode(request.body)
-        try request.caller.check { [emit = decoded.emit] in $0.places(beyond: emit) }
+        try request.caller.check { $0.places(beyond: decoded.emit) }
         if let trace = request.head.trace { decoded.emit.trace = trace }
         let needsTask = decoded.isDryRun || decoded.acknowledgement != nil || emitter.asksServers(before: decoded.emit)
         guard !needsTask else {

@@ -33,14 +33,34 @@ public enum HeaderName: String, Sendable, CaseIterable {
     }
 
     private func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
-        var own = rawValue
-        return own.withUTF8 { own in
-            for index in own.indices where own[index] != name[index] {
-                // 0x20 turns upper case into lower, and other bytes into what they are not.
-                guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(name[index]), own[index] == name[index] | 0x20
-                else { return false }
-            }
-            return true
+        let own = text
+        for index in 0..<own.utf8CodeUnitCount where own.utf8Start[index] != name[index] {
+            // 0x20 turns upper case into lower, and other bytes into what they are not.
+            guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(name[index]),
+                own.utf8Start[index] == name[index] | 0x20
+            else { return false }
+        }
+        return true
+    }
+
+    /// The same as `rawValue`, without a string.
+    private var text: StaticString {
+        switch self {
+        case .accessControlRequestMethod: "access-control-request-method"
+        case .authorization: "authorization"
+        case .contentEncoding: "content-encoding"
+        case .contentLength: "content-length"
+        case .contentType: "content-type"
+        case .expect: "expect"
+        case .host: "host"
+        case .idempotencyKey: "idempotency-key"
+        case .origin: "origin"
+        case .transferEncoding: "transfer-encoding"
+        case .apiKey: "x-api-key"
+        case .requestID: "x-request-id"
+        case .forwardedFor: "x-forwarded-for"
+        case .traceparent: "traceparent"
+        case .tracestate: "tracestate"
         }
     }
 

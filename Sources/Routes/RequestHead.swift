@@ -34,7 +34,21 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
         }
     }
 
-    private func isNamed(_ name: UnsafePointer<CChar>) -> Bool { strcmp(rawValue, name) == 0 }
+    private func isNamed(_ name: UnsafePointer<CChar>) -> Bool { strcmp(text.cString, name) == 0 }
+
+    /// The same as `rawValue`, without a string.
+    private var text: StaticString {
+        switch self {
+        case .get: "GET"
+        case .head: "HEAD"
+        case .post: "POST"
+        case .put: "PUT"
+        case .patch: "PATCH"
+        case .delete: "DELETE"
+        case .options: "OPTIONS"
+        case .other: "other"
+        }
+    }
 }
 
 /// What a request says before its body.
@@ -90,4 +104,9 @@ extension RequestHead {
     private static func isNumber(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         !text.isEmpty && text.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
+}
+
+extension StaticString {
+    /// The text as C reads it: a static string ends in NUL.
+    public var cString: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 }

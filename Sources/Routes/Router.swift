@@ -1,4 +1,5 @@
 public import AMQPBridge
+internal import Hashing
 
 /// Finds the route of a request, checks all that can be checked before the body, and answers.
 ///
@@ -34,6 +35,7 @@ public final class Router: @unchecked Sendable {
     /// That of the last request: one that is like all others need not be looked for.
     private var lastPath: (text: String, path: Path)?
     private var identifiers = ULIDGenerator()
+    private let digester = SHA256.Digester()
 
     init(
         routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore,
@@ -98,7 +100,7 @@ public final class Router: @unchecked Sendable {
         } else {
             request.bodyLimit = route.body.limit(limits)
             if route.isDelivery, head.method == .post { request.deliveries = hooks.cloudEvents.counters }
-            request.caller = try access.caller(of: head, isPublic: route.isPublic)
+            request.caller = try access.caller(of: head, isPublic: route.isPublic, digester)
         }
         try request.caller.take(now: .now())
         if let scope = route.scope { try request.caller.check(scope) }

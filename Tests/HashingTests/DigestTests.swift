@@ -16,6 +16,13 @@ struct DigestTests {
         let bytes = hash.finish()
         #expect(SHA256.Digest(of: text) == SHA256.Digest(bytes))
         #expect(SHA256.Digest(of: text).hexadecimal == expected)
+        // One after the other, of any length.
+        let digester = SHA256.Digester()
+        for other in ["x", text, String(repeating: "y", count: 1_000), text] {
+            let digest = Array(other.utf8).withUnsafeBufferPointer { digester.digest(of: $0) }
+            #expect(digest == SHA256.Digest(of: other))
+            #expect((digest.hexadecimal == expected) == (other == text))
+        }
     }
 
     @Test("is 64 hexadecimal digits, in either letter case")

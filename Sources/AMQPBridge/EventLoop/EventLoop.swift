@@ -21,7 +21,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var jobs: [UnownedJob] = []
     private var spareJobs: [UnownedJob] = []
     /// Whether there are jobs: asked several times in each turn, where the list itself would cost more.
-    private var hasJobs = false
+    /// Not watched for overlapping accesses: it is read and written in one step.
+    @exclusivity(unchecked) private var hasJobs = false
     private var sources: [any EventSource] = []
     private let inbox = Mutex(Inbox())
     private let wakeUp: Int32

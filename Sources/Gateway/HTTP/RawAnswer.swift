@@ -57,10 +57,3 @@ extension Response {
         body("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     }
 }
-
-extension StaticString {
-    /// The text as C reads it: a static string ends in NUL.
-    var cString: UnsafePointer<CChar> {
-        UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
-    }
-}

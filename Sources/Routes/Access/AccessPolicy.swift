@@ -37,17 +37,21 @@ public struct AccessPolicy: Sendable {
 
     /// Who sends a request.
     ///
-    /// - Parameter isPublic: whether it is for what everybody may read.
+    /// - Parameters:
+    ///   - isPublic: whether it is for what everybody may read.
+    ///   - digester: the loop's own.
     /// - Returns: anyone where it does not matter.
     /// - Throws: when it is none that is served.
-    func caller(of head: RequestHead, isPublic: Bool) throws(Problem) -> Caller {
+    func caller(
+        of head: RequestHead, isPublic: Bool, _ digester: SHA256.Digester
+    ) throws(Problem) -> Caller {
         switch keyless {
         case .everybody: return .anyone
         case .loopback:
             try checkIsLocal(head)
             return .anyone
         case .nobody:
-            return isPublic ? .anyone : try owner(of: try Self.digest(head), head)
+            return isPublic ? .anyone : try owner(of: try Self.digest(head, digester), head)
         }
     }
 
@@ -102,19 +106,18 @@ public struct AccessPolicy: Sendable {
     }
 
     /// Of the credential that was sent; of nothing if there is none.
-    private static func digest(_ head: RequestHead) throws(Problem) -> SHA256.Digest {
+    private static func digest(
+        _ head: RequestHead, _ digester: SHA256.Digester
+    ) throws(Problem) -> SHA256.Digest {
         let fields = head.fields
+        let none = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
         switch (fields.contains(.authorization), fields.contains(.apiKey)) {
         case (true, true): throw Problem(.ambiguousCredentials, "send Authorization or X-API-Key, not both")
-        case (true, false):
-            return fields.withValue(of: .authorization) { SHA256.Digest(of: token(of: $0) ?? nothing) } ?? noDigest
-        case (false, true): return fields.withValue(of: .apiKey) { SHA256.Digest(of: $0) } ?? noDigest
-        case (false, false): return noDigest
+        case (true, false): return fields.withValue(of: .authorization) { digester.digest(of: token(of: $0) ?? none) }!
+        case (false, true): return fields.withValue(of: .apiKey) { digester.digest(of: $0) }!
+        case (false, false): return digester.digest(of: none)
         }
     }
-
-    private static var nothing: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: nil, count: 0) }
-    private static let noDigest = SHA256.Digest(of: "")
 
     /// The token of `Bearer TOKEN`; the scheme in any letter case (RFC 9110, section 11.1).
     static func bearerToken(_ authorization: String) -> Substring? {

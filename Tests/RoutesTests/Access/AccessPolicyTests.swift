@@ -16,7 +16,8 @@ struct AccessPolicyTests {
         func refusal(_ headers: [(String, String)]) throws -> Problem {
             try #require(throws: Problem.self) {
                 _ = try policy.caller(
-                    of: RequestHead(method: .get, path: "/", fields: HeaderFields(headers)), isPublic: false)
+                    of: RequestHead(method: .get, path: "/", fields: HeaderFields(headers)), isPublic: false,
+                    SHA256.Digester())
             }
         }
         var answers: Set<String> = []
