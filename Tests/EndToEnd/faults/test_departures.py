@@ -142,3 +142,30 @@ def test_one_that_leaves_while_the_broker_is_silent_does_not_keep_its_connection
                 becomes(gateway, "gateway_http_connections", 1, within=4)
             finally:
                 own_broker.resume()
+
+
+def test_one_that_resets_while_the_broker_is_silent_is_seen_at_once_and_one_that_half_closes_gets_its_answer():
+    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, "test.departures", "direct", ["room"]):
+        settings = {"wire_format": "amqp0", "amqp0_exchange": "test.departures", "confirm_timeout": "20s"}
+        with Gateway(own_broker.url, loops=1, **settings) as gateway:
+            gateway.emit(event="known", rooms=["room"])
+            body = b'{"event":"e","rooms":["room"]}'
+            own_broker.pause()
+            try:
+                connections = [socket.create_connection(gateway.address, timeout=5) for _ in range(20)]
+                for connection in connections:
+                    connection.sendall(HEAD.replace(b"100", b"%d" % len(body)) + body)
+                becomes(gateway, "gateway_http_requests_in_flight", 21)
+                for connection in connections[:10]:
+                    leave(connection, "half-closes")
+                for connection in connections[10:]:
+                    leave(connection, "resets")
+                becomes(gateway, "gateway_http_requests_in_flight", 11)
+                becomes(gateway, "gateway_http_connections", 11)
+            finally:
+                own_broker.resume()
+            for connection in connections[:10]:
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+                connection.close()
+            becomes(gateway, "gateway_http_connections", 1)
+            becomes(gateway, "gateway_http_requests_in_flight", 1)
