@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from harness import PrivateRabbitMQ, assert_problem
+from harness import DisturbingProxy, PrivateRabbitMQ, assert_problem
+from harness.disturbing_proxy import BACK, TYPE
 from harness.load import Load, assert_truthful
 from harness.topology import ROOM, Topology, amqp0_gateway, eventually
 
@@ -49,6 +50,21 @@ def test_a_nack_does_not_say_that_nobody_has_the_message(own_broker, exchange):
     with full.channel() as channel:
         assert channel.queue_declare(f"{exchange}.other", passive=True).method.message_count == 2
     assert problem["outcome"] == "unknown" and problem["retryable"] is False
+
+
+@pytest.mark.parametrize("part", range(3), ids=["method", "header", "body"])
+def test_a_return_of_which_a_part_cannot_be_read_is_not_taken_for_success(own_broker, exchange, part):
+    """librabbitmq says nothing of a frame whose type it does not know."""
+    Topology(own_broker.url, exchange)
+    with DisturbingProxy(own_broker.url) as proxy, amqp0_gateway(proxy.url, exchange, loops=1) as gateway:
+        for seed in range(4):
+            assert gateway.emit(event="known", rooms=["nobody"])["routed"] is False
+            time.sleep(0.3)  # what it asks the broker, whom there is, has been answered
+            proxy.flip(BACK, after=part, octets=[TYPE])
+            response = gateway.post({"event": "returned", "rooms": ["nobody"]})
+            assert response.status == 504 or response.json["outcome"] == "unknown", response.json
+            assert proxy.flipped == seed + 1
+            gateway.wait_until_ready(20)
 
 
 def test_an_exchange_that_comes_and_goes_is_noticed(own_broker, exchange):

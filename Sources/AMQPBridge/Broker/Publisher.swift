@@ -214,6 +214,7 @@ final class Publisher: BrokerSession {
     func connected(frameMax: Int) {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
+        returns = ReturnAssembler()
         directory = ExchangeDirectory()
         mayProbe = true
         knowledge.forgetLongestBody()
@@ -244,8 +245,10 @@ final class Publisher: BrokerSession {
         outbound = OutboundBuffer()
     }
 
-    /// Nothing here can fail for good without the connection.
-    var failure: BrokerError? { nil }
+    /// Why the broker cannot be believed any more.
+    var failure: BrokerError? {
+        returns.isOutOfOrder ? BrokerError("the broker's frames do not follow each other") : nil
+    }
     var rest: Duration? { nil }
 
     func handle(
@@ -256,8 +259,10 @@ final class Publisher: BrokerSession {
         case .acknowledged where frameChannel != FrameWriter.publishChannel: break
         case .refused where frameChannel != FrameWriter.publishChannel: break
         case .acknowledged(let tag, let multiple):
+            returns.receivedMethod()
             settle(tag: tag, multiple: multiple, now: now) { .confirmed($0.isReturned ? .unroutable : .routed) }
         case .refused(let tag, let multiple):
+            returns.receivedMethod()
             settle(tag: tag, multiple: multiple, now: now) { _ in .failed(.brokerNack) }
         case .returned: returns.receivedReturn()
         case .header(let messageID, _, let bodySize):
@@ -319,6 +324,8 @@ final class Publisher: BrokerSession {
         tag: UInt64, multiple: Bool, now: MonotonicTime,
         _ outcome: (Published) -> PublishRequest.Outcome
     ) {
+        // The connection ends, and nobody knows.
+        guard !returns.isOutOfOrder else { return }
         var proved = false
         ledger.settle(tag: tag, multiple: multiple) { published in
             if published.entry.isProbe {

@@ -9,21 +9,39 @@ struct ReturnAssembler {
     }
 
     private var state = State.idle
+    /// Whether frames came that cannot follow each other. librabbitmq drops frames of a type that it does not know: then one
+    /// is missing, perhaps of a return, and what is acknowledged next may have been returned.
+    private(set) var isOutOfOrder = false
 
     mutating func receivedReturn() {
+        receivedMethod()
         state = .method
+    }
+
+    /// A method is on the channel: no return may be half there.
+    mutating func receivedMethod() {
+        guard case .idle = state else {
+            isOutOfOrder = true
+            return
+        }
     }
 
     /// Returns the message id when this header completes a return.
     mutating func receivedHeader(messageID: String, bodySize: UInt64) -> String? {
-        guard case .method = state else { return nil }
+        guard case .method = state else {
+            isOutOfOrder = true
+            return nil
+        }
         state = bodySize == 0 ? .idle : .body(messageID: messageID, left: bodySize)
         return bodySize == 0 ? messageID : nil
     }
 
     /// Returns the message id when this body frame completes a return.
     mutating func receivedBody(count: Int) -> String? {
-        guard case .body(let messageID, let left) = state else { return nil }
+        guard case .body(let messageID, let left) = state else {
+            isOutOfOrder = true
+            return nil
+        }
         guard left > UInt64(count) else {
             state = .idle
             return messageID

@@ -573,9 +573,23 @@ struct PublisherTests {
         fixture.publish("b", to: "y")
         fixture.receive(.returned, .header(messageID: "1", bodySize: 5))
         fixture.missing("x")
-        fixture.receive(.channelOpened(1), .confirmSelected, .body(count: 5))
+        fixture.receive(.channelOpened(1), .confirmSelected)
         fixture.ack(1)
         #expect(fixture.result("b") == .success(.routed))
+    }
+
+    @Test("does not believe an ack behind a return that is not whole")
+    func doubtsIncompleteReturns() {
+        let parts: [InboundFrame] = [.returned, .header(messageID: "2", bodySize: 5), .body(count: 5)]
+        for missing in parts.indices {
+            let fixture = PublisherFixture()
+            fixture.prove("x")
+            fixture.publish("a", to: "x")
+            for (place, part) in parts.enumerated() where place != missing { fixture.receive(part) }
+            fixture.ack(2)
+            #expect(fixture.result("a") == nil)
+            #expect(fixture.publisher.failure != nil)
+        }
     }
 
     // MARK: Lost connections

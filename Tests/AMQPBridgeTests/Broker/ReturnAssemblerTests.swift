@@ -9,7 +9,7 @@ struct ReturnAssemblerTests {
         var assembler = ReturnAssembler()
         assembler.receivedReturn()
         #expect(assembler.receivedHeader(messageID: "7", bodySize: 0) == "7")
-        #expect(assembler.receivedBody(count: 1) == nil)
+        #expect(!assembler.isOutOfOrder)
     }
 
     @Test("is done with the last of the body's frames")
@@ -20,7 +20,7 @@ struct ReturnAssemblerTests {
         #expect(assembler.receivedBody(count: 4) == nil)
         #expect(assembler.receivedBody(count: 5) == nil)
         #expect(assembler.receivedBody(count: 1) == "7")
-        #expect(assembler.receivedBody(count: 1) == nil)
+        #expect(!assembler.isOutOfOrder)
     }
 
     @Test("takes one return after another")
@@ -33,24 +33,29 @@ struct ReturnAssemblerTests {
         }
     }
 
-    @Test("ignores what belongs to no return")
-    func strayFrames() {
+    @Test("says that frames are out of order, whichever of a return is missing")
+    func missingFrames() {
+        let header = { (assembler: inout ReturnAssembler) in _ = assembler.receivedHeader(messageID: "7", bodySize: 2) }
+        let body = { (assembler: inout ReturnAssembler) in _ = assembler.receivedBody(count: 2) }
+        let returned = { (assembler: inout ReturnAssembler) in assembler.receivedReturn() }
+        let acknowledged = { (assembler: inout ReturnAssembler) in assembler.receivedMethod() }
+        let whole = [returned, header, body, acknowledged]
+        for missing in 0..<3 {
+            var assembler = ReturnAssembler()
+            for (place, frame) in whole.enumerated() where place != missing { frame(&assembler) }
+            #expect(assembler.isOutOfOrder, "without frame \(missing)")
+        }
         var assembler = ReturnAssembler()
-        #expect(assembler.receivedHeader(messageID: "7", bodySize: 0) == nil)
-        #expect(assembler.receivedBody(count: 3) == nil)
-        assembler.receivedReturn()
-        #expect(assembler.receivedBody(count: 3) == nil)
-        #expect(assembler.receivedHeader(messageID: "8", bodySize: 0) == "8")
-        #expect(assembler.receivedHeader(messageID: "9", bodySize: 0) == nil)
+        for frame in whole + whole { frame(&assembler) }
+        #expect(!assembler.isOutOfOrder)
     }
 
-    @Test("starts anew with a new return, whatever came of the last")
+    @Test("says so of a return within another one")
     func interruptedReturn() {
         var assembler = ReturnAssembler()
         assembler.receivedReturn()
         #expect(assembler.receivedHeader(messageID: "7", bodySize: 10) == nil)
         assembler.receivedReturn()
-        #expect(assembler.receivedHeader(messageID: "8", bodySize: 1) == nil)
-        #expect(assembler.receivedBody(count: 1) == "8")
+        #expect(assembler.isOutOfOrder)
     }
 }

@@ -10,6 +10,7 @@ from .cutting_proxy import CuttingProxy
 OUT, BACK = "out", "back"  # to the broker, to the gateway
 PROTOCOL_HEADER = 8
 HEAD = 7  # of a frame: type, channel, size
+TYPE = 0  # where it stands
 METHOD = 1
 
 
@@ -23,7 +24,7 @@ class DisturbingProxy(CuttingProxy):
     def __init__(self, url, seed=1):
         self._dice = random.Random(seed)
         self._flowing = {OUT: threading.Event(), BACK: threading.Event()}
-        self._flips = {OUT: 0, BACK: 0}
+        self._flips = {OUT: [], BACK: []}
         self.flipped = 0  # so many bits were turned over
         self._ways = []
         for event in self._flowing.values():
@@ -43,9 +44,9 @@ class DisturbingProxy(CuttingProxy):
             if way.direction == direction:
                 way.end()
 
-    def flip(self, direction):
-        """Turns a bit of the next frame over."""
-        self._flips[direction] += 1
+    def flip(self, direction, after=0, octets=None):
+        """Turns a bit of the next frame over, or of the one that comes `after` so many; in one of these octets, if some are given."""
+        self._flips[direction].append((after, octets))
 
     def close(self):
         for direction in self._flowing:
@@ -64,23 +65,32 @@ class DisturbingProxy(CuttingProxy):
         way = next(way for way in self._ways if way.target is target)
         self._flowing[way.direction].wait()
         for place, is_method in way.frames(data):
-            if self._flips[way.direction] > 0 and place >= 0 and place + HEAD + 4 <= len(data):
-                self._flips[way.direction] -= 1
-                self.flipped += 1
-                data = self._turned_over(data, place, is_method)
+            flips = self._flips[way.direction]
+            if flips and place >= 0 and place + HEAD + 4 <= len(data):
+                after, octets = flips.pop(0)
+                if after > 0:
+                    flips.insert(0, (after - 1, octets))
+                else:
+                    data = self._turned_over(data, place, octets or _octets(data, place, is_method))
         if not way.is_ended:
             super()._send(target, data)
 
-    def _turned_over(self, data, place, is_method):
-        size = struct.unpack_from(">I", data, place + 3)[0]
-        octets = [0, 3, 4, 5, 6]
-        if is_method:
-            octets += [7, 8, 9, 10]
-        if place + HEAD + size < len(data):
-            octets.append(HEAD + size)
+    def _turned_over(self, data, place, octets):
+        self.flipped += 1
         changed = bytearray(data)
         changed[place + self._dice.choice(octets)] ^= 1 << self._dice.randrange(8)
         return bytes(changed)
+
+
+def _octets(data, place, is_method):
+    """Those of the frame at this place, and in this data, that AMQP can find wrong."""
+    size = struct.unpack_from(">I", data, place + 3)[0]
+    octets = [TYPE, 3, 4, 5, 6]
+    if is_method:
+        octets += [7, 8, 9, 10]
+    if place + HEAD + size < len(data):
+        octets.append(HEAD + size)
+    return octets
 
 
 class _Way:

@@ -12,9 +12,9 @@ def said(outcome, number=1, form="room", keys=("a", "b")):
     return Said(number, form, outcome, None, keys, 1, 10.0, 11.0)
 
 
-def untruths(outcome, *arrived, keys=("a", "b"), unsteady=()):
+def untruths(outcome, *arrived, form="room", keys=("a", "b"), unsteady=()):
     messages = [Message(offset, 1, key, True) for offset, key in enumerate(arrived)]
-    return verdict.untruths([said(outcome, keys=keys)], messages, unsteady)
+    return verdict.untruths([said(outcome, form=form, keys=keys)], messages, unsteady)
 
 
 def test_the_truth_is_no_fault():
@@ -29,6 +29,13 @@ def test_one_of_several_rooms_is_enough_while_these_come_and_go():
     assert untruths(ROUTED, "a", unsteady=[(10.5, 12)]) == []
     assert "lost" in untruths(ROUTED, "a", unsteady=[(8, 9), (12, 13)])[0]
     assert "lost" in untruths(ROUTED, unsteady=[(8, 13)])[0]
+
+
+def test_what_servers_have_acknowledged_may_end_with_the_broker():
+    for form in ("acknowledged", "key, acknowledged"):
+        assert untruths(ROUTED, form=form, keys=(ONCE,), unsteady=[(11.5, 15)]) == []
+        assert "lost" in untruths(ROUTED, form=form, keys=(ONCE,), unsteady=[(14, 15)])[0]
+    assert "lost" in untruths(ROUTED, keys=(ONCE,), unsteady=[(11.5, 15)])[0]
 
 
 @pytest.mark.parametrize(

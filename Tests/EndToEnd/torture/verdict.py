@@ -4,6 +4,8 @@ from collections import Counter, defaultdict, namedtuple
 
 from emits import NEVER, ONCE, ROUTED, STEADY
 
+SECONDS_UNTIL_WRITTEN = 2
+
 # `request` is the number of the first emit in it, `began` and `ended` are when it was sent first and answered last.
 Said = namedtuple("Said", "number form outcome code keys request began ended")
 
@@ -12,7 +14,8 @@ def untruths(said, messages, unsteady=()):
     """One line for each untruth: `said` is a list of `Said`, `messages` one of the witness's.
 
     `unsteady` are the times, as pairs, in which the servers' side came and went, so that of an emit to several rooms not all have to arrive:
-    `routed` says that there was somebody, not that every room had somebody.
+    `routed` says that there was somebody, not that every room had somebody. An emit that was acknowledged was answered by servers, for which nobody
+    waits for the broker's confirm: a broker that dies right behind it may not have written it down yet.
     """
     arrived = defaultdict(list)
     for message in messages:
@@ -34,8 +37,10 @@ def _untruths(said, keys, unsteady):
         yield "arrived"
     if said.outcome == ROUTED:
         steady = {key for key in said.keys if key in STEADY or key == ONCE}
-        is_steady = all(said.ended < start or end < said.began for start, end in unsteady)
-        if not keys or (is_steady and steady - set(keys)):
+        is_acknowledged = said.form.endswith("acknowledged")
+        until = said.ended + (SECONDS_UNTIL_WRITTEN if is_acknowledged else 0)
+        is_steady = all(until < start or end < said.began for start, end in unsteady)
+        if (steady - set(keys) or not keys) if is_steady else not keys and not is_acknowledged:
             yield "lost"
 
 
