@@ -167,7 +167,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     private func receipt(
         _ publish: (@escaping Completion) throws(EmitError) -> Void
     ) async throws(EmitError) -> Receipt {
-        // Unsafe only in that nothing checks for the one resume: a ticket completes exactly once (see its tests).
+        // Unsafe only in that nothing checks for the one resume: a `PublishRequest` completes exactly once (see its tests).
         let result: Result<Receipt, EmitError> = await withUnsafeContinuation { continuation in
             do throws(EmitError) {
                 try publish { continuation.resume(returning: $0) }

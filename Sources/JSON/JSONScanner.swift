@@ -69,7 +69,7 @@ struct JSONScanner {
     static func openings(of text: ArraySlice<UInt8>) -> Int {
         let text = text.span
         var count = 0
-        // In ASCII, '[' and '{' differ in one bit only. Unchecked, so that many are counted at once.
+        // In ASCII, '[' and '{' differ in one bit only.
         for index in 0..<text.count { count &+= text[unchecked: index] | 0x20 == UInt8(ascii: "{") ? 1 : 0 }
         return count
     }

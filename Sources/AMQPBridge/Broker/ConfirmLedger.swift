@@ -56,6 +56,8 @@ struct ConfirmLedger<Entry> {
     }
 
     /// Settles `tag`, or everything up to it (`multiple`; tag 0 then means all). Unknown and settled tags are ignored.
+    ///
+    /// - Parameter settled: must not publish: the ledger is in the middle of a change.
     mutating func settle(tag: UInt64, multiple: Bool, _ settled: (Published) -> Void) {
         if multiple {
             let last = tag == 0 ? nextTag - 1 : min(tag, nextTag - 1)
