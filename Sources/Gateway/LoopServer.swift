@@ -80,7 +80,7 @@ final class LoopServer: Sendable {
     /// Whether there is nothing left to do: no connection can come, no request is under way, nobody still sends what was
     /// refused, and the broker has confirmed all that was published, for the callers that did not wait, too.
     var isIdle: Bool {
-        daemon.hasDrained.load(ordering: .relaxed) && daemon.requests.inFlight.load(ordering: .relaxed) == 0
+        daemon.hasDrained.load(ordering: .relaxed) && daemon.requests.open.load(ordering: .relaxed) == 0
             && link.counters.unsettled.value == 0 && load.lingering.value == 0
     }
 

@@ -80,8 +80,35 @@ struct ServedRequest {
     let client: IPAddress
     /// Whether it is counted as the client's, since its connection is not.
     let isCounted: Bool
+    /// Whether it counts among those under way.
+    private var isUnderWay = true
     /// The loop's turn in which the head was there.
     let start: MonotonicTime
     /// What of the process's limit for bodies and answers it takes.
     var bodyBytes = 0
+
+    init(request: Request, exchange: HTTPExchange, client: IPAddress, isCounted: Bool, start: MonotonicTime) {
+        self.request = request
+        self.exchange = exchange
+        self.client = client
+        self.isCounted = isCounted
+        self.start = start
+    }
+
+    /// Does not count among those under way any more, if it still did.
+    mutating func ends(isAnswered: Bool, _ load: HTTPLoad, _ counters: RequestCounters) {
+        guard isUnderWay else { return }
+        isUnderWay = false
+        if isAnswered { counters.count(request, nanoseconds: MonotonicTime.now().nanoseconds - start.nanoseconds) }
+        if isCounted { load.ended(from: ClientAddress(client)) }
+        load.ended()
+    }
+}
+
+/// A request whose client has left while its handler was at work. It counts among those under way until that is done, so that
+/// their number is bounded, and is told then, with its answer.
+struct AbandonedRequest {
+    var served: ServedRequest
+    /// What became of its connection.
+    let outcome: RequestReport.Outcome
 }

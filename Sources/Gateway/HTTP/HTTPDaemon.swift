@@ -135,7 +135,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     ///
     /// - Returns: `false` if a handler is not, and nothing was stopped.
     func stop() -> Bool {
-        for _ in 0..<50 where requests.inFlight.load(ordering: .relaxed) > 0 {
+        for _ in 0..<50 where requests.open.load(ordering: .relaxed) > 0 {
             run()
             usleep(1_000)
         }

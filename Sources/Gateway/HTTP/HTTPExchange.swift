@@ -210,6 +210,14 @@ struct HTTPExchange {
         }
     }
 
+    /// Whether the handler is at work.
+    var isUnderWay: Bool {
+        switch state {
+        case .handling, .waiting: true
+        case .receiving, .discarding, .answered, .sent: false
+        }
+    }
+
     var isPolled: Bool {
         if case .waiting(.polled) = state { true } else { false }
     }

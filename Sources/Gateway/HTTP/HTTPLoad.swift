@@ -7,7 +7,7 @@ final class HTTPLoad: Sendable {
         var connections = 10_000
         /// Those of one client, and its requests through trusted proxies. 0: as many as there may be at all.
         var connectionsPerAddress = 0
-        /// Requests that have begun and whose answer has not left.
+        /// Requests that have begun and are not answered, whether their clients still wait or not.
         var requests = 10_000
         /// Bytes of request bodies that have come and are not answered, and of answers that have not left.
         var bodyBytes = 256 << 20

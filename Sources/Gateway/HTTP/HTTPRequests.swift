@@ -6,11 +6,11 @@ internal import Synchronization
 /// The requests of one event loop, from their heads to their answers: does what each ``HTTPExchange`` says, and counts and
 /// logs it.
 ///
-/// `@unchecked Sendable`: touched on its loop's thread only, except ``inFlight``. What every request touches is not checked for
+/// `@unchecked Sendable`: touched on its loop's thread only, except ``open``. What every request touches is not checked for
 /// exclusive access, which costs 70 instructions each time: no access lasts longer than one statement.
 final class HTTPRequests: @unchecked Sendable {
-    /// Requests that have begun and whose answer has not left.
-    let inFlight = Atomic<Int>(0)
+    /// Requests that have begun and whose answer has not left. Clients may already read it.
+    let open = Atomic<Int>(0)
     /// When the current turn of the loop began.
     @exclusivity(unchecked) var turn = MonotonicTime.now()
     /// Whether answers end their connections, because the gateway ends.
@@ -24,6 +24,8 @@ final class HTTPRequests: @unchecked Sendable {
     private let load: HTTPLoad
     private let requestLog: RequestLog
     private let connections: HTTPConnections
+    /// Requests whose clients have left while the handler was at work, until it is done.
+    private var abandoned: [ObjectIdentifier: AbandonedRequest] = [:]
 
     /// No more memory than this is taken for a body that is only announced.
     private static let reservedBytes = 1 << 20
@@ -46,7 +48,7 @@ final class HTTPRequests: @unchecked Sendable {
 
     /// The first callback for a request: only its head is known.
     func begin(_ connection: HTTPConnection, _ parsed: ParsedHead, isFromProxy: Bool) -> MHD_Result {
-        inFlight.add(1, ordering: .relaxed)
+        open.add(1, ordering: .relaxed)
         schedule.requestBegan()
         let client =
             isFromProxy
@@ -138,7 +140,7 @@ final class HTTPRequests: @unchecked Sendable {
 
     /// The handler is done. The connection may be over by then, or at another request.
     private func answer(_ request: Request, with response: Response, _ connection: HTTPConnection) {
-        guard connection.served?.request === request else { return }
+        guard connection.served?.request === request else { return abandon(request, with: response) }
         switch connection.served?.exchange.answer(response) {
         case .runs: schedule.wakesPolled()
         case .resumes:
@@ -153,7 +155,7 @@ final class HTTPRequests: @unchecked Sendable {
         schedule.moved()
         guard let request = connection.served?.request else { return .NO }
         let isLast = connection.served?.exchange.isLast(isDraining: isDraining) ?? true
-        count(response, request, connection)
+        count(response, connection)
         return response.queue(on: connection.handle, isPost: request.isPost, isLast: isLast)
     }
 
@@ -162,16 +164,16 @@ final class HTTPRequests: @unchecked Sendable {
     private func sendDirectly(_ response: Response, _ connection: HTTPConnection) -> MHD_Result {
         guard let request = connection.served?.request else { return .NO }
         request.body = []
-        count(response, request, connection)
+        count(response, connection)
         let isWhole = RawAnswer.send(response, isPost: request.isPost, to: connection.descriptor)
         connection.served?.exchange.interrupt(RequestReport.Answer(response), isWhole: isWhole)
         return .NO
     }
 
-    private func count(_ response: Response, _ request: Request, _ connection: HTTPConnection) {
+    /// Before the answer leaves: whoever has read it is under way no more.
+    private func count(_ response: Response, _ connection: HTTPConnection) {
         connection.times.answered(now: turn)
-        let start = connection.served?.start ?? turn
-        router.counters.count(request, nanoseconds: MonotonicTime.now().nanoseconds - start.nanoseconds)
+        connection.served?.ends(isAnswered: true, load, router.counters)
         load.replaceBodyBytes(connection.served?.bodyBytes ?? 0, with: response.body.count)
         connection.served?.bodyBytes = response.body.count
     }
@@ -179,8 +181,8 @@ final class HTTPRequests: @unchecked Sendable {
     // MARK: The end
 
     func completed(_ connection: HTTPConnection, _ end: RequestEnd) {
-        guard let served = connection.served.take() else { return }
-        log(served, served.exchange.outcome(end, isLate: connection.cut == .late))
+        guard var served = connection.served.take() else { return }
+        let outcome = served.exchange.outcome(end, isLate: connection.cut == .late)
         schedule.requestEnded(wasPolled: served.exchange.isPolled)
         connection.hasUnreadBody = served.exchange.hasUnreadBody
         connection.times.completed(now: turn, times)
@@ -188,9 +190,22 @@ final class HTTPRequests: @unchecked Sendable {
         // A handler that nobody waits for any more may keep the request.
         served.request.body = []
         load.giveBackBodyBytes(served.bodyBytes)
-        if served.isCounted { load.ended(from: ClientAddress(served.client)) }
-        load.ended()
-        inFlight.subtract(1, ordering: .relaxed)
+        open.subtract(1, ordering: .relaxed)
+        // What it asked for goes on, and is told when it is done.
+        if served.exchange.isUnderWay {
+            abandoned[ObjectIdentifier(served.request)] = AbandonedRequest(served: served, outcome: outcome)
+            return
+        }
+        served.ends(isAnswered: served.exchange.answer != nil, load, router.counters)
+        log(served, outcome)
+    }
+
+    /// The answer to a request that nobody waits for any more.
+    private func abandon(_ request: Request, with response: Response) {
+        guard var left = abandoned.removeValue(forKey: ObjectIdentifier(request)) else { return }
+        _ = left.served.exchange.answer(response)
+        left.served.ends(isAnswered: true, load, router.counters)
+        log(left.served, left.outcome)
     }
 
     /// Says what became of a request. Of nearly all that is nothing that anybody wants to know: then no text is made.
