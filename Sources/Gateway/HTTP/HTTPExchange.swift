@@ -211,12 +211,7 @@ struct HTTPExchange {
     }
 
     /// Whether the handler is at work.
-    var isUnderWay: Bool {
-        switch state {
-        case .handling, .waiting: true
-        case .receiving, .discarding, .answered, .sent: false
-        }
-    }
+    var isUnderWay: Bool { phase == .working && answer == nil }
 
     var isPolled: Bool {
         if case .waiting(.polled) = state { true } else { false }

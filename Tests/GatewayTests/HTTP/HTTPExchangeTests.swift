@@ -239,6 +239,20 @@ struct HTTPExchangeTests {
         #expect(exchange.outcome(.broken, isLate: false) == .clientLeft)
     }
 
+    @Test("is under way from when its handler is called until that is done", arguments: [true, false])
+    func underWay(polled: Bool) throws {
+        var exchange = try accepted()
+        #expect(!exchange.isUnderWay)
+        _ = exchange.proceed()
+        #expect(exchange.isUnderWay)
+        _ = exchange.handled(.waitsForBroker, mayPoll: polled)
+        #expect(exchange.isUnderWay)
+        _ = exchange.answer(Self.answer)
+        #expect(!exchange.isUnderWay)
+        _ = exchange.proceed()
+        #expect(!exchange.isUnderWay)
+    }
+
     @Test("says how it ended")
     func outcomes() throws {
         let exchange = try accepted()
