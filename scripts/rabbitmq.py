@@ -32,14 +32,21 @@ class BrokerError(Exception):
     """The broker did not start, or a command against it failed."""
 
 
+# Names that this process holds for its ports, until it ends.
+_reservations = []
+
+
 def free_ports(count):
     """`count` different TCP ports that a program which does not set SO_REUSEADDR can listen on.
 
-    They are below those that the kernel gives to connections: none of these takes one before the broker does.
+    They are below those that the kernel gives to connections: none of these takes one before the broker does. And no
+    other process that asks here gets one, as long as this process lives, listening or not.
     """
     first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports = []
     for port in random.sample(range(10_000, max(first_ephemeral, 20_000)), k=2_000):
+        if not _reserve(port):
+            continue
         # Without SO_REUSEADDR: epmd and Erlang are refused where an old connection is in TIME_WAIT.
         with socket.socket() as candidate:
             try:
@@ -50,6 +57,36 @@ def free_ports(count):
         if len(ports) == count:
             return ports
     raise BrokerError("there are no free TCP ports")
+
+
+def _reserve(port):
+    """Whether nobody has it reserved: a name in the kernel's abstract namespace, which goes with its process."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0socketio-gateway port {port}")
+    except OSError:
+        name.close()
+        return False
+    _reservations.append(name)
+    return True
+
+
+def stop_process(pid, patience=30):
+    """Stops a process; returns when none of its threads runs any more, which is a moment after the signal."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + patience
+    while not all(state in "TtZX" for state in _thread_states(pid)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"process {pid} does not stop")
+        time.sleep(0.001)
+
+
+def _thread_states(pid):
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            yield (thread / "stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has just ended
 
 
 def die_with_parent():
@@ -123,8 +160,8 @@ class PrivateRabbitMQ:
         self.start(timeout)
 
     def pause(self):
-        """From here on the broker's kernel accepts connections and bytes, and the broker says nothing."""
-        os.kill(self._beam.pid, signal.SIGSTOP)
+        """From its return on the broker's kernel accepts connections and bytes, and the broker says nothing."""
+        stop_process(self._beam.pid)
 
     def resume(self):
         os.kill(self._beam.pid, signal.SIGCONT)

@@ -12,6 +12,7 @@ import pytest
 
 from harness import CuttingProxy, Gateway, PrivateRabbitMQ, SocketIOServer, Witness, assert_problem
 from harness.load import assert_truthful
+from harness.patience import PATIENCE, end_of_patience
 
 ROOM = "room"
 MANY = 10_000
@@ -92,7 +93,7 @@ def test_ten_thousand_emits_arrive_in_order_and_are_all_answered(gateway, witnes
 
 def test_lines_may_come_in_pieces_and_blank_ones_are_none(gateway, witness):
     pieces = [b'{"event":"a"}\r\n\n{"eve', b'nt":"b"}', b"\n \t\n", b'{"event":"c"}']
-    connection = http.client.HTTPConnection(*gateway.address, timeout=10)
+    connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
     connection.request("POST", "/v1/batch", iter(pieces), NDJSON, encode_chunked=True)
     response = connection.getresponse()
     assert [result["status"] for result in json.loads(response.read())["results"]] == [200] * 3
@@ -113,8 +114,8 @@ def test_real_clients_receive_it_in_order(broker, exchange, gateway, manager):
         member, other = server.client(ROOM), server.client("another")
         items = [*numbered(500), {"event": "end"}]
         assert statuses(gateway.batch(items)) == [200] * 501
-        assert member.until("end", timeout=20) == [("load", number) for number in range(500)]
-        assert other.until("end", timeout=20) == []
+        assert member.until("end") == [("load", number) for number in range(500)]
+        assert other.until("end") == []
 
 
 def test_an_empty_batch_is_all_confirmed(gateway, witness):
@@ -219,7 +220,7 @@ def test_sixteen_mebibytes_are_taken_and_no_byte_more(gateway, witness):
 
 
 def test_a_chunked_batch_without_end_is_cut_off(gateway, witness):
-    with socket.create_connection(gateway.address, timeout=20) as connection:
+    with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
         connection.sendall(
             b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n"
@@ -273,17 +274,13 @@ def amqp0_gateway(url, exchange, **settings):
     return Gateway(url, wire_format="amqp0", amqp0_exchange=exchange, loops=1, **settings)
 
 
-def batch_in_background(gateway, items):
-    """The answer to come, when a thousand messages are settled and the batch goes on."""
-    before = settled(gateway)
-    answer = ThreadPoolExecutor(1).submit(gateway.batch, items)
-    while settled(gateway) < before + 1_000:
-        assert not answer.done(), "the batch is over already"
+def batch_in_background(gateway, proxy):
+    """The answer to come to `MANY` items, of which the proxy holds back all but the first thousands."""
+    gateway.emit(event="load", data=-1, rooms=["nobody"])
+    proxy.hold_after(500_001)
+    answer = ThreadPoolExecutor(1).submit(gateway.batch, numbered(MANY))
+    proxy.wait_until_held()
     return answer
-
-
-def settled(gateway):
-    return sum(gateway.metric(f'gateway_publications_total{{outcome="{o}"}}') for o in ("queued", "routed", "unrouted"))
 
 
 def numbers(witness):
@@ -292,10 +289,9 @@ def numbers(witness):
 
 def test_every_item_has_its_true_outcome_when_the_broker_stands_still_in_the_middle(own_broker):
     exchange = "batch.pause"
-    with Witness(own_broker.url, exchange, "direct", [ROOM]) as witness:
-        with amqp0_gateway(own_broker.url, exchange, confirm_timeout="1s") as gateway:
-            answer = batch_in_background(gateway, numbered(MANY))
-            own_broker.pause()
+    with Witness(own_broker.url, exchange, "direct", [ROOM]) as witness, CuttingProxy(own_broker.url) as proxy:
+        with amqp0_gateway(proxy.url, exchange, confirm_timeout="1s") as gateway:
+            answer = batch_in_background(gateway, proxy)
             try:
                 start = time.monotonic()
                 while not answer.done():
@@ -307,12 +303,12 @@ def test_every_item_has_its_true_outcome_when_the_broker_stands_still_in_the_mid
                 # A time-out for all of it, not for every window.
                 assert time.monotonic() - start < 8
             finally:
-                own_broker.resume()
+                proxy.go_on()
             said = list(outcomes.values())
             assert [said.count(outcome) > 0 for outcome in ("routed", "unknown", "failed")] == [True] * 3
             # After the silence nothing more was tried.
             assert set(said[said.index("failed") :]) == {"failed"}
-            gateway.wait_until_ready(20)
+            gateway.wait_until_ready()
             time.sleep(1)
         received = numbers(witness)
     assert_truthful(outcomes, received)
@@ -330,7 +326,7 @@ def test_a_broker_that_says_nothing_from_the_start_costs_one_time_out(own_broker
             finally:
                 own_broker.resume()
             assert set(outcomes_of(response).values()) == {"failed"}
-            gateway.wait_until_ready(20)
+            gateway.wait_until_ready()
             assert gateway.batch(numbered(3)).status == 200
         assert numbers(witness) == [0, 1, 2]
 
@@ -345,7 +341,7 @@ def test_every_item_has_its_true_outcome_when_the_connection_is_lost_in_the_midd
             said = list(outcomes.values())
             assert [said.count(outcome) > 0 for outcome in ("routed", "unknown", "failed")] == [True] * 3
             proxy.mend()
-            gateway.wait_until_ready(20)
+            gateway.wait_until_ready()
             after = outcomes_of(gateway.batch([{"event": "load", "data": MANY, "rooms": [ROOM]}]))
         # What was under way may still be on its way from the broker's socket to the queue.
         time.sleep(1)
@@ -357,11 +353,12 @@ def test_every_item_has_its_true_outcome_when_the_connection_is_lost_in_the_midd
 
 def test_an_exchange_that_goes_in_the_middle_leaves_no_doubt_about_what_is_confirmed(own_broker):
     exchange = "batch.gone"
-    with Witness(own_broker.url, exchange, "direct", [ROOM]) as witness:
-        with amqp0_gateway(own_broker.url, exchange) as gateway:
-            answer = batch_in_background(gateway, numbered(MANY))
+    with Witness(own_broker.url, exchange, "direct", [ROOM]) as witness, CuttingProxy(own_broker.url) as proxy:
+        with amqp0_gateway(proxy.url, exchange, confirm_timeout="60s") as gateway:
+            answer = batch_in_background(gateway, proxy)
             witness.delete_exchange()
-            outcomes = outcomes_of(answer.result(timeout=30))
+            proxy.go_on()
+            outcomes = outcomes_of(answer.result(timeout=PATIENCE))
         received = numbers(witness)
     assert_truthful(outcomes, received)
     assert received == sorted(received)
@@ -374,7 +371,7 @@ def test_an_alarm_is_said_of_every_item(own_broker):
         with amqp0_gateway(own_broker.url, "batch.alarm") as gateway:
             own_broker.ctl("set_vm_memory_high_watermark", "0")
             try:
-                gateway.wait_until(lambda: gateway.get("/readyz").status == 503, time.monotonic() + 5, "notice it")
+                gateway.wait_until(lambda: gateway.get("/readyz").status == 503, end_of_patience(), "notice it")
                 response = gateway.batch([{"event": ""}, *numbered(100)])
                 assert statuses(response) == [422, *[503] * 100]
                 codes = {result["problem"]["code"] for result in response.json["results"][1:]}
@@ -415,21 +412,18 @@ def test_a_full_queue_is_said_of_the_items_that_it_refused(own_broker):
 
 @pytest.mark.parametrize("how", ["time-out", "second signal"])
 def test_at_the_end_of_the_gateway_a_batch_is_answered(own_broker, how):
-    with Witness(own_broker.url, "batch.end", "direct", [ROOM]):
+    with Witness(own_broker.url, "batch.end", "direct", [ROOM]), CuttingProxy(own_broker.url) as proxy:
         settings = {"shutdown_timeout": "500ms" if how == "time-out" else "60s", "confirm_timeout": "60s"}
-        gateway = amqp0_gateway(own_broker.url, "batch.end", **settings).start()
-        answer = batch_in_background(gateway, numbered(MANY))
-        own_broker.pause()
-        try:
-            for _ in range(1 if how == "time-out" else 2):
-                gateway._process.send_signal(signal.SIGTERM)
-                time.sleep(0.3)
-            said = list(outcomes_of(answer.result(timeout=10)).values())
-            assert len(said) == MANY and said[-1] == "failed" and "unknown" in said
-            assert gateway.wait_for_exit() == 0
-            assert gateway.log()[-1]["message"] == "stopped"
-        finally:
-            own_broker.resume()
+        gateway = amqp0_gateway(proxy.url, "batch.end", **settings).start()
+        answer = batch_in_background(gateway, proxy)
+        gateway.signal(signal.SIGTERM)
+        if how == "second signal":
+            gateway.wait_for_line("stopping")  # two signals that wait at the same time are one
+            gateway.signal(signal.SIGTERM)
+        said = list(outcomes_of(answer.result(timeout=PATIENCE)).values())
+        assert len(said) == MANY and said[-1] == "failed" and "unknown" in said
+        assert gateway.wait_for_exit() == 0
+        assert gateway.log()[-1]["message"] == "stopped"
 
 
 # Others
@@ -480,20 +474,14 @@ def test_batches_leave_room_for_single_emits_while_the_broker_reads_nothing(own_
             own_broker.pause()
             try:
                 batches = [pool.submit(gateway.request, "POST", "/v1/batch", body, JSON, 60) for _ in range(40)]
-                wait_for_in_flight(gateway, 40)
+                gateway.wait_for_in_flight(40)
                 time.sleep(1)
                 single = pool.submit(gateway.post, {"event": "single", "rooms": [ROOM]})
-                wait_for_in_flight(gateway, 41)
+                gateway.wait_for_in_flight(41)
             finally:
                 own_broker.resume()
             assert single.result().status == 200
             assert [statuses(batch.result()) for batch in batches] == [[200] * 4] * 40
-
-
-def wait_for_in_flight(gateway, count):
-    # The one that asks is under way, too.
-    in_flight, deadline = "gateway_http_requests_in_flight", time.monotonic() + 30
-    gateway.wait_until(lambda: gateway.metric(in_flight) == count + 1, deadline, f"have {count} requests under way")
 
 
 def test_a_hundred_thousand_emits_leave_memory_where_it_was(gateway, witness):
@@ -520,7 +508,7 @@ def test_answers_that_nobody_reads_count_as_bytes_under_way(broker, exchange):
             lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             head = b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             lazy.sendall(head % len(body) + body)
-            deadline = time.monotonic() + 20
+            deadline = end_of_patience()
             while (response := gateway.post({"event": "e"})).status == 200:
                 assert time.monotonic() < deadline, "the answer does not count"
             assert_problem(response, 503, "overloaded")
@@ -530,10 +518,11 @@ def test_answers_that_nobody_reads_count_as_bytes_under_way(broker, exchange):
 
 def test_every_item_is_answered_when_the_broker_dies_in_the_middle(own_broker):
     lost_with_its_broker = Witness(own_broker.url, "batch.kill", "direct", [ROOM])  # noqa: F841
-    with amqp0_gateway(own_broker.url, "batch.kill") as gateway:
-        answer = batch_in_background(gateway, numbered(MANY))
+    with CuttingProxy(own_broker.url) as proxy, amqp0_gateway(proxy.url, "batch.kill") as gateway:
+        answer = batch_in_background(gateway, proxy)
         own_broker.kill()
-        said = list(outcomes_of(answer.result(timeout=30)).values())
+        proxy.go_on()
+        said = list(outcomes_of(answer.result(timeout=PATIENCE)).values())
     assert said[0] == "routed" and said[-1] == "failed"
     # From the first that could not be published on, none was.
     assert set(said[said.index("failed") :]) == {"failed"}

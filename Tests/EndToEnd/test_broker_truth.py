@@ -59,12 +59,12 @@ def test_a_return_of_which_a_part_cannot_be_read_is_not_taken_for_success(own_br
     with DisturbingProxy(own_broker.url) as proxy, amqp0_gateway(proxy.url, exchange, loops=1) as gateway:
         for seed in range(4):
             assert gateway.emit(event="known", rooms=["nobody"])["routed"] is False
-            time.sleep(0.3)  # what it asks the broker, whom there is, has been answered
+            proxy.wait_until_quiet()  # what it asks the broker, whom there is, has been answered
             proxy.flip(BACK, after=part, octets=[TYPE])
             response = gateway.post({"event": "returned", "rooms": ["nobody"]})
             assert response.status == 504 or response.json["outcome"] == "unknown", response.json
             assert proxy.flipped == seed + 1
-            gateway.wait_until_ready(20)
+            gateway.wait_until_ready()
 
 
 def test_an_exchange_that_comes_and_goes_is_noticed(own_broker, exchange):
@@ -169,7 +169,7 @@ def test_an_alarm_is_noticed_by_an_idle_gateway_and_said(own_broker, exchange):
         alarm(own_broker, True)
         try:
             blocked = b'gateway_broker_connections{state="blocked"} 2\n'
-            eventually(lambda: blocked in gateway.get("/metrics").body, timeout=5)
+            eventually(lambda: blocked in gateway.get("/metrics").body)
             assert_problem(gateway.get("/readyz"), 503, "broker_blocked")
             for _ in range(20):
                 response = gateway.post({"event": "load", "data": 1, "rooms": [ROOM]})
@@ -178,7 +178,7 @@ def test_an_alarm_is_noticed_by_an_idle_gateway_and_said(own_broker, exchange):
                 assert answers_within_100_ms(gateway)
             late = amqp0_gateway(own_broker.url, exchange).start(ready=False)
             try:
-                eventually(lambda: late.get("/readyz").json["code"] == "broker_blocked", timeout=5)
+                eventually(lambda: late.get("/readyz").json["code"] == "broker_blocked")
                 assert_problem(late.post({"event": "load", "data": 2, "rooms": [ROOM]}), 503, "broker_blocked")
             finally:
                 late.kill()

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from harness import Amqp0Servers, PrivateRabbitMQ, SocketIOServer, Witness, binary, die_with_parent, run_command
+from harness.patience import end_of_patience
 
 CONFIRMED, NOT_PUBLISHED, UNROUTED, UNKNOWN, INVALID = 0, 1, 3, 4, 64
 END = "end-of-test"
@@ -102,7 +103,7 @@ def test_standard_input_is_an_argument(shell, server):
     client = server.client()
     large = {"text": "0123456789abcdef" * 32_768}
     shell.must_emit("large", "1", "-", "--", "-2", stdin=json.dumps(large).encode() + b"\n")
-    assert client.next(timeout=20) == ("large", 1, large, -2)
+    assert client.next() == ("large", 1, large, -2)
 
 
 def test_bytes_arrive_as_bytes_where_they_are_asked_for(shell, server):
@@ -302,7 +303,7 @@ def meddled(own_broker, exchange):
                 finally:
                     own_broker.resume()
                 Shell(own_broker.url, python_socketio_exchange=exchange).must_emit(END)
-                deadline, events = time.monotonic() + 5, []
+                deadline, events = end_of_patience(), []
                 while END not in events:
                     assert time.monotonic() < deadline
                     events += [message.json["event"] for message in witness.waiting()]

@@ -9,7 +9,7 @@ import pika
 import pytest
 
 from harness import AnsweringClient, Gateway, SocketIOServer, Witness, assert_problem
-from harness.questions import Asking, ask, in_flight, start_servers, tally, tell, until, wait_for_servers
+from harness.questions import Asking, ask, in_flight, start_servers, tell, until, wait_for_servers
 
 END = "end-of-test"
 # Never waited for: what is under test ends sooner.
@@ -172,7 +172,7 @@ def test_servers_keep_nothing_of_what_is_over(gateway, servers):
 
 def received(gateway, clients):
     gateway.emit(event=END)
-    return [client.until(END, timeout=20) for client in clients]
+    return [client.until(END) for client in clients]
 
 
 def test_members_of_an_excepted_room_receive_nothing(gateway, servers):
@@ -351,7 +351,7 @@ def test_callbacks_of_others_and_forged_ones_are_ignored(broker, alone):
     with Witness(broker.url, ALONE, "fanout") as witness:
         fields = {"event": "q", "rooms": ["only witness"], "ack": {"mode": "first", "timeoutMs": LONG}}
         question = Asking(alone.emit, **fields)
-        emitted = witness.take(timeout=20)[0].json
+        emitted = witness.take()[0].json
         room, namespace, number = emitted["callback"]
         assert (room, namespace) == ("only witness", "/")
         mine = {
@@ -401,7 +401,7 @@ def test_what_servers_do_without_saying_so(alone, plain):
     def reached(room):
         alone.emit(event="hello", rooms=[room])
         alone.emit(event=END)
-        return [bool(client.until(END, timeout=20)) for client in (a, b, c)]
+        return [bool(client.until(END)) for client in (a, b, c)]
 
     for client in (a, c):
         accepted(alone.post({"rooms": ["new", "newer"]}, path=f"/v1/sockets/{client.sid}/join"))

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from harness import binary, die_with_parent
+from harness.patience import end_of_patience
 
 FILE = "gateway.yaml"
 CASES = {
@@ -82,7 +83,7 @@ class Terminal:
 
     def _read(self):
         """The words of the next call."""
-        output, deadline = "", time.monotonic() + 20
+        output, deadline = "", end_of_patience()
         while self.ENDING not in output:
             assert select.select([self._descriptor], [], [], max(0, deadline - time.monotonic()))[0], output
             output += os.read(self._descriptor, 4096).decode(errors="replace")

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from harness import REPOSITORY, BrowserPage, Gateway, die_with_parent
+from harness.patience import end_of_patience
 from harness.rabbitmq import free_ports
 
 TEXT = (REPOSITORY / "compose.yaml").read_text()
@@ -144,7 +145,7 @@ def stack(broker, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(stack, tmp_path_factory):
     address = stack.here(re.search(r"Open (http://\S+) and", TEXT)[1])
-    deadline = time.monotonic() + 20
+    deadline = end_of_patience()
     while True:
         with contextlib.suppress(urllib.error.URLError):
             urllib.request.urlopen(address, timeout=5).close()

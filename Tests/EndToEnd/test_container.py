@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
 import pytest
 
 from harness import REPOSITORY, Witness, binary, die_with_parent
+from harness.patience import PATIENCE, end_of_patience
+from harness.proxies import free_port
 
 pytestmark = pytest.mark.slow  # a Debian is installed
 
@@ -95,11 +96,6 @@ class Container:
             return int((file.read().split() or [self.process.pid])[0])
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 @pytest.fixture
 def container(root, broker):
     default = json.loads(" ".join(words_after("CMD")))
@@ -112,7 +108,7 @@ def container(root, broker):
         GATEWAY_PYTHON_SOCKETIO_EXCHANGE="test.container",
         GATEWAY_API_KEY=KEY,
     )
-    deadline = time.monotonic() + 15
+    deadline = end_of_patience()
     while container.health() != 0:
         assert time.monotonic() < deadline and container.process.poll() is None, "not healthy in time"
         time.sleep(0.1)
@@ -130,9 +126,9 @@ def test_it_serves_as_nobody_and_as_the_first_process(container, broker):
 
     assert container.health() == 0
     with Witness(broker.url, "test.container", "fanout") as witness:
-        deadline = time.monotonic() + 10
+        deadline = end_of_patience()
         while True:
-            connection = http.client.HTTPConnection(address, timeout=10)
+            connection = http.client.HTTPConnection(address, timeout=PATIENCE)
             headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
             connection.request("POST", "/v1/emit", '{"event": "hello"}', headers)
             response = connection.getresponse()

@@ -1,12 +1,12 @@
 """Heads that are long, and heads that libmicrohttpd does not understand: each gets one answer."""
 
 import socket
-import time
 from urllib.parse import urlencode
 
 import pytest
 
 from harness import Gateway, converse
+from harness.patience import PATIENCE
 from harness.questions import until
 
 HEAD = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
@@ -20,13 +20,13 @@ def gateway(broker):
 
 def get(gateway, head, path=b"/livez"):
     request = b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % (path, head)
-    return converse(gateway.address, request, timeout=3, expect=1)
+    return converse(gateway.address, request, expect=1)
 
 
 @pytest.mark.parametrize("count", [1, 100, 170, 200, 500, 1_000, 1_001])
 def test_any_number_of_query_parameters_is_answered(gateway, count):
     query = urlencode([("room", f"{number}") for number in range(count)])
-    answer = converse(gateway.address, b"GET /v1/counts?%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % query.encode(), timeout=3, expect=1)
+    answer = converse(gateway.address, b"GET /v1/counts?%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % query.encode(), expect=1)
     # There is no server to ask; more than 1,000 names are too many.
     assert answer.statuses == [422 if count > 1_000 else 503], answer.data[:200]
 
@@ -82,7 +82,7 @@ def test_it_is_the_right_one_among_many_slow_heads(gateway):
     slow = [socket.create_connection(gateway.address) for _ in range(50)]
     for number, connection in enumerate(slow):
         connection.sendall(HEAD + (b"Content-Length: 5\r\n" if number % 2 else b""))
-    time.sleep(0.1)
+    gateway.wait_for_connections(50)
     for _ in range(50):
         answer = get(gateway, b"Content-Length: x\r\n")
         assert answer.statuses == [400] and answer.data.count(b"HTTP/1.1") == 1
@@ -98,7 +98,7 @@ def test_such_answers_are_counted_and_logged(gateway):
     lines = requests(gateway)
     assert get(gateway, b"Content-Length: x\r\n").statuses == [400]
     assert get(gateway, b"", b"/" + b"x" * 13_000).statuses == [414]
-    assert converse(gateway.address, b"GET / HTTP/3.0\r\nHost: localhost\r\n\r\n", timeout=3, expect=1).statuses == [505]
+    assert converse(gateway.address, b"GET / HTTP/3.0\r\nHost: localhost\r\n\r\n", expect=1).statuses == [505]
     after = {status: metric(gateway, counted % status) for status in (400, 414, 505)}
     assert after == {status: count + 1 for status, count in before.items()}
     until(lambda: requests(gateway) == lines + 3, "a line each")
@@ -125,10 +125,10 @@ def test_nothing_behind_a_chunked_body_is_read_as_a_request(gateway, framing):
 
 
 def test_it_is_the_one_whose_head_is_complete(gateway):
-    unfinished = [socket.create_connection(gateway.address, timeout=3) for _ in range(10)]
+    unfinished = [socket.create_connection(gateway.address, timeout=PATIENCE) for _ in range(10)]
     for connection in unfinished:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: y\r\n")
-    time.sleep(0.1)
+    gateway.wait_for_connections(10)
     for _ in range(20):
         answer = get(gateway, b"Content-Length: x\r\n")
         assert answer.statuses == [400] and answer.data.count(b"HTTP/1.1") == 1, answer.data

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from harness import Amqp0Servers, Gateway, PrivateRabbitMQ, SocketIOServer, Witness, assert_problem, converse, webhooks
+from harness.patience import end_of_patience
 from harness.webhooks import FORM
 
 END = "end-of-test"
@@ -447,7 +448,7 @@ def test_what_was_not_confirmed_is_delivered_when_it_comes_again(own_broker, tmp
     write(config, HOOKS)
     with Gateway(own_broker.url, config=config, loops=2) as gateway:
         own_broker.kill()
-        deadline = time.monotonic() + 5
+        deadline = end_of_patience()
         while gateway.get("/readyz").status == 200:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -456,7 +457,7 @@ def test_what_was_not_confirmed_is_delivered_when_it_comes_again(own_broker, tmp
             assert_problem(response, 503, "broker_unavailable")
             assert int(response.headers["Retry-After"]) >= 1
         own_broker.start()
-        gateway.wait_until_ready(timeout=30)
+        gateway.wait_until_ready()
         with Witness(own_broker.url, "socketio", "fanout") as witness:
             assert status(signed(gateway, "plain", id="in the outage")) == "confirmed"
             assert status(signed(gateway, "plain", id="in the outage")) == "duplicate"
@@ -478,14 +479,14 @@ def test_a_broker_that_says_nothing_is_not_waited_for(own_broker, tmp_path):
                     times.append(time.monotonic() - start)
             finally:
                 own_broker.resume()
-            assert max(times) < 3, times
+            assert max(times) < 15, times
             assert_problem(answers[0], 504, "confirm_timeout")
             assert {answer.status for answer in answers} <= {503, 504}
-            gateway.wait_until_ready(timeout=30)
+            gateway.wait_until_ready()
             assert status(signed(gateway, "plain", {"n": 1}, id="to the deaf")) == "confirmed"
             assert status(signed(gateway, "plain", {"n": 1}, id="to the deaf")) == "duplicate"
             # What was unknown may come, too; what was confirmed has come.
-            deadline = time.monotonic() + 5
+            deadline = end_of_patience()
             published = []
             while not published and time.monotonic() < deadline:
                 published = events(gateway, witness)
@@ -509,7 +510,7 @@ class Reloading:
     def wait(self, change=lambda: None):
         before = self._reloads()
         change()
-        deadline = time.monotonic() + 10
+        deadline = end_of_patience()
         while self._reloads() == before:
             assert time.monotonic() < deadline, "not reloaded"
             time.sleep(0.02)
@@ -558,7 +559,7 @@ def test_a_configuration_that_is_not_valid_changes_nothing(reloading, witness):
     reloading.path.write_text('{"hooks": [{"name": "first", "scheme": "github", "secrets": ["x"], "event": "e"}]}')
     gateway.signal(signal.SIGHUP)
     gateway.wait_until(
-        lambda: any("not reloaded" in line.get("message", "") for line in gateway.log()), time.monotonic() + 10, "refuse it"
+        lambda: any("not reloaded" in line.get("message", "") for line in gateway.log()), end_of_patience(), "refuse it"
     )
     (reason,) = [line["reason"] for line in gateway.log() if "not reloaded" in line.get("message", "")]
     assert "hooks[0].rooms is required; for everyone say 'everyone: true'" in reason
@@ -591,7 +592,7 @@ def test_the_log_says_what_became_of_each_delivery(broker, exchange, tmp_path):
         def said(send, *, level="info"):
             before = len(requests())
             answer = send()
-            gateway.wait_until(lambda: len(requests()) > before, time.monotonic() + 10, "log it")
+            gateway.wait_until(lambda: len(requests()) > before, end_of_patience(), "log it")
             line = requests()[before]
             assert line["level"] == level and line["route"] == "/v1/hooks/{name}", line
             return answer, line

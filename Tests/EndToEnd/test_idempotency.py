@@ -1,15 +1,14 @@
 """A request with an `Idempotency-Key` may be sent again: it is done once, and answered the same."""
 
-import http.client
 import itertools
 import json
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from harness import CuttingProxy, Gateway, PrivateRabbitMQ, Witness, assert_problem, converse
+from harness.patience import end_of_patience
 
 EVENT = {"event": "once"}
 ROOM = "room"
@@ -181,26 +180,6 @@ def once(witness):
     return [message.json["packet"]["data"][0] for message in witness.all()].count("once")
 
 
-def wait_for_in_flight(gateway, count):
-    deadline = time.monotonic() + 10
-    # The one that asks is under way, too.
-    gateway.wait_until(
-        lambda: gateway.metric("gateway_http_requests_in_flight") == count + 1, deadline, f"have {count} under way"
-    )
-
-
-def send_at_once(gateway, body, key):
-    """The head and the body together: a request that is under way is at its handler, then.
-
-    http.client sends them apart, and who leaves between the two has asked for nothing."""
-    body = json.dumps(body).encode()
-    head = "POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    head += f"Idempotency-Key: {key['Idempotency-Key']}\r\nContent-Length: {len(body)}\r\n\r\n"
-    connection = socket.create_connection(gateway.address)
-    connection.sendall(head.encode() + body)
-    return connection
-
-
 def test_of_many_at_the_same_time_one_is_done_and_the_others_are_409(own_broker, key):
     with Witness(own_broker.url, "idempotency.race", "direct", [ROOM]) as witness:
         with amqp0_gateway(own_broker.url, "idempotency.race", confirm_timeout="30s") as gateway:
@@ -209,7 +188,7 @@ def test_of_many_at_the_same_time_one_is_done_and_the_others_are_409(own_broker,
             try:
                 with ThreadPoolExecutor(24) as pool:
                     asked = [pool.submit(gateway.post, TO_ROOM, key, "/v1/emit") for _ in range(24)]
-                    deadline = time.monotonic() + 10
+                    deadline = end_of_patience()
                     while sum(answer.done() for answer in asked) < 23:
                         assert time.monotonic() < deadline, "more than one waits"
                         time.sleep(0.02)
@@ -232,12 +211,12 @@ def test_who_left_before_the_answer_gets_it_the_next_time(own_broker, key):
             know_the_exchange(gateway)
             own_broker.pause()
             try:
-                with send_at_once(gateway, TO_ROOM, key):
-                    wait_for_in_flight(gateway, 1)
+                with gateway.send(TO_ROOM, key):
+                    gateway.wait_for_in_flight(1)
                 assert_problem(gateway.post(TO_ROOM, key), 409, "idempotency_key_in_flight")
             finally:
                 own_broker.resume()
-            deadline = time.monotonic() + 10
+            deadline = end_of_patience()
             while (response := gateway.post(TO_ROOM, key)).status == 409:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
@@ -276,14 +255,14 @@ def test_an_unknown_outcome_stays_what_it_is(own_broker, key, path, body):
 def test_after_a_certain_failure_the_key_is_free(own_broker, key):
     with CuttingProxy(own_broker.url) as proxy, amqp0_gateway(proxy.url, "idempotency.free") as gateway:
         proxy.cut()
-        gateway.wait_until(lambda: gateway.get("/readyz").status == 503, time.monotonic() + 5, "notice the loss")
+        gateway.wait_until(lambda: gateway.get("/readyz").status == 503, end_of_patience(), "notice the loss")
         for path, body in (("/v1/emit", TO_ROOM), ("/v1/batch", {"items": [TO_ROOM]})):
             for _ in range(4):
                 response = gateway.post(body, key, path)
                 assert response.status == 503 and b"broker_unavailable" in response.body
                 assert not is_replayed(response)
         proxy.mend()
-        gateway.wait_until_ready(20)
+        gateway.wait_until_ready()
         with Witness(own_broker.url, "idempotency.free", "direct", [ROOM]) as witness:
             assert [is_replayed(gateway.post(TO_ROOM, key)) for _ in range(4)] == [False, True, True, True]
             assert once(witness) == 1
@@ -327,7 +306,7 @@ def test_when_too_much_is_kept_new_keys_are_503_and_no_old_one_is_forgotten(brok
         replays = [gateway.post(EVENT, {"Idempotency-Key": f"k{number}"}) for number in (0, kept // 2, kept - 1)]
         assert time.monotonic() - start < 3, "this machine is too slow for the lifetime of this test"
         assert all(map(is_replayed, replays))
-        deadline = time.monotonic() + 6
+        deadline = end_of_patience()
         while gateway.post(EVENT, {"Idempotency-Key": "new"}).status == 503:
             assert time.monotonic() < deadline, "no room again"
             time.sleep(0.1)

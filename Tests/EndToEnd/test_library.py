@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import REPOSITORY, PrivateRabbitMQ, SocketIOServer, Witness, die_with_parent
+from harness.patience import end_of_patience
 
 PACKAGE = REPOSITORY / "examples" / "swift"
 ULID = "[0-9A-HJKMNP-TV-Z]{26}"
@@ -140,7 +141,7 @@ def test_an_emitter_survives_its_broker(examples, exchange):
         worker.send("room before 1")
         assert re.fullmatch(f"before {ULID}", worker.answers(1)[0])
         broker.kill()
-        deadline = time.monotonic() + 5
+        deadline = end_of_patience()
         while True:
             worker.send("room meanwhile 1")
             answer = worker.answers(1)[0]
@@ -148,7 +149,7 @@ def test_an_emitter_survives_its_broker(examples, exchange):
                 break
             assert time.monotonic() < deadline, answer
         broker.start()
-        deadline = time.monotonic() + 15
+        deadline = end_of_patience()
         while "failed" in answer:
             assert time.monotonic() < deadline, answer
             time.sleep(0.1)

@@ -10,10 +10,9 @@ import re
 import signal
 import subprocess
 import tempfile
-import time
 import uuid
-from contextlib import ExitStack, closing, contextmanager
 from collections.abc import Callable
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from urllib.parse import urlencode
@@ -38,6 +37,8 @@ from harness import (
     hook_entry,
 )
 from harness.cluster import FEATURES
+from harness.gateway import Sent
+from harness.patience import end_of_patience
 
 CONTRACT = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
 PATHS = CONTRACT["paths"]
@@ -674,7 +675,7 @@ def with_servers(broker, silent=False, about=None, **settings):
 
 
 def wait_for_servers(gateway, count):
-    deadline = time.monotonic() + 10
+    deadline = end_of_patience()
     gateway.wait_until(lambda: len(known_servers(gateway)) == count, deadline, f"know {count} servers")
 
 
@@ -687,7 +688,7 @@ class GatewayThatLosesConnections(HookedGateway):
 
     def request(self, method, path, *arguments, **more):
         if path.startswith("/v1/"):
-            self.wait_until(lambda: known_servers(self), time.monotonic() + 10, "be connected again")
+            self.wait_until(lambda: known_servers(self), end_of_patience(), "be connected again")
         return super().request(method, path, *arguments, **more)
 
 
@@ -784,7 +785,7 @@ def with_alarm(broker):
     with with_amqp0(broker) as gateway:
         broker.ctl("set_vm_memory_high_watermark", "0")
         try:
-            deadline = time.monotonic() + 5
+            deadline = end_of_patience()
             gateway.wait_until(lambda: gateway.get("/readyz").status == 503, deadline, "notice the alarm")
             gateway.wait_until(
                 lambda: b"broker_blocked" in gateway.get("/v1/counts").body, deadline, "notice it where it asks servers"
@@ -816,12 +817,8 @@ def with_requests_in_flight(broker):
         gateway = waiting.enter_context(with_paused_broker(broker, servers=1, **settings))
         requests = {"/v1/emit": EMIT, "/v1/batch": BATCH, **{url(path): body for path, body in BODIES.items()}}
         for path, body in requests.items():
-            headers = {"Content-Type": "application/json", **in_flight(path)}
-            connection = waiting.enter_context(closing(http.client.HTTPConnection(*gateway.address)))
-            connection.request("POST", path, json.dumps(body), headers)
-        deadline = time.monotonic() + 5
-        count = len(requests) + 1
-        gateway.wait_until(lambda: gateway.metric("gateway_http_requests_in_flight") == count, deadline, "have all")
+            waiting.enter_context(gateway.send(body, in_flight(path), path))
+        gateway.wait_for_in_flight(len(requests))
         yield gateway
 
 
@@ -831,12 +828,10 @@ class GatewayThatIsBusyWithDeliveries(HookedGateway):
     def request(self, method, path, body=None, headers=None, timeout=15):
         if not path.startswith(("/v1/hooks/", EVENTS)):
             return super().request(method, path, body, headers, timeout)
-        with closing(http.client.HTTPConnection(*self.address)) as first:
-            first.request(method, path, body, headers)
-            deadline = time.monotonic() + 5
-            self.wait_until(lambda: self.metric("gateway_http_requests_in_flight") == 2, deadline, "be busy")
+        with Sent(self.address, path, body, headers) as first:
+            self.wait_for_in_flight(1)
             response = super().request(method, path, body, headers, timeout)
-            assert first.getresponse().status == 504
+            assert first.response().status == 504
             return response
 
 
@@ -848,7 +843,7 @@ def with_too_many_requests(broker):
             waiting.request("GET", "/livez")
             assert waiting.getresponse().read()
             waiting.request("POST", "/v1/emit", json.dumps(EMIT), {"Content-Type": "application/json"})
-            deadline = time.monotonic() + 5
+            deadline = end_of_patience()
             gateway.wait_until(lambda: b"in_flight 2\n" in gateway.get("/metrics").body, deadline, "be busy")
             yield gateway
 
@@ -860,7 +855,7 @@ def with_too_many_questions(broker):
         wait_for_servers(gateway, 1)
         with closing(http.client.HTTPConnection(*gateway.address)) as waiting:
             waiting.request("GET", "/v1/sockets?limit=7")
-            deadline = time.monotonic() + 5
+            deadline = end_of_patience()
             gateway.wait_until(lambda: b"overloaded" in gateway.get("/v1/counts?timeoutMs=1").body, deadline, "be busy")
             yield gateway
 
@@ -870,7 +865,7 @@ def while_shutting_down(broker):
     declare(broker, f"{EXCHANGE}.rooms")
     gateway = amqp0(broker, shutdown_delay="60s").start()
     gateway._process.send_signal(signal.SIGTERM)
-    gateway.wait_until(lambda: gateway.get("/readyz").status == 503, time.monotonic() + 5, "fail /readyz")
+    gateway.wait_until(lambda: gateway.get("/readyz").status == 503, end_of_patience(), "fail /readyz")
     yield gateway
     gateway.stop()
 

@@ -4,11 +4,11 @@ docs/troubleshooting.md says to do about it. The broker here is an older one, wh
 
 import re
 import threading
-import time
 
 import pytest
 
 from harness import REPOSITORY, Gateway, PrivateRabbitMQ, RespondingServer, SocketIOServer
+from harness.patience import end_of_patience
 
 PAGE = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
 RECIPES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -42,7 +42,7 @@ def test_none_of_ours_and_none_of_the_recipes_is_neither(broker, recipes):
         Gateway(broker.url) as asking,
         Gateway(broker.url, cluster_exchange="nobody answers here") as waiting,
     ):
-        both = time.monotonic() + 15
+        both = end_of_patience()
         asking.wait_until(lambda: len(asking.get("/v1/servers").json["servers"]) == 2, both, "know both responders")
         # Acknowledgements of servers without a responder come through a queue of their own, while somebody waits.
         body = {"event": "asked", "rooms": ["nobody"], "ack": {"timeoutMs": 8000}}

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from harness import Gateway, assert_problem, create_key
+from harness.patience import PATIENCE, end_of_patience
 
 EVENT = {"event": "hello"}
 RELOADED, REFUSED = "configuration reloaded", "configuration not reloaded; the one before stays"
@@ -46,7 +47,7 @@ class Reloading:
         """Runs the action; the one log line with the message that follows."""
         before = len(self.lines(message))
         action()
-        deadline = time.monotonic() + 10
+        deadline = end_of_patience()
         self.gateway.wait_until(lambda: len(self.lines(message)) > before, deadline, f"say '{message}'")
         return self.lines(message)[before]
 
@@ -157,7 +158,7 @@ def test_a_hangup_before_it_listens_is_kept(tmp_path):
         try:
             mute.accept()
             gateway.signal(signal.SIGHUP)
-            deadline = time.monotonic() + 10
+            deadline = end_of_patience()
             gateway.wait_until(lambda: Reloading(gateway, None).lines(RELOADED), deadline, "reload")
             messages = [line["message"] for line in gateway.log() if line["message"] in (RELOADED, "listening")]
             assert messages == ["listening", RELOADED]
@@ -266,7 +267,7 @@ def test_a_file_that_is_being_written_is_not_read(reloading, keys):
             file.write(content[piece : piece + 20])
             file.flush()
             time.sleep(0.1)
-    deadline = time.monotonic() + 10
+    deadline = end_of_patience()
     reloading.gateway.wait_until(lambda: reloading.lines(RELOADED), deadline, "read the file")
     assert len(reloading.lines(RELOADED)) == 1 and reloading.lines(REFUSED) == []
     assert reloading.opens(keys["b"]) and reloading.opens(keys["c"])
@@ -356,7 +357,7 @@ def test_no_request_is_dropped_while_it_is_reloaded(reloading, keys):
     failures, counts, stop = [], [], threading.Event()
 
     def post(key):
-        connection = http.client.HTTPConnection(*reloading.gateway.address, timeout=10)
+        connection = http.client.HTTPConnection(*reloading.gateway.address, timeout=PATIENCE)
         headers = {"Content-Type": "application/json", **key.header}
         count = 0
         try:
@@ -397,7 +398,7 @@ def test_no_request_is_dropped_while_it_is_reloaded(reloading, keys):
 
 def test_a_request_that_is_under_way_is_finished_with_the_rights_that_it_came_with(reloading, keys):
     """Its body comes slowly, and its key is taken away meanwhile."""
-    connection = http.client.HTTPConnection(*reloading.gateway.address, timeout=10)
+    connection = http.client.HTTPConnection(*reloading.gateway.address, timeout=PATIENCE)
     body = json.dumps(EVENT).encode()
     connection.putrequest("POST", "/v1/emit")
     for name, value in {"Content-Type": "application/json", "Content-Length": len(body), **keys["a"].header}.items():

@@ -8,13 +8,13 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
 from harness import Gateway, PrivateRabbitMQ, Witness, binary, converse
+from harness.patience import PATIENCE
 from harness.questions import until
-from harness.rabbitmq import die_with_parent
+from harness.rabbitmq import die_with_parent, free_ports
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 FORGED = b"/x%0a\x1b[31m\x7f\x9b\xc2\x9b\xe2\x80\xa8%22,%22status%22:%22200"
@@ -207,7 +207,7 @@ def body(length, request_id):
 def test_who_leaves_before_the_answer_is_said_to_have_left(gateway):
     with socket.create_connection(gateway.address) as connection:
         connection.sendall(body(100, b"left"))
-        time.sleep(0.2)
+        gateway.wait_for_in_flight(1)
     said = line(gateway, requestId="left")
     assert (said["outcome"], said["level"]) == ("client left", "info")
     assert "status" not in said and "code" not in said
@@ -223,18 +223,17 @@ def test_who_is_too_slow_is_said_to_have_been(gateway):
 
 def test_who_leaves_while_the_broker_is_awaited_is_said_to_have_left():
     with PrivateRabbitMQ() as broker, Witness(broker.url, "test.log", "direct", ["room"]):
-        settings = {"wire_format": "amqp0", "amqp0_exchange": "test.log", "confirm_timeout": "2s"}
+        settings = {"wire_format": "amqp0", "amqp0_exchange": "test.log", "confirm_timeout": "60s"}
         with Gateway(broker.url, log_level="debug", **settings) as gateway:
             for _ in range(20):
                 gateway.emit(event="known", rooms=["room"])
             broker.pause()
-            time.sleep(0.2)  # for all of its threads
             try:
                 with socket.create_connection(gateway.address) as connection:
                     request = body(0, b"waiting").replace(b"Content-Length: 0\r\n\r\n{", b"Content-Length: %d\r\n\r\n%s")
                     event = b'{"event":"e","rooms":["room"]}'
                     connection.sendall(request % (len(event), event))
-                    time.sleep(0.3)
+                    gateway.wait_for_in_flight(1)
                 said = line(gateway, requestId="waiting")
             finally:
                 broker.resume()
@@ -304,8 +303,7 @@ class FormattedGateway(Gateway):
 
 
 def test_a_log_that_nobody_reads_keeps_no_request_waiting(broker):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
     environment.update(GATEWAY_AMQP_URL=broker.url, GATEWAY_HTTP_ADDRESS=f"127.0.0.1:{port}", GATEWAY_LOOPS="1")
     process = subprocess.Popen([binary(), "serve"], env=environment, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
@@ -313,7 +311,7 @@ def test_a_log_that_nobody_reads_keeps_no_request_waiting(broker):
         while b" listening " not in (line := process.stderr.readline()):
             assert line, "it ended"
         # From here on nobody reads. A pipe holds 64 KiB, the queue 1 MiB: each line has about 200 bytes.
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         for _ in range(8_000):
             connection.request("GET", "/nothing-" + "x" * 150)
             response = connection.getresponse()

@@ -31,7 +31,7 @@ def test_a_browser_gets_a_page(gateway):
 
 def line(gateway, request_line, *headers):
     head = b"\r\n".join([request_line, *headers, b"", b""])
-    return converse(gateway.address, head, timeout=3, expect=1)
+    return converse(gateway.address, head, expect=1)
 
 
 def test_a_target_in_absolute_form_is_its_path(gateway):

@@ -14,6 +14,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from harness import REPOSITORY, Gateway, Witness, assert_problem, create_key, webhooks
+from harness.patience import end_of_patience, until
+from harness.rabbitmq import free_ports
 
 SERVICE_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/problems"]
 
@@ -152,7 +154,7 @@ def test_a_queue_without_a_server_is_not_counted_as_one_that_wanted_the_event(br
         assert gateway.emit(event="e", rooms=["r"])["routed"] is False
         assert gateway.metric('gateway_emits_unrouted_total{reason="no_exchange"}') == 1
         with Witness(broker.url, exchange + ".amqp0", "direct", ["r"]):
-            deadline = time.monotonic() + 10
+            deadline = end_of_patience()
             gateway.wait_until(lambda: gateway.emit(event="e", rooms=["r"])["routed"], deadline, "see the exchange")
             assert counted(gateway)["routed"] == 1
 
@@ -268,13 +270,12 @@ def test_a_wrong_setting_is_an_error_that_names_it(settings, named):
 
 
 def test_of_gateways_that_start_together_on_one_port_only_one_listens(broker):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    (port,) = free_ports(1)
     gateways = [Gateway(broker.url, http_address=f"127.0.0.1:{port}").launch() for _ in range(4)]
     try:
-        time.sleep(1.5)
-        listening = [g for g in gateways if any(line["message"] == "listening" for line in g.log())]
-        assert len(listening) == 1
+        until(lambda: sum(g.has_ended() for g in gateways) >= 3, "three have ended")
+        [listening] = [[g] for g in gateways if not g.has_ended()]
+        listening[0].wait_for_line("listening")
         for gateway in gateways:
             if gateway not in listening:
                 assert gateway.wait_for_exit() == 1

@@ -3,7 +3,6 @@
 import http.client
 import signal
 import socket
-import threading
 import time
 
 import pytest
@@ -61,20 +60,18 @@ def test_not_ready_comes_first_and_new_connections_are_taken_until_the_delay_is_
 
 def test_a_request_whose_confirm_is_late_is_answered_before_the_end():
     with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, EXCHANGE, "direct", ["room"]):
-        gateway = gateway_at(own_broker).start()
+        gateway = gateway_at(own_broker, confirm_timeout="60s", shutdown_timeout="60s").start()
         for _ in range(20):
             gateway.emit(event="known", rooms=["room"])
         own_broker.pause()
-        answers = []
-        asking = threading.Thread(target=lambda: answers.append(gateway.post({"event": "late", "rooms": ["room"]})))
-        asking.start()
+        late = gateway.send({"event": "late", "rooms": ["room"]})
+        gateway.wait_for_in_flight(1)
+        gateway.signal(signal.SIGTERM)
         time.sleep(0.3)
-        gateway._process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        assert not answers
+        assert not late.is_answered()
         own_broker.resume()
-        asking.join(5)
-        assert answers[0].status == 200 and answers[0].json["routed"] is True
+        answer = late.response()
+        assert answer.status == 200 and answer.json["routed"] is True
         assert gateway.wait_for_exit() == 0
 
 
@@ -87,16 +84,14 @@ def test_what_is_not_confirmed_in_time_is_answered_as_unknown(how):
             gateway.emit(event="known", rooms=["room"])
         own_broker.pause()
         try:
-            answers = []
-            asking = threading.Thread(target=lambda: answers.append(gateway.post({"event": "late", "rooms": ["room"]})))
-            asking.start()
-            time.sleep(0.3)
-            gateway._process.send_signal(signal.SIGTERM)
+            late = gateway.send({"event": "late", "rooms": ["room"]})
+            gateway.wait_for_in_flight(1)
+            gateway.signal(signal.SIGTERM)
             if how == "second signal":
-                time.sleep(0.3)
-                gateway._process.send_signal(signal.SIGTERM)
-            asking.join(5)
-            assert_problem(answers[0], 504, "confirm_timeout")
+                # Two that wait at the same time are one, for the kernel.
+                gateway.wait_for_line("stopping")
+                gateway.signal(signal.SIGTERM)
+            assert_problem(late.response(), 504, "confirm_timeout")
             assert gateway.wait_for_exit() == 0
         finally:
             own_broker.resume()

@@ -94,7 +94,7 @@ def is_said(words, told):
         return any(re.search(pattern, text) for line in told().splitlines() for text in texts(line))
 
     with contextlib.suppress(AssertionError):
-        eventually(found, timeout=5)
+        eventually(found)
     return found()
 
 

@@ -19,6 +19,7 @@ from harness import (
     assert_problem,
     run_command,
 )
+from harness.patience import until
 from harness.questions import wait_for_servers
 from harness.topology import eventually
 
@@ -109,8 +110,7 @@ def notice_alarm(broker, url):
     with Gateway(url, cluster_enabled=False) as gateway:
         broker.ctl("set_vm_memory_high_watermark", "0")
         try:
-            time.sleep(4)
-            return gateway.get("/readyz")
+            return until(lambda: (answer := gateway.get("/readyz")).status != 200 and answer, "it has noticed")
         finally:
             broker.ctl("set_vm_memory_high_watermark", "0.4")
             gateway.wait_until_ready()

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from .rabbitmq import REPOSITORY
+from .rabbitmq import REPOSITORY, stop_process
 
 _directory = REPOSITORY / "adapters" / "python" / "tests" / "harness"
 _spec = importlib.util.spec_from_file_location(
@@ -23,7 +23,7 @@ class RespondingServer(_package.Server):
 
     def pause(self):
         """From here on it answers nobody; what comes waits in its queues."""
-        os.kill(self._process.pid, signal.SIGSTOP)
+        stop_process(self._process.pid)
 
     def resume(self):
         os.kill(self._process.pid, signal.SIGCONT)

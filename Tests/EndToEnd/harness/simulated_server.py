@@ -7,6 +7,8 @@ from bisect import bisect_right
 
 import pika
 
+from .patience import PATIENCE
+
 EVERYTHING = range(1, 14)
 READS = (7,)
 EXCHANGE_TYPE = {"exchange_type": "direct", "durable": False, "auto_delete": False}
@@ -105,7 +107,7 @@ class SimulatedServer:
         if not self._thread.is_alive():
             return  # the broker has ended the connection
         self._connection.add_callback_threadsafe(self._channel.stop_consuming)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._connection.close()
 
     def __enter__(self):
