@@ -28,6 +28,18 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+# One call of `rabbitmqctl`, which takes as long as a machine for Erlang takes to start.
+_RESET = """
+    Who = <<"reset">>, Everything = <<".*">>,
+    vm_memory_monitor:set_vm_memory_high_watermark(0.4),
+    ok = rabbit_vhost:delete(<<"/">>, Who),
+    rabbit_vhost:add(<<"/">>, Who),
+    Users = [proplists:get_value(user, User) || User <- rabbit_auth_backend_internal:list_users()],
+    [ok = rabbit_auth_backend_internal:delete_user(User, Who) || User <- Users, User =/= <<"guest">>],
+    rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"/">>, Everything, Everything, Everything, Who).
+"""
+
+
 class BrokerError(Exception):
     """The broker did not start, or a command against it failed."""
 
@@ -158,6 +170,10 @@ class PrivateRabbitMQ:
     def restart(self, timeout=60):
         self.shutdown()
         self.start(timeout)
+
+    def reset(self):
+        """Empties it: no exchanges, queues and users but those it was born with, and no alarm. A fifth of what a start takes."""
+        self.ctl("eval", _RESET)
 
     def pause(self):
         """From its return on the broker's kernel accepts connections and bytes, and the broker says nothing."""

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness
+from harness import Gateway, Witness
 from harness.patience import PATIENCE, until
 
 HEAD = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
@@ -131,8 +131,8 @@ def test_a_stop_waits_for_no_idle_client(broker):
             connection.close()
 
 
-def test_one_that_leaves_while_the_broker_is_silent_does_not_keep_its_connection():
-    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, "test.departures", "direct", ["room"]):
+def test_one_that_leaves_while_the_broker_is_silent_does_not_keep_its_connection(own_broker):
+    with Witness(own_broker.url, "test.departures", "direct", ["room"]):
         settings = {"wire_format": "amqp0", "amqp0_exchange": "test.departures", "confirm_timeout": "2s"}
         with Gateway(own_broker.url, loops=1, **settings) as gateway:
             gateway.emit(event="known", rooms=["room"])
@@ -147,8 +147,8 @@ def test_one_that_leaves_while_the_broker_is_silent_does_not_keep_its_connection
                 own_broker.resume()
 
 
-def test_one_that_resets_while_the_broker_is_silent_is_seen_at_once_and_one_that_half_closes_gets_its_answer():
-    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, "test.departures", "direct", ["room"]):
+def test_one_that_resets_while_the_broker_is_silent_is_seen_at_once_and_one_that_half_closes_gets_its_answer(own_broker):
+    with Witness(own_broker.url, "test.departures", "direct", ["room"]):
         settings = {"wire_format": "amqp0", "amqp0_exchange": "test.departures", "confirm_timeout": "20s"}
         with Gateway(own_broker.url, loops=1, **settings) as gateway:
             gateway.emit(event="known", rooms=["room"])

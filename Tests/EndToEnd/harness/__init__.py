@@ -10,8 +10,8 @@ from .disturbing_proxy import DisturbingProxy
 from .gateway import Gateway, assert_problem, binary
 from .hooks import SIGNATURES, hook_entry
 from .proxies import Caddy, HAProxy, Nginx
-from .raw_http import RawConversation, converse, stream_chunks
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
+from .raw_http import RawConversation, converse, stream_chunks
 from .responding_server import AnsweringClient, RespondingServer
 from .server_process import ServerProcess
 from .simulated_server import SimulatedServer

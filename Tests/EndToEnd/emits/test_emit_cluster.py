@@ -3,17 +3,11 @@
 import pika
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, RespondingServer
+from harness import Gateway, RespondingServer
 from harness.questions import until
 
 END = "end-of-test"
 EXCHANGE = "test.emit.cluster"
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import REPOSITORY, PrivateRabbitMQ, SocketIOServer, Witness, die_with_parent
+from harness import REPOSITORY, SocketIOServer, Witness, die_with_parent
 from harness.patience import end_of_patience
 
 PACKAGE = REPOSITORY / "examples" / "swift"
@@ -134,13 +134,11 @@ def test_what_is_wrong_with_one_emit_is_nothing_to_the_others(examples, broker, 
         assert [json.loads(message.body)["event"] for message in witness.take()] == ["good"]
 
 
-def test_an_emitter_survives_its_broker(examples, exchange):
-    with PrivateRabbitMQ() as broker, contextlib.closing(
-        Worker(examples / "worker-example", broker.url, exchange)
-    ) as worker:
+def test_an_emitter_survives_its_broker(own_broker, examples, exchange):
+    with contextlib.closing(Worker(examples / "worker-example", own_broker.url, exchange)) as worker:
         worker.send("room before 1")
         assert re.fullmatch(f"before {ULID}", worker.answers(1)[0])
-        broker.kill()
+        own_broker.kill()
         deadline = end_of_patience()
         while True:
             worker.send("room meanwhile 1")
@@ -148,7 +146,7 @@ def test_an_emitter_survives_its_broker(examples, exchange):
             if "there is no connection to RabbitMQ; nothing was published" in answer:
                 break
             assert time.monotonic() < deadline, answer
-        broker.start()
+        own_broker.start()
         deadline = end_of_patience()
         while "failed" in answer:
             assert time.monotonic() < deadline, answer

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem, converse
+from harness import Gateway, Witness, assert_problem, converse
 from harness.patience import PATIENCE, end_of_patience, until
 
 HEAD = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
@@ -94,8 +94,8 @@ def test_connections_of_one_address_are_limited_over_all_loops_and_given_back(br
             time.sleep(0.5)
 
 
-def test_requests_under_way_are_limited_and_health_is_served_all_the_same():
-    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, "test.limits", "direct", ["room"]):
+def test_requests_under_way_are_limited_and_health_is_served_all_the_same(own_broker):
+    with Witness(own_broker.url, "test.limits", "direct", ["room"]):
         settings = {"wire_format": "amqp0", "amqp0_exchange": "test.limits", "confirm_timeout": "60s"}
         with Gateway(own_broker.url, max_in_flight=4, loops=2, **settings) as gateway:
             for _ in range(20):

@@ -5,14 +5,8 @@ import time
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem
+from harness import Gateway, Witness, assert_problem
 from harness.patience import end_of_patience
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from harness import CuttingProxy, Gateway, PrivateRabbitMQ, RespondingServer, SimulatedServer, Witness, assert_problem
+from harness import CuttingProxy, Gateway, RespondingServer, SimulatedServer, Witness, assert_problem
 from harness.questions import (
     Asking,
     ask,
@@ -188,9 +188,9 @@ def test_nobody_waits_for_a_server_that_says_goodbye(broker, exchange, gateway, 
 # The broker
 
 
-def test_after_the_brokers_restart_everything_is_answered_again():
+def test_after_the_brokers_restart_everything_is_answered_again(own_broker):
     exchange = "test.restart"
-    with PrivateRabbitMQ() as own_broker, ExitStack() as stack:
+    with ExitStack() as stack:
         servers = start_servers(own_broker.url, exchange, exchange + ".fanout", ["kombu", "aio-pika"], interval=1.5)
         for server in servers:
             stack.callback(server.close)

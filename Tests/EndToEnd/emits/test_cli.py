@@ -11,17 +11,11 @@ import time
 
 import pytest
 
-from harness import Amqp0Servers, PrivateRabbitMQ, SocketIOServer, Witness, binary, die_with_parent, run_command
+from harness import Amqp0Servers, SocketIOServer, Witness, binary, die_with_parent, run_command
 from harness.patience import end_of_patience
 
 CONFIRMED, NOT_PUBLISHED, UNROUTED, UNKNOWN, INVALID = 0, 1, 3, 4, 64
 END = "end-of-test"
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Requests that schemathesis makes out of openapi.yaml, good and bad: every answer is one of the contract.
 
 What is generated depends on the contract and SEED alone. For more of it, by hand:
-SCHEMATHESIS_SECONDS=600 .venv/bin/python -m pytest Tests/EndToEnd/test_schemathesis.py
+SCHEMATHESIS_SECONDS=600 .venv/bin/python -m pytest Tests/EndToEnd/contract/test_schemathesis.py
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from harness import REPOSITORY, ClusterServer, Gateway, Witness, hook_entry
 from harness.cluster import FEATURES
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
-HOOKS = Path(__file__).parent / "harness" / "schemathesis_hooks.py"
+HOOKS = REPOSITORY / "Tests/EndToEnd/harness/schemathesis_hooks.py"
 SEED = 20260101
 EXAMPLES = 5  # of each operation, beside those of the document and of the limits of its schemas
 FEW_EXAMPLES = 2  # where most answers are the same

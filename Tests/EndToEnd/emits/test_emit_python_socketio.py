@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Gateway, SocketIOServer, Witness, assert_problem
+from harness import Gateway, SocketIOServer, assert_problem
 from harness.patience import end_of_patience
 
 END = "end-of-test"
@@ -22,18 +22,6 @@ def gateway(broker, exchange):
 def running_server(broker, exchange, request):
     with SocketIOServer(broker.url, exchange, request.param, namespaces=("/", "/chat")) as server:
         yield server
-
-
-@pytest.fixture
-def server(running_server):
-    yield running_server
-    running_server.disconnect_clients()
-
-
-@pytest.fixture
-def witness(broker, exchange):
-    with Witness(broker.url, exchange, "fanout") as witness:
-        yield witness
 
 
 def delivered(gateway, *clients, namespace="/", **fields):

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem, converse
+from harness import Gateway, Witness, assert_problem, converse
 from harness.patience import PATIENCE
 from harness.questions import until
 
@@ -106,14 +106,14 @@ def connects(gateway, source):
         return False
 
 
-def test_requests_through_a_proxy_are_counted_by_client():
-    with PrivateRabbitMQ() as broker, Witness(broker.url, "test.proxies", "direct", ["room"]):
+def test_requests_through_a_proxy_are_counted_by_client(own_broker):
+    with Witness(own_broker.url, "test.proxies", "direct", ["room"]):
         settings = {"wire_format": "amqp0", "amqp0_exchange": "test.proxies", "confirm_timeout": "60s", "loops": 2}
         limits = {"max_connections_per_address": 2, "trusted_proxies": "127.0.0.1", "api_key": KEY}
-        with Gateway(broker.url, **settings, **limits) as gateway:
+        with Gateway(own_broker.url, **settings, **limits) as gateway:
             for _ in range(20):
                 assert emit(gateway, "203.0.113.9").getresponse().status == 200
-            broker.pause()
+            own_broker.pause()
             try:
                 waiting = [emit(gateway, "203.0.113.9"), emit(gateway, "198.51.100.7, 203.0.113.9")]
                 gateway.wait_for_in_flight(2)
@@ -128,7 +128,7 @@ def test_requests_through_a_proxy_are_counted_by_client():
                 gateway.wait_for_in_flight(6)
                 assert_problem(gateway.post(ROOM, {**BEARER, "X-Forwarded-For": "2001:db8::3"}), 503, "overloaded")
             finally:
-                broker.resume()
+                own_broker.resume()
             assert [connection.getresponse().status for connection in waiting] == [200] * 6
             for _ in range(5):
                 assert gateway.post(ROOM, {**BEARER, "X-Forwarded-For": "203.0.113.9"}).status == 200

@@ -30,7 +30,6 @@ from harness import (
     ClusterServer,
     CuttingProxy,
     Gateway,
-    PrivateRabbitMQ,
     Witness,
     binary,
     converse,
@@ -620,12 +619,6 @@ CASES = {
     ],
     "shutting down": [emit(200), *service(503, "shutting_down", paths=["/readyz"])],
 }
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 class HookedGateway(Gateway):

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from harness import Amqp0Servers, Gateway, PrivateRabbitMQ, SocketIOServer, Witness, assert_problem, converse, webhooks
+from harness import Amqp0Servers, Gateway, SocketIOServer, Witness, assert_problem, converse, webhooks
 from harness.patience import end_of_patience
 from harness.webhooks import FORM
 
@@ -77,28 +77,10 @@ def gateway(broker, exchange, tmp_path_factory):
         yield gateway
 
 
-@pytest.fixture
-def witness(broker, exchange):
-    with Witness(broker.url, exchange, "fanout") as witness:
-        yield witness
-
-
 @pytest.fixture(scope="module")
 def running_server(broker, exchange):
     with SocketIOServer(broker.url, exchange, namespaces=("/", "/chat")) as server:
         yield server
-
-
-@pytest.fixture
-def server(running_server):
-    yield running_server
-    running_server.disconnect_clients()
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 def deliver(gateway, hook, body=b"{}", headers=None, type=JSON, **options):

@@ -6,16 +6,10 @@ import time
 
 import pytest
 
-from harness import DisturbingProxy, PrivateRabbitMQ, assert_problem
+from harness import DisturbingProxy, assert_problem
 from harness.disturbing_proxy import BACK, TYPE
 from harness.load import Load, assert_truthful
 from harness.topology import ROOM, Topology, amqp0_gateway, eventually
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 @pytest.fixture

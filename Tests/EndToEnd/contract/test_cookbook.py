@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from harness import REPOSITORY, Gateway, SocketIOServer, Witness, assert_problem, webhooks
+from harness import REPOSITORY, Gateway, SocketIOServer, assert_problem, webhooks
 from harness.webhooks import FORM
 
 END = "end-of-test"
@@ -69,18 +69,6 @@ def gateway(broker, exchange, tmp_path_factory):
 def running_server(broker, exchange):
     with SocketIOServer(broker.url, exchange) as server:
         yield server
-
-
-@pytest.fixture
-def server(running_server):
-    yield running_server
-    running_server.disconnect_clients()
-
-
-@pytest.fixture
-def witness(broker, exchange):
-    with Witness(broker.url, exchange, "fanout") as witness:
-        yield witness
 
 
 GITHUB_PUSH = (

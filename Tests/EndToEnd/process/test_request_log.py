@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, binary, converse
+from harness import Gateway, Witness, binary, converse
 from harness.patience import PATIENCE
 from harness.questions import until
 from harness.rabbitmq import die_with_parent, free_ports
@@ -221,13 +221,13 @@ def test_who_is_too_slow_is_said_to_have_been(gateway):
     assert 1_000 <= float(said["durationMs"]) < 3_000
 
 
-def test_who_leaves_while_the_broker_is_awaited_is_said_to_have_left():
-    with PrivateRabbitMQ() as broker, Witness(broker.url, "test.log", "direct", ["room"]):
+def test_who_leaves_while_the_broker_is_awaited_is_said_to_have_left(own_broker):
+    with Witness(own_broker.url, "test.log", "direct", ["room"]):
         settings = {"wire_format": "amqp0", "amqp0_exchange": "test.log", "confirm_timeout": "60s"}
-        with Gateway(broker.url, log_level="debug", **settings) as gateway:
+        with Gateway(own_broker.url, log_level="debug", **settings) as gateway:
             for _ in range(20):
                 gateway.emit(event="known", rooms=["room"])
-            broker.pause()
+            own_broker.pause()
             try:
                 with socket.create_connection(gateway.address) as connection:
                     request = body(0, b"waiting").replace(b"Content-Length: 0\r\n\r\n{", b"Content-Length: %d\r\n\r\n%s")
@@ -236,7 +236,7 @@ def test_who_leaves_while_the_broker_is_awaited_is_said_to_have_left():
                     gateway.wait_for_in_flight(1)
                 said = line(gateway, requestId="waiting")
             finally:
-                broker.resume()
+                own_broker.resume()
     assert (said["outcome"], said["level"]) == ("client left", "info")
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import CuttingProxy, Gateway, PrivateRabbitMQ, Witness, assert_problem, converse
+from harness import CuttingProxy, Gateway, Witness, assert_problem, converse
 from harness.patience import end_of_patience
 
 EVENT = {"event": "once"}
@@ -20,18 +20,6 @@ NUMBERS = itertools.count()
 def gateway(broker, exchange):
     with Gateway(broker.url, python_socketio_exchange=exchange, loops=2) as gateway:
         yield gateway
-
-
-@pytest.fixture
-def witness(broker, exchange):
-    with Witness(broker.url, exchange, "fanout") as witness:
-        yield witness
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import Gateway, SocketIOServer, Witness, assert_problem
+from harness import Gateway, SocketIOServer, assert_problem
 
 END = "end-of-test"
 STRUCTURED = "application/cloudevents+json"
@@ -48,18 +48,6 @@ def gateway(broker, exchange, tmp_path_factory):
 def running_server(broker, exchange):
     with SocketIOServer(broker.url, exchange, namespaces=("/", "/events")) as server:
         yield server
-
-
-@pytest.fixture
-def server(running_server):
-    yield running_server
-    running_server.disconnect_clients()
-
-
-@pytest.fixture
-def witness(broker, exchange):
-    with Witness(broker.url, exchange, "fanout") as witness:
-        yield witness
 
 
 def event(**attributes):

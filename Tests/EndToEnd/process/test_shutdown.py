@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, assert_problem
+from harness import Gateway, Witness, assert_problem
 from harness.load import Load
 
 EXCHANGE = "test.shutdown"
@@ -58,8 +58,8 @@ def test_not_ready_comes_first_and_new_connections_are_taken_until_the_delay_is_
     assert refuses_connections(gateway)
 
 
-def test_a_request_whose_confirm_is_late_is_answered_before_the_end():
-    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, EXCHANGE, "direct", ["room"]):
+def test_a_request_whose_confirm_is_late_is_answered_before_the_end(own_broker):
+    with Witness(own_broker.url, EXCHANGE, "direct", ["room"]):
         gateway = gateway_at(own_broker, confirm_timeout="60s", shutdown_timeout="60s").start()
         for _ in range(20):
             gateway.emit(event="known", rooms=["room"])
@@ -76,8 +76,8 @@ def test_a_request_whose_confirm_is_late_is_answered_before_the_end():
 
 
 @pytest.mark.parametrize("how", ["time-out", "second signal"])
-def test_what_is_not_confirmed_in_time_is_answered_as_unknown(how):
-    with PrivateRabbitMQ() as own_broker, Witness(own_broker.url, EXCHANGE, "direct", ["room"]):
+def test_what_is_not_confirmed_in_time_is_answered_as_unknown(own_broker, how):
+    with Witness(own_broker.url, EXCHANGE, "direct", ["room"]):
         gateway = gateway_at(own_broker, shutdown_timeout="1s" if how == "time-out" else "60s", confirm_timeout="60s")
         gateway.start()
         for _ in range(20):

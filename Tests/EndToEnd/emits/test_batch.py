@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import CuttingProxy, Gateway, PrivateRabbitMQ, SocketIOServer, Witness, assert_problem
+from harness import CuttingProxy, Gateway, SocketIOServer, Witness, assert_problem
 from harness.load import assert_truthful
 from harness.patience import PATIENCE, end_of_patience
 
@@ -28,21 +28,9 @@ def gateway(broker, exchange):
 
 
 @pytest.fixture
-def witness(broker, exchange):
-    with Witness(broker.url, exchange, "fanout") as witness:
-        yield witness
-
-
-@pytest.fixture(scope="module")
-def private_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
-
-
-@pytest.fixture
-def own_broker(private_broker):
-    private_broker.start()
-    return private_broker
+def own_broker(own_broker):
+    own_broker.start()
+    return own_broker
 
 
 def numbered(count):
