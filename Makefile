@@ -34,13 +34,16 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 	@.venv/bin/python -m pytest adapters/python/tests -q
 	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
 
-e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
+# Of the end-to-end tests: what has this in its path or name, such as ONLY=hooks.
+ONLY ?=
+
+e2e: build ## Run the built gateway against real brokers, servers, clients and a browser (ONLY=hooks: those alone)
 	@scripts/setup.sh run browser node proxies shells
-	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
+	@scripts/e2e.sh 'not slow' '$(ONLY)'
 
 slow: build ## Run the end-to-end tests that take long
 	@scripts/setup.sh run browser node proxies clients container
-	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m slow
+	@scripts/e2e.sh slow '$(ONLY)'
 
 # Of faults; with all that stands around them it takes two minutes more.
 TORTURE_SECONDS ?= 450

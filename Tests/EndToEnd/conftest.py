@@ -4,6 +4,19 @@ import pytest
 
 from harness import PrivateRabbitMQ, Witness
 
+SLOW = 900  # seconds, for one test
+BROWSERS = {"page", "pages"}  # fixtures
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "faults" in item.path.parts:
+            item.add_marker("faults")
+        if not BROWSERS.isdisjoint(item.fixturenames):
+            item.add_marker("browser")
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW))
+
 
 @pytest.fixture(scope="session")
 def broker():

@@ -6,6 +6,8 @@ import pytest
 
 from harness import Gateway, assert_problem, create_key
 
+pytestmark = pytest.mark.timed
+
 EVENT = {"event": "hello"}
 BATCH = "/v1/batch"
 

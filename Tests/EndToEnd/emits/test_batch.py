@@ -275,6 +275,7 @@ def numbers(witness):
     return [message.json["packet"]["data"][1] for message in witness.all()]
 
 
+@pytest.mark.timed
 def test_every_item_has_its_true_outcome_when_the_broker_stands_still_in_the_middle(own_broker):
     exchange = "batch.pause"
     with Witness(own_broker.url, exchange, "direct", [ROOM]) as witness, CuttingProxy(own_broker.url) as proxy:

@@ -172,6 +172,7 @@ def test_help_documents_every_exit_status():
         assert re.search(rf"^  {status} ", text, re.MULTILINE)
 
 
+@pytest.mark.timed
 def test_without_a_broker_it_fails_at_once():
     start = time.monotonic()
     reason = Shell("amqp://user:secret@127.0.0.1:1/").must_fail(NOT_PUBLISHED, "e")
@@ -205,6 +206,7 @@ def test_what_answers_and_is_no_broker_is_said(answer):
     assert "is this RabbitMQ's port for AMQP" in reason
 
 
+@pytest.mark.timed
 def test_it_is_done_within_half_a_second_and_leaves_politely(own_broker):
     shell = Shell(own_broker.url)
     shell.emit("warm-up")
@@ -227,6 +229,7 @@ def test_a_refused_exchange_is_said_with_the_reason(own_broker, exchange):
     assert exchange in reason and "refused for user 'limited'" in reason and "secret" not in reason
 
 
+@pytest.mark.timed
 def test_an_alarm_is_said_with_its_reason(own_broker):
     own_broker.ctl("set_vm_memory_high_watermark", "0")
     try:

@@ -186,6 +186,7 @@ def test_without_an_exchange_no_server_is_there_until_one_comes(broker):
         assert gateway.get("/readyz").status == 200
 
 
+@pytest.mark.timed
 def test_so_many_rooms_that_their_names_are_too_much_are_refused_before_the_work(broker, exchange, witness):
     """Each message names the rooms before its own, so that they grow with the square of the rooms."""
     rooms = [f"room:{number}" for number in range(5_000)]

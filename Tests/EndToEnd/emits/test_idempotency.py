@@ -259,6 +259,7 @@ def test_after_a_certain_failure_the_key_is_free(own_broker, key):
 # Bounds
 
 
+@pytest.mark.timed
 def test_an_answer_is_forgotten_when_its_time_has_come(broker, exchange, witness, key):
     with Gateway(broker.url, python_socketio_exchange=exchange, loops=2, idempotency_lifetime="1500ms") as gateway:
         start = time.monotonic()
@@ -276,6 +277,7 @@ def test_an_answer_is_forgotten_when_its_time_has_come(broker, exchange, witness
         assert gateway.post({"event": "another"}, key).status == 200
 
 
+@pytest.mark.timed
 def test_when_too_much_is_kept_new_keys_are_503_and_no_old_one_is_forgotten(broker, exchange, witness):
     settings = {"idempotency_bytes": 65_536, "idempotency_lifetime": "3s"}
     with Gateway(broker.url, python_socketio_exchange=exchange, loops=2, **settings) as gateway:

@@ -12,6 +12,8 @@ import pytest
 from harness import Gateway
 from harness.patience import PATIENCE
 
+pytestmark = pytest.mark.timed
+
 
 def connect(address, count):
     """As many connections as could be made of `count`."""

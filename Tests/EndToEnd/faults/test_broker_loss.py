@@ -8,6 +8,8 @@ import pytest
 from harness import Gateway, Witness, assert_problem
 from harness.patience import end_of_patience
 
+pytestmark = pytest.mark.timed
+
 
 @pytest.fixture
 def gateway(own_broker):

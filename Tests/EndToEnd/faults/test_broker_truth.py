@@ -97,6 +97,7 @@ def test_everything_is_settled_truthfully_when_connections_break_under_load(own_
         assert load.codes <= {"broker_unavailable", "confirm_timeout"}
 
 
+@pytest.mark.timed
 def test_a_restarted_broker_leaves_no_doubt_about_what_is_new(own_broker, exchange):
     """The queue does not outlive the broker, so only new emits can be compared; the old ones need true statuses."""
     Topology(own_broker.url, exchange)
@@ -157,6 +158,7 @@ def alarm(broker, is_on):
     broker.ctl("set_vm_memory_high_watermark", "0" if is_on else "0.4")
 
 
+@pytest.mark.timed
 def test_an_alarm_is_noticed_by_an_idle_gateway_and_said(own_broker, exchange):
     topology = Topology(own_broker.url, exchange)
     with amqp0_gateway(own_broker.url, exchange) as gateway:
@@ -196,6 +198,7 @@ def test_an_alarm_under_load_loses_nothing(own_broker, exchange):
         assert_truthful(load.outcomes, topology.received())
 
 
+@pytest.mark.timed
 def test_a_broker_that_stands_still_under_load_leaves_the_outcome_unknown(own_broker, exchange):
     topology = Topology(own_broker.url, exchange)
     with amqp0_gateway(own_broker.url, exchange, confirm_timeout="500ms") as gateway:

@@ -104,6 +104,7 @@ def test_an_emit_whose_client_has_ended_its_sending_side_is_answered(broker, gat
         assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("place", PLACES)
 def test_a_stop_takes_less_than_a_second_when_nobody_is_left(broker, place):
     with Gateway(broker.url, loops=2) as gateway:
@@ -118,6 +119,7 @@ def test_a_stop_takes_less_than_a_second_when_nobody_is_left(broker, place):
         assert time.monotonic() - start < 1
 
 
+@pytest.mark.timed
 def test_a_stop_waits_for_no_idle_client(broker):
     with Gateway(broker.url, loops=2) as gateway:
         connections = [socket.create_connection(gateway.address, timeout=PATIENCE) for _ in range(20)]

@@ -69,6 +69,7 @@ def test_one_whose_request_has_come_is_not_closed(broker):
 REFUSED = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n "
 
 
+@pytest.mark.timed
 def test_those_who_were_refused_and_go_on_make_room(broker):
     with Gateway(broker.url, loops=1, max_connections=20, api_key="k" * 32) as gateway:
         crowd = [socket.create_connection(gateway.address) for _ in range(20)]
@@ -81,6 +82,7 @@ def test_those_who_were_refused_and_go_on_make_room(broker):
             connection.close()
 
 
+@pytest.mark.timed
 def test_those_who_do_not_read_their_answers_make_room(broker):
     with Gateway(broker.url, loops=1, max_connections=20, api_key="k" * 32) as gateway:
         crowd = []
@@ -97,6 +99,7 @@ def test_those_who_do_not_read_their_answers_make_room(broker):
             connection.close()
 
 
+@pytest.mark.timed
 def test_a_refused_body_that_does_not_come_ends_its_connection_after_five_seconds(broker):
     with Gateway(broker.url, loops=1, api_key="k" * 32) as gateway:
         with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
@@ -105,6 +108,7 @@ def test_a_refused_body_that_does_not_come_ends_its_connection_after_five_second
             assert connection.recv(4096) == b"" and 4 < time.monotonic() - start < 7
 
 
+@pytest.mark.timed
 def test_a_stop_does_not_wait_for_those_who_were_refused(broker):
     with Gateway(broker.url, loops=1, api_key="k" * 32) as gateway:
         with socket.create_connection(gateway.address) as connection:

@@ -37,6 +37,7 @@ def seconds_until_cut(address, start, trickle=b" ", every=0.2, most=8):
         return time.monotonic() - began
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "name, start, trickle, least, most",
     [
@@ -52,6 +53,7 @@ def test_a_client_that_does_not_get_on_is_cut(gateway, name, start, trickle, lea
     assert least <= seconds_until_cut(gateway.address, start, trickle) <= most
 
 
+@pytest.mark.timed
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not(gateway):
     connection = http.client.HTTPConnection(*gateway.address)
     began = time.monotonic()
@@ -82,6 +84,7 @@ def open_connections(address, count):
     return served
 
 
+@pytest.mark.timed
 def test_connections_of_one_address_are_limited_over_all_loops_and_given_back(broker):
     with Gateway(broker.url, loops=2, max_connections_per_address=6) as gateway:
         for _ in range(3):

@@ -61,6 +61,7 @@ def test_a_client_that_sends_all_of_it_first_sees_the_refusal(gateway, refusal, 
         connection.close()
 
 
+@pytest.mark.timed
 def test_the_answer_leaves_at_once(gateway):
     with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
         connection.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n")
@@ -81,6 +82,7 @@ def test_a_chunked_body_that_becomes_too_long_is_answered_in_the_middle(gateway)
         assert connection.recv(4096) == b""
 
 
+@pytest.mark.timed
 def test_no_memory_for_a_body_is_answered_in_the_middle(broker):
     with Gateway(broker.url, max_buffered_bytes=1_048_576, max_body_bytes=1_000_000) as gateway:
         head = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
@@ -141,6 +143,7 @@ def test_at_the_limit_the_oldest_of_them_goes(broker):
             connection.close()
 
 
+@pytest.mark.timed
 def test_one_that_is_silent_is_dropped_after_five_seconds(broker):
     with Gateway(broker.url, api_key=KEY, loops=1) as gateway:
         with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
@@ -172,6 +175,7 @@ def test_many_at_once_with_small_buffers_all_see_their_answer(gateway):
     assert statuses == [401] * 40
 
 
+@pytest.mark.timed
 def test_a_stop_waits_for_them_a_second_at_most(broker):
     with Gateway(broker.url, api_key=KEY, loops=1) as gateway:
         with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:

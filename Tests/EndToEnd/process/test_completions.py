@@ -13,6 +13,8 @@ import pytest
 from harness import binary, die_with_parent
 from harness.patience import end_of_patience
 
+pytestmark = pytest.mark.timed
+
 FILE = "gateway.yaml"
 CASES = {
     "con": "config",

@@ -95,6 +95,7 @@ def test_it_prints_a_curl_line_that_works(demo):
     assert '{"id": 43}' in demo.read_until("received")
 
 
+@pytest.mark.browser
 def test_the_page_shows_an_event_posted_after_it_was_loaded(demo, tmp_path):
     gateway, server = demo.find(r"^gateway +(\S+)"), demo.find(r"^server +(\S+)")
     with BrowserPage(server, tmp_path) as page:
@@ -139,6 +140,7 @@ def test_the_page_acknowledges_what_its_own_socket_is_asked(page):
     assert 'acknowledged with "yes"' in page.evaluate("document.querySelector('#events li').innerText")
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("host", ["127.0.0.1", "insecure.test"])
 def test_the_pages_commands_can_be_copied_and_run(demo, tmp_path, host):
     server = demo.find(r"^server +(\S+)").replace("127.0.0.1", host)
@@ -155,6 +157,7 @@ def test_the_pages_commands_can_be_copied_and_run(demo, tmp_path, host):
         page.wait_for("document.querySelector('#events').innerText.includes('order.paid')")
 
 
+@pytest.mark.browser
 def test_where_the_gateway_does_not_answer_the_page_says_so(demo, tmp_path):
     server = demo.find(r"^server +(\S+)").replace("127.0.0.1", "insecure.test")
     with BrowserPage(server, tmp_path) as page:
@@ -163,6 +166,7 @@ def test_where_the_gateway_does_not_answer_the_page_says_so(demo, tmp_path):
         assert f"is {server} in its GATEWAY_CORS_ORIGINS?" in answer_on(page, "#send")
 
 
+@pytest.mark.browser
 def test_the_page_joins_the_rooms_of_its_address(demo, tmp_path):
     gateway, server = demo.find(r"^gateway +(\S+)"), demo.find(r"^server +(\S+)")
     with BrowserPage(f"{server}/?room=stock", tmp_path) as page:

@@ -166,6 +166,7 @@ def test_a_hangup_before_it_listens_is_kept(tmp_path):
             gateway.kill()
 
 
+@pytest.mark.timed
 def test_a_hangup_is_taken_at_once_and_ends_nothing(reloading, keys):
     reloading.expect(RELOADED, reloading.hangup)
     assert reloading.opens(keys["a"])
@@ -260,6 +261,7 @@ def test_no_key_is_in_what_is_said_of_a_bad_file(reloading):
     assert "hunter2" not in "".join(reloading.gateway.stderr)
 
 
+@pytest.mark.timed
 def test_a_file_that_is_being_written_is_not_read(reloading, keys):
     content = text(keys["b"], keys["c"])
     with open(reloading.path, "w") as file:

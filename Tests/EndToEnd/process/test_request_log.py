@@ -213,6 +213,7 @@ def test_who_leaves_before_the_answer_is_said_to_have_left(gateway):
     assert "status" not in said and "code" not in said
 
 
+@pytest.mark.timed
 def test_who_is_too_slow_is_said_to_have_been(gateway):
     with socket.create_connection(gateway.address) as connection:
         connection.sendall(body(100, b"slow"))

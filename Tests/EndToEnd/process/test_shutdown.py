@@ -44,6 +44,7 @@ def test_under_load_nothing_confirmed_is_lost_and_no_answer_is_cut(broker, witne
     assert received - load.numbers("routed") == set()
 
 
+@pytest.mark.timed
 def test_not_ready_comes_first_and_new_connections_are_taken_until_the_delay_is_over(broker, witness):
     gateway = gateway_at(broker, shutdown_delay="1s").start()
     start = time.monotonic()
@@ -97,6 +98,7 @@ def test_what_is_not_confirmed_in_time_is_answered_as_unknown(own_broker, how):
             own_broker.resume()
 
 
+@pytest.mark.timed
 def test_idle_connections_do_not_hold_it_up(broker):
     gateway = gateway_at(broker).start()
     idle = [http.client.HTTPConnection(*gateway.address) for _ in range(20)]
