@@ -52,10 +52,17 @@ torture: build ## Emit in all forms while everything breaks, and compare what wa
 	@scripts/setup.sh run
 	@timeout 900 .venv/bin/python Tests/EndToEnd/torture/torture.py --seconds $(TORTURE_SECONDS)
 
-lint: ## Check the format of the sources, and the Dockerfiles
-	@scripts/setup.sh lint
+lint: ## Check the sources of all languages, and the Dockerfiles
+	@scripts/setup.sh lint node
 	@.cache/hadolint/bin/hadolint --failure-threshold style Dockerfile demo/Dockerfile
 	@swift format lint --strict --recursive Sources Tests Package.swift examples
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/mypy --no-error-summary scripts/rabbitmq.py bench
+	@.venv/bin/mypy --no-error-summary demo
+	@MYPYPATH=Tests/EndToEnd .venv/bin/mypy --no-error-summary --explicit-package-bases Tests/EndToEnd
+	@.venv/bin/mypy --no-error-summary adapters/python/tests
+	@cd adapters/python && ../../.venv/bin/mypy --no-error-summary
+	@find adapters/node demo -name node_modules -prune -o -name '*.js' -print0 | xargs -0 -n1 node --check
 
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
 	@scripts/setup.sh run

@@ -265,7 +265,7 @@ def test_what_is_not_signed_reaches_nobody_and_learns_nothing(gateway, server, d
         delivery.send(gateway, secret=wrong),
         delivery.send(gateway, body=delivery.body + b"\n"),
         delivery.send(gateway, body=b"{}"),
-        delivery.send(gateway, headers={name: "" for name in signature}),
+        delivery.send(gateway, headers=dict.fromkeys(signature, "")),
         delivery.send(gateway, headers={name: value[:-1] for name, value in signature.items()}),
         # An API key is no signature.
         delivery.send(gateway, headers=AUTHORIZED),

@@ -953,7 +953,7 @@ def test_every_documented_answer_is_among_the_cases():
         for method, path, operation in operations()
         for status, response in operation["responses"].items()
         # What a HEAD request is answered has no body to tell codes apart by.
-        for code in method != "HEAD" and documented_outcomes(status, resolved(response)) or {None}
+        for code in (method != "HEAD" and documented_outcomes(status, resolved(response))) or {None}
     }
     cases = {
         (case.method, case.path, case.status, case.code if case.method != "HEAD" else None)

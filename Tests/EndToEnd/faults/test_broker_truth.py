@@ -219,7 +219,7 @@ def test_a_broker_that_stands_still_under_load_leaves_the_outcome_unknown(own_br
 def test_unconfirmed_emits_of_one_connection_keep_their_order(own_broker, exchange):
     """Also from the first on, while the exchange is looked up, and while others emit."""
     topology = Topology(own_broker.url, exchange)
-    for attempt in range(3):
+    for _ in range(3):
         with amqp0_gateway(own_broker.url, exchange) as gateway, Load(gateway, ["another room"], clients=4):
             body = [json.dumps({"event": "load", "data": n, "rooms": [ROOM], "confirm": "none"}).encode() for n in range(400)]
             connection = http.client.HTTPConnection(*gateway.address)

@@ -185,7 +185,7 @@ def test_check_names_what_is_lacking(own_broker, feature, one):
     user = user_of(without(NEEDED[feature], one))
     status, lines = check(own_broker, user, feature)
     kind, name = one
-    is_needed = not (feature == "callbacks" and one == ("read", "socketio") or feature == "alarms while idle")
+    is_needed = not ((feature == "callbacks" and one == ("read", "socketio")) or feature == "alarms while idle")
     (said,) = [line for line in lines if line.endswith(f"the user '{user}' may not {ACTIONS[kind]} {OBJECTS[name]}")]
     if is_needed:
         assert said.startswith("socketio-gateway: ") and "would not work: " in said

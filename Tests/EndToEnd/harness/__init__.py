@@ -20,6 +20,8 @@ from .socketio_server import SocketIOServer
 from .witness import Witness
 
 __all__ = [
+    "REPOSITORY",
+    "SIGNATURES",
     "Amqp0Servers",
     "AnsweringClient",
     "BrowserPage",
@@ -31,11 +33,9 @@ __all__ = [
     "HAProxy",
     "Key",
     "Nginx",
-    "REPOSITORY",
     "PrivateRabbitMQ",
     "RawConversation",
     "RespondingServer",
-    "SIGNATURES",
     "ServerProcess",
     "SimulatedServer",
     "SocketIOClient",

@@ -69,11 +69,11 @@ class CuttingProxy:
     def _carry(self, client):
         with client:
             if self._is_cut:
-                return
+                return None
             try:
                 broker = socket.create_connection(self._target)
             except OSError:
-                return
+                return None
             with broker:
                 self._connections.update((client, broker))
                 if self._is_cut:

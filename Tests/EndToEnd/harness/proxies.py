@@ -102,7 +102,7 @@ class Nginx(Proxy):
                     listen 127.0.0.1:{self.address[1]};
                     location / {{
                         proxy_pass http://{target};
-                        proxy_request_buffering {buffering}; {one_one if not kept else kept}
+                        proxy_request_buffering {buffering}; {kept or one_one}
                         {self._options.get("server", "")}
                     }}
                 }}

@@ -4,7 +4,7 @@ import threading
 import time
 from urllib.parse import urlencode
 
-from .patience import PATIENCE, until  # noqa: F401 (`until`: for who asks)
+from .patience import PATIENCE, until
 from .responding_server import RespondingServer
 
 

@@ -18,7 +18,7 @@ _spec.loader.exec_module(_package)
 AnsweringClient = _package.Client
 
 
-class RespondingServer(_package.Server):
+class RespondingServer(_package.Server):  # type: ignore[name-defined]
     """In a process of its own, which can be paused and killed. See the base class, and the program that it runs."""
 
     def pause(self):

@@ -22,8 +22,8 @@ class SimulatedServer:
     the answers to those in `too_large` are too large to be sent. Lists end early, with `more`, behind `most` entries.
     Events that clients are to acknowledge go to `clients`, which say nothing until `acknowledge_all`.
 
-    With `beats` it says that it is there at every interval, and otherwise at first and when it is asked. With `probed` it has the key by which gateways ask the broker whether it is there; the probes that have come are in
-    `probes`. `about` are further members of its heartbeats.
+    With `beats` it says that it is there at every interval, and otherwise at first and when it is asked. With `probed` it
+    has the key by which gateways ask the broker whether it is there; the probes that have come are in `probes`. `about` are further members of its heartbeats.
     """
 
     def __init__(

@@ -330,7 +330,7 @@ def test_rates_go_on(reloading):
     key = create_key("key", "emit", rate="5/h")
     reloading.expect(RELOADED, lambda: reloading.replace(text(key)))
     statuses = []
-    for number in range(8):
+    for _ in range(8):
         statuses.append(reloading.gateway.post(EVENT, key.header).status)
         reloading.expect(RELOADED, reloading.hangup)
     assert statuses == [200] * 5 + [429] * 3

@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from harness import Gateway, PrivateRabbitMQ  # noqa: E402
+from harness import Gateway, PrivateRabbitMQ
 from harness.patience import PATIENCE
-from harness.proxies import free_port  # noqa: E402
+from harness.proxies import free_port
 
 counts = {"all": 0, "failed": 0}
 stopped = threading.Event()
