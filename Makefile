@@ -34,13 +34,16 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 	@.venv/bin/python -m pytest adapters/python/tests -q
 	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
 
-e2e: build ## Run the built gateway against real brokers, servers, clients and a browser
+# Of the end-to-end tests: what has this in its path or name, such as ONLY=hooks.
+ONLY ?=
+
+e2e: build ## Run the built gateway against real brokers, servers, clients and a browser (ONLY=hooks: those alone)
 	@scripts/setup.sh run browser node proxies shells
-	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
+	@scripts/e2e.sh 'not slow' '$(ONLY)'
 
 slow: build ## Run the end-to-end tests that take long
 	@scripts/setup.sh run browser node proxies clients container
-	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m slow
+	@scripts/e2e.sh slow '$(ONLY)'
 
 # Of faults; with all that stands around them it takes two minutes more.
 TORTURE_SECONDS ?= 450
@@ -49,10 +52,17 @@ torture: build ## Emit in all forms while everything breaks, and compare what wa
 	@scripts/setup.sh run
 	@timeout 900 .venv/bin/python Tests/EndToEnd/torture/torture.py --seconds $(TORTURE_SECONDS)
 
-lint: ## Check the format of the sources, and the Dockerfiles
-	@scripts/setup.sh lint
+lint: ## Check the sources of all languages, and the Dockerfiles
+	@scripts/setup.sh lint node
 	@.cache/hadolint/bin/hadolint --failure-threshold style Dockerfile demo/Dockerfile
 	@swift format lint --strict --recursive Sources Tests Package.swift examples
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/mypy --no-error-summary scripts/rabbitmq.py bench
+	@.venv/bin/mypy --no-error-summary demo
+	@MYPYPATH=Tests/EndToEnd .venv/bin/mypy --no-error-summary --explicit-package-bases Tests/EndToEnd
+	@.venv/bin/mypy --no-error-summary adapters/python/tests
+	@cd adapters/python && ../../.venv/bin/mypy --no-error-summary
+	@find adapters/node demo -name node_modules -prune -o -name '*.js' -print0 | xargs -0 -n1 node --check
 
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
 	@scripts/setup.sh run

@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pika
+
 from candidates import HERE, Candidate, CandidateError, Gateway, PrivateRabbitMQ, compact, die_with_parent
 
 EXCHANGE = "socket.io.cluster"
@@ -40,7 +41,7 @@ def serve(url: str):
             return say_hello()
         question = json.loads(body)
         if question["type"] != 7 or not question["data"].get("count"):
-            return
+            return None
         data = {"requestId": question["data"]["requestId"], "sockets": [], "count": 1, "rooms": {}}
         answer = compact({"uid": uid, "nsp": question["nsp"], "type": 8, "data": data}).encode()
         correlation = pika.BasicProperties(correlation_id=properties.correlation_id)

@@ -141,7 +141,7 @@ class Candidate:
             if error.code >= 500:
                 return None
             # It serves, and what it refuses now it refuses later, too.
-            raise CandidateError(f"{self.name} answers {error.code}: {error.read(500).decode(errors='replace').strip()}")
+            raise CandidateError(f"{self.name} answers {error.code}: {error.read(500).decode(errors='replace').strip()}") from None
         except (urllib.error.URLError, OSError):
             return None
 

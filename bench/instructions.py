@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from batch import Batch, Librabbitmq
 from broker import Management
-from candidates import ROOM, Candidate, CandidateError, Ceiling, Gateway, Guarded, Keyed
+from candidates import ROOM, CandidateError, Ceiling, Gateway, Guarded, Keyed
 from rabbitmq import BrokerError, PrivateRabbitMQ
 
 HERE = Path(__file__).parent
@@ -38,7 +39,7 @@ class CountedBatch(Batch):
 
 
 
-def counted(kind: type[Candidate], folder: Path) -> type[Candidate]:
+def counted(kind: Any, folder: Path) -> Any:
     """The candidate under valgrind, with counting off until it is asked for. Nobody reads its metrics: by the clock of a program that
     valgrind slows down, that would be most of the difference."""
 

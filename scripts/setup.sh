@@ -9,7 +9,7 @@
 #   scripts/setup.sh shells     zsh and fish, for the tests of completions
 #   scripts/setup.sh clients    Go, Java, PHP and .cache/openapi-generator-….jar, for the slow tests of clients
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
-#   scripts/setup.sh lint       hadolint, for the Dockerfiles
+#   scripts/setup.sh lint       hadolint, for the Dockerfiles; ruff and mypy, in .venv
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -230,6 +230,7 @@ for group in "$@"; do
         lint)
             apt_install python3-venv
             install_hadolint
+            install_venv
             ;;
         *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, container, lint)" ;;
     esac

@@ -1,8 +1,21 @@
-"""One broker for the whole run; a test that breaks its broker starts its own."""
+"""What tests of all folders share: one broker for the whole run, and one more for those that break theirs."""
 
 import pytest
 
-from harness import PrivateRabbitMQ
+from harness import PrivateRabbitMQ, Witness
+
+SLOW = 900  # seconds, for one test
+BROWSERS = {"page", "pages"}  # fixtures
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "faults" in item.path.parts:
+            item.add_marker("faults")
+        if not BROWSERS.isdisjoint(item.fixturenames):
+            item.add_marker("browser")
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW))
 
 
 @pytest.fixture(scope="session")
@@ -11,7 +24,36 @@ def broker():
         yield broker
 
 
+@pytest.fixture(scope="session")
+def _breakable_broker():
+    with PrivateRabbitMQ() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def own_broker(_breakable_broker):
+    """A broker that only this module uses, with nothing on it. It may be paused, stopped and killed, and is then started
+    again by who did it; the next module gets it running and empty."""
+    _breakable_broker.start()
+    _breakable_broker.reset()
+    return _breakable_broker
+
+
 @pytest.fixture(scope="module")
 def exchange(request):
     """The name of an exchange that no other module uses."""
     return f"test.{request.module.__name__}"
+
+
+@pytest.fixture
+def witness(broker, exchange):
+    """Of all that python-socketio's servers would get over the module's exchange."""
+    with Witness(broker.url, exchange, "fanout") as witness:
+        yield witness
+
+
+@pytest.fixture
+def server(running_server):
+    """The module's server, `running_server`; the clients of a test leave when it is over."""
+    yield running_server
+    running_server.disconnect_clients()

@@ -55,6 +55,7 @@ class Batches:
             thread.join()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("why, user", [("absent", "guest:guest"), ("refused", "limited:secret")])
 def test_a_flood_of_emits_to_nobody_is_a_dozen_channel_errors_a_second_at_most(own_broker, exchange, why, user):
     if why == "refused":

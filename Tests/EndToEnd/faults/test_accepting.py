@@ -10,6 +10,9 @@ import time
 import pytest
 
 from harness import Gateway
+from harness.patience import PATIENCE
+
+pytestmark = pytest.mark.timed
 
 
 def connect(address, count):
@@ -50,7 +53,7 @@ def cpu_seconds(pid):
 
 def kept(address, count):
     """Connections that have been answered and stay open."""
-    connections = [http.client.HTTPConnection(*address, timeout=5) for _ in range(count)]
+    connections = [http.client.HTTPConnection(*address, timeout=PATIENCE) for _ in range(count)]
     for connection in connections:
         connection.request("GET", "/livez")
         assert connection.getresponse().read()
@@ -116,7 +119,7 @@ def test_a_request_under_way_is_not_sacrificed(broker):
         for connection in sending:
             connection.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{")
         time.sleep(0.2)
-        late = socket.create_connection(gateway.address, timeout=5)
+        late = socket.create_connection(gateway.address, timeout=PATIENCE)
         late.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for connection in sending:
             connection.sendall(b'"event":1}')

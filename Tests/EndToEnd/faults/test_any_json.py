@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness import Gateway, Witness
+from harness.patience import PATIENCE
 
 SEED = 13
 SECONDS = 60
@@ -167,7 +168,7 @@ def test_any_text(broker, exchange):
     dice = random.Random(SEED)
     with Gateway(broker.url, python_socketio_exchange=exchange) as gateway, Witness(broker.url, exchange, "fanout") as witness:
         run = Run(witness)
-        connection = http.client.HTTPConnection(*gateway.address, timeout=30)
+        connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
 
         def post(path, content_type, body):
             connection.request("POST", path, body, {"Content-Type": content_type})

@@ -4,19 +4,13 @@ import time
 
 import pytest
 
-from harness import PrivateRabbitMQ, SimulatedServer
+from harness import SimulatedServer
 from harness.kinds import KINDS, KindLoad, hooked_gateway
 from harness.load import assert_truthful
 from harness.questions import Asking, wait_for_servers
 from harness.topology import Topology, amqp0_gateway, eventually
 
 CODES = {"broker_unavailable", "confirm_timeout", "overloaded"}
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with PrivateRabbitMQ() as broker:
-        yield broker
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import time
 import pytest
 
 from harness import Gateway
+from harness.patience import PATIENCE
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def kept(address, count):
-    connections = [http.client.HTTPConnection(*address, timeout=10) for _ in range(count)]
+    connections = [http.client.HTTPConnection(*address, timeout=PATIENCE) for _ in range(count)]
     for connection in connections:
         connection.request("GET", "/livez")
         assert connection.getresponse().read()
@@ -24,7 +25,7 @@ def burst(gateway, count):
     """As many new connections at once, each with its request; how many were answered within 10 s."""
     gateway.signal(signal.SIGSTOP)
     try:
-        new = [socket.create_connection(gateway.address, timeout=10) for _ in range(count)]
+        new = [socket.create_connection(gateway.address, timeout=PATIENCE) for _ in range(count)]
         for connection in new:
             connection.sendall(REQUEST)
     finally:
@@ -52,7 +53,7 @@ def test_one_whose_request_has_come_is_not_closed(broker):
         try:
             for connection in connections:
                 connection.request("GET", "/livez")
-            new = [socket.create_connection(gateway.address, timeout=10) for _ in range(10)]
+            new = [socket.create_connection(gateway.address, timeout=PATIENCE) for _ in range(10)]
             for connection in new:
                 connection.sendall(REQUEST)
         finally:
@@ -68,6 +69,7 @@ def test_one_whose_request_has_come_is_not_closed(broker):
 REFUSED = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n "
 
 
+@pytest.mark.timed
 def test_those_who_were_refused_and_go_on_make_room(broker):
     with Gateway(broker.url, loops=1, max_connections=20, api_key="k" * 32) as gateway:
         crowd = [socket.create_connection(gateway.address) for _ in range(20)]
@@ -80,6 +82,7 @@ def test_those_who_were_refused_and_go_on_make_room(broker):
             connection.close()
 
 
+@pytest.mark.timed
 def test_those_who_do_not_read_their_answers_make_room(broker):
     with Gateway(broker.url, loops=1, max_connections=20, api_key="k" * 32) as gateway:
         crowd = []
@@ -96,14 +99,16 @@ def test_those_who_do_not_read_their_answers_make_room(broker):
             connection.close()
 
 
+@pytest.mark.timed
 def test_a_refused_body_that_does_not_come_ends_its_connection_after_five_seconds(broker):
     with Gateway(broker.url, loops=1, api_key="k" * 32) as gateway:
-        with socket.create_connection(gateway.address, timeout=8) as connection:
+        with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
             connection.sendall(REFUSED)
             start = time.monotonic()
             assert connection.recv(4096) == b"" and 4 < time.monotonic() - start < 7
 
 
+@pytest.mark.timed
 def test_a_stop_does_not_wait_for_those_who_were_refused(broker):
     with Gateway(broker.url, loops=1, api_key="k" * 32) as gateway:
         with socket.create_connection(gateway.address) as connection:

@@ -51,8 +51,8 @@ def test_it_is_413_and_the_limit_is_remembered(own_broker, exchange, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_else_is_in_flight_is_answered_truthfully(own_broker, exchange, kind):
     topology = Topology(own_broker.url, exchange)
-    outcomes, unknown, routed = {}, 0, 0
-    for attempt in range(4):  # a new gateway has to learn the limit anew
+    unknown, routed = 0, 0
+    for _ in range(4):  # a new gateway has to learn the limit anew
         with hooked_gateway(own_broker.url, exchange, loops=1) as gateway, Load(gateway, [ROOM], clients=16) as load:
             load.wait_for(100)
             assert_too_large(*KINDS[kind](gateway, numbered(-1, filler=LIMIT)))

@@ -19,6 +19,7 @@ from harness import (
     assert_problem,
     run_command,
 )
+from harness.patience import until
 from harness.questions import wait_for_servers
 from harness.topology import eventually
 
@@ -109,8 +110,7 @@ def notice_alarm(broker, url):
     with Gateway(url, cluster_enabled=False) as gateway:
         broker.ctl("set_vm_memory_high_watermark", "0")
         try:
-            time.sleep(4)
-            return gateway.get("/readyz")
+            return until(lambda: (answer := gateway.get("/readyz")).status != 200 and answer, "it has noticed")
         finally:
             broker.ctl("set_vm_memory_high_watermark", "0.4")
             gateway.wait_until_ready()
@@ -185,7 +185,7 @@ def test_check_names_what_is_lacking(own_broker, feature, one):
     user = user_of(without(NEEDED[feature], one))
     status, lines = check(own_broker, user, feature)
     kind, name = one
-    is_needed = not (feature == "callbacks" and one == ("read", "socketio") or feature == "alarms while idle")
+    is_needed = not ((feature == "callbacks" and one == ("read", "socketio")) or feature == "alarms while idle")
     (said,) = [line for line in lines if line.endswith(f"the user '{user}' may not {ACTIONS[kind]} {OBJECTS[name]}")]
     if is_needed:
         assert said.startswith("socketio-gateway: ") and "would not work: " in said

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from harness import Gateway, assert_problem, converse
+from harness import Gateway
+from harness.patience import PATIENCE, end_of_patience
 
 SIZES = [200_000, 2_000_000, 16_000_000]
 KEY = "k" * 32
@@ -29,7 +30,7 @@ def gateway(broker):
 
 
 def becomes(gateway, metric, value):
-    deadline = time.monotonic() + 3
+    deadline = end_of_patience()
     while (seen := gateway.metric(metric)) != value:
         assert time.monotonic() < deadline, (metric, seen)
         time.sleep(0.05)
@@ -50,7 +51,7 @@ CASES += [(refusal, "announced", SIZES[0]) for refusal in REFUSALS if refusal !=
 def test_a_client_that_sends_all_of_it_first_sees_the_refusal(gateway, refusal, framing, size):
     path, headers, status = REFUSALS[refusal]
     for _ in range(3):
-        connection = http.client.HTTPConnection(*gateway.address, timeout=20)
+        connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
         body = b" " * size if framing == "announced" else chunks(size)
         connection.request("POST", path, body, headers, encode_chunked=framing == "chunked")
         response = connection.getresponse()
@@ -60,8 +61,9 @@ def test_a_client_that_sends_all_of_it_first_sees_the_refusal(gateway, refusal, 
         connection.close()
 
 
+@pytest.mark.timed
 def test_the_answer_leaves_at_once(gateway):
-    with socket.create_connection(gateway.address, timeout=5) as connection:
+    with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
         connection.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n")
         start = time.monotonic()
         assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
@@ -70,7 +72,7 @@ def test_the_answer_leaves_at_once(gateway):
 
 def test_a_chunked_body_that_becomes_too_long_is_answered_in_the_middle(gateway):
     head = "\r\n".join(["POST /v1/emit HTTP/1.1", "Host: localhost", *map(": ".join, JSON.items()), "Transfer-Encoding: chunked"])
-    with socket.create_connection(gateway.address, timeout=5) as connection:
+    with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
         connection.sendall(head.encode() + b"\r\n\r\n" + b"1d4c0\r\n" + b" " * 120_000 + b"\r\n")
         answer = connection.recv(4096)
         assert answer.startswith(b"HTTP/1.1 413 Content Too Large\r\n") and b"payload_too_large" in answer
@@ -80,12 +82,13 @@ def test_a_chunked_body_that_becomes_too_long_is_answered_in_the_middle(gateway)
         assert connection.recv(4096) == b""
 
 
+@pytest.mark.timed
 def test_no_memory_for_a_body_is_answered_in_the_middle(broker):
     with Gateway(broker.url, max_buffered_bytes=1_048_576, max_body_bytes=1_000_000) as gateway:
         head = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
         connections = []
         for _ in range(4):
-            connection = socket.create_connection(gateway.address, timeout=5)
+            connection = socket.create_connection(gateway.address, timeout=PATIENCE)
             connection.sendall(head)
             connections.append(connection)
         time.sleep(0.2)
@@ -107,7 +110,7 @@ def test_those_who_are_still_sending_count_as_connections_until_they_end(broker)
     with Gateway(broker.url, api_key=KEY, loops=1) as gateway:
         lingering = []
         for _ in range(5):
-            connection = socket.create_connection(gateway.address, timeout=5)
+            connection = socket.create_connection(gateway.address, timeout=PATIENCE)
             connection.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n" + b" " * 1000)
             assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
             lingering.append(connection)
@@ -124,7 +127,7 @@ def test_at_the_limit_the_oldest_of_them_goes(broker):
     with Gateway(broker.url, api_key=KEY, loops=1, max_connections=5) as gateway:
         lingering = []
         for _ in range(5):
-            connection = socket.create_connection(gateway.address, timeout=5)
+            connection = socket.create_connection(gateway.address, timeout=PATIENCE)
             connection.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n" + b" " * 1000)
             assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
             lingering.append(connection)
@@ -140,9 +143,10 @@ def test_at_the_limit_the_oldest_of_them_goes(broker):
             connection.close()
 
 
+@pytest.mark.timed
 def test_one_that_is_silent_is_dropped_after_five_seconds(broker):
     with Gateway(broker.url, api_key=KEY, loops=1) as gateway:
-        with socket.create_connection(gateway.address, timeout=5) as connection:
+        with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
             connection.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n")
             assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
             time.sleep(4)
@@ -156,7 +160,7 @@ def test_many_at_once_with_small_buffers_all_see_their_answer(gateway):
 
     def post():
         try:
-            connection = http.client.HTTPConnection(*gateway.address, timeout=20)
+            connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
             connection.request("POST", "/v1/emit", b" " * 2_000_000, {"Content-Type": "application/json"})
             statuses.append(connection.getresponse().status)
             connection.close()
@@ -171,9 +175,10 @@ def test_many_at_once_with_small_buffers_all_see_their_answer(gateway):
     assert statuses == [401] * 40
 
 
+@pytest.mark.timed
 def test_a_stop_waits_for_them_a_second_at_most(broker):
     with Gateway(broker.url, api_key=KEY, loops=1) as gateway:
-        with socket.create_connection(gateway.address, timeout=5) as connection:
+        with socket.create_connection(gateway.address, timeout=PATIENCE) as connection:
             connection.sendall(b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n")
             assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
             start = time.monotonic()

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from harness import Gateway, PrivateRabbitMQ
+from harness.patience import PATIENCE
 
 KEY = "k" * 32
 HEADERS = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
@@ -39,7 +40,7 @@ class Callers:
                 if kind == 0:
                     self._leave(dice)
                     continue
-                connection = connection or http.client.HTTPConnection(*self._address, timeout=20)
+                connection = connection or http.client.HTTPConnection(*self._address, timeout=PATIENCE)
                 status = self._call(connection, kind, dice)
                 self.answers[status] = self.answers.get(status, 0) + 1
                 if dice.randrange(20) == 0:
@@ -73,7 +74,7 @@ class Callers:
         return response.status
 
     def _leave(self, dice):
-        with socket.create_connection(self._address, timeout=5) as connection:
+        with socket.create_connection(self._address, timeout=PATIENCE) as connection:
             whole = b"POST /v1/emit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"
             connection.sendall(whole[: dice.randrange(len(whole))])
 

@@ -10,8 +10,8 @@ from .disturbing_proxy import DisturbingProxy
 from .gateway import Gateway, assert_problem, binary
 from .hooks import SIGNATURES, hook_entry
 from .proxies import Caddy, HAProxy, Nginx
-from .raw_http import RawConversation, converse, stream_chunks
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
+from .raw_http import RawConversation, converse, stream_chunks
 from .responding_server import AnsweringClient, RespondingServer
 from .server_process import ServerProcess
 from .simulated_server import SimulatedServer
@@ -20,6 +20,8 @@ from .socketio_server import SocketIOServer
 from .witness import Witness
 
 __all__ = [
+    "REPOSITORY",
+    "SIGNATURES",
     "Amqp0Servers",
     "AnsweringClient",
     "BrowserPage",
@@ -31,11 +33,9 @@ __all__ = [
     "HAProxy",
     "Key",
     "Nginx",
-    "REPOSITORY",
     "PrivateRabbitMQ",
     "RawConversation",
     "RespondingServer",
-    "SIGNATURES",
     "ServerProcess",
     "SimulatedServer",
     "SocketIOClient",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import websocket
 
+from .patience import PATIENCE
 from .rabbitmq import die_with_parent
 
 FLAGS = [
@@ -45,7 +46,7 @@ class BrowserPage:
         )
         try:
             port = self._debugging_port(Path(directory) / "DevToolsActivePort")
-            self._socket = websocket.create_connection(self._page_address(port), timeout=20, suppress_origin=True)
+            self._socket = websocket.create_connection(self._page_address(port), timeout=PATIENCE, suppress_origin=True)
         except BaseException:
             self.close()
             raise
@@ -55,7 +56,7 @@ class BrowserPage:
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]
         return result.get("value")
 
-    def wait_for(self, expression, timeout=20):
+    def wait_for(self, expression, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while not (value := self.evaluate(expression)):
             assert time.monotonic() < deadline, f"{expression}: not on the page\n{self.evaluate('document.body.innerText')}"
@@ -104,7 +105,7 @@ class BrowserPage:
             self._process.kill()
             self._process.wait()
 
-    def _debugging_port(self, file, timeout=30):
+    def _debugging_port(self, file, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while not (file.exists() and file.read_text().strip()):
             assert self._process.poll() is None, "Chromium did not start"
@@ -113,7 +114,7 @@ class BrowserPage:
         return int(file.read_text().splitlines()[0])
 
     @staticmethod
-    def _page_address(port, timeout=10):
+    def _page_address(port, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while True:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=5) as response:

@@ -99,7 +99,7 @@ class ClusterServer:
         message = json.loads(body)
         self._asked(message)
         if self.silent or not properties.reply_to:
-            return
+            return None
         assert properties.correlation_id == message["data"]["requestId"]
         for kind, data in self._answers(message["type"], message["data"]):
             answer = {"uid": self.uid, "nsp": message["nsp"], "type": kind}

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 from .gateway import binary
+from .patience import PATIENCE
 from .rabbitmq import die_with_parent
 
 
@@ -20,7 +21,7 @@ def run_command(*words, cwd=None, stdin="", **settings):
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         preexec_fn=die_with_parent,
     )
     return result.returncode, result.stdout, result.stderr

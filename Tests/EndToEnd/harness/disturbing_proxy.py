@@ -4,8 +4,10 @@ import random
 import socket
 import struct
 import threading
+import time
 
 from .cutting_proxy import CuttingProxy
+from .patience import until
 
 OUT, BACK = "out", "back"  # to the broker, to the gateway
 PROTOCOL_HEADER = 8
@@ -27,6 +29,7 @@ class DisturbingProxy(CuttingProxy):
         self._flips = {OUT: [], BACK: []}
         self.flipped = 0  # so many bits were turned over
         self._ways = []
+        self._passed = time.monotonic()
         for event in self._flowing.values():
             event.set()
         super().__init__(url)
@@ -37,6 +40,10 @@ class DisturbingProxy(CuttingProxy):
 
     def flow(self, direction):
         self._flowing[direction].set()
+
+    def wait_until_quiet(self, seconds=0.3):
+        """Returns when nothing has been passed on for so long."""
+        until(lambda: time.monotonic() - self._passed > seconds, "the proxy has nothing to do")
 
     def half_close(self, direction):
         """The receivers see the end of what comes, while what they send is passed on."""
@@ -72,6 +79,7 @@ class DisturbingProxy(CuttingProxy):
                     flips.insert(0, (after - 1, octets))
                 else:
                     data = self._turned_over(data, place, octets or _octets(data, place, is_method))
+        self._passed = time.monotonic()
         if not way.is_ended:
             super()._send(target, data)
 

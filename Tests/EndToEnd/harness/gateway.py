@@ -3,13 +3,16 @@
 import http.client
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
 
-from .rabbitmq import REPOSITORY, die_with_parent
+from .patience import PATIENCE, end_of_patience, until
+from .rabbitmq import REPOSITORY, die_with_parent, stop_process
 
 JSON = "application/json"
 
@@ -23,6 +26,35 @@ class Response:
     @property
     def json(self):
         return json.loads(self.body)
+
+
+class Sent:
+    """A request whose head and body left together: one that is under way is at its handler, then. (`http.client` sends
+    them apart, and who leaves between the two has asked for nothing.)"""
+
+    def __init__(self, address, path, body, headers):
+        lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self._connection = socket.create_connection(address, timeout=PATIENCE)
+        self._connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def is_answered(self):
+        return bool(select.select([self._connection], [], [], 0)[0])
+
+    def response(self):
+        """Waits for the answer, and leaves."""
+        with self, http.client.HTTPResponse(self._connection, method="POST") as response:
+            response.begin()
+            return Response(response.status, response.headers, response.read())
+
+    def leave(self):
+        self._connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.leave()
 
 
 def binary():
@@ -69,15 +101,14 @@ class Gateway:
         self._reader.start()
         return self
 
-    def start(self, ready=True, timeout=15):
+    def start(self, ready=True):
         self.launch()
-        deadline = time.monotonic() + timeout
-        self.wait_until(lambda: self._find_address(), deadline, "listen")
+        self.wait_until(lambda: self._find_address(), end_of_patience(), "listen")
         if ready:
-            self.wait_until_ready(deadline - time.monotonic())
+            self.wait_until_ready()
         return self
 
-    def wait_until_ready(self, timeout=15):
+    def wait_until_ready(self, timeout=PATIENCE):
         self.wait_until(lambda: self.get("/readyz").status == 200, time.monotonic() + timeout, "become ready")
 
     def wait_until(self, is_true, deadline, what):
@@ -89,7 +120,7 @@ class Gateway:
                 raise AssertionError(f"the gateway should {what}: it {reason}\n{''.join(self.stderr)}")
             time.sleep(0.02)
 
-    def wait_for_exit(self, timeout=10):
+    def wait_for_exit(self, timeout=PATIENCE):
         """Its exit code."""
         try:
             return self._process.wait(timeout)
@@ -103,12 +134,18 @@ class Gateway:
         code = self.wait_for_exit()
         assert code == 0, f"exit code {code} after {signal.Signals(how).name}\n{''.join(self.stderr)}"
 
+    def has_ended(self):
+        return self._process.poll() is not None
+
     @property
     def pid(self):
         return self._process.pid
 
     def signal(self, number):
-        self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            stop_process(self.pid)
+        else:
+            self._process.send_signal(number)
 
     def kill(self):
         self._process.kill()
@@ -119,7 +156,11 @@ class Gateway:
         """The log lines so far, parsed; lines that are not JSON are left out."""
         return [line for line in map(_parsed, list(self.stderr)) if isinstance(line, dict)]
 
-    def request(self, method, path, body=None, headers=None, timeout=15):
+    def wait_for_line(self, message):
+        """The first log line with this message, when it is there."""
+        return until(lambda: next((line for line in self.log() if line.get("message") == message), None), f"'{message}' in the log")
+
+    def request(self, method, path, body=None, headers=None, timeout=PATIENCE):
         connection = http.client.HTTPConnection(*self.address, timeout=timeout)
         try:
             connection.request(method, path, body, headers or {})
@@ -139,6 +180,10 @@ class Gateway:
             body = body.encode()
         return self.request("POST", path, body, {"Content-Type": JSON, **(headers or {})})
 
+    def send(self, body, headers=None, path="/v1/emit"):
+        """A POST whose answer is not awaited yet: see `Sent`."""
+        return Sent(self.address, path, json.dumps(body).encode(), {"Content-Type": JSON, **(headers or {})})
+
     def batch(self, items, headers=None, timeout=60):
         """A batch of these items, as JSON."""
         body = json.dumps({"items": items}).encode()
@@ -152,12 +197,17 @@ class Gateway:
                 return float(value) if "." in value else int(value)
         raise AssertionError(f"no metric {sample}")
 
-    def wait_until_unused(self, timeout=5):
+    def wait_until_unused(self):
         """Returns when nobody is connected but who asks."""
-        deadline = time.monotonic() + timeout
-        while (connections := self.metric("gateway_http_connections")) > 1:
-            assert time.monotonic() < deadline, f"{connections} connections are left"
-            time.sleep(0.1)
+        self.wait_for_connections(0)
+
+    def wait_for_connections(self, count):
+        """Returns when so many are connected beside who asks."""
+        until(lambda: self.metric("gateway_http_connections") == count + 1, f"{count} connections")
+
+    def wait_for_in_flight(self, count):
+        """Returns when so many requests are under way beside the one that asks."""
+        until(lambda: self.metric("gateway_http_requests_in_flight") == count + 1, f"{count} requests under way")
 
     def emit(self, **fields):
         """An emit that must succeed; what the gateway answered. `except_=` stands for `except`."""

@@ -19,7 +19,7 @@ class HostileServer(SimulatedServer):
         properties = (properties.reply_to, pika.BasicProperties(correlation_id=properties.correlation_id))
         for body in self._bodies(message):
             if self._is_closing:
-                return
+                return None
             self._channel.basic_publish("", properties[0], body, properties[1])
 
     def heartbeats(self, bodies):

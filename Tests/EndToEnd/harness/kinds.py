@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 from .hooks import hook_entry
+from .patience import PATIENCE
 from .topology import ROOM, amqp0_gateway
 
 HOOK = "emits"
@@ -74,7 +75,7 @@ class KindLoad:
         with self._lock:
             return list(self.outcomes.values()).count(outcome)
 
-    def wait_for(self, count, outcome, timeout=30):
+    def wait_for(self, count, outcome, timeout=PATIENCE):
         target, deadline = self.count(outcome) + count, time.monotonic() + timeout
         while self.count(outcome) < target:
             assert time.monotonic() < deadline, f"{count} more emits should be {outcome}"

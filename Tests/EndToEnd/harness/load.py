@@ -5,6 +5,8 @@ import json
 import threading
 import time
 
+from .patience import PATIENCE
+
 
 class Load:
     """Posts `{"event": "load", "data": n}` on keep-alive connections, until it is left.
@@ -39,7 +41,7 @@ class Load:
     def numbers(self, outcome):
         return {n for n, o in self.outcomes.items() if o == outcome}
 
-    def wait_for(self, count, outcome="routed", timeout=20):
+    def wait_for(self, count, outcome="routed", timeout=PATIENCE):
         """Until so many more emits than now ended like this."""
         target = len(self.numbers_so_far(outcome)) + count
         deadline = time.monotonic() + timeout
@@ -61,7 +63,7 @@ class Load:
         while not self._stop.is_set():
             with self._lock:
                 number = next(self._numbers)
-            connection = connection or http.client.HTTPConnection(*self._gateway.address, timeout=30)
+            connection = connection or http.client.HTTPConnection(*self._gateway.address, timeout=PATIENCE)
             sent = time.monotonic()
             outcome, connection = self._emit(connection, number)
             with self._lock:

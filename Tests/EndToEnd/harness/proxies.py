@@ -10,13 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from .rabbitmq import die_with_parent
+from .patience import end_of_patience
+from .rabbitmq import die_with_parent, free_ports
 
 
 def free_port():
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        return candidate.getsockname()[1]
+    return free_ports(1)[0]
 
 
 class Proxy:
@@ -36,7 +35,7 @@ class Proxy:
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._dir,
                 env={"HOME": str(self._dir), "PATH": "/usr/sbin:/usr/bin:/bin"}, preexec_fn=die_with_parent,
             )
-        deadline = time.monotonic() + 10
+        deadline = end_of_patience()
         while True:
             try:
                 socket.create_connection(self.address, timeout=1).close()
@@ -103,7 +102,7 @@ class Nginx(Proxy):
                     listen 127.0.0.1:{self.address[1]};
                     location / {{
                         proxy_pass http://{target};
-                        proxy_request_buffering {buffering}; {one_one if not kept else kept}
+                        proxy_request_buffering {buffering}; {kept or one_one}
                         {self._options.get("server", "")}
                     }}
                 }}

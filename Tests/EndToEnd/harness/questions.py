@@ -4,10 +4,11 @@ import threading
 import time
 from urllib.parse import urlencode
 
+from .patience import PATIENCE, until
 from .responding_server import RespondingServer
 
 
-def asked(gateway, path, method="GET", timeout=30, **parameters):
+def asked(gateway, path, method="GET", timeout=PATIENCE, **parameters):
     """The response to a question whose fields are in the query; a list is a parameter again and again."""
     query = urlencode(parameters, doseq=True)
     return gateway.request(method, f"{path}?{query}" if query else path, timeout=timeout)
@@ -51,15 +52,6 @@ def known_servers(gateway, namespace=None):
     return {server["uid"] for server in ask(gateway, "/v1/servers", **parameters)["servers"]}
 
 
-def until(is_true, what, timeout=30):
-    """Waits for a condition; what it returned."""
-    deadline = time.monotonic() + timeout
-    while not (value := is_true()):
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.05)
-    return value
-
-
 def wait_for_servers(gateway, count):
     """Their uids, when there are so many."""
     until(lambda: len(known_servers(gateway)) == count, f"{count} servers are known")
@@ -99,7 +91,7 @@ class Asking:
     def is_waiting(self):
         return self._thread.is_alive()
 
-    def outcome(self, timeout=30):
+    def outcome(self, timeout=PATIENCE):
         """What the request returned."""
         self._thread.join(timeout)
         assert not self._thread.is_alive(), "there is no answer yet"

@@ -13,3 +13,4 @@ PrivateRabbitMQ = _module.PrivateRabbitMQ
 BrokerError = _module.BrokerError
 die_with_parent = _module.die_with_parent
 free_ports = _module.free_ports
+stop_process = _module.stop_process

@@ -5,6 +5,8 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+from .patience import PATIENCE
+
 
 @dataclass
 class RawConversation:
@@ -14,7 +16,7 @@ class RawConversation:
     statuses: list = field(default_factory=list)
 
 
-def converse(address, data, timeout=1.0, expect=None):
+def converse(address, data, timeout=PATIENCE, expect=None):
     """Sends exactly these bytes; reads until the server closes, `expect` responses are there, or `timeout` has passed."""
     with socket.create_connection(address, timeout=timeout) as connection:
         conversation = RawConversation(sent=_send(connection, data))
@@ -22,7 +24,7 @@ def converse(address, data, timeout=1.0, expect=None):
     return conversation
 
 
-def stream_chunks(address, head, chunk, limit, timeout=10.0):
+def stream_chunks(address, head, chunk, limit, timeout=PATIENCE):
     """Sends `head`, then `chunk` again and again, until the server answers or closes, or `limit` bytes are sent."""
     with socket.create_connection(address, timeout=timeout) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # what is sent is nearly what has arrived

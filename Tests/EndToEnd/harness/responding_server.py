@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from .rabbitmq import REPOSITORY
+from .rabbitmq import REPOSITORY, stop_process
 
 _directory = REPOSITORY / "adapters" / "python" / "tests" / "harness"
 _spec = importlib.util.spec_from_file_location(
@@ -18,12 +18,12 @@ _spec.loader.exec_module(_package)
 AnsweringClient = _package.Client
 
 
-class RespondingServer(_package.Server):
+class RespondingServer(_package.Server):  # type: ignore[name-defined]
     """In a process of its own, which can be paused and killed. See the base class, and the program that it runs."""
 
     def pause(self):
         """From here on it answers nobody; what comes waits in its queues."""
-        os.kill(self._process.pid, signal.SIGSTOP)
+        stop_process(self._process.pid)
 
     def resume(self):
         os.kill(self._process.pid, signal.SIGCONT)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .rabbitmq import die_with_parent
+from .rabbitmq import die_with_parent, stop_process
 
 PROGRAM = Path(__file__).with_name("server_process_program.py")
 
@@ -29,7 +29,7 @@ class ServerProcess:
 
     def pause(self):
         """From here on it answers nobody; what comes waits in its queue."""
-        os.kill(self._process.pid, signal.SIGSTOP)
+        stop_process(self._process.pid)
 
     def resume(self):
         os.kill(self._process.pid, signal.SIGCONT)

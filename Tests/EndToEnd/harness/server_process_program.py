@@ -10,7 +10,7 @@ import pika
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from harness.simulated_server import SimulatedServer  # noqa: E402
+from harness.simulated_server import SimulatedServer
 
 uid = uuid.uuid4().hex
 options = json.loads(sys.argv[1])

@@ -7,6 +7,8 @@ from bisect import bisect_right
 
 import pika
 
+from .patience import PATIENCE
+
 EVERYTHING = range(1, 14)
 READS = (7,)
 EXCHANGE_TYPE = {"exchange_type": "direct", "durable": False, "auto_delete": False}
@@ -20,8 +22,8 @@ class SimulatedServer:
     the answers to those in `too_large` are too large to be sent. Lists end early, with `more`, behind `most` entries.
     Events that clients are to acknowledge go to `clients`, which say nothing until `acknowledge_all`.
 
-    With `beats` it says that it is there at every interval, and otherwise at first and when it is asked. With `probed` it has the key by which gateways ask the broker whether it is there; the probes that have come are in
-    `probes`. `about` are further members of its heartbeats.
+    With `beats` it says that it is there at every interval, and otherwise at first and when it is asked. With `probed` it
+    has the key by which gateways ask the broker whether it is there; the probes that have come are in `probes`. `about` are further members of its heartbeats.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class SimulatedServer:
         if not self._thread.is_alive():
             return  # the broker has ended the connection
         self._connection.add_callback_threadsafe(self._channel.stop_consuming)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._connection.close()
 
     def __enter__(self):

@@ -6,6 +6,8 @@ import engineio
 import socketio
 from engineio.payload import Payload
 
+from .patience import PATIENCE
+
 # Over HTTP long-polling this client gives up on a response of more than 16 packets, which a quick emitter easily fills;
 # browsers' clients have no such limit.
 Payload.max_decode_packets = 10_000
@@ -31,23 +33,23 @@ class SocketIOClient:
         self._received = queue.Queue()
         self._client = _Client(reconnection=False, handle_sigint=False)
         self._client.on("*", lambda event, *args: self._received.put((event, *args)), namespace=namespace)
-        self._client.connect(url, auth={"rooms": list(rooms)}, namespaces=[namespace], wait_timeout=10)
+        self._client.connect(url, auth={"rooms": list(rooms)}, namespaces=[namespace], wait_timeout=PATIENCE)
 
     @property
     def sid(self):
         return self._client.get_sid(self._namespace)
 
-    def next(self, timeout=5):
+    def next(self, timeout=PATIENCE):
         """The next event, as a tuple (event, arg, …)."""
         try:
             return self._received.get(timeout=timeout)
         except queue.Empty:
             raise AssertionError(f"no event within {timeout} s") from None
 
-    def until(self, marker, timeout=5):
+    def until(self, marker):
         """All events before the one with this name, which is left out."""
         events = []
-        while (event := self.next(timeout))[0] != marker:
+        while (event := self.next())[0] != marker:
             events.append(event)
         return events
 

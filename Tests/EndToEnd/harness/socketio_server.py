@@ -8,6 +8,7 @@ from pathlib import Path
 
 import socketio
 
+from .patience import end_of_patience
 from .rabbitmq import die_with_parent
 from .socketio_client import SocketIOClient
 
@@ -56,7 +57,7 @@ class SocketIOServer:
         # The library subscribes when its first client connects, and says nothing when it has.
         backend = socketio.KombuManager(amqp_url, channel=channel, write_only=True)
         probe = self.client(namespace=namespace)
-        deadline = time.monotonic() + 20
+        deadline = end_of_patience()
         while True:
             backend.emit("probe", None, namespace=namespace, room=probe.sid)
             try:

@@ -1,12 +1,12 @@
 """The servers' side of socket.io-amqp0 as the broker sees it, and a gateway for it."""
 
 import json
-import time
 from contextlib import contextmanager
 
 import pika
 
 from .gateway import Gateway
+from .patience import until
 
 ROOM = "user:42"
 
@@ -59,8 +59,5 @@ def amqp0_gateway(url, exchange, **settings):
     return Gateway(url, wire_format="amqp0", amqp0_exchange=exchange, **{"loops": 2, **settings})
 
 
-def eventually(is_true, timeout=10):
-    deadline = time.monotonic() + timeout
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def eventually(is_true):
+    until(is_true, "what the test waits for")

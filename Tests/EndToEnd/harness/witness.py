@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pika
 
+from .patience import PATIENCE, end_of_patience
+
 TYPES = {
     # As the servers declare them; anything else would be refused or would change what is tested.
     "fanout": {"exchange_type": "fanout", "durable": False, "auto_delete": False},
@@ -57,15 +59,15 @@ class Witness:
         count = self._channel.queue_declare(self._queue, passive=True).method.message_count
         messages = []
         while len(messages) < count:
-            method, properties, body = next(self._channel.consume(self._queue, auto_ack=True, inactivity_timeout=10))
+            method, properties, body = next(self._channel.consume(self._queue, auto_ack=True, inactivity_timeout=PATIENCE))
             assert method is not None, f"{len(messages)} of {count} messages came"
             messages.append(Message(method.routing_key, properties, body))
         self._channel.cancel()
         return messages
 
-    def take(self, count=1, timeout=5):
+    def take(self, count=1):
         """Exactly `count` messages, waiting for them if necessary."""
-        deadline = time.monotonic() + timeout
+        deadline = end_of_patience()
         messages = self.waiting()
         while len(messages) < count and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from harness import Gateway, PrivateRabbitMQ  # noqa: E402
-from harness.proxies import free_port  # noqa: E402
+from harness import Gateway, PrivateRabbitMQ
+from harness.patience import PATIENCE
+from harness.proxies import free_port
 
 counts = {"all": 0, "failed": 0}
 stopped = threading.Event()
@@ -17,7 +18,7 @@ stopped = threading.Event()
 
 def call(port):
     while not stopped.is_set():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
             connection.request("GET", "/livez", headers={"Connection": "close"})
             failed = connection.getresponse().status != 200

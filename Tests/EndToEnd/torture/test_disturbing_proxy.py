@@ -8,6 +8,7 @@ import pytest
 from harness import DisturbingProxy
 from harness.disturbing_proxy import BACK, OUT
 from harness.hostile_broker import BODY, METHOD, frame, method
+from harness.patience import PATIENCE
 
 ACK = method(1, 60, 80, bytes(9))
 SEVERAL = ACK + frame(BODY, 1, b"x" * 50) + ACK
@@ -21,7 +22,7 @@ def ends():
             address = proxy.url.partition("//")[2].partition("/")[0].split(":")
             gateway = socket.create_connection((address[0], int(address[1])), timeout=5)
             broker = listener.accept()[0]
-            broker.settimeout(5)
+            broker.settimeout(PATIENCE)
             with gateway, broker:
                 yield proxy, gateway, broker
 
@@ -82,7 +83,7 @@ def test_a_way_that_stalls_flows_again(ends):
     gateway.settimeout(0.2)
     with pytest.raises(TimeoutError):
         gateway.recv(1)
-    gateway.settimeout(5)
+    gateway.settimeout(PATIENCE)
     proxy.flow(BACK)
     assert take(gateway, len(ACK)) == ACK
 

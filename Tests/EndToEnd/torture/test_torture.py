@@ -2,10 +2,11 @@
 
 import pytest
 import verdict
-from emits import FAILED, ONCE, RESTLESS, ROUTED, UNKNOWN, UNROUTED
-from torture import torture
 from verdict import Said
 from witness import Message
+
+from emits import FAILED, ONCE, RESTLESS, ROUTED, UNKNOWN, UNROUTED
+from torture import torture
 
 
 def said(outcome, number=1, form="room", keys=("a", "b")):

@@ -26,6 +26,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import pika  # noqa: E402
 import verdict  # noqa: E402
 import witness  # noqa: E402
+
 from emits import AMQP0, AMQP0_EXCHANGE, CLUSTER, CLUSTER_EXCHANGE, HOOK, ROUTED  # noqa: E402
 from faults import GATEWAY_USER, Faults  # noqa: E402
 from harness import ClusterServer, DisturbingProxy, Gateway, PrivateRabbitMQ, die_with_parent, hook_entry  # noqa: E402

@@ -9,6 +9,7 @@ import time
 from collections import namedtuple
 
 import pika
+
 from emits import AMQP0_EXCHANGE, CLUSTER_EXCHANGE, EVERYONE, ONCE, RESTLESS, ROOMS, found_in
 
 QUEUE = "torture.witness"

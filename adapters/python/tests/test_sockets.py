@@ -17,7 +17,6 @@ from socketio_gateway_responder.local import LocalSockets, run
 from socketio_gateway_responder.messages import Fetch, Move, Reply, RoomList, Target
 from socketio_gateway_responder.moving import Moved, move
 
-
 REPLY = Reply("queue", "c", "q", "/")
 LOG = FailureLog(logging.getLogger("test"))
 
