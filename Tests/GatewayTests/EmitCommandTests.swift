@@ -1,5 +1,6 @@
 import AMQPBridge
 import ArgumentParser
+import SettingTypes
 import Testing
 
 @testable import Gateway
