@@ -43,7 +43,7 @@ public struct BrokerCheck: Sendable {
     private mutating func noteLoss(_ error: BrokerError) {
         let isConnected = !findings.isEmpty
         findings.append(
-            .fails(isConnected ? error.description : "no connection to RabbitMQ at \(endpoint): \(error)"))
+            .fails(isConnected ? error.description : endpoint.isNotConnected(error)))
         switch error.cause {
         case .noPermission: cure = permissions.command(for: endpoint)
         case .noVirtualHost: cure = "rabbitmqctl add_vhost \(endpoint.virtualHost.quotedForShell)"
