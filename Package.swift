@@ -31,9 +31,12 @@ let package = Package(
         .target(name: "CJSONArena"),
         .target(name: "CSockets"),
         .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
+        .target(name: "SettingTypes", swiftSettings: strict),
         .target(
             name: "AMQPBridge",
-            dependencies: ["CLinux", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CLinux", "CRabbitMQ", "JSON", "SettingTypes", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .target(name: "Hashing", dependencies: ["CCrypto"], swiftSettings: strict),
@@ -43,7 +46,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "ServedDocuments",
-                "Routes", "YAML",
+                "SettingTypes", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -57,9 +60,12 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["CJSONArena", "JSON"]),
         .testTarget(
             name: "AMQPBridgeTests",
-            dependencies: ["AMQPBridge", "CRabbitMQ", "JSON", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "AMQPBridge", "CRabbitMQ", "JSON", "SettingTypes", .product(name: "Logging", package: "swift-log"),
+            ],
             resources: [.copy("Fixtures")]
         ),
+        .testTarget(name: "SettingTypesTests", dependencies: ["SettingTypes"]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(
@@ -68,7 +74,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "AMQPBridge", "Gateway", "Hashing", "Routes", "YAML",
+                "AMQPBridge", "Gateway", "Hashing", "Routes", "SettingTypes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -75,7 +75,7 @@ extension Emit {
         "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
     ]
 
-    private static func isReserved(_ event: String) -> Bool {
+    fileprivate static func isReserved(_ event: String) -> Bool {
         // Asked for every emit: the first byte tells nearly all of them apart without a hash.
         guard let first = event.utf8.first, reservedInitials & 1 << (first & 127) != 0 else { return false }
         return reservedEvents.contains(event)
@@ -87,11 +87,7 @@ extension Emit {
     /// Everything that is wrong with the command under any wire format, at most one fault per name.
     public func faults(limits: CommandLimits = CommandLimits()) -> [CommandFault] {
         var faults: [CommandFault] = []
-        if event.isEmpty {
-            faults.append(CommandFault(CommandField("event"), "an event needs a name"))
-        } else if Self.isReserved(event) {
-            faults.append(CommandFault(CommandField("event"), "'\(event)' is reserved by Socket.IO"))
-        }
+        if let fault = CommandFault(event: event) { faults.append(fault) }
         if let fault = CommandFault(namespace: namespace) { faults.append(fault) }
         if !rooms.isEmpty { faults += CommandFault.names(rooms, "rooms") }
         if !except.isEmpty { faults += CommandFault.names(except, "except") }
@@ -114,14 +110,27 @@ extension Emit {
 }
 
 extension CommandFault {
+    /// What is wrong with the name of an event for clients; `nil`: nothing.
+    public init?(event: String) {
+        if event.isEmpty {
+            self = .noEvent
+        } else if Emit.isReserved(event) {
+            self.init(CommandField("event"), "'\(event)' is reserved by Socket.IO")
+        } else {
+            return nil
+        }
+    }
+
+    fileprivate static let noEvent = CommandFault(CommandField("event"), "an event needs a name")
+
     /// What is wrong with a namespace; `nil`: nothing. They match `^/[^#]*$`: the `#` separates parts of routing keys, so
     /// nobody can forge one.
     public init?(namespace: String) {
         let utf8 = namespace.utf8
         if utf8.first != UInt8(ascii: "/") || utf8.contains(UInt8(ascii: "#")) {
             self.init(CommandField("namespace"), "a namespace begins with '/' and contains no '#'")
-        } else if utf8.count > Publication.maximumNameBytes {
-            self.init(CommandField("namespace"), "longer than \(Publication.maximumNameBytes) bytes")
+        } else if let fault = namespace.faultOfLength {
+            self.init(CommandField("namespace"), fault)
         } else {
             return nil
         }
@@ -160,7 +169,7 @@ extension ServerSideEmit {
 
     /// What is wrong with the event's name; `nil`: nothing.
     public var eventFault: CommandFault? {
-        if event.isEmpty { return CommandFault(CommandField("event"), "an event needs a name") }
+        if event.isEmpty { return .noEvent }
         return Self.reservedEvents.contains(event)
             ? CommandFault(CommandField("event"), "'\(event)' would break a Socket.IO server") : nil
     }

@@ -94,7 +94,7 @@ public final class Emitter: Sendable {
         }
         guard !isStarted else { return }
         lifetime.hasEnded()
-        firstAttemptEnded(.failure(BrokerError("the system refuses another thread")))
+        firstAttemptEnded(.failure(.noThread))
     }
 
     /// Publishes an emit and waits for RabbitMQ's confirm. ``to(_:_:)`` and its like are more convenient.

@@ -12,8 +12,7 @@ extension LoopEmitter {
         let hasServers = try await !servers(timeout: timeout).isEmpty
         let left = max(timeout - (MonotonicTime.now() - start), .milliseconds(1))
         if hasServers { return try await ask(cluster, emit, mode, left) }
-        guard wireFormat.callbackAddress != nil else { throw .notAsked(.noServers(exchange: cluster.exchange)) }
-        return try await awaitCallbacks(cluster, emit, mode, left)
+        return try await awaitCallbacks(try manager(cluster), cluster, emit, mode, left)
     }
 
     /// The message of an emit that clients are to acknowledge. What servers would refuse is refused; nobody is asked.
@@ -21,10 +20,7 @@ extension LoopEmitter {
         try checkNumbers(["rooms": emit.rooms, "except": emit.except])
         let cluster = try knownCluster()
         let known = try await servers(timeout: questionTimeout(by: deadline))
-        guard !known.isEmpty else {
-            guard wireFormat.callbackAddress != nil else { throw .notAsked(.noServers(exchange: cluster.exchange)) }
-            return try callbackPublication(emit, 0)
-        }
+        guard !known.isEmpty else { return try callbackPublication(try manager(cluster), emit, 0) }
         let question = Question(emit, mode: .all, timeout: questionTimeout)
         for feature in question.features {
             let lacking = known.first { server in
@@ -73,7 +69,9 @@ extension LoopEmitter {
 
     /// Has servers do it that nobody can ask.
     private func publish(_ command: ChangeSockets, _ nobody: ClusterError) async throws(EmitError) -> ChangeReceipt {
-        let publications = try expressing { () throws(NotExpressible) in try wireFormat.publications(for: command) }
+        let publications = try expressing { () throws(NotExpressible) in
+            try wireFormat.asManager?.publications(for: command)
+        }
         guard let publications, !publications.isEmpty else { throw .notAsked(nobody) }
         // Without a queue there is no server of any kind.
         guard try await publish(command.trace.map { publications.with($0) } ?? publications) == .routed else {
@@ -83,7 +81,7 @@ extension LoopEmitter {
     }
 
     public func asksServers(before emit: Emit) -> Bool {
-        !emit.except.isEmpty && !wireFormat.exceptsRooms && (cluster != nil || isClusterOff)
+        !emit.except.isEmpty && wireFormat.asManager?.exceptsRooms == false && (cluster != nil || isClusterOff)
     }
 
     /// The emit with the ids of the sockets in place of the rooms that are to be left out, where servers can leave out
@@ -140,6 +138,12 @@ extension LoopEmitter {
         return cluster
     }
 
+    /// The wire format, if its servers return acknowledgements without being asked over the cluster.
+    private func manager(_ cluster: ClusterClient) throws(EmitError) -> any ManagerFormat {
+        guard let format = wireFormat.asManager else { throw .notAsked(.noServers(exchange: cluster.exchange)) }
+        return format
+    }
+
     private func servers(timeout: Duration) async throws(EmitError) -> [ServerDescription] {
         let cluster = try knownCluster()
         return try await asking { () async throws(ClusterError) in try await cluster.servers(timeout: timeout) }
@@ -190,14 +194,15 @@ extension LoopEmitter {
 
     /// python-socketio's servers return each answer by themselves, without saying how many there will be.
     private func awaitCallbacks(
-        _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode, _ timeout: Duration
+        _ format: any ManagerFormat, _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode,
+        _ timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt {
         let id = nextIdentifier()
         // Checked before anything is opened.
-        let exchange = try callbackPublication(emit, 0).exchange
+        let exchange = try callbackPublication(format, emit, 0).exchange
         let answered = try await asking { () async throws(ClusterError) in
             try await cluster.callbacks(mode: mode, timeout: timeout) { number in
-                let result = await publish(emit, callback: number)
+                let result = await publish(format, emit, callback: number)
                 return (result, waits: (try? result.get()) == .routed)
             }
         }
@@ -205,20 +210,21 @@ extension LoopEmitter {
         return .init(id: id, unroutedReason(try published.get(), emit, exchange), mode, responses: responses)
     }
 
-    private func publish(_ emit: Emit, callback number: Int) async -> Result<Routing, EmitError> {
+    private func publish(
+        _ format: any ManagerFormat, _ emit: Emit, callback number: Int
+    ) async -> Result<Routing, EmitError> {
         do throws(EmitError) {
-            return .success(try await publish([try callbackPublication(emit, number)]))
+            return .success(try await publish([try callbackPublication(format, emit, number)]))
         } catch {
             return .failure(error)
         }
     }
 
-    private func callbackPublication(_ emit: Emit, _ number: Int) throws(EmitError) -> Publication {
-        let publication = try expressing { () throws(NotExpressible) in
-            try wireFormat.publication(for: emit, callback: number)
-        }
-        guard var publication else {
-            preconditionFailure("a wire format with a callback address has publications for it")
+    private func callbackPublication(
+        _ format: any ManagerFormat, _ emit: Emit, _ number: Int
+    ) throws(EmitError) -> Publication {
+        var publication = try expressing { () throws(NotExpressible) in
+            try format.publication(for: emit, callback: number)
         }
         publication.trace = emit.trace
         return publication

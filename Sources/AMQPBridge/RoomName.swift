@@ -61,7 +61,12 @@ extension String {
     /// What is wrong with it as the name of a room or a socket; `nil`: nothing.
     var faultOfName: String? {
         if isEmpty { return "an empty name" }
-        return utf8.count > Publication.maximumNameBytes ? "longer than \(Publication.maximumNameBytes) bytes" : nil
+        return faultOfLength
+    }
+
+    /// That it is too long to stand in a routing key; `nil`: it is not.
+    var faultOfLength: String? {
+        utf8.count > Publication.maximumNameBytes ? "longer than \(Publication.maximumNameBytes) bytes" : nil
     }
 }
 

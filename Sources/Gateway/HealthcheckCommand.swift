@@ -1,6 +1,7 @@
 internal import AMQPBridge
 internal import ArgumentParser
 internal import Glibc
+internal import SettingTypes
 
 /// `socketio-gateway healthcheck`: for a container's HEALTHCHECK, which has no curl.
 struct HealthcheckCommand: ParsableCommand {

@@ -117,7 +117,7 @@ struct HooksCommand: ParsableCommand {
         ) throws(Problem) -> Result<String, Refusal> {
             // Whom to leave out servers with a responder can be asked, and nobody is asked here.
             var judged = emit
-            if !configuration.wireFormat.exceptsRooms { judged.except = [] }
+            if configuration.wireFormat.asManager?.exceptsRooms == false { judged.except = [] }
             do throws(EmitError) {
                 try judged.check(configuration)
             } catch {

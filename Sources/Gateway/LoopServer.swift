@@ -18,33 +18,31 @@ final class LoopServer: Sendable {
     private let outcome = Atomic<Outcome>(.running)
     private let thread = Mutex<SystemThread?>(nil)
 
+    /// - Parameter services: what the routes need beside this loop's emitter.
     init(
-        index: Int, configuration: Configuration, access: AccessPolicy, load: HTTPLoad,
-        idempotency: IdempotencyStore, deliveries: DeliveryStore, logger: Logger, logLevel: LogLevel,
-        cluster: ClusterClient?, knowledge: BrokerKnowledge, unroutedLog: UnroutedLog, hooks: HookTable,
-        services: (any EmitService) -> RouteServices
+        index: Int, _ process: ProcessServices, _ policy: LivePolicy, services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
+        let configuration = process.configuration
         loop = EventLoop()
-        self.load = load
-        let requestLog = RequestLog(logger, logLevel)
+        load = process.load
         var broker = configuration.broker
         broker.connectionName = "socketio-gateway loop \(index)"
-        var linkLogger = logger
+        var linkLogger = process.logger
         linkLogger[metadataKey: "connection"] = "event loop \(index)"
-        link = BrokerLink(broker, knowledge: knowledge, loop: loop, logger: linkLogger)
-        var logger = logger
-        logger[metadataKey: "loop"] = "\(index)"
+        link = BrokerLink(broker, knowledge: process.knowledge, loop: loop, logger: linkLogger)
         let emitter = LoopEmitter(
-            wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits, cluster: cluster,
-            isClusterOff: cluster == nil, questionTimeout: configuration.requestsTimeout,
-            unroutedLog: unroutedLog)
+            wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits,
+            cluster: process.cluster, isClusterOff: process.cluster == nil,
+            questionTimeout: configuration.requestsTimeout, unroutedLog: process.unroutedLog)
         router = Router(
-            services: services(emitter), access: access, limits: configuration.requestLimits, idempotency: idempotency,
-            hooks: hooks, deliveries: deliveries)
+            services: services(emitter), access: policy.access, limits: configuration.requestLimits,
+            idempotency: process.idempotency, hooks: policy.hooks, deliveries: process.deliveries)
+        var logger = process.logger
+        logger[metadataKey: "loop"] = "\(index)"
         guard let sockets = SocketWatch(load: load, logger: logger),
             let daemon = HTTPDaemon(
                 sockets: sockets, loop: loop, router: router, limits: configuration.httpLimits, load: load,
-                proxies: configuration.trustedProxies, requestLog: requestLog)
+                proxies: policy.proxies, requestLog: RequestLog(process.logger, process.logLevel))
         else { throw CannotServe() }
         self.sockets = sockets
         self.daemon = daemon
@@ -65,6 +63,15 @@ final class LoopServer: Sendable {
                 })
             else { return }
             fullest.loop.execute { fullest.sockets.closeOne() }
+        }
+    }
+
+    /// Takes over what was reloaded, between two turns. Requests that are admitted already go on as they were.
+    func take(_ policy: LivePolicy) {
+        loop.execute {
+            self.router.access = policy.access
+            self.router.hooks = policy.hooks
+            self.daemon.connections.proxies = policy.proxies
         }
     }
 

@@ -1,3 +1,4 @@
+internal import AMQPBridge
 internal import JSON
 
 /// `/`, `/livez`, `/readyz`, `/metrics`, `/openapi.yaml`, `/openapi.json` and `/problems`: for operators and tools, without a key.
@@ -46,7 +47,7 @@ struct ServiceRoutes: Sendable {
     @Sendable func ready(_ request: Request) throws(Problem) -> Response {
         switch services.readiness() {
         case .ready: .json { $0.member("status", plain: "ready") }
-        case .brokerUnavailable: throw Problem(.brokerUnavailable, "there is no connection to RabbitMQ")
+        case .brokerUnavailable: throw Problem(.brokerUnavailable, PublishError.brokerUnavailable.cause)
         case .brokerBlocked: throw Problem(.brokerBlocked, "RabbitMQ has raised an alarm")
         case .shuttingDown: throw Problem(.shuttingDown, "the gateway is shutting down")
         }

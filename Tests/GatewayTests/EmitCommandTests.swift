@@ -1,5 +1,6 @@
 import AMQPBridge
 import ArgumentParser
+import SettingTypes
 import Testing
 
 @testable import Gateway
@@ -154,6 +155,7 @@ struct EmitReportTests {
     func failures(error: PublishError, status: EmitReport.Status) {
         let report = EmitReport(.notPublished(error), arguments: [])
         #expect(report.status == status && !report.isReceipt)
+        #expect(report.text == error.description)
         #expect(report.text.contains("nothing was published") == (status == .notPublished))
         #expect(!report.text.contains("\n"))
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import SettingTypes
 import Testing
 
 @testable import Gateway
@@ -28,7 +29,7 @@ struct HealthcheckCommandTests {
         let help = HealthcheckCommand.helpMessage(columns: 1_000)
         #expect(
             help.contains(
-                "Where the gateway listens. (host:port; \(Setting.httpAddress.variable); default: \(Setting.httpAddress.defaultText))"
+                "Where the gateway listens. (host:port; \(Setting(\.httpAddress).variable); default: \(Setting(\.httpAddress).defaultText))"
             ))
     }
 

@@ -159,14 +159,9 @@ final class MetricsTextTests {
         let variables = ["GATEWAY_AMQP_URL": "amqp://127.0.0.1:1"]
         let configuration = try Configuration(ServeOptions.parse([]), environment: Environment(variables: variables))
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let cluster = ClusterClient(
-            configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat, logger: logger)
-        return try LoopServer(
-            index: 0, configuration: configuration, access: .anonymous, load: load,
-            idempotency: IdempotencyStore(), deliveries: DeliveryStore(),
-            logger: logger, logLevel: LogLevel(.critical), cluster: cluster, knowledge: BrokerKnowledge(),
-            unroutedLog: UnroutedLog(logger, wireFormat: "", virtualHost: ""), hooks: .none
-        ) {
+        let process = ProcessServices(configuration, load: load, logger: logger, logLevel: LogLevel(.critical))
+        let cluster = try #require(process.cluster)
+        return try LoopServer(index: 0, process, LivePolicy(access: .anonymous)) {
             RouteServices(
                 emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, configuration: { [] },
                 openAPI: [], openAPIAsJSON: { [] })

@@ -1,4 +1,5 @@
 import ArgumentParser
+import SettingTypes
 import Testing
 
 @testable import Gateway

@@ -148,6 +148,17 @@ struct EmitProblemTests {
         #expect(try response.members()["detail"]?.string?.isEmpty == false)
     }
 
+    @Test("says the error's own sentence", arguments: errors)
+    func sentences(error: EmitError, code: Problem.Code) {
+        let detail = Problem(error).detail
+        switch error {
+        // Those say where it is, in the words of a body.
+        case .invalid, .notExpressible: break
+        case .notPublished(.brokerRefused): #expect(detail == "\(error.sentence); the gateway's log says why")
+        default: #expect(detail == error.sentence)
+        }
+    }
+
     @Test("says why, where somebody knows")
     func details() {
         #expect(Problem(.notPublished(.brokerBlocked(reason: "low on memory"))).detail.contains("low on memory"))

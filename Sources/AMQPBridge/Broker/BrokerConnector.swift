@@ -180,7 +180,7 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
             }
             loop.execute { [weak self] in self?.connected(result) }
         }
-        if !isStarted { retry(after: BrokerError("the system refuses another thread"), now: .now()) }
+        if !isStarted { retry(after: .noThread, now: .now()) }
     }
 
     private func connected(_ result: Result<AMQPConnection, BrokerError>) {
@@ -202,7 +202,7 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
                 lastReceived = now
                 try connection.receive { frame, channel throws(BrokerError) in
                     if case .connectionClosed(let code, let text) = frame {
-                        throw BrokerError("the broker closed the connection: \(code) \(text)")
+                        throw BrokerError.connectionClosed(code, text)
                     }
                     session.handle(frame, on: channel, now: now)
                 }
@@ -280,7 +280,7 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
         if status == .blocked {
             let reason = session.blockedReason ?? ""
             logger.warning("broker blocked", metadata: ["reason": "\(reason)"])
-            endFirstAttempt(.failure(BrokerError("the broker has raised an alarm: \(reason)")))
+            endFirstAttempt(.failure(BrokerError(PublishError.brokerBlocked(reason: reason).cause)))
         }
     }
 }

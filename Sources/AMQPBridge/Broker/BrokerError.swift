@@ -18,3 +18,12 @@ public struct BrokerError: Error, Equatable, CustomStringConvertible {
         self.cause = cause
     }
 }
+
+extension BrokerError {
+    static let noThread = BrokerError("the system refuses another thread")
+
+    /// With the broker's own words.
+    static func connectionClosed(_ code: Int, _ text: String) -> BrokerError {
+        BrokerError("the broker closed the connection: \(code) \(text)")
+    }
+}

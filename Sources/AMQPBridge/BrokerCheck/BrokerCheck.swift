@@ -1,3 +1,5 @@
+internal import SettingTypes
+
 /// Whether RabbitMQ would do what the gateway will ask of it, tried out: nothing is delivered, and nothing stays there.
 public struct BrokerCheck: Sendable {
     /// What came of one thing that was tried.
@@ -41,7 +43,7 @@ public struct BrokerCheck: Sendable {
     private mutating func noteLoss(_ error: BrokerError) {
         let isConnected = !findings.isEmpty
         findings.append(
-            .fails(isConnected ? error.description : "no connection to RabbitMQ at \(endpoint): \(error)"))
+            .fails(isConnected ? error.description : endpoint.isNotConnected(error)))
         switch error.cause {
         case .noPermission: cure = permissions.command(for: endpoint)
         case .noVirtualHost: cure = "rabbitmqctl add_vhost \(endpoint.virtualHost.quotedForShell)"
@@ -98,13 +100,13 @@ public struct BrokerCheck: Sendable {
 
     /// Formats whose servers have been there, if they have an exchange of the usual name.
     private func others(_ dialogue: BrokerDialogue) throws(BrokerError) -> String {
-        for (name, make) in WireFormats.all.sorted(by: { $0.key < $1.key }) where name != formatName {
+        for format in WireFormats.all where format.name != formatName {
             // Gateways and companions make the one of `cluster`, whatever the servers speak.
-            guard name != ClusterFormat.name, let exchange = make(WireFormatOptions()).exchanges.first?.name else {
-                continue
-            }
+            guard let exchange = format.init(DefaultSettings()).exchanges.first?.name,
+                exchange != ClusterFormat.defaultExchange
+            else { continue }
             if case .granted = try dialogue.lookUp(exchange) {
-                return "; but '\(exchange)' is, of \(name): is wireFormat right?"
+                return "; but '\(exchange)' is, of \(format.name): is wireFormat right?"
             }
         }
         return ""
@@ -147,7 +149,7 @@ public struct BrokerCheck: Sendable {
 
     /// Acknowledgements from servers without a responder come over the servers' own exchange.
     private mutating func checkCallbacks(_ queue: String, _ dialogue: BrokerDialogue) throws(BrokerError) {
-        guard let exchange = wireFormat.callbackAddress?.exchange,
+        guard let exchange = wireFormat.asManager?.callbackAddress.exchange,
             case .refused(let close) = try dialogue.tryToBind(queue, to: exchange),
             !close.text.contains("access to queue")
         else { return }

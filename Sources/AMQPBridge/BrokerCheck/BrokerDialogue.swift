@@ -72,9 +72,8 @@ final class BrokerDialogue {
         }
         let frame = answers.removeFirst()
         switch frame {
-        case .blocked(let reason): throw BrokerError("RabbitMQ takes no messages at the moment: \(reason)")
-        case .connectionClosed(let code, let text):
-            throw BrokerError("the broker closed the connection: \(code) \(text)")
+        case .blocked(let reason): throw BrokerError(PublishError.brokerBlocked(reason: reason).cause)
+        case .connectionClosed(let code, let text): throw BrokerError.connectionClosed(code, text)
         default: return frame
         }
     }

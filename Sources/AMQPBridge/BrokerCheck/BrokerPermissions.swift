@@ -14,7 +14,7 @@ public struct BrokerPermissions: Sendable, Equatable {
         if let clusterExchange {
             let needed = [clusterExchange.escaped, Self.queues]
             (configure, write, read) = (needed, write + needed, needed)
-            if let callbacks = wireFormat.callbackAddress?.exchange { read.append(callbacks.escaped) }
+            if let callbacks = wireFormat.asManager?.callbackAddress.exchange { read.append(callbacks.escaped) }
         }
         write = (write + [Self.defaultExchange]).withoutDuplicates
         read = read.withoutDuplicates

@@ -55,7 +55,9 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
         wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
     ) {
-        let callbacks = wireFormat.callbackAddress.map { CallbackQueue(exchange: $0.exchange, hostID: $0.hostID) }
+        let callbacks = (wireFormat.asManager?.callbackAddress).map {
+            CallbackQueue(exchange: $0.exchange, hostID: $0.hostID)
+        }
         exchange = configuration.exchange
         var limits = ClusterSession.Limits()
         limits.waiting = configuration.waiting

@@ -1,4 +1,5 @@
 internal import JSON
+package import SettingTypes
 
 /// socket.io-amqp0, version 5.0.2 and later (observed: 7.0.2 with socket.io 4.8.3).
 ///
@@ -19,11 +20,13 @@ public struct AMQP0: WireFormat {
     /// keys.
     public let numberRooms = NumberRooms.none
 
-    public init(exchange: String = "socket.io", namespaces: [String] = ["/"]) {
+    public init(exchange: String = Self.defaultExchange, namespaces: [String] = ["/"]) {
         self.exchange = exchange
         self.namespaces = namespaces
         hasPlaceholder = exchange.contains(Self.placeholder)
     }
+
+    public static let defaultExchange = "socket.io"
 
     /// Stands for the emit's namespace in the name of the exchange.
     public static let placeholder = "{namespace}"
@@ -93,12 +96,6 @@ public struct AMQP0: WireFormat {
         return rooms.indices.reduce(own) { $0 + (rooms[$1].utf8.count + 3) * (rooms.count - 1 - $1) }
     }
 
-    public var caution: String? {
-        guard namespaces.count > 1 else { return nil }
-        return "socket.io-amqp0 names its queues without the namespace: on the servers each namespace needs an "
-            + "exchangeName (as configured here) and a queuePrefix of its own, or they take each other's events"
-    }
-
     private func exchange(for namespace: String) throws(NotExpressible) -> String {
         guard hasPlaceholder else { return exchange }
         let name = exchange.replacingPlaceholder(Self.placeholder, with: namespace)
@@ -115,5 +112,42 @@ public struct AMQP0: WireFormat {
                 json.member("except", except)
             }
         }
+    }
+}
+
+extension AMQP0: ConfiguredFormat {
+    package static let settings = [exchangeSetting.setting, namespacesSetting.setting]
+
+    private static let exchangeSetting = SettingRow(
+        "GATEWAY_AMQP0_EXCHANGE", "amqp0.exchange", .exchangeName, default: defaultExchange,
+        help: "amqp0: the adapter's exchangeName; may contain \(placeholder).")
+    private static let namespacesSetting = SettingRow(
+        "GATEWAY_AMQP0_NAMESPACES", "amqp0.namespaces", .namespaces, default: "/",
+        help:
+            "amqp0: the namespaces served; more than one needs \(placeholder) in the exchange, and more on the servers."
+    )
+
+    package init<Reader: SettingReader>(_ reader: Reader) throws(Reader.Failure) {
+        self.init(
+            exchange: try reader.read(Self.exchangeSetting), namespaces: try reader.read(Self.namespacesSetting))
+        guard namespaces.count == 1 || hasPlaceholder else {
+            let (namespaces, exchange) = (Self.namespacesSetting.setting, Self.exchangeSetting.setting)
+            throw reader.failure(
+                "\(reader.name(of: namespaces)) has several namespaces, so \(reader.name(of: exchange)) must contain "
+                    + "\(Self.placeholder): on one exchange an emit reaches any of them")
+        }
+    }
+
+    package var caution: String? {
+        guard namespaces.count > 1 else { return nil }
+        return "socket.io-amqp0 names its queues without the namespace: on the servers each namespace needs an "
+            + "exchangeName (as configured here) and a queuePrefix of its own, or they take each other's events"
+    }
+}
+
+extension String {
+    /// The text with every `placeholder` replaced. (Foundation has this; this module does without Foundation.)
+    func replacingPlaceholder(_ placeholder: String, with replacement: String) -> String {
+        split(separator: placeholder, omittingEmptySubsequences: false).joined(separator: replacement)
     }
 }

@@ -1,3 +1,5 @@
+package import SettingTypes
+
 /// Socket.IO's own cluster protocol over AMQP, for servers with our Node adapter, or any other with a responder
 /// (docs/cluster-protocol.md).
 ///
@@ -11,7 +13,9 @@ public struct ClusterFormat: WireFormat {
     public let knowsRecipients = true
     public let numberRooms = NumberRooms.announced
 
-    public init(exchange: String = "socket.io.cluster") {
+    public static let defaultExchange = "socket.io.cluster"
+
+    public init(exchange: String = Self.defaultExchange) {
         self.exchange = exchange
     }
 
@@ -46,5 +50,18 @@ public struct ClusterFormat: WireFormat {
         let copied = keys.dropFirst().reduce(0) { $0 + $1.utf8.count }
         let areShort = keys.allSatisfy { $0.utf8.count <= Publication.maximumNameBytes }
         return areShort && copied <= mostCopiedBytes ? keys : everyone
+    }
+}
+
+extension ClusterFormat: ConfiguredFormat {
+    package static let settings = [exchangeSetting.setting]
+
+    /// Questions go over this exchange whatever the wire format is.
+    package static let exchangeSetting = SettingRow(
+        "GATEWAY_CLUSTER_EXCHANGE", "cluster.exchange", .exchangeName, default: defaultExchange,
+        help: "The exchange of the cluster protocol, for emits and questions; the same in the servers' companions.")
+
+    package init<Reader: SettingReader>(_ reader: Reader) throws(Reader.Failure) {
+        self.init(exchange: try reader.read(Self.exchangeSetting))
     }
 }

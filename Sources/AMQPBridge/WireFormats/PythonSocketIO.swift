@@ -1,11 +1,12 @@
 internal import JSON
+package import SettingTypes
 
 /// python-socketio's AsyncAioPikaManager and KombuManager, version 5.15.1 and later (observed: 5.18.1).
 ///
 /// A fanout exchange: every server receives every message and does its part. No content type is set: with
 /// `application/json` kombu would decode `{"__type__": …}` objects in the caller's data, and an unknown one stopped the
 /// server's listener (observed).
-public struct PythonSocketIO: WireFormat {
+public struct PythonSocketIO: ManagerFormat {
     public static let name = "python-socketio"
 
     /// The library's `channel`.
@@ -17,7 +18,11 @@ public struct PythonSocketIO: WireFormat {
 
     public let knowsRecipients = false
 
-    public init(exchange: String = "socketio", expiration: Int? = 60_000, hostID: String = Self.randomHostID()) {
+    public static let defaultExchange = "socketio"
+
+    public init(
+        exchange: String = Self.defaultExchange, expiration: Int? = 60_000, hostID: String = Self.randomHostID()
+    ) {
         self.exchange = exchange
         self.expiration = expiration
         self.hostID = hostID
@@ -30,7 +35,7 @@ public struct PythonSocketIO: WireFormat {
 
     public var exchanges: [ServerExchange] { [ServerExchange(name: exchange, kind: .fanout)] }
 
-    public var callbackAddress: CallbackAddress? { CallbackAddress(exchange: exchange, hostID: hostID) }
+    public var callbackAddress: CallbackAddress { CallbackAddress(exchange: exchange, hostID: hostID) }
     public let exceptsRooms = false
 
     /// Every server has a queue for all of its namespaces.
@@ -98,7 +103,7 @@ public struct PythonSocketIO: WireFormat {
 
     /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so there
     /// has to be one.
-    public func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication? {
+    public func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication {
         guard let room = emit.rooms.first else {
             throw NotExpressible(
                 CommandField("rooms"),
@@ -158,5 +163,25 @@ public struct PythonSocketIO: WireFormat {
         guard !attachments.isEmpty else { return data.elements(verbatim: arguments) }
         data.list { $0.elements(verbatim: arguments) }
         for attachment in attachments { data.element(attachment) }
+    }
+}
+
+extension PythonSocketIO: ConfiguredFormat {
+    package static let settings = [exchangeSetting.setting, expirationSetting.setting]
+
+    private static let exchangeSetting = SettingRow(
+        "GATEWAY_PYTHON_SOCKETIO_EXCHANGE", "pythonSocketio.exchange", .exchangeName, default: defaultExchange,
+        help: "python-socketio: the manager's channel.")
+    private static let expirationSetting = SettingRow(
+        "GATEWAY_PYTHON_SOCKETIO_EXPIRATION", "pythonSocketio.expiration",
+        // RabbitMQ's longest expiration is a 32-bit number of milliseconds.
+        .duration(from: .zero, to: .milliseconds(UInt32.max)), default: "60s",
+        help: "python-socketio: how long a message may wait for a server that is down; 0: for ever.")
+
+    package init<Reader: SettingReader>(_ reader: Reader) throws(Reader.Failure) {
+        let exchange = try reader.read(Self.exchangeSetting)
+        let expiration = try reader.read(Self.expirationSetting)
+        self.init(
+            exchange: exchange, expiration: expiration == .zero ? nil : Int(expiration.nanoseconds / 1_000_000))
     }
 }

@@ -1,6 +1,7 @@
 /// How a family of Socket.IO servers expects a command to stand on the broker.
 ///
-/// A wire format is one type in one file with a fixture file of its own, and one line in ``WireFormats/all``.
+/// A wire format is one type in one file with a fixture file of its own, and one line in `WireFormats.all`. What is here all have;
+/// what servers of some do besides is a protocol of its own (``ManagerFormat``).
 public protocol WireFormat: Sendable {
     /// The name in the configuration.
     static var name: String { get }
@@ -19,25 +20,8 @@ public protocol WireFormat: Sendable {
     /// How many messages ``publications(for:)`` would make of the emit, each with all of its arguments.
     func messageCount(for emit: Emit) -> Int
 
-    /// Where servers of this format send the acknowledgements of clients by themselves; `nil`: they do not.
-    var callbackAddress: CallbackAddress? { get }
-
-    /// An emit whose clients' acknowledgements come to ``callbackAddress`` with this number; `nil`: there is none.
-    func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication?
-
-    /// The messages that do something to sockets on servers that nobody can ask, in order; `nil`: the format has none.
-    ///
-    /// - Throws: ``NotExpressible`` when such servers would do something else, or harm themselves.
-    func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]?
-
     /// Which of the servers have rooms that are numbers.
     var numberRooms: NumberRooms { get }
-
-    /// What whoever operates the servers has to know of this configuration, in a sentence; `nil`: nothing.
-    var caution: String? { get }
-
-    /// Whether ``Emit/except`` may name rooms.
-    var exceptsRooms: Bool { get }
 
     /// The messages that carry out an emit, in order. Either all of them are published or none.
     ///
@@ -65,21 +49,9 @@ public enum NumberRooms: Sendable {
     case all
 }
 
-/// Where the acknowledgements for an emitter arrive.
-public struct CallbackAddress: Sendable, Equatable {
-    public let exchange: String
-    /// What tells an emitter's messages from those of others.
-    public let hostID: String
-}
-
 extension WireFormat {
-    public var callbackAddress: CallbackAddress? { nil }
-    public var exceptsRooms: Bool { true }
-    public func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication? { nil }
-    public func publications(for command: ChangeSockets) -> [Publication]? { nil }
     public func messageCount(for emit: Emit) -> Int { 1 }
     public var numberRooms: NumberRooms { .all }
-    public var caution: String? { nil }
 
     /// The first of these rooms that is a number, where no server has such rooms; `nil`: there is none.
     ///

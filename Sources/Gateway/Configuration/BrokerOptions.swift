@@ -9,11 +9,7 @@ struct BrokerOptions: ParsableArguments {
 
     @Option(\.amqpURL) var amqpURL: String?
     @Option(\.wireFormat) var wireFormat: String?
-    @Option(\.amqp0Exchange) var amqp0Exchange: String?
-    @Option(\.amqp0Namespaces) var amqp0Namespaces: String?
-    @Option(\.pythonSocketIOExchange) var pythonSocketIOExchange: String?
-    @Option(\.pythonSocketIOExpiration) var pythonSocketIOExpiration: String?
-    @Option(\.clusterExchange) var clusterExchange: String?
+    @OptionGroup var wireFormats: WireFormatOptions
     @Option(\.confirmTimeout) var confirmTimeout: String?
     @Option(\.amqpHeartbeat) var amqpHeartbeat: String?
     @Option(\.maxNames) var maxNames: String?

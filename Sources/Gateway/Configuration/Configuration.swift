@@ -2,6 +2,7 @@ internal import AMQPBridge
 internal import Glibc
 internal import Logging
 internal import Routes
+internal import SettingTypes
 
 /// Everything that `serve` was told, read and checked.
 struct Configuration: Sendable {
@@ -16,8 +17,7 @@ struct Configuration: Sendable {
     /// Whose web pages may call.
     var cors: CORSPolicy
     var broker: BrokerLink.Configuration
-    var wireFormatName: String
-    var wireFormat: any WireFormat
+    var wireFormat: any ConfiguredFormat
     /// Whether servers are asked anything.
     var asksServers: Bool
     var cluster = ClusterClient.Configuration()
@@ -44,6 +44,8 @@ struct Configuration: Sendable {
     var file: String?
     /// The files that were read for it, that one included.
     var files: [String]
+
+    var wireFormatName: String { type(of: wireFormat).name }
 }
 
 /// A setting that could not be read; says which, and what was expected, but never the value of a secret.
@@ -72,7 +74,7 @@ extension Configuration {
         cors = try source.read(\.corsOrigins)
         let emitting = try BrokerConfiguration(source)
         (broker, commandLimits) = (emitting.link, emitting.limits)
-        (wireFormatName, wireFormat) = (emitting.wireFormatName, emitting.wireFormat)
+        wireFormat = emitting.wireFormat
 
         asksServers = try source.read(\.clusterEnabled)
         cluster.exchange = emitting.clusterExchange
@@ -109,12 +111,5 @@ extension Configuration {
         let listed = source.file?.keys ?? []
         guard let apiKey = try source.secret(\.apiKey), !apiKey.text.isEmpty else { return (listed, nil) }
         return ([KeyEntry(apiKey: apiKey.text)] + listed, apiKey.text.count)
-    }
-}
-
-extension Int {
-    init?(_ text: String, in range: ClosedRange<Int>) {
-        guard let number = Int(text), range.contains(number) else { return nil }
-        self = number
     }
 }

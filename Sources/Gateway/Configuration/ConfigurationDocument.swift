@@ -1,5 +1,6 @@
 internal import JSON
 internal import Routes
+internal import SettingTypes
 
 /// What `GET /v1/config` answers: what the gateway runs with, and no secret.
 struct ConfigurationDocument: Sendable {

@@ -1,4 +1,5 @@
 internal import Routes
+internal import SettingTypes
 internal import YAML
 
 /// What a configuration file says: the texts of settings, and the entries that only a file can have.

@@ -1,5 +1,6 @@
 internal import JSON
 internal import Routes
+internal import SettingTypes
 
 /// A configuration in YAML, as `config print` shows it: every setting with whose it is, and no secret.
 struct ConfigurationText {

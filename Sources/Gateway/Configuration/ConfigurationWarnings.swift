@@ -1,5 +1,6 @@
 internal import AMQPBridge
 internal import Routes
+internal import SettingTypes
 
 extension Configuration {
     /// What is valid and dangerous, a sentence each.
@@ -35,7 +36,7 @@ extension Configuration {
     }
 
     private var apiKeyPlace: String {
-        if case .file = origins[Setting.apiKey]?.origin { return "apiKey of the configuration file" }
+        if case .file = origins[Setting(\.apiKey)]?.origin { return "apiKey of the configuration file" }
         return "GATEWAY_API_KEY"
     }
 

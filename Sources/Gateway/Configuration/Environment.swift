@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Routes
+internal import SettingTypes
 
 /// Environment variables.
 struct Environment: Sendable {

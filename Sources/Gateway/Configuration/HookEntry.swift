@@ -1,4 +1,5 @@
 internal import Routes
+internal import SettingTypes
 internal import YAML
 
 /// A hook as it stands in the configuration.

@@ -1,3 +1,5 @@
+internal import SettingTypes
+
 /// The configuration that holds at the moment: the one the process was started with, with what was reloaded since.
 struct LiveConfiguration: Sendable {
     /// As it was read last.
@@ -42,7 +44,8 @@ struct LiveConfiguration: Sendable {
     func settingsWaiting(for next: Configuration) -> [Setting] {
         Setting.all.filter {
             // Whoever was started with keys, its own included, does not open by a reload.
-            let isReloadable = $0 == Setting.allowAnonymous ? keys.keys.isEmpty || !next.keys.isEmpty : $0.isReloadable
+            let isReloadable =
+                $0 == Setting(\.allowAnonymous) ? keys.keys.isEmpty || !next.keys.isEmpty : $0.isReloadable
             return !isReloadable && running[$0]?.text != next.origins[$0]?.text
         }
     }

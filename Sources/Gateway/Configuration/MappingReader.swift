@@ -1,4 +1,5 @@
 internal import Routes
+internal import SettingTypes
 internal import YAML
 
 /// Reads a mapping of the configuration file, member by member. A member that nobody has read is one that does not exist.

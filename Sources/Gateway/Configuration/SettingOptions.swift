@@ -1,11 +1,15 @@
 internal import ArgumentParser
+internal import SettingTypes
 
 extension Option<String?> {
     /// The option of a setting: its name, its help and what completes it come from the row.
     ///
     /// - Parameter help: in place of the row's, where it means something else.
-    init<Read>(_ row: KeyPath<Settings, Settings.Row<Read>>, help: String? = nil) {
-        let setting = Settings.table[keyPath: row].setting
+    init<Read>(_ row: KeyPath<Settings, SettingRow<Read>>, help: String? = nil) {
+        self.init(Setting(row), help: help)
+    }
+
+    init(_ setting: Setting, help: String? = nil) {
         let choices = setting.kind.choices
         self.init(
             name: .setting(setting), help: .setting(setting, help),
@@ -15,8 +19,8 @@ extension Option<String?> {
 
 extension Flag<Bool> {
     /// The switch of a setting.
-    init(wrappedValue: Bool, _ row: KeyPath<Settings, Settings.Row<Bool>>) {
-        let setting = Settings.table[keyPath: row].setting
+    init(wrappedValue: Bool, _ row: KeyPath<Settings, SettingRow<Bool>>) {
+        let setting = Setting(row)
         self.init(wrappedValue: wrappedValue, name: .setting(setting), help: .setting(setting))
     }
 }
@@ -54,6 +58,10 @@ extension ParsableArguments {
         for (label, value) in Mirror(reflecting: self).children {
             if let group = value as? OptionGroup<BrokerOptions> {
                 texts.merge(group.wrappedValue.settingTexts) { $1 }
+                continue
+            }
+            if let group = value as? OptionGroup<WireFormatOptions> {
+                texts.merge(group.wrappedValue.texts) { $1 }
                 continue
             }
             // What stands behind a wrapped property begins with an underscore.

@@ -1,3 +1,5 @@
+internal import SettingTypes
+
 /// Every setting for people to look up: docs/configuration.md.
 enum SettingReference {
     static let markdown = introduction + sections.map(text).joined() + entries

@@ -1,7 +1,9 @@
+internal import SettingTypes
+
 /// Where a setting's text comes from: command line, then environment, then file, then default.
 ///
 /// Remembers what it was asked for, and what came of it.
-final class SettingSource {
+final class SettingSource: SettingReader {
     /// The text of a setting, and whose it is. Where the same can be written in several ways, such as `300s` and `5m`, it is
     /// always the same one.
     ///
@@ -52,10 +54,12 @@ final class SettingSource {
         self.init(environment: environment, options: options, file: file)
     }
 
-    func read<Value>(
-        _ row: KeyPath<Settings, Settings.Row<Value>>
-    ) throws(ConfigurationError) -> Value {
-        let row = Settings.table[keyPath: row]
+    /// The value of a setting that is a property of ``Settings``.
+    func read<Value>(_ row: KeyPath<Settings, SettingRow<Value>>) throws(ConfigurationError) -> Value {
+        try read(Settings.table[keyPath: row])
+    }
+
+    func read<Value>(_ row: SettingRow<Value>) throws(ConfigurationError) -> Value {
         let found = find(row.setting)
         guard let value = row.type.parse(found.text) else {
             let name = name(of: row.setting, found.origin)
@@ -73,6 +77,8 @@ final class SettingSource {
         return Found(text: setting.defaultText, origin: .byDefault)
     }
 
+    func failure(_ sentence: String) -> ConfigurationError { ConfigurationError(description: sentence) }
+
     /// What a setting is called where it was given, to begin a sentence.
     func name(of setting: Setting) -> String { name(of: setting, found[setting]?.origin ?? .byDefault) }
 
@@ -87,7 +93,7 @@ final class SettingSource {
     /// A secret from the command line, the variable, the file that `NAME_FILE` names (without its last line break), the
     /// configuration file, or the file that is named there; `nil`: there is none, and no default. A path in a variable begins
     /// where the gateway was started, one in the configuration file at that.
-    func secret(_ row: KeyPath<Settings, Settings.Row<String>>) throws(ConfigurationError) -> Found? {
+    func secret(_ row: KeyPath<Settings, SettingRow<String>>) throws(ConfigurationError) -> Found? {
         let setting = Settings.table[keyPath: row].setting
         let fallback = setting.defaultText.isEmpty ? nil : Found(text: setting.defaultText, origin: .byDefault)
         let found = try findSecret(setting) ?? fallback

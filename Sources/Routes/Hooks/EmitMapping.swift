@@ -42,11 +42,8 @@ public struct EmitMapping: Sendable {
 
     /// What is the same for every delivery is wrong at once.
     private func checkConstants() throws(HookConfigurationError) {
-        if let event = event.constant {
-            if event.isEmpty { throw HookConfigurationError("event", "an event needs a name") }
-            if Emit.reservedEvents.contains(event) {
-                throw HookConfigurationError("event", "'\(event)' is reserved by Socket.IO")
-            }
+        if let event = event.constant, let fault = CommandFault(event: event) {
+            throw HookConfigurationError("event", fault.detail)
         }
         if let namespace = namespace.constant, let fault = CommandFault(namespace: namespace) {
             throw HookConfigurationError("namespace", fault.detail)

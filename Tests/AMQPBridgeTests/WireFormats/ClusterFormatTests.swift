@@ -121,11 +121,9 @@ struct ClusterFormatTests {
         #expect(try keys(165) == ["/"])
     }
 
-    @Test("knows recipients, and excepts rooms")
+    @Test("knows recipients")
     func abilities() {
         #expect(ClusterFormat().knowsRecipients)
-        #expect(ClusterFormat().exceptsRooms)
-        #expect(ClusterFormat().callbackAddress == nil)
         #expect(ClusterFormat(exchange: "x").exchange == "x")
     }
 }

@@ -1,5 +1,6 @@
 import Hashing
 import JSON
+import SettingTypes
 import Testing
 
 @testable import Gateway
@@ -54,7 +55,7 @@ struct ConfigurationDocumentTests {
             #""wireFormat":{"value":"cluster","from":"file","line":1}"#,
             #""limits.maxNames":{"value":"7","from":"environment"}"#,
             #""log.level":{"value":"debug","from":"flag"}"#,
-            #""loops":{"value":"\#(Setting.loops.defaultText)","from":"default"}"#,
+            #""loops":{"value":"\#(Setting(\.loops).defaultText)","from":"default"}"#,
             #""amqp.url":{"value":"amqp://user:***@host/v","from":"file","line":2}"#,
             #""apiKey":{"value":"(redacted)","from":"environment"}"#,
             #""http.corsOrigins":{"value":["https://a.example","https://b.example"],"from":"file","line":3}"#,

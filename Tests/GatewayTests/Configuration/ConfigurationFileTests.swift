@@ -1,4 +1,5 @@
 import Foundation
+import SettingTypes
 import Testing
 
 @testable import Gateway

@@ -1,6 +1,7 @@
 import AMQPBridge
 import ArgumentParser
 import Routes
+import SettingTypes
 import Testing
 
 @testable import Gateway
@@ -77,7 +78,7 @@ struct ConfigurationTests {
             "limits.maxNames": "100",
             "shutdown.timeout": "6.0 seconds", "log.format": "text", "log.level": "info", "allowAnonymous": "false",
             "http.corsOrigins": "none", "http.reusePort": "false", "protectMetrics": "false",
-            "loops": Setting.loops.defaultText,
+            "loops": Setting(\.loops).defaultText,
             "http.maxConnections": "10000",
             "http.maxConnectionsPerAddress": "0", "http.trustedProxies": "", "http.maxInFlight": "10000",
             "http.maxBufferedBytes": "268435456",
@@ -91,7 +92,7 @@ struct ConfigurationTests {
             "shutdown.delay": "3.0 seconds",
         ]
         #expect(shown == expected)
-        #expect(try #require(Int(Setting.loops.defaultText)) >= 1)
+        #expect(try #require(Int(Setting(\.loops).defaultText)) >= 1)
         let python = show(try configuration(["wireFormat": "python-socketio"]))
         #expect(python["pythonSocketio.exchange"] == "socketio")
         #expect(python["pythonSocketio.expiration"] == "60000")

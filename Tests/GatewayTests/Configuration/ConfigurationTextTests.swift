@@ -1,6 +1,7 @@
 import Foundation
 import Hashing
 import Routes
+import SettingTypes
 import Testing
 import YAML
 

@@ -1,3 +1,5 @@
+import SettingTypes
+
 @testable import Gateway
 
 /// By its path: `"http.address"`.

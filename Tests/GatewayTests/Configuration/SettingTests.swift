@@ -1,3 +1,4 @@
+import SettingTypes
 import Testing
 
 @testable import Gateway
@@ -7,8 +8,8 @@ struct SettingTests {
     @Test("is listed in its order")
     func order() {
         #expect(Setting.all.count > 30)
-        #expect(Setting.all.first == Setting.httpAddress && Setting.all.last == Setting.reusePort)
-        #expect(Setting.named.contains { $0.name == "headBytes" && $0.setting == Setting.headBytes })
+        #expect(Setting.all.first == Setting(\.httpAddress) && Setting.all.last == Setting(\.reusePort))
+        #expect(Setting.named.contains { $0.name == "headBytes" && $0.setting == Setting(\.headBytes) })
     }
 
     @Test("has each variable and each path once")
@@ -36,9 +37,9 @@ struct SettingTests {
     @Test("knows secrets")
     func secrets() {
         #expect(Setting.all.filter { $0.secret != nil } == ["amqp.url", "apiKey"])
-        #expect(Setting.apiKey.option == nil && Setting.amqpURL.option == "amqp-url")
-        #expect(Setting.apiKey.fileVariable == "GATEWAY_API_KEY_FILE" && Setting.apiKey.filePath == "apiKeyFile")
-        #expect(Setting.loops.fileVariable == nil && Setting.loops.filePath == nil)
+        #expect(Setting(\.apiKey).option == nil && Setting(\.amqpURL).option == "amqp-url")
+        #expect(Setting(\.apiKey).fileVariable == "GATEWAY_API_KEY_FILE" && Setting(\.apiKey).filePath == "apiKeyFile")
+        #expect(Setting(\.loops).fileVariable == nil && Setting(\.loops).filePath == nil)
     }
 
     @Test("says which settings a reload takes over")

@@ -34,7 +34,7 @@ enum Quantity {
 
 extension Duration {
     /// `500ms`, `5s`, `5m`, `1h`, `1d`, `1w`, or a number of seconds; whole milliseconds, some thirty years at the most.
-    init?(text: String) {
+    package init?(text: String) {
         guard let milliseconds = Quantity.read(text, Self.units), milliseconds < Self.mostMilliseconds else {
             return nil
         }
@@ -48,19 +48,26 @@ extension Duration {
     private static let mostMilliseconds = 1_000_000_000_000
 
     /// As it could be written: whole seconds, or milliseconds.
-    var text: String {
-        let milliseconds = nanoseconds / 1_000_000
+    package var text: String {
+        let milliseconds = components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
         return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
     }
 }
 
 /// A number of bytes.
-enum ByteCount {
+package enum ByteCount {
     /// A number alone, or with `B`, `kB`, `KB`, `MB`, `GB` and `TB` (powers of 1000), `KiB`, `MiB`, `GiB` and `TiB` (of 1024).
-    static func read(_ text: String) -> Int? { Quantity.read(text, units) }
+    package static func read(_ text: String) -> Int? { Quantity.read(text, units) }
 
     private static let units: [Quantity.Unit] = [
         ("", 1), ("B", 1), ("kB", 1_000), ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000),
         ("TB", 1_000_000_000_000), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40),
     ]
+}
+
+extension Int {
+    package init?(_ text: String, in range: ClosedRange<Int>) {
+        guard let number = Int(text), range.contains(number) else { return nil }
+        self = number
+    }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Gateway
+@testable import SettingTypes
 
 @Suite("A duration")
 struct DurationTests {

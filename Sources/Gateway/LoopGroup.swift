@@ -1,0 +1,74 @@
+internal import AMQPBridge
+internal import Routes
+internal import ServedDocuments
+internal import Synchronization
+
+/// The loops as one gateway: what a health check and a scrape want to know of all of them, and what a reload tells them.
+///
+/// `@unchecked Sendable`: `servers` is filled before the first loop starts, and not changed afterwards.
+final class LoopGroup: @unchecked Sendable {
+    private(set) var servers: [LoopServer] = []
+    let process: ProcessServices
+    let metrics = ConfigurationMetrics()
+    let isDraining = Atomic<Bool>(false)
+    /// What is told of the configuration that holds.
+    private let document: Mutex<ConfigurationDocument>
+    /// The loops that have not yet tried to reach the broker.
+    private let untried: Atomic<Int>
+
+    /// Makes the loops, none of which runs yet.
+    init(_ process: ProcessServices, _ live: LiveConfiguration, _ policy: LivePolicy) throws {
+        self.process = process
+        document = Mutex(ConfigurationDocument(live, now: UTCTime(seconds: Int(UnixTime.now()))))
+        untried = Atomic(process.configuration.loops)
+        metrics.took(live.keys, live.hooks, isReloaded: false, now: UnixTime.now())
+        for index in 0..<process.configuration.loops {
+            let server = try LoopServer(index: index, process, policy) { services(emitter: $0) }
+            server.link.firstAttemptEnded = { _ in self.untried.subtract(1, ordering: .relaxed) }
+            servers.append(server)
+        }
+        for server in servers { server.knows(servers) }
+    }
+
+    func start() {
+        process.cluster?.start()
+        for (index, server) in servers.enumerated() { server.start(index: index) }
+    }
+
+    /// Whether every loop has reached the broker, or failed once.
+    var haveTried: Bool { untried.load(ordering: .relaxed) <= 0 }
+
+    /// Takes over what was reloaded.
+    func take(_ live: LiveConfiguration, _ policy: LivePolicy) {
+        for server in servers { server.take(policy) }
+        process.logLevel.current = policy.logLevel
+        document.withLock { $0.update(live, now: UTCTime(seconds: Int(UnixTime.now()))) }
+        metrics.took(live.keys, live.hooks, isReloaded: true, now: UnixTime.now())
+    }
+
+    private func services(emitter: any EmitService) -> RouteServices {
+        var services = RouteServices(
+            emitter: emitter, cluster: process.cluster ?? TurnedOffCluster(),
+            questionTimeout: process.configuration.requestsTimeout,
+            readiness: { self.readiness },
+            metrics: {
+                MetricsText.render(
+                    self.servers, load: self.process.load, cluster: self.process.cluster?.counters ?? ClusterCounters(),
+                    live: self.metrics.numbers, log: .standardError,
+                    wireFormat: self.process.configuration.wireFormatName)
+            },
+            configuration: { self.document.withLock { $0 }.json },
+            openAPI: Contract.yaml, openAPIAsJSON: { Contract.json })
+        services.problemPage = Array(UnsafeBufferPointer(start: problem_page.start, count: problem_page.size))
+        services.protectsMetrics = process.configuration.protectsMetrics
+        services.version = GatewayCommand.version
+        return services
+    }
+
+    private var readiness: Readiness {
+        if isDraining.load(ordering: .relaxed) { return .shuttingDown }
+        let statuses = servers.map(\.link.status)
+        if statuses.contains(.disconnected) { return .brokerUnavailable }
+        return statuses.contains(.blocked) ? .brokerBlocked : .ready
+    }
+}

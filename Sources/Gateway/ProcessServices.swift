@@ -1,0 +1,32 @@
+internal import AMQPBridge
+internal import Logging
+internal import Routes
+
+/// What a process has once, and all of its loops use: made before the first of them.
+struct ProcessServices: Sendable {
+    let configuration: Configuration
+    let load: HTTPLoad
+    let logger: Logger
+    let logLevel: LogLevel
+    let idempotency: IdempotencyStore
+    let deliveries = DeliveryStore()
+    let knowledge = BrokerKnowledge()
+    let unroutedLog: UnroutedLog
+    /// Asks the servers; `nil`: they are asked nothing.
+    let cluster: ClusterClient?
+
+    init(_ configuration: Configuration, load: HTTPLoad, logger: Logger, logLevel: LogLevel) {
+        self.configuration = configuration
+        self.load = load
+        self.logger = logger
+        self.logLevel = logLevel
+        idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
+        unroutedLog = UnroutedLog(
+            logger, wireFormat: configuration.wireFormatName, virtualHost: configuration.broker.endpoint.virtualHost)
+        cluster =
+            configuration.asksServers
+            ? ClusterClient(
+                configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat,
+                knowledge: knowledge, logger: logger) : nil
+    }
+}
