@@ -12,12 +12,12 @@ struct RecordedQuestionsTests {
         #expect(try Meaning(of: question.body(id: RecordedQuestion.id)) == recorded.question)
         #expect(question.expires == recorded.expires)
         let progress = recorded.answers.map {
-            $0.isTooLarge ? question.gathering.takeTooLarge($0) : question.gathering.take($0)
+            $0.isTooLarge ? example.gathering.takeTooLarge($0) : example.gathering.take($0)
         }
         // A server has given all of its answer with the last of its messages.
         #expect(progress.dropLast().allSatisfy { $0 == .partial })
         #expect(progress.last == example.end)
-        #expect(example.isUnderstood(question.gathering))
+        #expect(example.isUnderstood())
     }
 
     @Test("are all asked here")
@@ -29,20 +29,21 @@ struct RecordedQuestionsTests {
 /// What is asked, and what it is answered, by the name of the recording.
 struct Case: @unchecked Sendable, CustomTestStringConvertible {
     let name: String
-    let question: Question
+    let question: any AnyQuestion
+    let gathering: any Gathering
     let end: GatheringProgress
-    let isUnderstood: (any Gathering) -> Bool
+    let isUnderstood: () -> Bool
 
     var testDescription: String { name }
 
     init<Answer: Equatable>(
-        _ name: String, _ question: Question, _ expected: Answer, end: GatheringProgress = .done,
-        _ answer: @escaping (any Gathering) -> Answer?
+        _ name: String, _ question: Question<Answer>, _ expected: Answer, end: GatheringProgress = .done
     ) {
         self.name = name
         self.question = question
         self.end = end
-        isUnderstood = { answer($0) == expected }
+        gathering = question.gathering
+        isUnderstood = { question.gathering.result == expected }
     }
 }
 
@@ -85,11 +86,10 @@ extension Case {
         Case(
             "count-sockets", Question(CountSockets(rooms: ["x", 42, "42", "nobody"]), timeout: timeout),
             SocketCounts(sockets: 3, rooms: counted([("x", 2), (42, 1), ("42", 1), ("nobody", 0)]))
-        ) { ($0 as? CountGathering)?.result },
+        ),
         Case(
             "count-selected",
-            Question(counting: SocketSelection(rooms: ["x", "y"], except: ["42"]), timeout: timeout), 2
-        ) { ($0 as? SelectionGathering)?.sockets },
+            Question(counting: SocketSelection(rooms: ["x", "y"], except: ["42"]), timeout: timeout), 2),
     ]
 
     private static let changes: [Case] = [
@@ -137,9 +137,7 @@ extension Case {
     private static func fetch(
         _ name: String, _ command: FetchSockets, hasMore: Bool = false, _ sockets: ClusterSocket...
     ) -> Case {
-        Case(name, Question(command, timeout: timeout), SocketPage(sockets: sockets, hasMore: hasMore)) {
-            ($0 as? SocketGathering)?.page
-        }
+        Case(name, Question(command, timeout: timeout), SocketPage(sockets: sockets, hasMore: hasMore))
     }
 
     private static func socket(_ id: String, rooms: String? = nil, data: String? = nil) -> ClusterSocket {
@@ -151,9 +149,7 @@ extension Case {
     private static func list(
         _ name: String, _ command: ListRooms, hasMore: Bool = false, _ rooms: [(RoomName, Int)]
     ) -> Case {
-        Case(name, Question(command, timeout: timeout), RoomPage(rooms: counted(rooms), hasMore: hasMore)) {
-            ($0 as? RoomGathering)?.page
-        }
+        Case(name, Question(command, timeout: timeout), RoomPage(rooms: counted(rooms), hasMore: hasMore))
     }
 
     private static func counted(_ rooms: [(RoomName, Int)]) -> [RoomPage.Room] {
@@ -164,26 +160,23 @@ extension Case {
         _ name: String, _ selection: SocketSelection, _ change: ChangeSockets.Change, matched: Int,
         isRefused: Bool = false
     ) -> Case {
-        Case(name, Question(ChangeSockets(selection, change), timeout: timeout), [matched, isRefused ? 1 : 0]) {
-            ($0 as? MatchGathering).map { [$0.matched, $0.isRefused ? 1 : 0] }
-        }
+        Case(
+            name, Question(ChangeSockets(selection, change), timeout: timeout),
+            ChangedSockets(matched: matched, isRefused: isRefused))
     }
 
     private static func ask(
         _ name: String, _ command: ServerSideEmit, end: GatheringProgress = .done, _ values: String...
     ) -> Case {
         let responses = values.map { ServerResponse(server: "server", value: JSONText($0)) }
-        return Case(name, Question(command, timeout: timeout), responses, end: end) {
-            ($0 as? ServerResponseGathering)?.responses
-        }
+        return Case(name, Question(command, timeout: timeout), responses, end: end)
     }
 
     private static func acknowledged(
         _ name: String, _ emit: Emit, timeout: Duration = timeout, recipients: Int, _ responses: String...
     ) -> Case {
-        let question = Question(emit, mode: .all, timeout: timeout)
-        return Case(name, question, [JSONText("\(recipients)")] + responses.map { JSONText($0) }) { gathering in
-            (gathering as? AcknowledgementGathering).map { [JSONText("\($0.recipients ?? -1)")] + $0.responses }
-        }
+        Case(
+            name, Question(emit, mode: .all, timeout: timeout),
+            Acknowledgements(recipients: recipients, responses: responses.map { JSONText($0) }))
     }
 }
