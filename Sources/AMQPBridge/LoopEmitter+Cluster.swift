@@ -21,7 +21,7 @@ extension LoopEmitter {
         let cluster = try knownCluster()
         let known = try await servers(timeout: questionTimeout(by: deadline))
         guard !known.isEmpty else { return try callbackPublication(try manager(cluster), emit, 0) }
-        let question = Question(emit, mode: .all, timeout: questionTimeout)
+        let question = AcknowledgedEmit(emit, .all).question(timeout: questionTimeout)
         for feature in question.features {
             let lacking = known.first { server in
                 server.namespaces.contains { $0.hasBytes(of: emit.namespace) } && !feature.isAmong(server.features)
@@ -55,9 +55,9 @@ extension LoopEmitter {
         try checkNumbers(["in": command.selection.rooms, "except": command.selection.except])
         if isClusterOff { return try await publish(command, .turnedOff) }
         let cluster = try knownCluster()
-        let answer: ClusterAnswer<ClusterClient.Change>
+        let answer: ClusterAnswer<ChangedSockets>
         do throws(ClusterError) {
-            answer = try await cluster.change(command, timeout: timeout)
+            answer = try await cluster.ask(command, timeout: timeout)
         } catch .noServers(let exchange) {
             return try await publish(command, .noServers(exchange: exchange))
         } catch {
@@ -109,9 +109,11 @@ extension LoopEmitter {
         var ids: [String] = []
         var hasMore = true
         while hasMore {
-            let command = FetchSockets(selection, fields: [], after: ids.last, limit: Self.mostExceptions - ids.count)
+            var fetch = FetchSockets(selection, fields: [], after: ids.last, limit: Self.mostExceptions - ids.count)
+            fetch.includesLost = true
+            let command = fetch
             let answer = try await asking { () async throws(ClusterError) in
-                try await cluster.fetchSocketsOfAll(command, timeout: questionTimeout(by: deadline))
+                try await cluster.ask(command, timeout: questionTimeout(by: deadline))
             }
             guard answer.servers.isComplete else { throw .exceptionsUnknown(answer.servers) }
             ids += answer.value.sockets.map(\.id)
@@ -172,18 +174,18 @@ extension LoopEmitter {
         _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode, _ timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt {
         let id = nextIdentifier()
-        let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.emit(emit, mode: mode, timeout: timeout)
+        let outcome = try await asking { () async throws(ClusterError) in
+            try await cluster.outcome(of: AcknowledgedEmit(emit, mode), timeout: timeout)
         }
-        let responses = answer.value.responses
-        let recipients = answer.value.recipients ?? (answer.servers.isComplete ? 0 : nil)
+        let (responses, servers) = (outcome.answer.responses, outcome.servers)
+        let recipients = outcome.answer.recipients ?? (servers.isComplete ? 0 : nil)
         // Servers that have not said how many there are may have more.
         let isComplete =
-            mode == .first && !responses.isEmpty || answer.servers.isComplete && responses.count == recipients
-        let reason = answer.value.isRouted ? nil : nobody(of: emit.namespace, cluster)
+            mode == .first && !responses.isEmpty || servers.isComplete && responses.count == recipients
+        let reason = outcome.isRouted ? nil : nobody(of: emit.namespace, cluster)
         return AcknowledgedReceipt(
             id: id, routed: reason == nil, reason: reason, recipients: recipients, responses: responses,
-            isComplete: isComplete, servers: answer.servers)
+            isComplete: isComplete, servers: servers)
     }
 
     /// Why nobody was there for something that every server of the namespace takes from the cluster's exchange.

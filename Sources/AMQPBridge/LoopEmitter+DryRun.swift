@@ -75,7 +75,7 @@ extension LoopEmitter {
         let selection = SocketSelection(
             namespace: emit.namespace, rooms: emit.rooms,
             except: emit.except + emit.exceptSockets.map { .name($0) })
-        guard let answer = try? await cluster.count(selection, timeout: left) else { return (nil, nil) }
+        guard let answer = try? await cluster.ask(CountSelected(selection), timeout: left) else { return (nil, nil) }
         // Where no server has the namespace, there may be some that say nothing of themselves.
         let isKnown = answer.servers.isComplete && answer.servers.responded > 0
         return (isKnown ? answer.value : nil, answer.servers)

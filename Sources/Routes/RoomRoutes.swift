@@ -15,7 +15,7 @@ struct RoomRoutes: Sendable {
         try fields.finish()
         try fields.check(request.caller) { $0.places(beyond: command) }
         let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.listRooms(command, timeout: timeout)
+            try await cluster.ask(command, timeout: timeout)
         }
         return .json { json in
             json.member("rooms", answer.value.rooms)
@@ -33,7 +33,7 @@ struct RoomRoutes: Sendable {
         try fields.finish()
         try fields.check(request.caller) { $0.places(beyond: command) }
         let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.countSockets(command, timeout: timeout)
+            try await cluster.ask(command, timeout: timeout)
         }
         return .json { json in
             // How many there are in all is of everyone.

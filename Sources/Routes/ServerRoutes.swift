@@ -45,7 +45,7 @@ struct ServerRoutes: Sendable {
         try fields.check(request.caller) { $0.places(beyond: question) }
         guard let acknowledgement else { return try await tell(question, request) }
         let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.askServers(question, timeout: acknowledgement.timeout ?? timeout)
+            try await cluster.ask(question, timeout: acknowledgement.timeout ?? timeout)
         }
         return .json { json in
             json.list("responses") { list in

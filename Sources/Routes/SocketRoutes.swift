@@ -25,7 +25,7 @@ struct SocketRoutes: Sendable {
         try fields.finish()
         try check(command, request.caller, fields)
         let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.fetchSockets(command, timeout: timeout)
+            try await cluster.ask(command, timeout: timeout)
         }
         let page = answer.value
         return .json { json in
@@ -45,7 +45,7 @@ struct SocketRoutes: Sendable {
         try fields.finish()
         try check(command, request.caller, fields)
         let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.fetchSockets(command, timeout: timeout)
+            try await cluster.ask(command, timeout: timeout)
         }
         guard let socket = answer.value.sockets.first else { throw Self.missing(answer.servers) }
         return .json { json in

@@ -4,20 +4,9 @@ internal import Synchronization
 
 /// What can be asked of a cluster of servers. Every answer comes by `timeout` at the latest, and says who has not given one.
 public protocol ClusterService: AnyObject, Sendable {
-    func fetchSockets(
-        _ command: FetchSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<SocketPage>
-
-    func listRooms(_ command: ListRooms, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<RoomPage>
-
-    func countSockets(
-        _ command: CountSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<SocketCounts>
-
-    /// Emits to the servers themselves, and gathers their answers.
-    func askServers(
-        _ command: ServerSideEmit, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<[ServerResponse]>
+    func ask<Command: ClusterCommand>(
+        _ command: Command, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<Command.Answer>
 
     /// The servers known.
     func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription]
@@ -112,78 +101,27 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
 
     // MARK: Questions
 
-    public func fetchSockets(
-        _ command: FetchSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<SocketPage> {
-        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? SocketGathering)!.page }
+    public func ask<Command: ClusterCommand>(
+        _ command: Command, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<Command.Answer> {
+        let outcome = try await outcome(of: command, timeout: timeout)
+        return ClusterAnswer(outcome.answer, servers: outcome.servers)
     }
 
-    /// As ``fetchSockets(_:timeout:)``, and complete only if servers that have fallen silent have answered, too: one that was
-    /// stopped for a while may yet do what others have taken it for gone for.
-    func fetchSocketsOfAll(
-        _ command: FetchSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<SocketPage> {
-        try await ask(Question(command, includesLost: true, timeout: timeout)) {
-            ($0.gathering as? SocketGathering)!.page
+    /// Asks, and waits without a thread. A task that is cancelled stops waiting.
+    func outcome<Command: ClusterCommand>(
+        of command: Command, timeout: Duration
+    ) async throws(ClusterError) -> QuestionOutcome<Command.Answer> {
+        let result: Result<QuestionOutcome<Command.Answer>, ClusterError> = await waiting(
+            orEnded: .failure(.brokerUnavailable)
+        ) { waiter, done in
+            let question = command.question(timeout: timeout)
+            self.session.ask(question, id: RequestID.next(), waiter: waiter, now: .now(), done)
+        } abandon: { waiter in
+            self.session.abandon(waiter: waiter)
         }
-    }
-
-    public func listRooms(
-        _ command: ListRooms, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<RoomPage> {
-        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? RoomGathering)!.page }
-    }
-
-    public func countSockets(
-        _ command: CountSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> {
-        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? CountGathering)!.result }
-    }
-
-    /// How many sockets are selected, each counted once.
-    func count(_ selection: SocketSelection, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<Int> {
-        try await ask(Question(counting: selection, timeout: timeout)) {
-            ($0.gathering as? SelectionGathering)!.sockets
-        }
-    }
-
-    /// What became of something that was to be done to sockets.
-    struct Change: Sendable {
-        /// To how many it was done; `nil` if a server did not say.
-        let matched: Int?
-        /// Whether a room to join is another socket's id, which a server did not take.
-        let isRefused: Bool
-    }
-
-    func change(_ command: ChangeSockets, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<Change> {
-        try await ask(Question(command, timeout: timeout)) { outcome in
-            let gathering = (outcome.gathering as? MatchGathering)!
-            return Change(matched: gathering.matched, isRefused: gathering.isRefused)
-        }
-    }
-
-    /// - Returns: what the servers answered.
-    public func askServers(
-        _ command: ServerSideEmit, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<[ServerResponse]> {
-        try await ask(Question(command, timeout: timeout)) { ($0.gathering as? ServerResponseGathering)!.responses }
-    }
-
-    /// What clients answered to an event.
-    struct Acknowledgements: Sendable {
-        let isRouted: Bool
-        let recipients: Int?
-        let responses: [JSONText]
-    }
-
-    func emit(
-        _ emit: Emit, mode: AcknowledgementMode, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<Acknowledgements> {
-        try await ask(Question(emit, mode: mode, timeout: timeout)) { outcome in
-            let gathering = (outcome.gathering as? AcknowledgementGathering)!
-            return Acknowledgements(
-                isRouted: outcome.isRouted, recipients: gathering.recipients, responses: gathering.responses)
-        }
+        if case .success(let outcome) = result { counters.count(outcome.servers) }
+        return try result.get()
     }
 
     /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
@@ -208,23 +146,6 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         } abandon: { waiter in
             self.session.abandon(waiter: waiter)
         }
-        return try result.get()
-    }
-
-    /// Asks, and waits without a thread. A task that is cancelled stops waiting.
-    private func ask<Value: Sendable>(
-        _ question: @autoclosure @escaping @Sendable () -> Question,
-        _ value: @escaping @Sendable (QuestionTable.Outcome) -> Value
-    ) async throws(ClusterError) -> ClusterAnswer<Value> {
-        let result: Result<ClusterAnswer<Value>, ClusterError> = await waiting(orEnded: .failure(.brokerUnavailable)) {
-            waiter, done in
-            self.session.ask(question(), id: RequestID.next(), waiter: waiter, now: .now()) { result in
-                done(result.map { ClusterAnswer(value($0), servers: $0.servers) })
-            }
-        } abandon: { waiter in
-            self.session.abandon(waiter: waiter)
-        }
-        if case .success(let answer) = result { counters.count(answer.servers) }
         return try result.get()
     }
 

@@ -112,9 +112,9 @@ final class ClusterSession: BrokerSession {
     /// - Parameters:
     ///   - id: of the question: 32 hexadecimal digits, never the same twice.
     ///   - waiter: a number to ``abandon(waiter:)`` it by.
-    func ask(
-        _ question: Question, id: String, waiter: Int, now: MonotonicTime,
-        _ completion: @escaping QuestionTable.Completion
+    func ask<Answer>(
+        _ question: Question<Answer>, id: String, waiter: Int, now: MonotonicTime,
+        _ completion: @escaping Waits<Answer>.Completion
     ) {
         guard waiting < limits.waiting, outbound.pending < limits.pendingBytes else {
             completion(.failure(.overloaded))
@@ -176,9 +176,9 @@ final class ClusterSession: BrokerSession {
         callbacks?.abandon(number, into: &outbound.bytes)
     }
 
-    private func askNow(
-        _ question: Question, id: String, waiter: Int, deadline: MonotonicTime, now: MonotonicTime,
-        _ completion: @escaping QuestionTable.Completion
+    private func askNow<Answer>(
+        _ question: Question<Answer>, id: String, waiter: Int, deadline: MonotonicTime, now: MonotonicTime,
+        _ completion: @escaping Waits<Answer>.Completion
     ) {
         if let blockedReason {
             completion(.failure(.brokerBlocked(reason: blockedReason)))
@@ -201,7 +201,7 @@ final class ClusterSession: BrokerSession {
         let expected = presence.servers(of: question.namespace, includingLost: question.includesLost)
         guard !expected.isEmpty else {
             let nobody = ServerTally(expected: 0, responded: 0, missing: [])
-            completion(.success(.init(gathering: question.gathering, servers: nobody, isRouted: false)))
+            completion(.success(.init(answer: question.gathering.result, servers: nobody, isRouted: false)))
             return
         }
         var publication = Publication(

@@ -1,18 +1,11 @@
 /// The questions under way: who is still to answer which, and until when. Late answers find no question, and are dropped.
 struct QuestionTable {
-    /// How a question ended: what was gathered, and from whom.
-    struct Outcome {
-        let gathering: any Gathering
-        let servers: ServerTally
-        /// Whether the broker had anybody to give the question to.
-        let isRouted: Bool
-    }
-
-    typealias Completion = (Result<Outcome, ClusterError>) -> Void
-
     private final class Entry {
-        let question: Question
         let id: String
+        /// `nil`: it is no read, and nobody can join it.
+        let key: ReadKey?
+        let includesLost: Bool
+        let waits: any QuestionWaits
         /// Of the message, in bytes.
         let size: Int
         /// The servers that are to answer.
@@ -28,24 +21,25 @@ struct QuestionTable {
         var serverBytes = 0
         /// What is held of the answers, and of who has given them.
         var bytes = 0
-        /// By the number of who waits.
-        var waiting: [Int: Completion]
         let deadline: MonotonicTime
         /// When servers that have not answered are asked about; `nil`: none of them can be.
         var impatientAt: MonotonicTime?
 
-        init(
-            _ question: Question, id: String, size: Int, expected: Set<String>, away: Set<String>,
-            waiting: [Int: Completion], deadline: MonotonicTime
+        init<Answer>(
+            _ question: Question<Answer>, id: String, size: Int, expected: Set<String>, away: Set<String>,
+            waits: Waits<Answer>, deadline: MonotonicTime
         ) {
-            self.question = question
             self.id = id
+            key = question.key
+            includesLost = question.includesLost
+            self.waits = waits
             self.size = size
             self.expected = expected
             self.away = away
-            self.waiting = waiting
             self.deadline = deadline
         }
+
+        var isRead: Bool { key != nil }
 
         /// The servers that are waited for.
         var pending: Set<String> { expected.filter(isAwaited) }
@@ -80,7 +74,7 @@ struct QuestionTable {
 
     private let limits: Limits
     private var entries: [String: Entry] = [:]
-    private var reads: [Question.Key: String] = [:]
+    private var reads: [ReadKey: String] = [:]
     private var questionOfWaiter: [Int: String] = [:]
     private var deadlines = DeadlineTicks()
     private var impatience = DeadlineTicks()
@@ -100,9 +94,13 @@ struct QuestionTable {
     }
 
     /// Joins a read that is under way already. Returns `false` if there is none.
-    mutating func join(_ question: Question, waiter: Int, _ completion: @escaping Completion) -> Bool {
-        guard let key = question.key, let id = reads[key], let entry = entries[id] else { return false }
-        entry.waiting[waiter] = completion
+    mutating func join<Answer>(
+        _ question: Question<Answer>, waiter: Int, _ completion: @escaping Waits<Answer>.Completion
+    ) -> Bool {
+        guard let key = question.key, let id = reads[key], let waits = entries[id]?.waits as? Waits<Answer> else {
+            return false
+        }
+        waits.add(waiter, completion)
         questionOfWaiter[waiter] = id
         return true
     }
@@ -113,16 +111,18 @@ struct QuestionTable {
     ///   - size: of its message, in bytes.
     ///   - away: those of the expected that are not on the broker.
     ///   - asked: when, if there are servers that the broker can be asked about.
-    mutating func begin(
-        _ question: Question, id: String, size: Int = 0, expected: Set<String>, away: Set<String> = [], waiter: Int,
-        asked: MonotonicTime? = nil, deadline: MonotonicTime, _ completion: @escaping Completion
+    mutating func begin<Answer>(
+        _ question: Question<Answer>, id: String, size: Int = 0, expected: Set<String>, away: Set<String> = [],
+        waiter: Int, asked: MonotonicTime? = nil, deadline: MonotonicTime,
+        _ completion: @escaping Waits<Answer>.Completion
     ) {
+        let waits = Waits(question.gathering)
+        waits.add(waiter, completion)
         let entry = Entry(
-            question, id: id, size: size, expected: expected, away: away, waiting: [waiter: completion],
-            deadline: deadline)
+            question, id: id, size: size, expected: expected, away: away, waits: waits, deadline: deadline)
         entries[id] = entry
         if let asked { setImpatience(of: entry, at: asked + Self.patience) }
-        if let key = question.key { reads[key] = id }
+        if let key = entry.key { reads[key] = id }
         questionOfWaiter[waiter] = id
         deadlines.add(id, at: entry.deadline)
     }
@@ -135,19 +135,19 @@ struct QuestionTable {
     mutating func receive(_ answer: ServerMessage, for id: String, size: Int) {
         guard let entry = entries[id], !entry.done.contains(answer.uid) else { return }
         // What bounds itself does not grow by what comes.
-        let gathering = entry.question.gathering
+        let gathering = entry.waits.gathering
         let growth = gathering.isBounded ? 0 : size
         guard entry.bytes + growth <= limits.bytesPerQuestion, bytes + growth <= limits.bytes else { return }
         let progress = answer.isTooLarge ? gathering.takeTooLarge(answer) : gathering.take(answer)
         if case .ignored = progress { return }
         // Something may have been changed behind what this answer says: whoever asks from now on asks anew.
-        if let key = entry.question.key, reads[key] == entry.id { reads[key] = nil }
+        if let key = entry.key, reads[key] == entry.id { reads[key] = nil }
         entry.hasAnswers = true
         // One that has come since, or of which nothing was heard yet.
         if entry.expected.insert(answer.uid).inserted {
             entry.serverBytes += Self.bytesPerServer + answer.uid.utf8.count
         }
-        hold(entry.serverBytes + entry.question.gathering.heldBytes, for: entry)
+        hold(entry.serverBytes + gathering.heldBytes, for: entry)
         switch progress {
         case .ignored, .partial: break
         case .done:
@@ -172,7 +172,7 @@ struct QuestionTable {
     /// - Parameter mayReturn: it has said nothing of it; those who want to be certain of all go on waiting.
     mutating func left(_ uid: String, mayReturn: Bool = false) {
         for entry in entries.values where entry.expected.contains(uid) && !entry.done.contains(uid) {
-            if mayReturn, entry.question.includesLost { continue }
+            if mayReturn, entry.includesLost { continue }
             // What it could not send is missed all the same.
             if entry.tooLarge.contains(uid) { entry.done.insert(uid) } else { entry.expected.remove(uid) }
             finishIfComplete(entry)
@@ -227,8 +227,8 @@ struct QuestionTable {
     /// Nobody waits for this any more. What is to change something may do so all the same.
     mutating func abandon(waiter: Int) {
         guard let id = questionOfWaiter.removeValue(forKey: waiter), let entry = entries[id] else { return }
-        entry.waiting.removeValue(forKey: waiter)?(.failure(entry.question.isRead ? .abandoned : .unknown))
-        if entry.waiting.isEmpty { remove(entry) }
+        entry.waits.fail(waiter, entry.isRead ? .abandoned : .unknown)
+        if entry.waits.isEmpty { remove(entry) }
     }
 
     /// Ends the questions whose time is over, with what has come.
@@ -240,7 +240,7 @@ struct QuestionTable {
 
     /// The broker takes no message that is so long: nobody has received these questions.
     mutating func fail(longerThan limit: Int, _ error: ClusterError) {
-        for entry in entries.values where entry.size > limit { end(entry, .failure(error)) }
+        for entry in entries.values where entry.size > limit { fail(entry, error) }
     }
 
     /// The connection is gone, and with it every answer that has not come.
@@ -249,7 +249,7 @@ struct QuestionTable {
             if entry.hasAnswers {
                 finish(entry)
             } else {
-                end(entry, .failure(entry.question.isRead ? .brokerUnavailable : .unknown))
+                fail(entry, entry.isRead ? .brokerUnavailable : .unknown)
             }
         }
     }
@@ -259,60 +259,21 @@ struct QuestionTable {
     }
 
     private mutating func finish(_ entry: Entry, isRouted: Bool = true) {
-        end(entry, .success(Outcome(gathering: entry.question.gathering, servers: entry.tally, isRouted: isRouted)))
+        remove(entry)
+        entry.waits.succeed(servers: entry.tally, isRouted: isRouted)
     }
 
-    private mutating func end(_ entry: Entry, _ result: Result<Outcome, ClusterError>) {
+    private mutating func fail(_ entry: Entry, _ error: ClusterError) {
         remove(entry)
-        for (waiter, completion) in entry.waiting {
-            questionOfWaiter[waiter] = nil
-            completion(result)
-        }
+        entry.waits.fail(error)
     }
 
     private mutating func remove(_ entry: Entry) {
         entries[entry.id] = nil
-        if let key = entry.question.key, reads[key] == entry.id { reads[key] = nil }
+        for waiter in entry.waits.waiters { questionOfWaiter[waiter] = nil }
+        if let key = entry.key, reads[key] == entry.id { reads[key] = nil }
         deadlines.remove(entry.id, at: entry.deadline)
         if let time = entry.impatientAt { impatience.remove(entry.id, at: time) }
         bytes -= entry.bytes
-    }
-}
-
-/// Deadlines, a tick of 20 ms late at most: adding and removing costs the same however many there are.
-struct DeadlineTicks {
-    private static let tick: Int64 = 20_000_000
-
-    private var ids: [Int64: Set<String>] = [:]
-    /// No tick before this one has ids.
-    private var earliest: Int64 = .max
-
-    /// When something may be due.
-    var next: MonotonicTime? {
-        ids.isEmpty ? nil : MonotonicTime(nanoseconds: (earliest + 1) * Self.tick)
-    }
-
-    mutating func add(_ id: String, at deadline: MonotonicTime) {
-        let tick = deadline.nanoseconds / Self.tick
-        ids[tick, default: []].insert(id)
-        earliest = min(earliest, tick)
-    }
-
-    mutating func remove(_ id: String, at deadline: MonotonicTime) {
-        let tick = deadline.nanoseconds / Self.tick
-        ids[tick]?.remove(id)
-        if ids[tick]?.isEmpty == true { ids[tick] = nil }
-        if ids.isEmpty { earliest = .max }
-    }
-
-    /// Takes out what is due.
-    mutating func due(now: MonotonicTime) -> [String] {
-        let current = now.nanoseconds / Self.tick
-        guard !ids.isEmpty, earliest < current else { return [] }
-        // Far apart, as after a long silence, the ticks that there are are fewer than those in between.
-        let ticks = current - earliest > Int64(ids.count) ? ids.keys.filter { $0 < current } : Array(earliest..<current)
-        let due = ticks.flatMap { ids.removeValue(forKey: $0) ?? [] }
-        earliest = ids.keys.min() ?? .max
-        return due
     }
 }

@@ -41,7 +41,7 @@ struct ClusterClientTests {
             serverText(server, .fetchSocketsResponse, "{\"count\":\(server == "a" ? 1 : 2)}")
         }
         let client = client(broker)
-        let answer = try await client.countSockets(CountSockets(), timeout: .seconds(5))
+        let answer = try await client.ask(CountSockets(), timeout: .seconds(5))
         #expect(answer.value.sockets == 3)
         #expect(answer.servers == .all(2))
         #expect(client.status == .ready)
@@ -66,17 +66,17 @@ struct ClusterClientTests {
         let client = client(broker)
         let timeout = Duration.seconds(5)
         #expect(
-            try await client.fetchSockets(FetchSockets(SocketSelection()), timeout: timeout).value.sockets.map(\.id)
+            try await client.ask(FetchSockets(SocketSelection()), timeout: timeout).value.sockets.map(\.id)
                 == ["s"])
-        #expect(try await client.listRooms(ListRooms(), timeout: timeout).value.rooms == [.init(name: "r", sockets: 1)])
+        #expect(try await client.ask(ListRooms(), timeout: timeout).value.rooms == [.init(name: "r", sockets: 1)])
         #expect(
-            try await client.change(ChangeSockets(SocketSelection(), .join(["x"])), timeout: timeout).value.matched == 4
+            try await client.ask(ChangeSockets(SocketSelection(), .join(["x"])), timeout: timeout).value.matched == 4
         )
         #expect(
-            try await client.askServers(ServerSideEmit(event: "e"), timeout: timeout).value.map(\.value.string) == ["7"]
+            try await client.ask(ServerSideEmit(event: "e"), timeout: timeout).value.map(\.value.string) == ["7"]
         )
-        let acknowledgements = try await client.emit(Emit(event: "e"), mode: .all, timeout: timeout)
-        #expect(acknowledgements.value.isRouted && acknowledgements.value.recipients == 0)
+        let acknowledgements = try await client.outcome(of: AcknowledgedEmit(Emit(event: "e"), .all), timeout: timeout)
+        #expect(acknowledgements.isRouted && acknowledgements.answer.recipients == 0)
         client.stop()
         broker.stop()
     }
@@ -107,7 +107,8 @@ struct ClusterClientTests {
             for number in 0..<5_100 {
                 group.addTask {
                     do {
-                        let answer = try await client.emit(Emit(event: "e\(number)"), mode: .all, timeout: .seconds(3))
+                        let emit = AcknowledgedEmit(Emit(event: "e\(number)"), .all)
+                        let answer = try await client.ask(emit, timeout: .seconds(3))
                         return answer.servers == ServerTally(expected: 2, responded: 1, missing: ["b"]) ? 1 : 0
                     } catch {
                         return error as? ClusterError == .overloaded ? -1 : 0
@@ -135,7 +136,7 @@ struct ClusterClientTests {
         let client = client(broker)
         let start = MonotonicTime.now()
         let change = ChangeSockets(SocketSelection(), .leave(["r"]))
-        let changing = Task { try await client.change(change, timeout: .seconds(60)) }
+        let changing = Task { try await client.ask(change, timeout: .seconds(60)) }
         await asked.wait()
         changing.cancel()
         // It may be carried out all the same.
@@ -143,7 +144,7 @@ struct ClusterClientTests {
 
         let reading = Task {
             withUnsafeCurrentTask { $0?.cancel() }
-            return try await client.countSockets(CountSockets(), timeout: .seconds(60))
+            return try await client.ask(CountSockets(), timeout: .seconds(60))
         }
         await #expect(throws: ClusterError.abandoned) { try await reading.value }
         #expect(MonotonicTime.now() - start < .seconds(30))
@@ -159,12 +160,12 @@ struct ClusterClientTests {
             return nil
         }
         let client = client(broker)
-        let waiting = Task { try await client.countSockets(CountSockets(), timeout: .seconds(60)) }
+        let waiting = Task { try await client.ask(CountSockets(), timeout: .seconds(60)) }
         await asked.wait()
         client.stop()
         await #expect(throws: ClusterError.brokerUnavailable) { try await waiting.value }
         await #expect(throws: ClusterError.brokerUnavailable) {
-            try await client.countSockets(CountSockets(), timeout: .seconds(60))
+            try await client.ask(CountSockets(), timeout: .seconds(60))
         }
         await #expect(throws: ClusterError.brokerUnavailable) { try await client.servers(timeout: .seconds(60)) }
         broker.stop()
@@ -174,12 +175,12 @@ struct ClusterClientTests {
     func reconnects() async throws {
         let broker = Self.broker("a") { server, _ in serverText(server, .fetchSocketsResponse, "{\"count\":1}") }
         let client = client(broker)
-        #expect(try await client.countSockets(CountSockets(), timeout: .seconds(5)).value.sockets == 1)
+        #expect(try await client.ask(CountSockets(), timeout: .seconds(5)).value.sockets == 1)
         broker.drop()
         // Until it has noticed, and until it is back, questions fail.
         var answer: ClusterAnswer<SocketCounts>?
         for _ in 0..<200 where client.counters.connects.value < 2 || answer == nil {
-            answer = try? await client.countSockets(CountSockets(), timeout: .seconds(5))
+            answer = try? await client.ask(CountSockets(), timeout: .seconds(5))
             try await Task.sleep(for: .milliseconds(20))
         }
         #expect(answer?.value.sockets == 1)
@@ -196,7 +197,7 @@ struct ClusterClientTests {
         broker.refuses.store(true, ordering: .relaxed)
         let client = client(broker)
         await #expect(throws: ClusterError.brokerUnavailable) {
-            try await client.countSockets(CountSockets(), timeout: .seconds(60))
+            try await client.ask(CountSockets(), timeout: .seconds(60))
         }
         #expect(client.status == .disconnected)
         client.stop()

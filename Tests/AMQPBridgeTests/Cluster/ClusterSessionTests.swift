@@ -596,7 +596,7 @@ struct ClusterSessionTests {
                 fixture.reply(serverText(server, .fetchSocketsResponse, "{\"sockets\":[\(list)]}"), to: "page\(pages)")
             }
             let outcome = try #require(try fixture.answer("page\(pages)")?.get())
-            let page = try #require(outcome.gathering as? SocketGathering).page
+            let page = try #require(outcome.answer as? SocketPage)
             seen += page.sockets.map(\.id)
             cursor = page.hasMore ? page.sockets.last?.id : nil
         } while cursor != nil && pages < 100

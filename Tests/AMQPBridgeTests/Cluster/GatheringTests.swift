@@ -11,9 +11,9 @@ struct SocketGatheringTests {
         #expect(gathering.take(try serverMessage("a", .fetchSocketsResponse, socketsText("c", "😀"))) == .done)
         #expect(gathering.take(try serverMessage("b", .fetchSocketsResponse, socketsText("B", "ﬀ", "a"))) == .done)
         // By UTF-16 unit, as in JavaScript, the emoji would come before the ligature.
-        #expect(gathering.page.sockets.map(\.id) == ["B", "a", "c", "ﬀ", "😀"])
-        #expect(gathering.page.sockets.map(\.server) == ["b", "b", "a", "b", "a"])
-        #expect(!gathering.page.hasMore)
+        #expect(gathering.result.sockets.map(\.id) == ["B", "a", "c", "ﬀ", "😀"])
+        #expect(gathering.result.sockets.map(\.server) == ["b", "b", "a", "b", "a"])
+        #expect(!gathering.result.hasMore)
     }
 
     @Test("are there once, by the bytes of their ids")
@@ -21,7 +21,8 @@ struct SocketGatheringTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection()))
         _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, socketsText("s", "s", "e\u{301}")))
         _ = gathering.take(try serverMessage("b", .fetchSocketsResponse, socketsText("s", "\u{E9}")))
-        #expect(gathering.page.sockets.map { Array($0.id.utf8) } == ["e\u{301}", "s", "\u{E9}"].map { Array($0.utf8) })
+        #expect(
+            gathering.result.sockets.map { Array($0.id.utf8) } == ["e\u{301}", "s", "\u{E9}"].map { Array($0.utf8) })
     }
 
     @Test("come a page at a time", arguments: [(1, ["a"], true), (2, ["a", "b"], true), (3, ["a", "b", "c"], false)])
@@ -29,22 +30,22 @@ struct SocketGatheringTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection(), limit: limit))
         _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, socketsText("c", "a")))
         _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, socketsText("b")))
-        #expect(gathering.page.sockets.map(\.id) == ids)
-        #expect(gathering.page.hasMore == hasMore)
+        #expect(gathering.result.sockets.map(\.id) == ids)
+        #expect(gathering.result.hasMore == hasMore)
     }
 
     @Test("are only those that were asked for, whatever a server sends")
     func filters() throws {
         let behind = SocketGathering(FetchSockets(SocketSelection(), after: "b"))
         _ = behind.take(try serverMessage("x", .fetchSocketsResponse, socketsText("a", "b", "b0", "c")))
-        #expect(behind.page.sockets.map(\.id) == ["b0", "c"])
+        #expect(behind.result.sockets.map(\.id) == ["b0", "c"])
         let one = SocketGathering(FetchSockets(SocketSelection(id: "\u{E9}"), limit: 1))
         _ = one.take(try serverMessage("x", .fetchSocketsResponse, socketsText("e\u{301}", "a")))
-        #expect(one.page.sockets == [])
+        #expect(one.result.sockets == [])
         let other = SocketGathering(FetchSockets(SocketSelection(id: "a"), limit: 1))
         _ = other.take(try serverMessage("x", .fetchSocketsResponse, socketsText("b", "a", "c")))
-        #expect(other.page.sockets.map(\.id) == ["a"])
-        #expect(!other.page.hasMore)
+        #expect(other.result.sockets.map(\.id) == ["a"])
+        #expect(!other.result.hasMore)
     }
 
     @Test("carry what was asked for, as their servers wrote it, and nothing else")
@@ -54,7 +55,7 @@ struct SocketGatheringTests {
         for fields in [[], [.rooms], [.data], [.handshake], [.rooms, .data, .handshake]] as [[SocketField]] {
             let gathering = SocketGathering(FetchSockets(SocketSelection(), fields: fields))
             _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, text))
-            let (full, bare) = (gathering.page.sockets[0], gathering.page.sockets[1])
+            let (full, bare) = (gathering.result.sockets[0], gathering.result.sockets[1])
             #expect(full.rooms?.string == (fields.contains(.rooms) ? "[ \"r\" ]" : nil))
             #expect(full.data?.string == (fields.contains(.data) ? "{\"n\": 0.10}" : nil))
             #expect(full.handshake?.string == (fields.contains(.handshake) ? "{\"url\":\"/\"}" : nil))
@@ -71,7 +72,7 @@ struct SocketGatheringTests {
         _ = gathering.take(
             try serverMessage("x", .fetchSocketsResponse, "{\"sockets\":[{\"id\":\"s\",\"handshake\":\(handshake)}]}"))
         #expect(
-            gathering.page.sockets[0].handshake?.string
+            gathering.result.sockets[0].handshake?.string
                 == "{\"headers\":{\"host\":\"h\",\"a\\\"b\":\"c\"},\"query\":{\"EIO\":\"4\"}}")
     }
 
@@ -81,7 +82,7 @@ struct SocketGatheringTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection()))
         #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, data)) == .ignored)
         #expect(gathering.take(try serverMessage("x", .broadcastAck, socketsText("s"))) == .ignored)
-        #expect(gathering.page.sockets == [])
+        #expect(gathering.result.sockets == [])
     }
 
     @Test("are those of their server's answer that have an id")
@@ -89,7 +90,7 @@ struct SocketGatheringTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection()))
         let data = "{\"sockets\":[{},1,{\"id\":2},null,{\"id\":\"s\"}]}"
         #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, data)) == .done)
-        #expect(gathering.page.sockets.map(\.id) == ["s"])
+        #expect(gathering.result.sockets.map(\.id) == ["s"])
     }
 }
 
@@ -129,7 +130,7 @@ struct CountGatheringTests {
         #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, "{\"sockets\":[],\"count\":5}")) == .done)
         let whole = "{\"sockets\":[{\"id\":\"s\",\"rooms\":[\"a\",\"b\"]},{\"id\":\"t\"}]}"
         #expect(gathering.take(try serverMessage("y", .fetchSocketsResponse, whole)) == .done)
-        #expect(gathering.sockets == 7)
+        #expect(gathering.result == 7)
         #expect(
             gathering.take(
                 try serverMessage("z", .fetchSocketsResponse, "{\"sockets\":[{\"id\":\"s\"}],\"more\":true}"))
@@ -161,9 +162,9 @@ struct RoomGatheringTests {
                     "x", .fetchSocketsResponse, "{\"count\":9,\"rooms\":{\"b\":2,\"ﬀ\":1,\"😀\":3,\"none\":0}}"))
                 == .done)
         #expect(gathering.take(try serverMessage("y", .fetchSocketsResponse, Self.whole)) == .done)
-        #expect(gathering.page.rooms.map(\.name) == ["a", "b", "é", "ﬀ", "😀"])
-        #expect(gathering.page.rooms.map(\.sockets) == [1, 4, 1, 1, 3])
-        #expect(!gathering.page.hasMore)
+        #expect(gathering.result.rooms.map(\.name) == ["a", "b", "é", "ﬀ", "😀"])
+        #expect(gathering.result.rooms.map(\.sockets) == [1, 4, 1, 1, 3])
+        #expect(!gathering.result.hasMore)
     }
 
     @Test("are only those that were asked for, of servers that send everything")
@@ -171,7 +172,7 @@ struct RoomGatheringTests {
         func names(_ command: ListRooms) throws -> [RoomName] {
             let gathering = RoomGathering(command)
             _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, Self.whole))
-            return gathering.page.rooms.map(\.name)
+            return gathering.result.rooms.map(\.name)
         }
         #expect(try names(ListRooms(prefix: "s", includesPrivate: true)) == ["s1", "s2"])
         #expect(try names(ListRooms(prefix: "s")) == [])
@@ -192,8 +193,8 @@ struct RoomGatheringTests {
         #expect(gathering.take(try serverMessage("b", .fetchSocketsResponse, early)) == .done)
         let whole = "{\"sockets\":[{\"id\":\"s1\",\"rooms\":[\"s1\",42,{},\"421\"]}]}"
         #expect(gathering.take(try serverMessage("c", .fetchSocketsResponse, whole)) == .done)
-        #expect(gathering.page.rooms.map(\.name) == [-1, "4", "42", 42, "421"])
-        #expect(gathering.page.rooms.map(\.sockets) == [1, 1, 12, 4, 1])
+        #expect(gathering.result.rooms.map(\.name) == [-1, "4", "42", 42, "421"])
+        #expect(gathering.result.rooms.map(\.sockets) == [1, 1, 12, 4, 1])
     }
 
     @Test("are behind a number, or behind text of the same digits")
@@ -201,11 +202,11 @@ struct RoomGatheringTests {
         for (after, names) in [("4", ["42", 42]), ("42", [42]), (42, []), (4, ["42", 42])] as [(RoomName, [RoomName])] {
             let gathering = RoomGathering(ListRooms(after: after))
             _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, Self.numbers))
-            #expect(gathering.page.rooms.map(\.name) == names)
+            #expect(gathering.result.rooms.map(\.name) == names)
         }
         let beginning = RoomGathering(ListRooms(prefix: "42"))
         _ = beginning.take(try serverMessage("a", .fetchSocketsResponse, Self.numbers))
-        #expect(beginning.page.rooms.map(\.name) == ["42", 42])
+        #expect(beginning.result.rooms.map(\.name) == ["42", 42])
     }
 
     @Test("are counted as what they are: numbers or text")
@@ -222,8 +223,8 @@ struct RoomGatheringTests {
         let gathering = RoomGathering(ListRooms(limit: 2))
         _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, "{\"count\":1,\"rooms\":{\"c\":1,\"a\":1}}"))
         _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, "{\"count\":1,\"rooms\":{\"b\":1}}"))
-        #expect(gathering.page.rooms.map(\.name) == ["a", "b"])
-        #expect(gathering.page.hasMore)
+        #expect(gathering.result.rooms.map(\.name) == ["a", "b"])
+        #expect(gathering.result.hasMore)
     }
 }
 
@@ -241,9 +242,9 @@ struct MatchGatheringTests {
         for (index, data) in answers.enumerated() {
             #expect(gathering.take(try serverMessage("\(index)", .fetchSocketsResponse, data)) == .done)
         }
-        #expect(gathering.matched == matched)
+        #expect(gathering.result.matched == matched)
         #expect(gathering.take(try serverMessage("x", .broadcastAck, "{\"matched\":1}")) == .ignored)
-        #expect(gathering.matched == matched)
+        #expect(gathering.result.matched == matched)
     }
 }
 
@@ -252,11 +253,11 @@ extension MatchGatheringTests {
     func refusals() throws {
         let gathering = MatchGathering()
         _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, "{\"matched\":2,\"error\":\"other\"}"))
-        #expect(!gathering.isRefused)
+        #expect(!gathering.result.isRefused)
         _ = gathering.take(
             try serverMessage("b", .fetchSocketsResponse, "{\"matched\":0,\"error\":\"room_is_socket\"}"))
         _ = gathering.take(try serverMessage("c", .fetchSocketsResponse, "{\"matched\":1}"))
-        #expect(gathering.isRefused && gathering.matched == 3)
+        #expect(gathering.result.isRefused && gathering.result.matched == 3)
     }
 }
 
@@ -272,9 +273,9 @@ struct ServerResponseGatheringTests {
         ] {
             #expect(gathering.take(try serverMessage(uid, .serverSideEmitResponse, data)) == .done)
         }
-        #expect(gathering.responses.map(\.server) == ["a", "c", "d", "e"])
+        #expect(gathering.result.map(\.server) == ["a", "c", "d", "e"])
         #expect(
-            gathering.responses.map(\.value.string) == ["{\"port\": 1.0}", "null", "[{\"$binary\":\"AQI=\"}]", "null"])
+            gathering.result.map(\.value.string) == ["{\"port\": 1.0}", "null", "[{\"$binary\":\"AQI=\"}]", "null"])
         #expect(gathering.take(try serverMessage("f", .serverSideEmitResponse, "1")) == .done)
         #expect(gathering.take(try serverMessage("g", .fetchSocketsResponse, "{\"packet\":1}")) == .ignored)
     }
@@ -289,8 +290,8 @@ struct AcknowledgementGatheringTests {
         #expect(try take(gathering, "b", .broadcastClientCount, "{\"clientCount\":0}") == .done)
         #expect(try take(gathering, "a", .broadcastAck, "{\"packet\":1}") == .partial)
         #expect(try take(gathering, "a", .broadcastAck, "{\"packet\":2}") == .done)
-        #expect(gathering.recipients == 2)
-        #expect(gathering.responses.map(\.string) == ["[1]", "[2]"])
+        #expect(gathering.result.recipients == 2)
+        #expect(gathering.result.responses.map(\.string) == ["[1]", "[2]"])
     }
 
     @Test("are one for each client at most, and a server counts its clients once")
@@ -300,17 +301,17 @@ struct AcknowledgementGatheringTests {
         #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":9}") == .ignored)
         #expect(try take(gathering, "a", .broadcastAck, "{}") == .done)
         #expect(try take(gathering, "a", .broadcastAck, "{}") == .ignored)
-        #expect(gathering.recipients == 1)
-        #expect(gathering.responses.count == 1)
+        #expect(gathering.result.recipients == 1)
+        #expect(gathering.result.responses.count == 1)
     }
 
     @Test("may come before their number")
     func early() throws {
         let gathering = AcknowledgementGathering(.all)
         #expect(try take(gathering, "a", .broadcastAck, "{\"packet\":1}") == .partial)
-        #expect(gathering.recipients == nil)
+        #expect(gathering.result.recipients == nil)
         #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":1}") == .done)
-        #expect(gathering.recipients == 1)
+        #expect(gathering.result.recipients == 1)
     }
 
     @Test("end with the first, if that is enough")
@@ -334,7 +335,7 @@ struct AcknowledgementGatheringTests {
     func arguments(data: String, expected: String) throws {
         let gathering = AcknowledgementGathering(.all)
         _ = try take(gathering, "a", .broadcastAck, data)
-        #expect(gathering.responses.map(\.string) == [expected])
+        #expect(gathering.result.responses.map(\.string) == [expected])
     }
 
     @Test("are not made of what is none")
@@ -344,7 +345,7 @@ struct AcknowledgementGatheringTests {
         #expect(try take(gathering, "a", .broadcastClientCount, "{\"clientCount\":\"1\"}") == .ignored)
         #expect(try take(gathering, "a", .fetchSocketsResponse, "{\"clientCount\":1}") == .ignored)
         #expect(gathering.take(try heartbeat("a")) == .ignored)
-        #expect(gathering.responses.isEmpty)
+        #expect(gathering.result.responses.isEmpty)
     }
 
     @Test("stay numbers whatever servers say")
@@ -354,7 +355,7 @@ struct AcknowledgementGatheringTests {
             #expect(
                 try take(gathering, uid, .broadcastClientCount, "{\"clientCount\":9223372036854775807}") == .partial)
         }
-        #expect(try #require(gathering.recipients) > 1 << 40)
+        #expect(try #require(gathering.result.recipients) > 1 << 40)
         #expect(try take(gathering, "d", .broadcastClientCount, "{\"clientCount\":-1}") == .done)
     }
 

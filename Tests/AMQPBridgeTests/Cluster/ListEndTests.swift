@@ -14,8 +14,8 @@ struct ListEndTests {
         #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, cut(socketsText("a", "f")))) == .done)
         #expect(gathering.take(try serverMessage("y", .fetchSocketsResponse, cut(socketsText("b", "d")))) == .done)
         #expect(gathering.take(try serverMessage("z", .fetchSocketsResponse, socketsText("c", "e"))) == .done)
-        #expect(gathering.page.sockets.map(\.id) == ["a", "b", "c", "d"])
-        #expect(gathering.page.hasMore)
+        #expect(gathering.result.sockets.map(\.id) == ["a", "b", "c", "d"])
+        #expect(gathering.result.hasMore)
     }
 
     @Test("is no longer than was asked for", arguments: [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b"])])
@@ -23,8 +23,8 @@ struct ListEndTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection(), limit: limit))
         _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, cut(socketsText("a", "b"))))
         _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, socketsText("c", "d", "e")))
-        #expect(gathering.page.sockets.map(\.id) == ids)
-        #expect(gathering.page.hasMore)
+        #expect(gathering.result.sockets.map(\.id) == ids)
+        #expect(gathering.result.hasMore)
     }
 
     @Test("ends in the order of bytes, not in that of UTF-16")
@@ -32,7 +32,7 @@ struct ListEndTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection()))
         _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, cut(socketsText("ﬀ"))))
         _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, cut(socketsText("😀"))))
-        #expect(gathering.page.sockets.map(\.id) == ["ﬀ"])
+        #expect(gathering.result.sockets.map(\.id) == ["ﬀ"])
     }
 
     @Test(
@@ -42,8 +42,8 @@ struct ListEndTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection(), after: "b"))
         #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, answer)) == .tooLarge(isLast: true))
         #expect(gathering.take(try serverMessage("y", .fetchSocketsResponse, socketsText("c"))) == .done)
-        #expect(gathering.page.sockets.map(\.id) == ["c"])
-        #expect(!gathering.page.hasMore)
+        #expect(gathering.result.sockets.map(\.id) == ["c"])
+        #expect(!gathering.result.hasMore)
     }
 
     @Test("is whole when no server says otherwise", arguments: ["false", "null", "1", "\"true\""])
@@ -52,8 +52,8 @@ struct ListEndTests {
         let text = String(socketsText("a").dropLast()) + ",\"more\":\(value)}"
         _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, text))
         _ = gathering.take(try serverMessage("y", .fetchSocketsResponse, socketsText("b")))
-        #expect(gathering.page.sockets.map(\.id) == ["a", "b"])
-        #expect(!gathering.page.hasMore)
+        #expect(gathering.result.sockets.map(\.id) == ["a", "b"])
+        #expect(!gathering.result.hasMore)
     }
 
     @Test("of rooms ends at the smallest last name, with the counts of all")
@@ -68,10 +68,10 @@ struct ListEndTests {
             #expect(gathering.take(try serverMessage(uid, .fetchSocketsResponse, text)) == .done)
         }
         #expect(
-            gathering.page.rooms == [
+            gathering.result.rooms == [
                 .init(name: "a", sockets: 3), .init(name: "c", sockets: 1), .init(name: "d", sockets: 6),
             ])
-        #expect(gathering.page.hasMore)
+        #expect(gathering.result.hasMore)
     }
 
     @Test(
@@ -81,7 +81,7 @@ struct ListEndTests {
         let gathering = RoomGathering(ListRooms(prefix: "r", after: "r1"))
         let text = "{\"count\":9,\"rooms\":\(rooms),\"more\":true}"
         #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, text)) == .tooLarge(isLast: true))
-        #expect(gathering.page == RoomPage(rooms: [], hasMore: false))
+        #expect(gathering.result == RoomPage(rooms: [], hasMore: false))
     }
 
     @Test("of rooms goes on behind names that are left out, if it may have been cut off at them")
@@ -91,8 +91,8 @@ struct ListEndTests {
         // Three are one more than there may be: the server may have a fourth.
         let text = "{\"count\":9,\"rooms\":{\"a\":1,\"\(long)\":1,\"c\":1}}"
         #expect(gathering.take(try serverMessage("x", .fetchSocketsResponse, text)) == .done)
-        #expect(gathering.page.rooms.map(\.name) == ["a", "c"])
-        #expect(gathering.page.hasMore)
+        #expect(gathering.result.rooms.map(\.name) == ["a", "c"])
+        #expect(gathering.result.hasMore)
     }
 
     @Test("makes counts that are not all")
@@ -125,8 +125,8 @@ struct ListEndTests {
                 let text = "{\"sockets\":[" + list.map { "{\"id\":\"\($0)\"}" }.joined(separator: ",") + "]}"
                 _ = gathering.take(try serverMessage("\(server)", .fetchSocketsResponse, isCut ? cut(text) : text))
             }
-            found += gathering.page.sockets.map(\.id)
-            after = gathering.page.hasMore ? try #require(gathering.page.sockets.last).id : nil
+            found += gathering.result.sockets.map(\.id)
+            after = gathering.result.hasMore ? try #require(gathering.result.sockets.last).id : nil
         } while after != nil
         #expect(found == names.sorted { $0.precedes($1) })
 
@@ -138,8 +138,8 @@ struct ListEndTests {
                 let text = "{\"count\":9,\"rooms\":{" + list.map { "\"\($0)\":1" }.joined(separator: ",") + "}}"
                 _ = gathering.take(try serverMessage("\(server)", .fetchSocketsResponse, isCut ? cut(text) : text))
             }
-            counted += gathering.page.rooms
-            after = gathering.page.hasMore ? try #require(gathering.page.rooms.last).name.text : nil
+            counted += gathering.result.rooms
+            after = gathering.result.hasMore ? try #require(gathering.result.rooms.last).name.text : nil
         } while after != nil
         let expected = names.sorted { $0.precedes($1) }.map { name in
             RoomPage.Room(name: .name(name), sockets: rooms.count { $0.contains(name) })
@@ -170,7 +170,7 @@ struct TooLargeAnswerTests {
         let gathering = MatchGathering()
         _ = gathering.take(try serverMessage("a", .fetchSocketsResponse, "{\"matched\":2}"))
         #expect(gathering.takeTooLarge(try tooLarge("b", .fetchSocketsResponse)) == .tooLarge(isLast: true))
-        #expect(gathering.matched == nil)
+        #expect(gathering.result.matched == nil)
     }
 
     @Test("of one client leaves those of the others to be waited for")
@@ -181,8 +181,8 @@ struct TooLargeAnswerTests {
         #expect(gathering.take(try serverMessage("a", .broadcastAck, "{\"args\":[1]}")) == .partial)
         #expect(gathering.takeTooLarge(try tooLarge("a", .broadcastAck)) == .tooLarge(isLast: true))
         #expect(gathering.takeTooLarge(try tooLarge("a", .broadcastAck)) == .ignored)
-        #expect(gathering.responses.map(\.string) == ["[1]"])
-        #expect(gathering.recipients == 3)
+        #expect(gathering.result.responses.map(\.string) == ["[1]"])
+        #expect(gathering.result.recipients == 3)
         // Before the number of clients is known.
         #expect(gathering.takeTooLarge(try tooLarge("b", .broadcastAck)) == .tooLarge(isLast: false))
         #expect(gathering.take(try serverMessage("b", .broadcastClientCount, "{\"clientCount\":1}")) == .done)

@@ -52,7 +52,7 @@ private final class Probing {
 
 @Suite("A server that does not answer")
 struct ProbingTests {
-    private static var all: Question {
+    private static var all: Question<SocketPage> {
         Question(FetchSockets(SocketSelection()), includesLost: true, timeout: .seconds(5))
     }
 
@@ -173,7 +173,7 @@ struct ProbingTests {
     func shared() throws {
         let probing = Probing()
         let fixture = probing.fixture
-        func question(_ namespace: String) -> Question {
+        func question(_ namespace: String) -> Question<SocketCounts> {
             Question(CountSockets(namespace: namespace), timeout: .seconds(5))
         }
         for name in ["a", "b"] { probing.beat(name, "\"namespaces\":[\"/\",\"/1\",\"/2\",\"/3\"]") }

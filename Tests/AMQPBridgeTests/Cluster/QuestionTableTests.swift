@@ -141,8 +141,8 @@ struct QuestionTableTests {
         fixture.table.receive(try serverMessage("a", .broadcastAck, "{\"error\":\"too_large\"}"), for: "r", size: 1)
         fixture.table.left("a")
         #expect(try fixture.outcome(2)?.servers == ServerTally(expected: 1, responded: 0, missing: [], tooLarge: ["a"]))
-        let gathering = try #require(outcome.gathering as? AcknowledgementGathering)
-        #expect(gathering.recipients == 4 && gathering.responses.count == 1)
+        let acknowledgements = try #require(outcome.answer as? Acknowledgements)
+        #expect(acknowledgements.recipients == 4 && acknowledgements.responses.count == 1)
     }
 
     // MARK: Reads that are the same
@@ -247,7 +247,7 @@ struct QuestionTableTests {
         fixture.answer("c", "q", bytes: 10, size: 72)
         fixture.expire(after: .seconds(6))
         let outcome = try #require(try fixture.outcome(1))
-        #expect((outcome.gathering as? ServerResponseGathering)?.responses.map(\.server) == ["a", "c"])
+        #expect((outcome.answer as? [ServerResponse])?.map(\.server) == ["a", "c"])
         #expect(outcome.servers.missing == ["b"])
     }
 
@@ -291,8 +291,8 @@ struct QuestionTableTests {
             case 2: fixture.expire(after: .seconds(6))
             default: fixture.table.disconnected()
             }
-            let gathering = try fixture.outcome(10 + end)?.gathering as? ServerResponseGathering
-            #expect(gathering?.responses.count == (end == 0 ? 2 : 1))
+            let responses = try fixture.outcome(10 + end)?.answer as? [ServerResponse]
+            #expect(responses?.count == (end == 0 ? 2 : 1))
         }
         fixture.expectNothingLeft()
     }
@@ -316,38 +316,44 @@ struct QuestionTableTests {
         fixture.table.receive(try serverMessage("a", .broadcastAck, "{\"packet\":1}"), for: "q", size: 1)
         #expect(fixture.results[1] == nil)
         fixture.table.left("a")
-        let gathering = try #require(try fixture.outcome(1)?.gathering as? AcknowledgementGathering)
-        #expect(gathering.recipients == 2)
-        #expect(gathering.responses.count == 1)
+        let acknowledgements = try #require(try fixture.outcome(1)?.answer as? Acknowledgements)
+        #expect(acknowledgements.recipients == 2)
+        #expect(acknowledgements.responses.count == 1)
     }
 }
 
 /// A table, a clock, and everybody who waits.
 private final class TableFixture {
-    static func count(_ namespace: String = "/") -> Question {
+    static func count(_ namespace: String = "/") -> Question<SocketCounts> {
         Question(CountSockets(namespace: namespace), timeout: .seconds(5))
     }
-    static func event(_ namespace: String = "/") -> Question {
+    static func event(_ namespace: String = "/") -> Question<[ServerResponse]> {
         Question(ServerSideEmit(namespace: namespace, event: "e"), timeout: .seconds(5))
     }
-    static var change: Question { Question(ChangeSockets(SocketSelection(), .join(["r"])), timeout: .seconds(5)) }
+    static var change: Question<ChangedSockets> {
+        Question(ChangeSockets(SocketSelection(), .join(["r"])), timeout: .seconds(5))
+    }
 
     var table: QuestionTable
     var now = MonotonicTime.seconds(1_000)
-    private(set) var results: [Int: [Result<QuestionTable.Outcome, ClusterError>]] = [:]
+    private(set) var results: [Int: [Result<AnyOutcome, ClusterError>]] = [:]
 
     init(limits: QuestionTable.Limits = .init()) {
         table = QuestionTable(limits: limits)
     }
 
-    func begin(_ id: String, expected: Set<String>, waiter: Int = 1, _ question: Question = TableFixture.count()) {
+    func begin<Answer>(
+        _ id: String, expected: Set<String>, waiter: Int = 1, _ question: Question<Answer> = TableFixture.count()
+    ) {
         table.begin(question, id: id, expected: expected, waiter: waiter, deadline: now + question.timeout) {
-            [unowned self] in results[waiter, default: []].append($0)
+            [unowned self] in results[waiter, default: []].append($0.map { AnyOutcome($0) })
         }
     }
 
-    func join(_ waiter: Int, _ question: Question = TableFixture.count()) -> Bool {
-        table.join(question, waiter: waiter) { [unowned self] in results[waiter, default: []].append($0) }
+    func join<Answer>(_ waiter: Int, _ question: Question<Answer> = TableFixture.count()) -> Bool {
+        table.join(question, waiter: waiter) { [unowned self] in
+            results[waiter, default: []].append($0.map { AnyOutcome($0) })
+        }
     }
 
     func receive(_ uid: String, _ id: String, count: Int, size: Int = 1) {
@@ -367,7 +373,7 @@ private final class TableFixture {
         table.expire(now: now)
     }
 
-    func outcome(_ waiter: Int) throws -> QuestionTable.Outcome? {
+    func outcome(_ waiter: Int) throws -> AnyOutcome? {
         results[waiter]?.count == 1 ? try results[waiter]?[0].get() : nil
     }
 
@@ -394,29 +400,30 @@ struct QuestionTableSimulationTests {
         var now = MonotonicTime.seconds(1_000)
         let waits = Waits()
         var ids: [String] = []
+        func ask<Answer>(_ question: Question<Answer>, _ step: Int) {
+            waits.begin(step, until: now + question.timeout)
+            if table.join(question, waiter: step, { waits.end(step, $0) }) { return }
+            let expected = Set(servers.filter { _ in Bool.random(using: &random) })
+            // Without anybody to answer nothing is begun.
+            let asked = expected.isEmpty ? ["a"] : expected
+            let away = asked.filter { _ in Int.random(in: 0..<8, using: &random) == 0 }
+            table.begin(
+                question, id: "q\(step)", expected: asked, away: away, waiter: step, asked: now,
+                deadline: now + question.timeout
+            ) { waits.end(step, $0) }
+            ids.append("q\(step)")
+        }
         for step in 0..<600 {
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<30:
                 let timeout = Duration.milliseconds(Int.random(in: 1...500, using: &random))
-                let question: Question
                 switch Int.random(in: 0..<4, using: &random) {
-                case 0: question = Question(ChangeSockets(SocketSelection(), .leave(["r"])), timeout: timeout)
-                case 1: question = Question(Emit(event: "e"), mode: .all, timeout: timeout)
+                case 0: ask(Question(ChangeSockets(SocketSelection(), .leave(["r"])), timeout: timeout), step)
+                case 1: ask(Question(Emit(event: "e"), mode: .all, timeout: timeout), step)
                 default:
-                    question = Question(
-                        CountSockets(rooms: ["r\(Int.random(in: 0..<2, using: &random))"]), timeout: .milliseconds(300))
+                    let rooms: [RoomName] = ["r\(Int.random(in: 0..<2, using: &random))"]
+                    ask(Question(CountSockets(rooms: rooms), timeout: .milliseconds(300)), step)
                 }
-                waits.begin(step, until: now + question.timeout)
-                let completion: QuestionTable.Completion = { waits.end(step, $0) }
-                if table.join(question, waiter: step, completion) { continue }
-                let expected = Set(servers.filter { _ in Bool.random(using: &random) })
-                // Without anybody to answer nothing is begun.
-                let asked = expected.isEmpty ? ["a"] : expected
-                let away = asked.filter { _ in Int.random(in: 0..<8, using: &random) == 0 }
-                table.begin(
-                    question, id: "q\(step)", expected: asked, away: away, waiter: step, asked: now,
-                    deadline: now + question.timeout, completion)
-                ids.append("q\(step)")
             case 30..<70:
                 guard let id = ids.suffix(12).randomElement(using: &random) else { continue }
                 let kinds: [(ClusterMessage.Kind, String)] = [
@@ -467,7 +474,7 @@ private final class Waits {
         ends[waiter] = 0
     }
 
-    func end(_ waiter: Int, _ result: Result<QuestionTable.Outcome, ClusterError>) {
+    func end<Answer>(_ waiter: Int, _ result: Result<QuestionOutcome<Answer>, ClusterError>) {
         deadlines[waiter] = nil
         ends[waiter]! += 1
     }

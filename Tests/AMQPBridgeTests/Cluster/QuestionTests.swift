@@ -57,7 +57,7 @@ struct QuestionTests {
     private static let timeout = Duration.milliseconds(200)
 
     /// The questions that correspond to the recorded calls, and what they say beyond them.
-    private static func recorded(_ name: String) -> (Question, additions: Set<String>)? {
+    private static func recorded(_ name: String) -> (any AnyQuestion, additions: Set<String>)? {
         switch name {
         case "broadcast-room-except-flags":
             var emit = Emit(event: "hello", rooms: ["room1", "room2"], except: ["room3"])
@@ -121,7 +121,7 @@ struct QuestionTests {
     @Test("is spelt as the protocol's description has it")
     func bodies() {
         let timeout = Self.timeout
-        let questions: [(Question, String)] = [
+        let questions: [(any AnyQuestion, String)] = [
             (
                 Question(
                     FetchSockets(
@@ -180,7 +180,7 @@ struct QuestionTests {
         let timeout = Self.timeout
         let selection = SocketSelection(rooms: [42, "42", 42], except: [-1])
         let emit = Emit(event: "e", rooms: [42], except: ["a", 7])
-        let questions: [(Question, String)] = [
+        let questions: [(any AnyQuestion, String)] = [
             (Question(FetchSockets(selection), timeout: timeout), "\"rooms\":[42,\"42\"],\"except\":[-1],"),
             (Question(CountSockets(rooms: [42, "a"]), timeout: timeout), "\"count\":true,\"rooms\":[42,\"a\"]"),
             (Question(counting: selection, timeout: timeout), "\"rooms\":[42,\"42\"],\"except\":[-1],"),
@@ -208,7 +208,7 @@ struct QuestionTests {
 
     @Test("lists what is behind a number in words that every server understands, and is no other list's question")
     func behindNumbers() {
-        func question(_ after: RoomName, _ limit: Int) -> Question {
+        func question(_ after: RoomName, _ limit: Int) -> Question<RoomPage> {
             Question(ListRooms(after: after, limit: limit), timeout: Self.timeout)
         }
         let body = String(decoding: question(42, 10).body(id: "id"), as: UTF8.self)
@@ -245,7 +245,7 @@ struct QuestionTests {
     @Test("cannot be forged by what a caller names", arguments: ["\"}}", "\\\",\"x\":\"", "\n", "\u{0}", "\u{2028}"])
     func escapes(name: String) throws {
         let selection = SocketSelection(namespace: "/" + name, rooms: [.name(name)], except: [.name(name)])
-        let questions = [
+        let questions: [any AnyQuestion] = [
             Question(FetchSockets(selection, after: name), timeout: Self.timeout),
             Question(ListRooms(namespace: "/" + name, prefix: name, after: .name(name)), timeout: Self.timeout),
             Question(CountSockets(namespace: "/" + name, rooms: [.name(name)]), timeout: Self.timeout),
@@ -267,8 +267,7 @@ struct QuestionTests {
 
     @Test("is the same as another if it is a read that asks the same, of the same, for as long")
     func keys() {
-        func key(_ namespace: String = "/", _ rooms: [RoomName] = ["a"], _ timeout: Duration = .seconds(5)) -> Question
-            .Key?
+        func key(_ namespace: String = "/", _ rooms: [RoomName] = ["a"], _ timeout: Duration = .seconds(5)) -> ReadKey?
         {
             Question(CountSockets(namespace: namespace, rooms: rooms), timeout: timeout).key
         }
@@ -288,7 +287,7 @@ struct QuestionTests {
         let change = Question(ChangeSockets(SocketSelection(), .join(["a"])), timeout: Self.timeout)
         let serverSide = Question(ServerSideEmit(event: "e"), timeout: Self.timeout)
         let emit = Question(Emit(event: "e"), mode: .all, timeout: Self.timeout)
-        for question in [change, serverSide, emit] {
+        for question in [change, serverSide, emit] as [any AnyQuestion] {
             #expect(question.key == nil)
             #expect(!question.isRead)
         }

@@ -16,7 +16,7 @@ struct RoomNamesTests {
         _ = gathering.take(
             try serverMessage("x", .fetchSocketsResponse, "{\"sockets\":[{\"id\":\"s\",\"rooms\":\(rooms)}]}"))
         #expect(
-            gathering.page.sockets.map { $0.rooms?.string } == [
+            gathering.result.sockets.map { $0.rooms?.string } == [
                 "[\"a\",\"\(Self.longest)\",42,-9007199254740992,\"\\u0062\"]"
             ])
     }
@@ -26,7 +26,7 @@ struct RoomNamesTests {
         let gathering = SocketGathering(FetchSockets(SocketSelection()))
         _ = gathering.take(
             try serverMessage("x", .fetchSocketsResponse, "{\"sockets\":[{\"id\":\"s\",\"rooms\":\(rooms)}]}"))
-        #expect(gathering.page.sockets.count == 1 && gathering.page.sockets[0].rooms == nil)
+        #expect(gathering.result.sockets.count == 1 && gathering.result.sockets[0].rooms == nil)
     }
 
     @Test("are left out of lists of rooms, whether the server has counted or not")
@@ -36,8 +36,8 @@ struct RoomNamesTests {
         for (text, names) in [(counted, ["a", Self.longest]), (whole, ["a"])] {
             let gathering = RoomGathering(ListRooms())
             _ = gathering.take(try serverMessage("x", .fetchSocketsResponse, text))
-            #expect(gathering.page.rooms.map(\.name.text) == names)
-            #expect(!gathering.page.hasMore)
+            #expect(gathering.result.rooms.map(\.name.text) == names)
+            #expect(!gathering.result.hasMore)
         }
     }
 }

@@ -22,8 +22,8 @@ struct ServerTextTests {
                 "{\"sockets\":[{\"id\":\"a\",\"data\":1},{\"id\":\"b\",\"\(field)\":[\(odd)],\"x\":\(odd)},{\"id\":\"c\"}],\"y\":\(odd)}"
             let gathering = SocketGathering(FetchSockets(SocketSelection(), fields: [.rooms, .data, .handshake]))
             #expect(gathering.take(try serverMessage("s", .fetchSocketsResponse, text)) == .done)
-            #expect(gathering.page.sockets.map(\.id) == ["a", "b", "c"])
-            let socket = gathering.page.sockets[1]
+            #expect(gathering.result.sockets.map(\.id) == ["a", "b", "c"])
+            let socket = gathering.result.sockets[1]
             let told = [socket.rooms, socket.data, socket.handshake].compactMap { $0?.string.trimmed }
             // A room that is neither a name nor a number is left out.
             let isTold = field != "rooms" || mended.hasPrefix("\"") || mended.hasPrefix("8")
@@ -37,11 +37,11 @@ struct ServerTextTests {
             "{\"sockets\":[{\"id\":\"\\ud800\",\"rooms\":[\"r\"]},{\"id\":\"b\",\"rooms\":[\"r\",\"\\ud800\",\"q\\u0000\"]}]}"
         let sockets = SocketGathering(FetchSockets(SocketSelection()))
         _ = sockets.take(try serverMessage("s", .fetchSocketsResponse, text))
-        #expect(sockets.page.sockets.map(\.id) == ["b", "\u{FFFD}"])
+        #expect(sockets.result.sockets.map(\.id) == ["b", "\u{FFFD}"])
         let rooms = RoomGathering(ListRooms())
         _ = rooms.take(try serverMessage("s", .fetchSocketsResponse, text))
         // A room with the odd socket's name is taken for its own.
-        #expect(rooms.page.rooms.map(\.name) == ["q\0", "r"])
+        #expect(rooms.result.rooms.map(\.name) == ["q\0", "r"])
         let counts = CountGathering(CountSockets(rooms: ["r"]))
         _ = counts.take(
             try serverMessage(
@@ -59,11 +59,11 @@ struct ServerTextTests {
             _ = acknowledgements.take(try serverMessage("s", .broadcastAck, data))
         }
         #expect(
-            acknowledgements.responses.map(\.string.trimmed)
+            acknowledgements.result.responses.map(\.string.trimmed)
                 == ["[1,\(mended),2]", "[\(mended)]", "[3]"].map(\.trimmed))
         let servers = ServerResponseGathering()
         _ = servers.take(try serverMessage("s", .serverSideEmitResponse, "{\"packet\":{\"v\":[\(odd),1]}}"))
-        #expect(servers.responses.map(\.value.string.trimmed) == ["{\"v\":[\(mended),1]}".trimmed])
+        #expect(servers.result.map(\.value.string.trimmed) == ["{\"v\":[\(mended),1]}".trimmed])
     }
 
     @Test("costs itself only in a heartbeat")

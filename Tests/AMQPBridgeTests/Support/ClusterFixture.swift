@@ -5,7 +5,7 @@ import Testing
 
 /// A cluster session, a clock of its own, and a broker that says what the test says.
 final class ClusterFixture {
-    typealias Answer = Result<QuestionTable.Outcome, ClusterError>
+    typealias Answer = Result<AnyOutcome, ClusterError>
 
     let session: ClusterSession
     let callbacks = CallbackQueue(exchange: "socketio", hostID: "our-host")
@@ -85,11 +85,11 @@ final class ClusterFixture {
     // MARK: Callers
 
     /// Asks, as `name`, which is the question's id, too.
-    func ask(_ name: String, _ question: Question = Question(CountSockets(), timeout: .seconds(5))) {
+    func ask<Value>(_ name: String, _ question: Question<Value> = Question(CountSockets(), timeout: .seconds(5))) {
         answers[name] = []
         waiters[name] = waiters.count + 1
         session.ask(question, id: name, waiter: waiters[name]!, now: now) { [unowned self] in
-            answers[name]!.append($0)
+            answers[name]!.append($0.map { AnyOutcome($0) })
         }
     }
 
@@ -107,11 +107,6 @@ final class ClusterFixture {
 
     /// What the counting question of this name was told.
     func sockets(_ name: String) -> Int? {
-        (try? answer(name)?.get().gathering as? CountGathering)?.result.sockets
+        try? answer(name)?.get().sockets
     }
-}
-
-extension QuestionTable.Outcome {
-    /// How many sockets were counted.
-    var sockets: Int? { (gathering as? CountGathering)?.result.sockets }
 }

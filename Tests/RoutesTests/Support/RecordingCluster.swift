@@ -31,38 +31,26 @@ final class RecordingCluster: ClusterService {
 
     var questions: [Question] { asked.withLock { $0 } }
 
-    func fetchSockets(
-        _ command: FetchSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<SocketPage> {
-        try answer(.sockets(command, timeout: timeout), \.sockets)
-    }
-
-    func listRooms(_ command: ListRooms, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<RoomPage> {
-        try answer(.rooms(command, timeout: timeout), \.rooms)
-    }
-
-    func countSockets(
-        _ command: CountSockets, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> {
-        try answer(.counts(command, timeout: timeout), \.counts)
-    }
-
-    func askServers(
-        _ command: ServerSideEmit, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<[ServerResponse]> {
-        try answer(.ask(command, timeout: timeout), \.responses)
+    func ask<Command: ClusterCommand>(
+        _ command: Command, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<Command.Answer> {
+        switch command {
+        case let command as FetchSockets: try answer(.sockets(command, timeout: timeout)) { $0.sockets }
+        case let command as ListRooms: try answer(.rooms(command, timeout: timeout)) { $0.rooms }
+        case let command as CountSockets: try answer(.counts(command, timeout: timeout)) { $0.counts }
+        case let command as ServerSideEmit: try answer(.ask(command, timeout: timeout)) { $0.responses }
+        default: throw .turnedOff
+        }
     }
 
     func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {
-        try answer(.servers(timeout: timeout), \.servers)
+        try answer(.servers(timeout: timeout)) { $0.servers }
     }
 
-    private func answer<Value>(
-        _ question: Question, _ value: (Answers) -> Value?
-    ) throws(ClusterError) -> Value {
+    private func answer<Value>(_ question: Question, _ value: (Answers) -> Any?) throws(ClusterError) -> Value {
         asked.withLock { $0.append(question) }
         let answers = answers.withLock { $0 }
-        guard let value = value(answers) else { throw answers.error }
+        guard let value = value(answers) as? Value else { throw answers.error }
         return value
     }
 }

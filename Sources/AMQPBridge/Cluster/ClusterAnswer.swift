@@ -1,0 +1,84 @@
+public import JSON
+
+// What comes back from a cluster.
+
+/// Something gathered from servers, and from which of them.
+public struct ClusterAnswer<Value: Sendable>: Sendable {
+    public let value: Value
+    public let servers: ServerTally
+
+    public init(_ value: Value, servers: ServerTally) {
+        self.value = value
+        self.servers = servers
+    }
+}
+
+extension ClusterAnswer: Equatable where Value: Equatable {}
+
+/// Which servers have answered.
+public struct ServerTally: Sendable, Equatable {
+    public let expected: Int
+    public let responded: Int
+    /// The uids of those that have not.
+    public let missing: [String]
+    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have they
+    /// responded.
+    public let tooLarge: [String]
+
+    public init(expected: Int, responded: Int, missing: [String], tooLarge: [String] = []) {
+        self.expected = expected
+        self.responded = responded
+        self.missing = missing
+        self.tooLarge = tooLarge
+    }
+
+    public var isComplete: Bool { missing.isEmpty && tooLarge.isEmpty }
+}
+
+/// What became of an emit that clients were asked to acknowledge. What is unknown is `nil`.
+public struct AcknowledgedReceipt: Sendable, Equatable {
+    public let id: String
+    public let routed: Bool?
+    /// Why ``routed`` is `false`; `nil` where it is not.
+    public let reason: UnroutedReason?
+    /// How many clients the event was sent to.
+    public let recipients: Int?
+    /// The arguments of each answer: a JSON array.
+    public let responses: [JSONText]
+    /// Whether all who were waited for have answered: all recipients or, if that was asked for, the first.
+    public let isComplete: Bool?
+    public let servers: ServerTally?
+}
+
+public struct ServerDescription: Sendable, Equatable {
+    public let uid: String
+    public let namespaces: [String]
+    public let lastSeen: Duration
+    public let subscriptionMode: String
+    /// What it can do of what not every server can; `nil`: an early companion, which does not say.
+    public var features: Set<String>?
+    /// The class of the adapter that its companion stands beside; `nil`: not told.
+    public var adapter: String?
+}
+
+/// Why a question has no answer at all.
+public enum ClusterError: Error, Sendable, Equatable {
+    /// No server answers questions on this exchange.
+    case noServers(exchange: String)
+    /// This gateway asks nobody: its operator does not want it to.
+    case turnedOff
+    case brokerUnavailable
+    case brokerBlocked(reason: String)
+    /// The broker does not let us use the exchange.
+    case brokerRefused(exchange: String)
+    /// Too many questions are under way.
+    case overloaded
+    /// A server cannot do what it would be asked for.
+    case notSupported(ServerFeature, server: String)
+    /// The question does not fit into a message.
+    case tooLarge
+    /// The connection broke behind something that may have been done.
+    case unknown
+    /// Nobody waits any more.
+    case abandoned
+}

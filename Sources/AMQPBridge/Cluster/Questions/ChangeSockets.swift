@@ -1,0 +1,78 @@
+internal import JSON
+
+/// Something done to every selected socket.
+public struct ChangeSockets: Sendable, Equatable {
+    public enum Change: Sendable, Equatable {
+        case join([RoomName])
+        case leave([RoomName])
+        /// - Parameter close: whether the whole connection is closed, or only this namespace left.
+        case disconnect(close: Bool)
+    }
+
+    public var selection: SocketSelection
+    public var change: Change
+    /// Goes with the messages to the broker; `nil`: no trace.
+    public var trace: TraceContext?
+
+    public init(_ selection: SocketSelection, _ change: Change) {
+        self.selection = selection
+        self.change = change
+    }
+
+    /// Whether it names rooms that are numbers.
+    var namesNumbers: Bool {
+        switch change {
+        case .join(let rooms), .leave(let rooms): selection.namesNumbers || rooms.nameNumbers
+        case .disconnect: selection.namesNumbers
+        }
+    }
+}
+
+/// What became of something that was to be done to sockets.
+public struct ChangedSockets: Sendable, Equatable {
+    /// To how many it was done; `nil` if a server did not say.
+    public internal(set) var matched: Int?
+    /// Whether a server has refused it for some sockets: one of the rooms to join is the id of another socket.
+    public internal(set) var isRefused: Bool
+}
+
+extension ChangeSockets: ClusterCommand {
+    public func question(timeout: Duration) -> Question<ChangedSockets> {
+        Question(
+            kind, selection.namespace, isRead: false, timeout: timeout, features: namesNumbers ? [.numbers] : [],
+            trace: trace, MatchGathering()
+        ) { json in
+            json.options(selection)
+            switch change {
+            case .join(let rooms), .leave(let rooms): json.member("rooms", rooms.withoutDuplicates)
+            case .disconnect(let close): json.member("close", close)
+            }
+        }
+    }
+
+    private var kind: ClusterMessage.Kind {
+        switch change {
+        case .join: .socketsJoin
+        case .leave: .socketsLeave
+        case .disconnect: .disconnectSockets
+        }
+    }
+}
+
+final class MatchGathering: Gathering {
+    private(set) var result = ChangedSockets(matched: 0, isRefused: false)
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard answer.kind == .fetchSocketsResponse else { return .ignored }
+        let data = answer.data?.members
+        let count = data?["matched"]?.amount
+        result.matched = result.matched.flatMap { sum in count.map { sum + $0 } }
+        if data?["error"]?.string == "room_is_socket" { result.isRefused = true }
+        return .done
+    }
+
+    func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress {
+        result.matched = nil
+        return .tooLarge(isLast: true)
+    }
+}

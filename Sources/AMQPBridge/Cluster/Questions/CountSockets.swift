@@ -1,0 +1,61 @@
+internal import JSON
+
+/// How many sockets a namespace has, and each of these rooms.
+public struct CountSockets: Sendable, Hashable {
+    public var namespace: String
+    public var rooms: [RoomName]
+
+    public init(namespace: String = "/", rooms: [RoomName] = []) {
+        self.namespace = namespace
+        self.rooms = rooms
+    }
+}
+
+public struct SocketCounts: Sendable, Equatable {
+    public let sockets: Int
+    /// In the order of the question.
+    public let rooms: [RoomPage.Room]
+}
+
+extension CountSockets: ClusterCommand {
+    public func question(timeout: Duration) -> Question<SocketCounts> {
+        Question(
+            .fetchSockets, namespace, isRead: true, timeout: timeout, features: rooms.nameNumbers ? [.numbers] : [],
+            CountGathering(self)
+        ) { json in
+            json.options(SocketSelection(namespace: namespace))
+            json.member("fields", ["rooms"])
+            json.member("count", true)
+            json.member("rooms", rooms.withoutDuplicates)
+            json.member("numbers", true)
+        }
+    }
+}
+
+final class CountGathering: Gathering {
+    private let rooms: [RoomName]
+    private var sockets = 0
+    /// Of the rooms that were asked for.
+    private var tallies: [RoomName: RoomTally]
+    /// Of the sockets that were counted here, the number of the last.
+    private var lastSocket = 0
+
+    init(_ command: CountSockets) {
+        rooms = command.rooms.withoutDuplicates
+        tallies = Dictionary(uniqueKeysWithValues: rooms.map { ($0, RoomTally()) })
+    }
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard let counts = RoomCounts(answer) else { return .ignored }
+        sockets += counts.sockets
+        lastSocket = counts.forEachRoom(after: lastSocket) { room, sockets in
+            if let room { tallies[room]?.add(sockets) }
+        }
+        return counts.hasMore ? .tooLarge(isLast: true) : .done
+    }
+
+    var result: SocketCounts {
+        SocketCounts(
+            sockets: sockets, rooms: rooms.map { RoomPage.Room(name: $0, sockets: tallies[$0]?.sockets ?? 0) })
+    }
+}

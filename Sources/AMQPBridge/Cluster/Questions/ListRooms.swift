@@ -1,0 +1,105 @@
+internal import JSON
+
+/// Rooms and how many sockets each has, in the order of their names (by code point; a number by its digits), a page at a
+/// time.
+public struct ListRooms: Sendable, Hashable {
+    public var namespace: String
+    /// What their names begin with, and the digits of those that are numbers.
+    public var prefix: String
+    /// Only rooms behind this one.
+    public var after: RoomName?
+    public var limit: Int
+    /// Whether rooms that are a socket's id are listed, too.
+    public var includesPrivate: Bool
+
+    public init(
+        namespace: String = "/", prefix: String = "", after: RoomName? = nil, limit: Int = 100,
+        includesPrivate: Bool = false
+    ) {
+        self.namespace = namespace
+        self.prefix = prefix
+        self.after = after
+        self.limit = limit
+        self.includesPrivate = includesPrivate
+    }
+}
+
+public struct RoomPage: Sendable, Equatable {
+    public struct Room: Sendable, Equatable {
+        public let name: RoomName
+        public let sockets: Int
+    }
+
+    public let rooms: [Room]
+    public let hasMore: Bool
+}
+
+extension ListRooms: ClusterCommand {
+    public func question(timeout: Duration) -> Question<RoomPage> {
+        let isBehindNumber = after?.isNumber == true
+        return Question(
+            .fetchSockets, namespace, isRead: true, isApart: isBehindNumber, timeout: timeout, RoomGathering(self)
+        ) { json in
+            json.options(SocketSelection(namespace: namespace))
+            json.member("fields", ["rooms"])
+            json.member("count", true)
+            json.object("list") { list in
+                list.member("prefix", prefix)
+                // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number itself again.
+                list.member("after", ifPresent: after?.text)
+                list.member("limit", limit + (isBehindNumber ? 2 : 1))
+                list.member("private", includesPrivate)
+            }
+            json.member("numbers", true)
+        }
+    }
+}
+
+final class RoomGathering: Gathering {
+    private let command: ListRooms
+    private var rooms: FirstOfList<RoomTally>
+    private var end = ListEnd()
+    /// Of the sockets that were counted here, the number of the last.
+    private var lastSocket = 0
+
+    init(_ command: ListRooms) {
+        self.command = command
+        rooms = FirstOfList(limit: command.limit)
+    }
+
+    var heldBytes: Int { rooms.bytes }
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard let counts = RoomCounts(answer) else { return .ignored }
+        let ids = command.includesPrivate ? [] : counts.idHashes
+        var own = ListEnd.Own()
+        var listed = 0
+        lastSocket = counts.forEachRoom(after: lastSocket) { room, sockets in
+            listed += 1
+            guard let room, isWanted(room), !ids.contains(room.hashValue) else { return }
+            own.add(room)
+            guard rooms.wants(room) else { return }
+            var tally = rooms[room] ?? RoomTally()
+            tally.add(sockets)
+            rooms.put(tally, at: room, size: 128 + room.text.utf8.count)
+        }
+        rooms.trim()
+        // One that lists what is left out here as well ends its list early, too.
+        let hasMore = counts.hasMore || counts.isCounted && listed > command.limit && own.count < listed
+        return hasMore ? end.breakOff(behind: own) : .done
+    }
+
+    var result: RoomPage {
+        let told = rooms.ordered.filter { end.includes($0.name) }
+        return RoomPage(
+            rooms: told.map { RoomPage.Room(name: $0.name, sockets: $0.value.sockets) },
+            hasMore: rooms.isCut || end.isEarly)
+    }
+
+    /// What unmodified members send has not been filtered.
+    private func isWanted(_ room: RoomName) -> Bool {
+        let text = room.text.utf8
+        return Publication.nameBytes.contains(text.count) && text.starts(with: command.prefix.utf8)
+            && (command.after.map { $0.precedes(room) } ?? true)
+    }
+}

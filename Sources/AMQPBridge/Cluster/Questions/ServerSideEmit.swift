@@ -1,0 +1,66 @@
+public import JSON
+
+/// An event for the servers themselves.
+public struct ServerSideEmit: Sendable, Equatable {
+    public var namespace: String
+    public var event: String
+    /// The elements of a JSON array as they were written, without its brackets.
+    public var arguments: JSONText
+    /// The bytes for the placeholders `{"_placeholder":true,"num":n}` in ``arguments``, in base64.
+    public var attachments: [String] = []
+    /// Goes with the message to the broker; `nil`: no trace.
+    public var trace: TraceContext?
+
+    public init(namespace: String = "/", event: String, arguments: JSONText = .empty) {
+        self.namespace = namespace
+        self.event = event
+        self.arguments = arguments
+    }
+}
+
+public struct ServerResponse: Sendable, Equatable {
+    public let server: String
+    /// A JSON value; `null` if the server gave none.
+    public let value: JSONText
+}
+
+extension ServerSideEmit: ClusterCommand {
+    public func question(timeout: Duration) -> Question<[ServerResponse]> {
+        Question(
+            .serverSideEmit, namespace, isRead: false, timeout: timeout, trace: trace, ServerResponseGathering()
+        ) { json in
+            json.packet(of: self)
+        }
+    }
+}
+
+extension JSONObjectWriter {
+    /// Writes `"packet":[event,…]` and the attachments.
+    mutating func packet(of command: ServerSideEmit) {
+        list("packet") { json in
+            json.element(command.event)
+            json.elements(verbatim: command.arguments)
+        }
+        attachments(command.attachments)
+    }
+}
+
+final class ServerResponseGathering: Gathering {
+    private(set) var result: [ServerResponse] = []
+    private(set) var heldBytes = 0
+    let isBounded = false
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        guard answer.kind == .serverSideEmitResponse, let data = answer.data?.members else { return .ignored }
+        // A server where nobody listens has answered, and has no value.
+        guard data["handled"]?.boolean != false else { return .done }
+        var value = JSONText(verbatim: Array("null".utf8)[...])
+        if let packet = data["packet"] {
+            guard let text = packet.replacingPlaceholders(by: data["attachments"]) else { return .ignored }
+            value = text
+        }
+        result.append(ServerResponse(server: answer.uid, value: value))
+        heldBytes += value.heldBytes
+        return .done
+    }
+}

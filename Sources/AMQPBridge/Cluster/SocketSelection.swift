@@ -1,0 +1,27 @@
+/// Sockets of a namespace: the union of some rooms, minus others.
+public struct SocketSelection: Sendable, Hashable {
+    public var namespace: String
+    /// Rooms and socket ids; empty means every socket.
+    public var rooms: [RoomName]
+    /// Rooms and socket ids that are left out.
+    public var except: [RoomName]
+    /// Only the socket with this id, which ``rooms`` then holds, too: a socket's id is a room.
+    public let id: String?
+
+    public init(namespace: String = "/", rooms: [RoomName] = [], except: [RoomName] = []) {
+        self.namespace = namespace
+        self.rooms = rooms
+        self.except = except
+        id = nil
+    }
+
+    public init(namespace: String = "/", id: String) {
+        self.namespace = namespace
+        self.id = id
+        rooms = [.name(id)]
+        except = []
+    }
+
+    /// Whether it names rooms that are numbers.
+    var namesNumbers: Bool { rooms.nameNumbers || except.nameNumbers }
+}
