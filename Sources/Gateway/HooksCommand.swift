@@ -6,7 +6,7 @@ internal import Routes
 /// `socketio-gateway hooks`
 struct HooksCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "hooks", abstract: "Try out what webhooks become.", subcommands: [Test.self])
+        commandName: "hooks", abstract: "Try out what webhooks become.", subcommands: [Sign.self, Test.self])
 
     /// `socketio-gateway hooks test`
     struct Test: ParsableCommand {
@@ -17,7 +17,7 @@ struct HooksCommand: ParsableCommand {
                 refused is one line on standard error for each reason.
 
                 Exit status:
-                  0   it would be emitted, or answered (Slack's challenge)
+                  0   it would be emitted, or answered (Slack's or Meta's challenge)
                   1   it would be refused
                   3   it would be ignored: a condition is not met, which is shown with the value it was compared with
                   64  there is no such hook, or the configuration is not valid
@@ -37,6 +37,12 @@ struct HooksCommand: ParsableCommand {
                 "A header of it, 'Name: value'; may be repeated. (Content-Type of a body, if it is not given: application/json)",
                 valueName: "header"))
         var headers: [String] = []
+
+        @Option(
+            help: ArgumentHelp(
+                "In place of a delivery: the query with which a sender asks by GET whether the address is yours. Meta does.",
+                valueName: "query"))
+        var query: String?
 
         @Flag(help: "Do not ask for a signature.")
         var unsigned = false
@@ -83,15 +89,11 @@ struct HooksCommand: ParsableCommand {
                     environment: .process, options: broker.settingTexts, configOption: broker.config)
                 configuration = try BrokerConfiguration(source)
             } catch {
-                return .failure(Refusal(64, error.description.split(separator: "\n").map(String.init)))
+                return .failure(Refusal(64, error.lines))
             }
-            guard let hook = source.file?.hooks.first(where: { $0.hook.name == name })?.hook else {
-                let known = (source.file?.hooks ?? []).map(\.hook.name)
-                let hint =
-                    source.file == nil ? ": there is no configuration file (--config)" : Suggestion.of(known, for: name)
-                throw ValidationError("there is no hook '\(name)'\(hint)")
-            }
-            let (fields, bytes) = (try fields(), try contents())
+            let hook = try source.hook(named: name)
+            if let query { return Self.answer(of: hook, to: query) }
+            let (fields, bytes) = (try fields(), try DeliveryBody.read(body))
             if let problem = hook.problem(fields, bodyBytes: bytes.count) { return .failure(Refusal(problem)) }
             if !unsigned {
                 do throws(SignatureFault) {
@@ -108,6 +110,18 @@ struct HooksCommand: ParsableCommand {
                 }
             } catch {
                 return .failure(Refusal(error))
+            }
+        }
+
+        /// To a question whether the address is ours.
+        private static func answer(of hook: Hook, to query: String) -> Result<String, Refusal> {
+            guard hook.confirmsAddress else {
+                return .failure(Refusal(1, ["405: the senders of this hook ask nothing by GET"]))
+            }
+            do throws(SignatureFault) {
+                return .success(try hook.confirmation(of: query).jsonLiteral)
+            } catch {
+                return .failure(Refusal(1, ["403: \(error)"]))
             }
         }
 
@@ -143,17 +157,36 @@ struct HooksCommand: ParsableCommand {
             if body != nil, fields[.contentType] == nil { fields.add(.contentType, "application/json") }
             return fields
         }
+    }
+}
 
-        private func contents() throws -> [UInt8] {
-            guard let body else { return [] }
-            if body == "-" { return StandardInput.readAll() }
-            do throws(FileContents.Unreadable) {
-                return try FileContents.read(body, atMost: 16 << 20)
-            } catch {
-                throw ValidationError("\(body): \(error.reason)")
-            }
+/// The body of a delivery that is tried.
+enum DeliveryBody {
+    /// - Parameter name: of a file; `-` is standard input. `nil`: there is none.
+    static func read(_ name: String?) throws -> [UInt8] {
+        guard let name else { return [] }
+        if name == "-" { return StandardInput.readAll() }
+        do throws(FileContents.Unreadable) {
+            return try FileContents.read(name, atMost: 16 << 20)
+        } catch {
+            throw ValidationError("\(name): \(error.reason)")
         }
     }
+}
+
+extension SettingSource {
+    /// A hook of the configuration file.
+    func hook(named name: String) throws(ValidationError) -> Hook {
+        if let entry = file?.hooks.first(where: { $0.hook.name == name }) { return entry.hook }
+        let known = (file?.hooks ?? []).map(\.hook.name)
+        let hint = file == nil ? ": there is no configuration file (--config)" : Suggestion.of(known, for: name)
+        throw ValidationError("there is no hook '\(name)'\(hint)")
+    }
+}
+
+extension ConfigurationError {
+    /// Each fault.
+    var lines: [String] { description.split(separator: "\n").map(String.init) }
 }
 
 extension Emit {

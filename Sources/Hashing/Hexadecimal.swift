@@ -14,6 +14,12 @@ public enum Hexadecimal {
         return bytes
     }
 
+    /// In small letters.
+    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
     /// The number that a digit stands for.
     public static func value(of digit: UInt8) -> UInt8? {
         switch digit {

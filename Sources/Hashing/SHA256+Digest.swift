@@ -18,12 +18,7 @@ extension SHA256 {
         }
 
         /// In 64 digits, small letters.
-        public var hexadecimal: String {
-            let digits = Array("0123456789abcdef".utf8)
-            return withUnsafeBytes(of: words) { bytes in
-                String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-            }
-        }
+        public var hexadecimal: String { withUnsafeBytes(of: words) { Hexadecimal.encode($0) } }
 
         /// Of a text's UTF-8.
         public init(of text: some StringProtocol) {

@@ -54,7 +54,7 @@ enum CredentialFault: Sendable, Equatable {
     }
 }
 
-/// Why a delivery is not from who knows the hook's secret.
+/// Why a delivery, or the question before the first, is not from who knows the hook's secret.
 public enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible {
     /// A header that the signature is made of.
     case missingHeader(String)
@@ -65,13 +65,22 @@ public enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible 
     case wrongSecret
     /// The same, where nothing is signed.
     case wrongToken
+    /// The query of a question, which has no headers to say anything with, cannot be read.
+    case malformedQuery
+    case missingParameter(String)
+    /// It came more than once, or is not what the scheme asks for.
+    case malformedParameter(String)
+    /// It is not what the hook is configured with.
+    case wrongParameter(String)
 
     fileprivate var reason: String {
         switch self {
         case .missingHeader: "missing_header"
         case .malformedHeader: "malformed_header"
         case .clock: "clock_off"
-        case .wrongSecret, .wrongToken: "wrong_secret"
+        case .wrongSecret, .wrongToken, .wrongParameter: "wrong_secret"
+        case .missingParameter: "missing_parameter"
+        case .malformedQuery, .malformedParameter: "malformed_parameter"
         }
     }
 
@@ -84,6 +93,11 @@ public enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible 
                 + "a clock is off, or the delivery was kept"
         case .wrongSecret: "the signature is not of this body with one of the hook's secrets"
         case .wrongToken: "the token is none of the hook's secrets"
+        case .malformedQuery: "the query is escaped wrongly, or not in UTF-8"
+        case .missingParameter(let name): "there is no \(name) in the query"
+        case .malformedParameter(let name):
+            "\(name) came twice in the query, or is not what the hook's scheme makes"
+        case .wrongParameter(let name): "\(name) in the query is not what the hook is configured with"
         }
     }
 }

@@ -41,6 +41,7 @@ public struct Problem: Error, Sendable, Equatable {
         case insufficientScope = "insufficient_scope"
         case beyondReach = "beyond_reach"
         case notAuthentic = "not_authentic"
+        case handshakeRefused = "handshake_refused"
         case rateLimited = "rate_limited"
         case hostNotAllowed = "host_not_allowed"
         case originNotAllowed = "origin_not_allowed"
@@ -84,6 +85,7 @@ extension Problem.Code {
         case .insufficientScope: (403, "The key lacks a scope", false)
         case .beyondReach: (403, "Beyond what the key may reach", false)
         case .notAuthentic: (401, "Not authentic", false)
+        case .handshakeRefused: (403, "Handshake refused", false)
         case .rateLimited: (429, "Too many requests", true)
         case .hostNotAllowed: (403, "Host not allowed", false)
         case .originNotAllowed: (403, "Origin not allowed", false)

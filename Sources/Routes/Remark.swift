@@ -20,7 +20,7 @@ enum Remark: Sendable {
         indirect case ignored(UnmetCondition)
         /// The same has been emitted before.
         case duplicate
-        /// Slack has asked whether this is the right address, and was told so.
+        /// The sender has asked whether this is the right address, and was told so.
         case challenge
     }
 }

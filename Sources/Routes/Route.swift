@@ -12,6 +12,8 @@ final class Route: Sendable {
     let handler: Handler
     /// Whether it belongs to a hook, which says itself whom it trusts.
     let isHook: Bool
+    /// Whether it is there only for hooks whose senders ask before their first delivery.
+    let isHandshake: Bool
     /// Whether the configuration of hooks and CloudEvents is asked for it.
     let isDelivery: Bool
 
@@ -82,6 +84,7 @@ final class Route: Sendable {
         self.body = body
         self.handler = handler
         isHook = path == WebhookPaths.hook
+        isHandshake = isHook && method == .get
         isDelivery = isHook || path == WebhookPaths.cloudEvents
     }
 

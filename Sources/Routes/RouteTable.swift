@@ -101,6 +101,7 @@ extension Router {
                 Route(method: .get, path: "/v1/me", scope: nil, takesAnyKey: true, answer: MeRoute().get),
                 Route(method: .get, path: "/v1/config", scope: .readConfiguration, answer: configuration.get),
                 Route(method: .post, path: WebhookPaths.hook, scope: nil, body: .hook, handler: hooks.post),
+                Route(method: .get, path: WebhookPaths.hook, scope: nil, answer: hooks.get),
                 Route(method: .options, path: WebhookPaths.hook, scope: nil, answer: hooks.options),
                 Route(
                     method: .post, path: WebhookPaths.cloudEvents, scope: .emit, body: .cloudEvents,

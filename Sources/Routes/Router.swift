@@ -71,8 +71,8 @@ public final class Router: @unchecked Sendable {
         if head.path == "*", head.method == .options { return answeredWithoutRoute(request, routes) }
         guard let path else { return refused(request, .noRoute(suggestion(for: head.path))) }
         let method = head.method == .head ? .get : head.method
-        guard let route = path.routes.first(where: { $0.method == method }) else {
-            return answeredWithoutRoute(request, path.routes)
+        guard let route = path.routes.first(where: { $0.method == method && isServed($0, parameter) }) else {
+            return answeredWithoutRoute(request, path.routes.filter { isServed($0, parameter) })
         }
         if isOverloaded, !route.isVital {
             return refused(request, Problem(.overloaded, "too many requests, or too many bytes of them, are under way"))
@@ -87,13 +87,18 @@ public final class Router: @unchecked Sendable {
         return Admission(request: request, refusal: nil)
     }
 
+    /// Whether a route of the path is there for what stands in the path.
+    private func isServed(_ route: Route, _ parameter: String) -> Bool {
+        !route.isHandshake || hooks[parameter]?.confirmsAddress == true
+    }
+
     /// Who sends it, and whether that one may.
     private func checkAccess(of request: Request, to route: Route) throws(Problem) {
         let head = request.head
         if route.isDelivery { request.hooks = hooks }
         if route.isHook {
             let hook = try request.admittedHook()
-            if head.method == .post { request.deliveries = hook.counters }
+            if head.method != .options { request.deliveries = hook.counters }
             request.bodyLimit = route.body.limit(limits).map { min(hook.bodyBytes ?? $0, limits.largestBody) }
             // Who signs may come from anywhere, through any tunnel.
             if !hook.isSigned { try access.checkIsNoPage(head) }

@@ -12,7 +12,7 @@ struct UnknownCommandTests {
             (["help", "emmit"], "there is no command 'emmit'; did you mean 'emit'?", "socketio-gateway <"),
             (["config", "chek"], "there is no command 'chek'; did you mean 'check'?", "socketio-gateway config <"),
             (["keys", "make"], "there is no command 'make'; there is create or hash", "socketio-gateway keys <"),
-            (["hooks", "x"], "there is no command 'x'; there is test", "socketio-gateway hooks <"),
+            (["hooks", "x"], "there is no command 'x'; there is sign or test", "socketio-gateway hooks <"),
         ])
     func unknown(words: [String], description: String, usage: String) throws {
         let unknown = try #require(UnknownCommand(in: words))

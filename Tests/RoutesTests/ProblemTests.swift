@@ -10,7 +10,8 @@ struct ProblemTests {
     static let statuses: [Problem.Code: Int] = [
         .headTooLarge: 431, .malformedHTTP: 400, .invalidJSON: 400, .duplicateKey: 400, .tooDeep: 400,
         .ambiguousCredentials: 400,
-        .unauthorized: 401, .notAuthentic: 401, .rateLimited: 429, .deliveryRefused: 422, .deliveryInFlight: 503,
+        .unauthorized: 401, .notAuthentic: 401, .handshakeRefused: 403, .rateLimited: 429, .deliveryRefused: 422,
+        .deliveryInFlight: 503,
         .hostNotAllowed: 403, .originNotAllowed: 403, .forwarded: 403, .notFound: 404, .methodNotAllowed: 405,
         .payloadTooLarge: 413, .unsupportedMediaType: 415, .invalidRequest: 422, .notExpressible: 422,
         .brokerUnavailable: 503, .brokerBlocked: 503, .brokerRefused: 503, .brokerNack: 503,

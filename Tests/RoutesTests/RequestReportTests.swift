@@ -121,7 +121,7 @@ struct RequestReportTests {
 
     @Test("of a challenge says that it was answered")
     func challenge() async throws {
-        let hook = try Hook(name: "h", scheme: .slack, secrets: ["s"], mapping: .simple())
+        let hook = try Hook(name: "h", scheme: "slack", values: SchemeValues(secrets: ["s"]), mapping: .simple())
         let router = router(hooks: HookTable([hook]), clock: 1_000)
         let body = "{\"type\":\"url_verification\",\"challenge\":\"secret\"}"
         let code = "v0=" + hex(hmac("v0:1000:\(body)", "s"))
@@ -134,7 +134,7 @@ struct RequestReportTests {
 
     @Test("says which signature was wrong, and how")
     func signatures() async throws {
-        let hook = try Hook(name: "h", scheme: .slack, secrets: ["s"], mapping: .simple())
+        let hook = try Hook(name: "h", scheme: "slack", values: SchemeValues(secrets: ["s"]), mapping: .simple())
         let router = router(hooks: HookTable([hook]), clock: 2_000)
         let right = "v0=" + hex(hmac("v0:1000:{}", "s"))
         var answers: Set<String> = []

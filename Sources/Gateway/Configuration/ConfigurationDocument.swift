@@ -100,6 +100,12 @@ extension JSONObjectWriter {
 
     fileprivate mutating func members(of hook: HookEntry) {
         for entry in hook.members { member(named: entry.key, entry.value) }
-        if hook.hasSecrets { member("secrets", [ConfigurationText.redacted]) }
+        for name in hook.hiddenMembers {
+            if name == "secrets" {
+                member("secrets", [ConfigurationText.redacted])
+            } else {
+                member(named: name, ConfigurationText.redacted)
+            }
+        }
     }
 }

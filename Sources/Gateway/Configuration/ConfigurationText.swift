@@ -33,7 +33,9 @@ struct ConfigurationText {
             for (index, member) in hook.members.enumerated() {
                 text += "\(index == 0 ? "  - " : "    ")\(member.key): \(member.value.json)\n"
             }
-            if hook.hasSecrets { text += "    secrets: [\(Self.redacted)]\n" }
+            for name in hook.hiddenMembers {
+                text += "    \(name): \(name == "secrets" ? "[\(Self.redacted)]" : Self.redacted)\n"
+            }
         }
         if let cloudEvents = configuration.cloudEvents { text += "cloudEvents: \(cloudEvents.node.json)\n" }
     }

@@ -6,12 +6,11 @@ internal import YAML
 struct HookEntry: Sendable {
     /// Without its rate.
     let hook: Hook
-    let scheme: String
     let rate: Rate?
     /// What was written, but for its secrets.
     let members: [(key: String, value: YAMLNode)]
-    /// Whether secrets were written, too.
-    let hasSecrets: Bool
+    /// The names of what was written and is secret.
+    let hiddenMembers: [String]
     /// The files from which secrets were read.
     let secretFiles: [String]
 
@@ -30,72 +29,34 @@ struct HookEntry: Sendable {
     /// `nil` if something that is needed is missing or wrong; the reader has been told.
     private init?(_ members: inout MappingReader, _ node: YAMLNode) {
         let name = members.requiredText("name")
-        let schemeName = members.requiredText("scheme")
-        let scheme = schemeName.flatMap { HookScheme($0, &members) }
-        let secretFiles = (members.texts("secretFiles") ?? []).map { members.path(of: $0) }
-        let secrets = Self.secrets(&members, secretFiles)
+        let scheme = members.requiredText("scheme")
+        let secrets = SchemeSecrets(&members, scheme: scheme)
         let mapping = EmitMapping(&members)
         let rate = Rate(&members)
         let bodyBytes = members.value("maxBodyBytes", .bytes(1...16_777_216))
         let deliveryID = members.text("deliveryId")
         let terms = HandshakeTerms(&members)
         let confirmWait = members.confirmWait()
-        guard let name, let schemeName, let scheme, let secrets, let mapping else { return nil }
+        guard let name, let scheme, let secrets, let mapping else { return nil }
         do throws(HookConfigurationError) {
             hook = try Hook(
-                name: name, scheme: scheme, secrets: secrets, mapping: mapping, deliveryID: deliveryID,
+                name: name, scheme: scheme, values: secrets.values, mapping: mapping, deliveryID: deliveryID,
                 bodyBytes: bodyBytes, confirmWait: confirmWait, allowedOrigins: terms.origins,
                 allowedRate: terms.rate)
         } catch {
             members.fail(error)
             return nil
         }
-        self.scheme = schemeName
-        self.secretFiles = secretFiles
+        secretFiles = secrets.files
         self.rate = rate
         guard case .mapping(let written) = node.content else { return nil }
-        self.members = written.filter { $0.key != "secrets" }.map { ($0.key, $0.value) }
-        hasSecrets = self.members.count < written.count
+        let hidden = ["secrets"] + secrets.settings.filter(\.isSecret).map(\.name)
+        self.members = written.filter { !hidden.contains($0.key) }.map { ($0.key, $0.value) }
+        hiddenMembers = written.map(\.key).filter(hidden.contains)
     }
 
     /// Whether it takes deliveries from anybody, for anything.
-    var isOpen: Bool { scheme == "none" && !members.contains { $0.key == "allow" } }
-
-    /// The texts, and those in files; `nil` if one cannot be read.
-    private static func secrets(_ members: inout MappingReader, _ files: [String]) -> [String]? {
-        var secrets = members.texts("secrets") ?? []
-        for path in files {
-            guard let secret = FileContents.firstLine(of: path) else {
-                members.fail("secretFiles", "has '\(path)', from which no secret can be read", missing: path)
-                return nil
-            }
-            secrets.append(secret)
-        }
-        return secrets
-    }
-}
-
-extension HookScheme {
-    fileprivate init?(_ name: String, _ members: inout MappingReader) {
-        guard name == "hmac" else {
-            guard let scheme = HookScheme(name: name) else {
-                members.fail(
-                    "scheme", "must be github, stripe, slack, standard-webhooks, hmac, bearer or none")
-                return nil
-            }
-            self = scheme
-            return
-        }
-        guard let header = members.requiredText("header") else { return nil }
-        do throws(HookConfigurationError) {
-            self = try .hmac(
-                header: header, algorithm: members.text("algorithm") ?? "sha256",
-                encoding: members.text("encoding") ?? "hex", prefix: members.text("prefix") ?? "")
-        } catch {
-            members.fail(error)
-            return nil
-        }
-    }
+    var isOpen: Bool { !hook.isSigned && !members.contains { $0.key == "allow" } }
 }
 
 /// What `cloudEvents` says.

@@ -27,6 +27,9 @@ public struct ArgumentTemplate: Sendable {
         kind = .template(template)
     }
 
+    /// `nil`: it is the same for every delivery.
+    var template: Template? { if case .template(let template) = kind { template } else { nil } }
+
     /// The whole body.
     static let body = ArgumentTemplate(.body)
 
@@ -45,6 +48,15 @@ extension Template {
     private init(parts: [Part], text: String) {
         self.text = text
         self.parts = parts
+    }
+
+    /// One that is written in the source.
+    static func known(_ text: String) -> Template {
+        do throws(ParseError) {
+            return try Template(text)
+        } catch {
+            preconditionFailure("\(text): \(error)")
+        }
     }
 
     /// - Parameter field: the setting that the template belongs to.

@@ -1,13 +1,13 @@
 internal import AMQPBridge
 
-/// What became of the deliveries to one hook, over all event loops, and over reloads; or of all CloudEvents.
+/// What became of the deliveries, and of the questions before the first, to one hook, over all event loops, and over reloads; or of all CloudEvents.
 public final class DeliveryCounters: Sendable {
     public enum Outcome: String, Sendable, CaseIterable {
         case challenge, duplicate, emitted
         /// It was accepted, and its event could not be published, or nobody knows whether it was.
         case failed
         case ignored
-        /// The signature is not that of the hook.
+        /// The signature, or the question before the first delivery, is not that of the hook's sender.
         case notAuthentic = "not_authentic"
         case rateLimited = "rate_limited"
         /// For what is in it, or how it came.
@@ -31,6 +31,7 @@ extension DeliveryCounters.Outcome {
         case .delivery(.ignored): self = .ignored
         case .delivery(.duplicate): self = .duplicate
         case .delivery(.challenge): self = .challenge
+        case _ where response.code == .handshakeRefused: self = .notAuthentic
         default:
             self =
                 switch response.status {

@@ -61,6 +61,15 @@ public struct EmitMapping: Sendable {
         return templates
     }
 
+    /// All of them, each with the setting that it stands in.
+    var templates: [(field: String, template: Template)] {
+        func listed(_ templates: [Template?], _ field: String) -> [(field: String, template: Template)] {
+            templates.enumerated().compactMap { index, template in template.map { ("\(field)[\(index)]", $0) } }
+        }
+        return [("namespace", namespace), ("event", event)] + listed(rooms, "rooms") + listed(except, "except")
+            + listed(args.map(\.template), "args") + listed(conditions.map(\.value), "when")
+    }
+
     enum Outcome {
         case emit(Emit)
         /// The first condition that is not met.

@@ -1,7 +1,7 @@
 internal import Hashing
 
-/// The body's HMAC in a header: GitHub's scheme, Shopify's, Linear's and that of many others.
-struct HMACSignature: SignatureScheme {
+/// An HMAC of the body, and perhaps more, in a header.
+struct HMACSignature: Sendable {
     enum Encoding: String, Sendable, CaseIterable {
         case hex, base64
     }
@@ -9,23 +9,24 @@ struct HMACSignature: SignatureScheme {
     let secrets: [HookSecret]
     /// In lower case.
     let header: String
-    let algorithm: HMAC.Algorithm
-    let encoding: Encoding
+    var algorithm = HMAC.Algorithm.sha256
+    var encoding = Encoding.hex
     /// What stands before the code: `sha256=`.
-    let prefix: String
+    var prefix = ""
 
-    /// GitHub's (docs.github.com, "Validating webhook deliveries"); its older SHA-1 signature counts for nothing.
-    static func github(_ secrets: [HookSecret]) -> HMACSignature {
-        HMACSignature(
-            secrets: secrets, header: "x-hub-signature-256", algorithm: .sha256, encoding: .hex, prefix: "sha256=")
-    }
-
-    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+    /// - Parameter parts: what is signed, one behind the other.
+    func verify(_ fields: HeaderFields, _ parts: [UInt8]...) throws(SignatureFault) {
         let value = try fields.signed(header)
         guard value.utf8.starts(with: prefix.utf8), let code = decode(value.utf8.dropFirst(prefix.utf8.count)) else {
             throw .malformedHeader(header)
         }
-        try secrets.check([code], of: [body], algorithm)
+        try secrets.check([code], of: parts, algorithm)
+    }
+
+    /// The header that ``verify(_:_:)`` accepts.
+    func sign(_ parts: [UInt8]...) -> SignedHeader {
+        let code = secrets.code(of: parts, algorithm)
+        return SignedHeader(header, prefix + (encoding == .hex ? Hexadecimal.encode(code) : Base64.encode(code)))
     }
 
     private func decode(_ text: Substring.UTF8View) -> [UInt8]? {

@@ -4,11 +4,14 @@ struct Handshake: Sendable {
     private let origins: [String]
     /// Requests in a minute; `nil`: no limit that would be known.
     private let rate: Int?
+    /// Those of the path.
+    private let methods: String
 
     /// - Parameters:
     ///   - origins: host names, or `*` for all.
     ///   - rate: what is promised; what is held to is another setting.
-    init(origins: [String], rate: Int?) throws(HookConfigurationError) {
+    ///   - methods: those of the path, as `Allow` has them.
+    init(origins: [String], rate: Int?, methods: String = "OPTIONS, POST") throws(HookConfigurationError) {
         for (index, origin) in origins.enumerated() {
             guard !origin.isEmpty, origin.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
                 throw HookConfigurationError("allowedOrigins[\(index)]", "must be a host name or '*'")
@@ -17,6 +20,7 @@ struct Handshake: Sendable {
         if let rate, rate < 1 { throw HookConfigurationError("allowedRate", "must be 1 or more, in a minute") }
         self.origins = origins
         self.rate = rate
+        self.methods = methods
     }
 
     /// The headers that grant what is asked for; none if it is not granted, or nobody asks.
@@ -33,7 +37,7 @@ struct Handshake: Sendable {
     func answer(_ fields: HeaderFields) -> Response {
         let granted = grant(fields)
         var response = Response(status: granted.isEmpty ? 204 : 200)
-        response.fields = [ResponseField("Allow", "OPTIONS, POST")] + granted
+        response.fields = [ResponseField("Allow", methods)] + granted
         return response
     }
 }

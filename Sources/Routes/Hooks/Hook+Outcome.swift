@@ -8,14 +8,27 @@ extension Hook {
         case emit(Emit, deliveryID: String?)
         /// The first condition that is not met.
         case ignored(UnmetCondition)
-        /// Slack wants to know that we are here, and this is the text that it waits for.
+        /// The sender wants to know that the address is ours, and this is the text that it waits for.
         case challenge(String)
     }
 
     /// - Parameter now: seconds since 1970.
     /// - Throws: when a delivery is not from who has a secret, or was not signed just now.
     public func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
-        try signature.verify(fields, body: body, now: now)
+        try scheme.verify(fields, body: body, now: now)
+    }
+
+    /// The headers with which a delivery of this body would come from its sender.
+    ///
+    /// - Parameter now: seconds since 1970.
+    public func sign(_ body: [UInt8], now: Int64) -> [SignedHeader] { scheme.sign(body, now: now) }
+
+    /// What a sender is answered, in plain text, that asks by GET or HEAD whether the address is ours.
+    ///
+    /// - Parameter query: as it was sent.
+    /// - Throws: when it is not from who was told the address.
+    public func confirmation(of query: String) throws(SignatureFault) -> String {
+        try scheme.confirmation(of: query)
     }
 
     /// What the gateway refuses before it looks for a signature.
@@ -32,10 +45,10 @@ extension Hook {
     /// - Throws: why it becomes nothing.
     public func outcome(_ fields: HeaderFields, body: [UInt8]) throws(Problem) -> Outcome {
         let document = try Self.document(fields, body)
-        if isSlack, let challenge = try SlackChallenge.text(document.root) { return .challenge(challenge) }
+        if let challenge = try scheme.challenge(in: document.root) { return .challenge(challenge) }
         let source = TemplateSource(body: document.root, fields: fields)
         switch try mapping.outcome(of: source) {
-        case .emit(let emit): return .emit(emit, deliveryID: deliveryID?.find(in: source))
+        case .emit(let emit): return .emit(emit, deliveryID: deliveryID(in: source))
         case .ignored(let unmet): return .ignored(unmet)
         }
     }

@@ -1,9 +1,10 @@
 /// What a delivery to `/v1/hooks/{name}` becomes, and from whom it is taken.
 public struct Hook: Sendable {
     public let name: String
-    let signature: any SignatureScheme
+    let scheme: any HookScheme
     let mapping: EmitMapping
-    let deliveryID: DeliveryID?
+    /// What its sender calls a delivery; `nil`: as the scheme says.
+    private let deliveryID: Template?
     /// The longest body, in bytes; `nil`: as for an emit.
     let bodyBytes: Int?
     let confirmWait: Duration
@@ -12,10 +13,10 @@ public struct Hook: Sendable {
     public var limit: RateLimit?
     /// What becomes of what is delivered to it.
     public var counters = DeliveryCounters()
-    /// Whether `url_verification` is answered.
-    let isSlack: Bool
     /// Whether a delivery proves whose it is.
-    let isSigned: Bool
+    public let isSigned: Bool
+    /// Whether GET and HEAD are answered.
+    public let confirmsAddress: Bool
 
     /// Less than any sender waits for an answer; Slack's 3 s are the shortest.
     public static let longestConfirmWait: Duration = .milliseconds(2_900)
@@ -23,7 +24,8 @@ public struct Hook: Sendable {
 
     /// - Parameters:
     ///   - name: 1 to 64 of `A-Z a-z 0-9 - . _ ~`.
-    ///   - secrets: at least one, or none for ``HookScheme/unsigned``. Several while one is replaced by another.
+    ///   - scheme: the name of one of ``HookSchemes``.
+    ///   - values: what the scheme is configured with.
     ///   - deliveryID: a template for what the sender calls a delivery; `nil`: as the scheme says. Deliveries without one are
     ///     not told apart.
     ///   - bodyBytes: the longest body; `nil`: as for an emit. Never more than the longest of all routes.
@@ -31,7 +33,7 @@ public struct Hook: Sendable {
     ///   - allowedOrigins: who is granted what it asks for with CloudEvents' handshake: host names, or `*`.
     ///   - allowedRate: what it is promised, in a minute.
     public init(
-        name: String, scheme: HookScheme, secrets: [String], mapping: EmitMapping, deliveryID: String? = nil,
+        name: String, scheme: String, values: SchemeValues, mapping: EmitMapping, deliveryID: String? = nil,
         bodyBytes: Int? = nil, confirmWait: Duration = Hook.usualConfirmWait, allowedOrigins: [String] = [],
         allowedRate: Int? = nil
     ) throws(HookConfigurationError) {
@@ -41,18 +43,33 @@ public struct Hook: Sendable {
         if let bodyBytes, bodyBytes < 1 { throw HookConfigurationError("maxBodyBytes", "must be 1 or more") }
         try Self.check(confirmWait)
         self.name = name
-        signature = try scheme.signature(secrets)
+        self.scheme = try HookSchemes.scheme(named: scheme, values)
+        (isSigned, confirmsAddress) = (type(of: self.scheme).isSigned, type(of: self.scheme).confirmsAddress)
         self.mapping = mapping
-        if let deliveryID {
-            self.deliveryID = .template(try Template(deliveryID, of: "deliveryId"))
-        } else {
-            self.deliveryID = DeliveryID(scheme)
+        self.deliveryID = try deliveryID.map { text throws(HookConfigurationError) in
+            try Template(text, of: "deliveryId")
         }
         self.bodyBytes = bodyBytes
         self.confirmWait = confirmWait
-        handshake = try Handshake(origins: allowedOrigins, rate: allowedRate)
-        if case .slack = scheme.kind { isSlack = true } else { isSlack = false }
-        if case .unsigned = scheme.kind { isSigned = false } else { isSigned = true }
+        handshake = try Handshake(
+            origins: allowedOrigins, rate: allowedRate,
+            methods: confirmsAddress ? "GET, HEAD, OPTIONS, POST" : "OPTIONS, POST")
+        try checkCredentials()
+    }
+
+    /// What proves whose a delivery is becomes nobody's event.
+    private func checkCredentials() throws(HookConfigurationError) {
+        let templates = mapping.templates + (deliveryID.map { [("deliveryId", $0)] } ?? [])
+        for header in scheme.credentialHeaders {
+            guard let found = templates.first(where: { $0.template.reads(header: header) }) else { continue }
+            throw HookConfigurationError(
+                found.field, "credentials are not passed on, and {header:\(header)} is the hook's secret")
+        }
+    }
+
+    /// What the sender calls a delivery; `nil`: a delivery without an id is new every time.
+    func deliveryID(in source: TemplateSource) -> String? {
+        if let deliveryID { try? deliveryID.name(from: source) } else { scheme.deliveryID(in: source) }
     }
 
     static func check(_ confirmWait: Duration) throws(HookConfigurationError) {

@@ -9,7 +9,7 @@ public struct HookCondition: Sendable {
         case matches(String)
     }
 
-    private let value: Template
+    let value: Template
     private let names: [String]
     private let glob: Glob?
     private let test: Test

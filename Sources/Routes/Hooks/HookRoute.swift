@@ -1,7 +1,6 @@
 internal import AMQPBridge
-internal import JSON
 
-/// `POST /v1/hooks/{name}`: a webhook becomes an emit.
+/// `/v1/hooks/{name}`: a webhook becomes an emit; and what its sender asks before.
 struct HookRoute: Sendable {
     let runner: DeliveryRunner
     /// Seconds since 1970.
@@ -24,12 +23,21 @@ struct HookRoute: Sendable {
         switch try hook.outcome(fields, body: request.body) {
         case .ignored(let condition): return .answered(.ignored(request, condition))
         case .challenge(let text):
-            request.note(.delivery(.challenge))
-            return .answered(Response(status: 200, contentType: "text/plain", body: Array(text.utf8)))
+            return .answered(.challenge(request, text))
         case .emit(var emit, let id):
             if let trace = request.head.trace { emit.trace = trace }
             let key = id.map { DeliveryKey("hook", hook.name, $0) }
             return try runner.run(emit, of: request, key, confirmedWithin: hook.confirmWait)
+        }
+    }
+
+    /// A sender asks whether the address is ours. It costs nothing of the hook's rate, since anybody may ask.
+    @Sendable func get(_ request: Request) throws(Problem) -> Response {
+        let hook = try request.admittedHook()
+        do throws(SignatureFault) {
+            return .challenge(request, try hook.confirmation(of: request.head.query))
+        } catch {
+            throw .handshakeRefused(error)
         }
     }
 
@@ -54,20 +62,20 @@ extension Problem {
         problem.aside = .signature(fault)
         return problem
     }
+
+    /// The answer is the same whatever is wrong with the question.
+    fileprivate static func handshakeRefused(_ fault: SignatureFault) -> Problem {
+        var problem = Problem(.handshakeRefused, "the question was not asked as the hook is configured")
+        problem.aside = .signature(fault)
+        return problem
+    }
 }
 
-/// How Slack makes sure that an address is ours (docs.slack.dev, "url_verification").
-enum SlackChallenge {
-    /// Theirs have about 50 bytes.
-    private static let mostBytes = 1_024
-
-    /// What it waits for; `nil` if it is anything else.
-    static func text(_ body: JSONValue) throws(Problem) -> String? {
-        guard body.member("type")?.string == "url_verification" else { return nil }
-        guard let challenge = body.member("challenge")?.string, challenge.utf8.count <= mostBytes else {
-            throw Problem(
-                .deliveryRefused, at: [.init("/challenge", "must be a string of at most \(mostBytes) bytes")])
-        }
-        return challenge
+extension Response {
+    /// What a sender wants to hear. Plain text, whatever it may contain: `X-Content-Type-Options`, which all answers have, forbids browsers
+    /// to see more in it.
+    fileprivate static func challenge(_ request: Request, _ text: String) -> Response {
+        request.note(.delivery(.challenge))
+        return Response(status: 200, contentType: "text/plain", body: Array(text.utf8))
     }
 }

@@ -1,86 +1,66 @@
-internal import Hashing
+internal import JSON
 
-/// Who delivers to a hook, and so how a delivery is signed.
-public struct HookScheme: Sendable {
-    enum Kind: Sendable {
-        case github, stripe, slack, standardWebhooks, bearer, unsigned
-        case hmac(header: String, HMAC.Algorithm, HMACSignature.Encoding, prefix: String)
-    }
+/// All that the gateway knows of who delivers to a hook: how a delivery proves whose it is, what it is called, and what its sender
+/// asks for before the first one. A scheme is one file in `Schemes`, and one line in ``HookSchemes``.
+protocol HookScheme: Sendable {
+    /// What `scheme` says in the configuration.
+    static var name: String { get }
+    /// What hooks of this scheme are configured with, beside what all hooks have.
+    static var settings: [SchemeSetting] { get }
+    /// Whether a delivery proves whose it is.
+    static var isSigned: Bool { get }
+    /// Whether GET and HEAD are answered, by ``confirmation(of:)``.
+    static var confirmsAddress: Bool { get }
 
-    let kind: Kind
+    init(_ values: SchemeValues) throws(HookConfigurationError)
 
-    public static let github = HookScheme(kind: .github)
-    public static let stripe = HookScheme(kind: .stripe)
-    public static let slack = HookScheme(kind: .slack)
-    public static let standardWebhooks = HookScheme(kind: .standardWebhooks)
-    public static let bearer = HookScheme(kind: .bearer)
-    /// Anybody.
-    public static let unsigned = HookScheme(kind: .unsigned)
-
-    /// The body's HMAC in a header.
+    /// Tries all secrets, whichever matches, and compares everything in constant time.
     ///
     /// - Parameters:
-    ///   - algorithm: `sha256`, `sha1` or `sha512`.
-    ///   - encoding: `hex` or `base64`.
-    ///   - prefix: what stands before the code.
-    public static func hmac(
-        header: String, algorithm: String = "sha256", encoding: String = "hex", prefix: String = ""
-    ) throws(HookConfigurationError) -> HookScheme {
-        let name = header.lowercased()
-        guard name.isHeaderName else { throw HookConfigurationError("header", "must be the name of a header") }
-        guard let known = HMAC.Algorithm(rawValue: algorithm) else {
-            throw HookConfigurationError("algorithm", "must be sha256, sha1 or sha512")
-        }
-        guard let coding = HMACSignature.Encoding(rawValue: encoding) else {
-            throw HookConfigurationError("encoding", "must be hex or base64")
-        }
-        return HookScheme(kind: .hmac(header: name, known, coding, prefix: prefix))
-    }
+    ///   - body: the bytes as they came.
+    ///   - now: seconds since 1970.
+    /// - Throws: when a delivery does not come from who knows a secret.
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault)
 
-    /// The scheme of this name in the configuration, except `hmac`, which has settings.
-    public init?(name: String) {
-        switch name {
-        case "github": self = .github
-        case "stripe": self = .stripe
-        case "slack": self = .slack
-        case "standard-webhooks": self = .standardWebhooks
-        case "bearer": self = .bearer
-        case "none": self = .unsigned
-        default: return nil
-        }
-    }
+    /// The headers with which a delivery of this body comes from its sender, under the first secret: what ``verify(_:body:now:)`` accepts.
+    func sign(_ body: [UInt8], now: Int64) -> [SignedHeader]
 
-    private init(kind: Kind) {
-        self.kind = kind
-    }
+    /// Headers whose values are secrets themselves, and must not become part of an event. In lower case.
+    var credentialHeaders: [String] { get }
 
-    /// What checks signatures with these secrets.
-    func signature(_ secrets: [String]) throws(HookConfigurationError) -> any SignatureScheme {
-        if case .unsigned = kind {
-            guard secrets.isEmpty else { throw HookConfigurationError("secrets", "the scheme 'none' checks nothing") }
-            return Unsigned()
-        }
-        guard !secrets.isEmpty else { throw HookConfigurationError("secrets", "is required") }
-        var keys: [HookSecret] = []
-        for (index, secret) in secrets.enumerated() { keys.append(try key(secret, "secrets[\(index)]")) }
-        switch kind {
-        case .github: return HMACSignature.github(keys)
-        case .stripe: return StripeSignature(secrets: keys)
-        case .slack: return SlackSignature(secrets: keys)
-        case .standardWebhooks: return StandardWebhooksSignature(secrets: keys)
-        case .bearer: return BearerToken(secrets: keys)
-        case .unsigned: return Unsigned()
-        case .hmac(let header, let algorithm, let encoding, let prefix):
-            return HMACSignature(
-                secrets: keys, header: header, algorithm: algorithm, encoding: encoding, prefix: prefix)
-        }
-    }
+    /// What the sender calls a delivery, to be able to send it again; `nil`: nothing, it is new every time.
+    func deliveryID(in source: TemplateSource) -> String?
 
-    private func key(_ secret: String, _ field: String) throws(HookConfigurationError) -> HookSecret {
-        var bytes: [UInt8]? = Array(secret.utf8)
-        if case .standardWebhooks = kind { bytes = StandardWebhooksSignature.key(secret) }
-        guard let bytes else { throw HookConfigurationError(field, "must be base64, behind 'whsec_'") }
-        guard let key = HookSecret(bytes) else { throw HookConfigurationError(field, "is empty") }
-        return key
+    /// The text that an authentic delivery waits for, if it only asks whether the address is ours; otherwise `nil`.
+    func challenge(in body: JSONValue) throws(Problem) -> String?
+
+    /// The text that a sender waits for which asks, by GET or HEAD, whether the address is ours.
+    ///
+    /// - Parameter query: as it was sent. Anybody may send any.
+    /// - Throws: when it does not come from who was told the address.
+    func confirmation(of query: String) throws(SignatureFault) -> String
+}
+
+extension HookScheme {
+    static var settings: [SchemeSetting] { [] }
+    static var isSigned: Bool { true }
+    static var confirmsAddress: Bool { false }
+
+    var credentialHeaders: [String] { [] }
+    func deliveryID(in source: TemplateSource) -> String? { nil }
+    func challenge(in body: JSONValue) throws(Problem) -> String? { nil }
+    /// The router lets no such request pass.
+    func confirmation(of query: String) throws(SignatureFault) -> String { throw .malformedQuery }
+}
+
+/// A header of a delivery that was signed here.
+public struct SignedHeader: Sendable, Equatable {
+    /// In lower case.
+    public let name: String
+    public let value: String
+
+    init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
     }
 }

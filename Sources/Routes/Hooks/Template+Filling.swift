@@ -20,6 +20,13 @@ extension Template {
         case scalars
     }
 
+    /// Whether it takes anything from this header.
+    ///
+    /// - Parameter header: in lower case.
+    func reads(header: String) -> Bool {
+        parts.contains { if case .header(header, _) = $0 { true } else { false } }
+    }
+
     /// The name of a room, an event or a namespace. Empty ones could reach others than were meant.
     ///
     /// - Throws: when a placeholder finds nothing that can be a name, when all of them come out empty, or the whole does.

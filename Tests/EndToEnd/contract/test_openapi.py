@@ -27,6 +27,7 @@ from ruamel.yaml import YAML
 from harness import (
     REPOSITORY,
     SIGNATURES,
+    VERIFY_TOKEN,
     ClusterServer,
     CuttingProxy,
     Gateway,
@@ -88,6 +89,7 @@ HOOKS = [
 ]
 CLOUD_EVENTS = {**HANDSHAKE, "when": [{"value": "{/type}", "matches": "e*"}]}
 CHALLENGE = {"type": "url_verification", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}
+QUESTION = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": VERIFY_TOKEN}
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
 EVENT_BATCH = {"Content-Type": "application/cloudevents-batch+json"}
 NUMBERS = count()
@@ -310,6 +312,11 @@ def asked(status, code=None, headers=None):
     return [Case("OPTIONS", path, status, code, None, headers or {}) for path in (HOOK, EVENTS)]
 
 
+def confirmed(status, code=None, headers=None, hook="meta", **more):
+    """The question whether the address is ours."""
+    return [Case(method, HOOK, status, code, None, headers or {}, hook=hook, **more) for method in ("GET", "HEAD")]
+
+
 def in_flight(path):
     return {"Idempotency-Key": f"in flight on {path}"}
 
@@ -422,6 +429,14 @@ CASES = {
         event(200, body=b"data", headers={"Content-Type": "text/plain", **binary_event()}, outcome="confirmed"),
         event(200, body=cloud_event(type="ignored"), outcome="ignored"),
         event(200, body=cloud_event(id="twice"), before=cloud_event(id="twice"), outcome="duplicate"),
+        *confirmed(200, query=QUESTION),
+        *confirmed(200, hook="trello"),
+        *confirmed(400, "malformed_http", headers={"Transfer-Encoding": "gzip"}, query=QUESTION),
+        *confirmed(403, "handshake_refused"),
+        *confirmed(403, "handshake_refused", query={**QUESTION, "hub.verify_token": "another"}),
+        *confirmed(405, "method_not_allowed", hook="github", query=QUESTION),
+        *confirmed(405, "method_not_allowed", hook="absent", query=QUESTION),
+        *confirmed(413, "payload_too_large", headers={"Content-Length": str(10**9)}, query=QUESTION),
         *asked(200, headers=SENDER),
         *asked(204),
         *asked(204, headers={"WebHook-Request-Origin": "another.example"}),
@@ -610,6 +625,7 @@ CASES = {
         *every(503, "overloaded"),
         *delivered(503, "overloaded"),
         *asked(503, "overloaded"),
+        *confirmed(503, "overloaded", query=QUESTION),
         *asking(503, "overloaded", OWN),
         *service(200),
     ],
@@ -1048,11 +1064,13 @@ def allowed(response):
 @in_situation("python-socketio")
 @pytest.mark.parametrize("path", PATHS)
 def test_documented_methods_are_served_and_no_others(gateway, path):
-    options = gateway.request("OPTIONS", url(path))
+    # Of hooks one that knows all methods.
+    target = url(path, hook="meta")
+    options = gateway.request("OPTIONS", target)
     assert (options.status, options.body) == (204, b"")
     assert allowed(options) == documented_methods(path) | {"OPTIONS"}
     for method in METHODS:
-        response = gateway.request(method, url(path))
+        response = gateway.request(method, target)
         check(method, path, response)
         assert response.status != 404
         assert (response.status == 405) == (method not in documented_methods(path)), method
@@ -1338,7 +1356,12 @@ def test_the_schema_and_the_gateway_agree_on_every_value_of_a_question(gateway, 
         assert is_refused == bool(expected), (body, answer, expected)
 
 
-QUERIED = [(method, path) for method, path, _ in operations() if path.startswith("/v1/") and method in ("GET", "HEAD", "DELETE")]
+# Of a hook's query strangers are not told what is wrong.
+QUERIED = [
+    (method, path)
+    for method, path, _ in operations()
+    if path.startswith("/v1/") and method in ("GET", "HEAD", "DELETE") and path != HOOK
+]
 TEXTS = ["", "a", "/", "/chat", "/a#b", "true", "false", "1", "0", "-1", "1.5", "1000", "1001", "60000", "60001"]
 TEXTS += ["rooms", "handshake", "id,data", "rooms,", "data,auth", "x" * 255, "x" * 256, "\u00fc", "a b&c=d%/+"]
 

@@ -8,7 +8,7 @@ from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
 from .disturbing_proxy import DisturbingProxy
 from .gateway import Gateway, assert_problem, binary
-from .hooks import SIGNATURES, hook_entry
+from .hooks import SIGNATURES, VERIFY_TOKEN, hook_entry
 from .proxies import Caddy, HAProxy, Nginx
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
 from .raw_http import RawConversation, converse, stream_chunks
@@ -40,6 +40,7 @@ __all__ = [
     "SimulatedServer",
     "SocketIOClient",
     "SocketIOServer",
+    "VERIFY_TOKEN",
     "Witness",
     "assert_problem",
     "binary",

@@ -6,6 +6,8 @@ import uuid
 from . import webhooks
 
 SECRET = "It's a Secret to Everybody"
+VERIFY_TOKEN = "meatyhamhock"
+CALLBACK_URL = "https://gateway.example/v1/hooks/trello?a=b"
 STANDARD_SECRET = "whsec_" + base64.b64encode(SECRET.encode()).decode()
 
 
@@ -16,7 +18,10 @@ SIGNATURES = {
     "slack": lambda body: webhooks.slack(SECRET, body),
     "standard": lambda body: webhooks.standard(STANDARD_SECRET, body, f"msg_{uuid.uuid4()}"),
     "shopify": lambda body: webhooks.shopify(SECRET, body),
+    "meta": lambda body: webhooks.meta(SECRET, body),
+    "trello": lambda body: webhooks.trello(SECRET, body, CALLBACK_URL),
     "bearer": lambda body: {"Authorization": f"Bearer {SECRET}"},
+    "token": lambda body: webhooks.gitlab(SECRET),
 }
 SCHEMES = {
     "github": {"scheme": "github"},
@@ -24,7 +29,10 @@ SCHEMES = {
     "slack": {"scheme": "slack"},
     "standard": {"scheme": "standard-webhooks", "secrets": [STANDARD_SECRET]},
     "shopify": {"scheme": "hmac", "header": "X-Shopify-Hmac-Sha256", "encoding": "base64"},
+    "meta": {"scheme": "meta", "verifyToken": VERIFY_TOKEN},
+    "trello": {"scheme": "trello", "callbackUrl": CALLBACK_URL},
     "bearer": {"scheme": "bearer"},
+    "token": {"scheme": "token", "header": "X-Gitlab-Token"},
 }
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import time
+from urllib.parse import urlencode
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -43,6 +44,33 @@ def shopify(secret, body):
     """shopify.dev, "Verify webhooks"."""
     code = hmac.new(secret.encode(), body, hashlib.sha256).digest()
     return {"X-Shopify-Hmac-Sha256": base64.b64encode(code).decode()}
+
+
+def meta(secret, body):
+    """developers.facebook.com, "Webhooks: Get Started", "Validating Payloads"."""
+    return {"X-Hub-Signature-256": "sha256=" + _hex(secret, body), "User-Agent": "facebookexternalua"}
+
+
+def meta_question(token, challenge="1158201444", mode="subscribe"):
+    """The same page, "Verification Requests": a query."""
+    return urlencode({"hub.mode": mode, "hub.challenge": challenge, "hub.verify_token": token})
+
+
+def trello(secret, body, callback_url):
+    """developer.atlassian.com, "Trello: Webhooks", "Webhook Signatures"."""
+    code = hmac.new(secret.encode(), body + callback_url.encode(), hashlib.sha1).digest()
+    return {"X-Trello-Webhook": base64.b64encode(code).decode()}
+
+
+def gitlab(token, body=None, key=None):
+    """docs.gitlab.com, "Webhooks": nothing of the body is signed."""
+    headers = {"X-Gitlab-Token": token, "X-Gitlab-Event": "Push Hook", "User-Agent": "GitLab/17.11.0"}
+    return headers if key is None else {**headers, "Idempotency-Key": key}
+
+
+def telegram(token, body=None):
+    """core.telegram.org/bots/api, "setWebhook"."""
+    return {"X-Telegram-Bot-Api-Secret-Token": token}
 
 
 def _hex(secret, message):

@@ -18,6 +18,7 @@ from harness.webhooks import FORM
 END = "end-of-test"
 JSON = "application/json"
 SECRET = "s3cret-of-the-hooks"
+VERIFY_TOKEN = "v&r=fy t+ken é"
 NUMBERS = itertools.count()
 
 GITHUB = {"scheme": "github", "secrets": [SECRET], "event": "e", "rooms": ["r"]}
@@ -61,6 +62,9 @@ HOOKS = {
         "rooms": ["r"],
     },
     "slack": {**GITHUB, "scheme": "slack", "event": "slack"},
+    "meta": {**GITHUB, "scheme": "meta", "verifyToken": VERIFY_TOKEN, "rate": "1/h"},
+    "trello": {**GITHUB, "scheme": "trello", "callbackUrl": "https://a.example/?b=%20c"},
+    "token": {**GITHUB, "scheme": "token", "header": "X-Gitlab-Token", "secrets": [SECRET, "another one"]},
 }
 
 
@@ -383,6 +387,110 @@ def test_where_no_key_is_needed_a_signed_hook_is_there_for_all_hosts(gateway):
     assert_problem(deliver(gateway, "open", b"{}", {"Origin": "https://evil.example"}), 403, "origin_not_allowed")
 
 
+def test_a_token_comes_in_a_header_of_its_own(gateway, witness):
+    for token in (SECRET, "another one"):
+        assert status(deliver(gateway, "token", headers=webhooks.gitlab(token))) == "confirmed"
+    for headers in (
+        {}, {"X-Gitlab-Token": ""}, {"X-Gitlab-Token": SECRET[:-1]}, {"X-Gitlab-Token": SECRET + "x"},
+        {"X-Gitlab-Token": SECRET.upper()}, {"X-Gitlab-Token": f"{SECRET},another one"}, {"X-Gitlab-Tokens": SECRET},
+        {"X_Gitlab_Token": SECRET}, {"Authorization": f"Bearer {SECRET}"},
+        {"X-Gitlab-Token": SECRET, "x-gitlab-token": SECRET},
+    ):  # fmt: skip
+        assert_problem(deliver(gateway, "token", headers=headers), 401, "not_authentic")
+    assert len(events(gateway, witness)) == 2
+
+
+def test_what_trello_delivers_is_signed_with_its_address(gateway, witness):
+    body = b'{"action": {"id": "1"}}'
+    for url, code in [("https://a.example/?b=%20c", 200), ("https://a.example/?b= c", 401), ("", 401)]:
+        assert deliver(gateway, "trello", body, webhooks.trello(SECRET, body, url)).status == code
+    assert status(deliver(gateway, "trello", body, webhooks.trello(SECRET, body, "https://a.example/?b=%20c"))) == "duplicate"
+    assert len(events(gateway, witness)) == 1
+
+
+# Questions before the first delivery
+
+
+def ask(gateway, query, hook="meta", method="GET", headers=None):
+    return gateway.request(method, f"/v1/hooks/{hook}?{query}", headers=headers or {})
+
+
+def test_a_challenge_is_for_who_has_the_verify_token_and_is_no_page(gateway):
+    page = "<script>alert(1)</script>\r\n\r\nSet-Cookie: a=b"
+    question = webhooks.meta_question(VERIFY_TOKEN, page)
+    answer = ask(gateway, question)
+    assert (answer.status, answer.body) == (200, page.encode())
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Set-Cookie" not in answer.headers
+    # From anywhere, as deliveries may come.
+    outside = ask(gateway, question, headers={"Host": "hooks.example.com", "Origin": "https://evil.example"})
+    assert (outside.status, outside.body) == (200, page.encode())
+    assert "Access-Control-Allow-Origin" not in outside.headers
+    head = ask(gateway, question, method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+
+
+HOSTILE = {
+    "nothing": "",
+    "no token": "hub.mode=subscribe&hub.challenge=marker",
+    "another token": webhooks.meta_question("another", "marker"),
+    "an empty token": webhooks.meta_question("", "marker"),
+    "the token twice": webhooks.meta_question(VERIFY_TOKEN, "marker") + "&hub.verify_token=x",
+    "an array of tokens": "hub.verify_token[]=x&hub.challenge=marker&hub.mode=subscribe",
+    "the token in the mode": webhooks.meta_question("x", "marker", VERIFY_TOKEN),
+    "another mode": webhooks.meta_question(VERIFY_TOKEN, "marker", "unsubscribe"),
+    "two challenges": webhooks.meta_question(VERIFY_TOKEN, "marker") + "&hub.challenge=marker",
+    "an empty challenge": webhooks.meta_question(VERIFY_TOKEN, ""),
+    "a long challenge": webhooks.meta_question(VERIFY_TOKEN, "m" * 1_025),
+    "a broken escape": webhooks.meta_question(VERIFY_TOKEN, "marker") + "&a=%f",
+    "no UTF-8": webhooks.meta_question(VERIFY_TOKEN, "marker") + "&a=%ff",
+    "many parameters": "&".join(f"a{n}=b" for n in range(500)),
+}
+
+
+@pytest.mark.parametrize("query", HOSTILE.values(), ids=HOSTILE)
+def test_whoever_has_not_the_verify_token_learns_nothing(gateway, query):
+    headers = {"X-Request-Id": "same"}
+    answer, usual = ask(gateway, query, headers=headers), ask(gateway, "", headers=headers)
+    assert_problem(answer, 403, "handshake_refused")
+    assert answer.body == usual.body
+    head = ask(gateway, query, method="HEAD", headers=headers)
+    assert (head.status, head.body) == (403, b"")
+    assert head.headers["Content-Length"] == answer.headers["Content-Length"]
+
+
+def test_trello_asks_with_head(gateway):
+    for method in ("HEAD", "GET"):
+        answer = ask(gateway, "hub.challenge=marker", "trello", method)
+        assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize("hook", ["plain", "open", "slack", "token", "unknown"])
+def test_other_hooks_are_not_asked(gateway, hook):
+    for method in ("GET", "HEAD"):
+        answer = ask(gateway, webhooks.meta_question(VERIFY_TOKEN), hook, method)
+        assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+    answer = gateway.request("PUT", "/v1/hooks/meta")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
+def test_questions_are_counted_and_cost_nothing_of_the_rate(gateway, witness):
+    def counted(outcome):
+        return gateway.metric(f'gateway_hook_deliveries_total{{hook="meta",outcome="{outcome}"}}')
+
+    before = counted("challenge"), counted("not_authentic")
+    for _ in range(5):
+        assert ask(gateway, webhooks.meta_question(VERIFY_TOKEN)).status == 200
+        assert ask(gateway, webhooks.meta_question("another"), method="HEAD").status == 403
+    assert (counted("challenge"), counted("not_authentic")) == (before[0] + 5, before[1] + 5)
+    headers = webhooks.meta(SECRET, b"{}")
+    assert status(deliver(gateway, "meta", b"{}", headers)) == "confirmed"
+    assert_problem(deliver(gateway, "meta", b"{}", headers), 429, "rate_limited")
+    assert_problem(deliver(gateway, "meta", b"{ }", headers), 401, "not_authentic")
+    assert len(events(gateway, witness)) == 1
+
+
 # Deliveries again
 
 
@@ -566,7 +674,7 @@ def test_a_secret_can_be_in_a_file_which_may_change(broker, exchange, tmp_path):
 
 def test_the_log_says_what_became_of_each_delivery(broker, exchange, tmp_path):
     config, marker = tmp_path / "gateway.yaml", "hidden"
-    hooks = {name: HOOKS[name] for name in ("plain", "slack", "filtered", "fenced")}
+    hooks = {name: HOOKS[name] for name in ("plain", "slack", "filtered", "fenced", "meta")}
     write(config, hooks)
     # At the usual level: whoever sets up a hook has not turned on anything.
     with Gateway(broker.url, config=config, python_socketio_exchange=exchange + ".nobody") as gateway:
@@ -615,7 +723,19 @@ def test_the_log_says_what_became_of_each_delivery(broker, exchange, tmp_path):
             assert line["detail"]
             bodies.add(answer.body)
         assert len(bodies) == 1
+
+        _, line = said(lambda: ask(gateway, webhooks.meta_question(VERIFY_TOKEN, marker)))
+        keeps(line, method="GET", status="200", path="/v1/hooks/meta", delivery="challenge")
+        for query, reason in [
+            ("hub.mode=subscribe", "missing_parameter"),
+            (webhooks.meta_question(marker), "wrong_secret"),
+            (webhooks.meta_question(VERIFY_TOKEN, marker, marker), "malformed_parameter"),
+        ]:
+            _, line = said(lambda: ask(gateway, query), level="warning")
+            keeps(line, status="403", code="handshake_refused", reason=reason, path="/v1/hooks/meta")
+            assert "hub." in line["detail"]
         assert marker not in "".join(gateway.stderr)
+        assert VERIFY_TOKEN not in "".join(gateway.stderr)
 
 
 def test_no_secret_and_no_payload_is_in_the_log(broker, exchange, tmp_path):

@@ -21,6 +21,9 @@ hooks:
     when: [{value: "{header:X-GitHub-Event}", equals: push}]
     allow: {rooms: ["repo:*", "user:*"]}
   - {name: slack, scheme: slack, secrets: ["s"], event: "{/type}", rooms: [r]}
+  - {name: meta, scheme: meta, secrets: ["s"], verifyToken: "v e", event: e, rooms: [r]}
+  - {name: trello, scheme: trello, secrets: ["s"], callbackUrl: "https://a.example", event: e, rooms: [r]}
+  - {name: token, scheme: token, header: X-Gitlab-Token, secrets: ["s", "t"], event: e, rooms: [r]}
   - {name: bytes, scheme: none, event: e, rooms: [broadcast]}
 """
 PUSH = b'{"ref": "refs/heads/main", "repository": {"full_name": "o/r"}, "sender": {"id": 7}}\n'
@@ -97,6 +100,48 @@ def test_a_recorded_delivery_is_tried_at_its_own_time(run):
 def test_a_challenge_is_shown(run):
     result = run("slack", b'{"type":"url_verification","challenge":"abc"}', "--unsigned")
     assert (result.returncode, result.stdout) == (0, b'"abc"\n')
+
+
+def test_an_answer_to_a_question_by_get_is_shown(run):
+    def ask(name, query):
+        result = run(name, b"", "--query", query)
+        return result.returncode, result.stdout, reasons(result)
+
+    assert ask("meta", "hub.mode=subscribe&hub.challenge=7&hub.verify_token=v%20e") == (0, b'"7"\n', [])
+    wrong = ask("meta", "hub.mode=subscribe&hub.challenge=7&hub.verify_token=v")
+    assert wrong == (1, b"", ["403: hub.verify_token in the query is not what the hook is configured with"])
+    assert ask("meta", "") == (1, b"", ["403: there is no hub.verify_token in the query"])
+    assert ask("trello", "") == (0, b'""\n', [])
+    assert ask("github", "") == (1, b"", ["405: the senders of this hook ask nothing by GET"])
+
+
+def sign(tmp_path, name, body, *arguments):
+    command = [binary(), "hooks", "sign", name, "--body", "-", "--config", str(tmp_path / "gateway.yaml"), *arguments]
+    return subprocess.run(command, input=body, capture_output=True, timeout=20)
+
+
+@pytest.mark.parametrize("name", ["github", "slack", "meta", "trello", "token"])
+def test_a_delivery_can_be_signed_here(run, tmp_path, name):
+    body = b'{"type": "t", ' + PUSH[1:]
+    signed = sign(tmp_path, name, body)
+    assert (signed.returncode, signed.stderr) == (0, b"")
+    headers = signed.stdout.decode().splitlines()
+    accepted = run(name, body, headers=[EVENT, *headers])
+    assert accepted.returncode == 0, accepted.stderr
+    if name != "token":
+        assert reasons(run(name, body + b" ", headers=[EVENT, *headers]))[0].startswith("401: the signature")
+
+
+def test_a_signature_made_here_is_that_of_the_sender(run, tmp_path):
+    assert sign(tmp_path, "github", PUSH).stdout.decode().lower() == SIGNATURE.lower() + "\n"
+    body, code = b"{}", hmac.new(b"s", b"v0:1700000000:{}", hashlib.sha256).hexdigest()
+    assert sign(tmp_path, "slack", body, "--at", "1700000000").stdout.decode().splitlines() == [
+        "x-slack-request-timestamp: 1700000000", f"x-slack-signature: v0={code}"
+    ]  # fmt: skip
+    assert sign(tmp_path, "token", b"").stdout == b"x-gitlab-token: s\n"
+    assert sign(tmp_path, "bytes", b"").stdout == b""
+    assert sign(tmp_path, "githup", b"").returncode == 64
+    assert sign(tmp_path, "github", b"", "--config", "/nonexistent").returncode == 64
 
 
 def test_it_says_why_not(run):

@@ -43,8 +43,7 @@ struct HookEntryTests {
             ).first)
         let hook = entry.hook
         #expect(hook.name == "all-1.2_3~")
-        #expect(entry.scheme == "hmac")
-        let signature = try #require(hook.signature as? HMACSignature)
+        let signature = try #require(hook.scheme as? HMACScheme).signature
         #expect(signature.secrets.map(\.bytes) == [Array("one".utf8), Array("two".utf8)])
         #expect(signature.header == "x-signature")
         #expect(signature.algorithm == .sha512)
@@ -65,7 +64,7 @@ struct HookEntryTests {
         // Beyond what is allowed.
         #expect(throws: Problem.self) { try emit(hook, body, space: "b") }
         let document = try JSONDocument(parsing: Array(body.utf8))
-        #expect(hook.deliveryID?.find(in: TemplateSource(body: document.root, fields: HeaderFields())) == "9")
+        #expect(hook.deliveryID(in: TemplateSource(body: document.root, fields: HeaderFields())) == "9")
     }
 
     @Test("needs few of them")
@@ -76,7 +75,7 @@ struct HookEntryTests {
         #expect(entry.rate == nil && hook.limit == nil && hook.bodyBytes == nil)
         #expect(hook.confirmWait == Hook.usualConfirmWait)
         #expect(hook.handshake.grant(HeaderFields()).isEmpty)
-        #expect((hook.signature as? HMACSignature)?.secrets.map(\.bytes) == [Array("s".utf8)])
+        #expect(hook.scheme is GitHubScheme)
         var expected = Emit(event: "e", rooms: ["r"])
         expected.arguments = JSONText(verbatim: Array("{\"a\":1.0}".utf8)[...])
         #expect(try emit(hook, "{\"a\":1.0}") == expected)
@@ -87,13 +86,18 @@ struct HookEntryTests {
     @Test(
         "has a scheme",
         arguments: [
-            ("github", "HMACSignature"), ("stripe", "StripeSignature"), ("slack", "SlackSignature"),
-            ("bearer", "BearerToken"), ("standard-webhooks", "StandardWebhooksSignature"),
+            ("github", "GitHubScheme"), ("stripe", "StripeScheme"), ("slack", "SlackScheme"),
+            ("bearer", "BearerScheme"), ("meta", "MetaScheme"), ("trello", "TrelloScheme"), ("token", "TokenScheme"),
+            ("standard-webhooks", "StandardWebhooksScheme"),
         ])
     func schemes(name: String, type: String) throws {
-        let text = "hooks: [{name: h, scheme: \(name), secrets: [whsec_YWJj, YWJj], event: e, rooms: r}]"
-        let signature = try #require(try hooks(text).first).hook.signature
-        #expect("\(Swift.type(of: signature))" == type)
+        let own = [
+            "meta": "verifyToken: t, ", "trello": "callbackUrl: 'https://a', ", "token": "header: X, ",
+        ]
+        let text =
+            "hooks: [{name: h, scheme: \(name), \(own[name] ?? "")secrets: [whsec_YWJj, YWJj], event: e, rooms: r}]"
+        let scheme = try #require(try hooks(text).first).hook.scheme
+        #expect("\(Swift.type(of: scheme))" == type)
         let open = try hooks("hooks: [{name: h, scheme: none, event: e, everyone: true}]")
         #expect(open.first?.hook.isSigned == false)
         #expect(try emit(#require(open.first).hook, "{}")?.rooms == [])
@@ -146,7 +150,7 @@ struct HookEntryTests {
                   - {name: h, scheme: bearer, secrets: [written], secretFiles: ["\(path)"], event: e, rooms: r}
                   - {name: i, scheme: bearer, secretFiles: "\(path)", event: e, rooms: r}
                 """)
-            let secrets = entries.compactMap { ($0.hook.signature as? BearerToken)?.secrets.map(\.bytes) }
+            let secrets = entries.compactMap { ($0.hook.scheme as? BearerScheme)?.secrets.map(\.bytes) }
             #expect(secrets == [[Array("written".utf8), Array("from a file".utf8)], [Array("from a file".utf8)]])
             #expect(entries.map(\.secretFiles) == [[path], [path]])
         }
@@ -229,7 +233,7 @@ struct HookEntryTests {
             ("secrets: [hunter2]", "6: hooks[0].secrets the scheme 'none' checks nothing"),
             ("room: x", "6: 'hooks[0].room' is no setting; did you mean 'rooms'?"),
             ("delivery_id: x", "6: 'hooks[0].delivery_id' is no setting; did you mean 'deliveryId'?"),
-            ("header: X", "6: 'hooks[0].header' is no setting"),
+            ("header: X", "6: hooks[0].header is a setting of hmac, token, and the scheme is none"),
         ])
     func faults(line: String, message: String) throws {
         let error = try #require(fault(Self.hook(with: line)))
@@ -286,9 +290,47 @@ struct HookEntryTests {
                 "name: h, scheme: hmac, header: X, encoding: hexa, secrets: hunter2, event: e, rooms: r",
                 "hooks[0].encoding must be hex or base64"
             ),
+            ("name: h, scheme: token, secrets: hunter2, event: e, rooms: r", "hooks[0] has no header"),
+            ("name: h, scheme: token, header: X, event: e, rooms: r", "hooks[0].secrets is required"),
+            (
+                "name: h, scheme: token, header: X, secrets: ' hunter2', event: e, rooms: r",
+                "hooks[0].secrets[0] must be what a header can hold"
+            ),
+            (
+                "name: h, scheme: token, header: X, prefix: p, secrets: hunter2, event: e, rooms: r",
+                "hooks[0].prefix is a setting of hmac, and the scheme is token"
+            ),
+            ("name: h, scheme: meta, secrets: hunter2, event: e, rooms: r", "hooks[0] has no verifyToken"),
+            ("name: h, scheme: meta, verifyToken: hunter2, event: e, rooms: r", "hooks[0].secrets is required"),
+            (
+                "name: h, scheme: meta, secrets: s, verifyToken: [hunter2], event: e, rooms: r",
+                "hooks[0].verifyToken must be text"
+            ),
+            (
+                "name: h, scheme: meta, secrets: s, verifyTokenFile: /nonexistent, event: e, rooms: r",
+                "hooks[0].verifyTokenFile has '/nonexistent', from which no secret can be read"
+            ),
+            (
+                "name: h, scheme: meta, secrets: s, verifyToken: hunter2, verifyTokenFile: /f, event: e, rooms: r",
+                "hooks[0].verifyTokenFile not together with verifyToken"
+            ),
+            (
+                "name: h, scheme: github, secrets: s, verifyToken: hunter2, event: e, rooms: r",
+                "hooks[0].verifyToken is a setting of meta, and the scheme is github"
+            ),
+            (
+                "name: h, scheme: github, secrets: s, verifyTokenFile: /f, event: e, rooms: r",
+                "hooks[0].verifyTokenFile is a setting of meta, and the scheme is github"
+            ),
+            ("name: h, scheme: trello, secrets: hunter2, event: e, rooms: r", "hooks[0] has no callbackUrl"),
+            (
+                "name: h, scheme: trello, secrets: hunter2, callbackUrl: gateway.example, event: e, rooms: r",
+                "hooks[0].callbackUrl must be the address that Trello was given"
+            ),
             (
                 "name: h, scheme: GitHub, secrets: hunter2, event: e, rooms: r",
-                "hooks[0].scheme must be github, stripe, slack, standard-webhooks, hmac, bearer or none"
+                "hooks[0].scheme must be github, stripe, slack, standard-webhooks, hmac, meta, trello, bearer, token or none; "
+                    + "did you mean 'github'?"
             ),
             ("name: a/b, scheme: none, event: e, rooms: r", "hooks[0].name must be 1 to 64 letters, digits"),
             ("name: h, scheme: none, event: connect, rooms: r", "hooks[0].event 'connect' is reserved by Socket.IO"),
@@ -367,6 +409,63 @@ struct HookEntryTests {
         let error = try #require(fault("\n\ncloudEvents: \(text)"))
         #expect(error.hasPrefix("f.yaml:3: \(message)"), "\(error)")
         #expect(!error.contains("hunter2"))
+    }
+
+    // MARK: Secrets
+
+    @Test(
+        "passes its token on to nobody",
+        arguments: [
+            ("args: ['{/a}', 'x{header:X-Gitlab-TOKEN}']", "args[1]"),
+            ("namespace: '/{header:X-Gitlab-Token}'", "namespace"),
+            ("except: '{header:X-Gitlab-Token}'", "except[0]"), ("deliveryId: '{header:X-Gitlab-Token}'", "deliveryId"),
+            ("when: [{value: '{header:X-Gitlab-Token}', equals: a}]", "when[0]"),
+        ])
+    func token(line: String, field: String) throws {
+        let text = """
+            hooks:
+              - {name: h, scheme: SCHEME, header: X-Gitlab-Token, secrets: s, event: e, rooms: r, \(line)}
+            """
+        let message =
+            "f.yaml:2: hooks[0].\(field) credentials are not passed on, and {header:x-gitlab-token} is the hook's secret"
+        #expect(fault(text.replacing("SCHEME", with: "token")) == message)
+        // A signature is no secret.
+        #expect(fault(text.replacing("SCHEME", with: "hmac")) == nil)
+    }
+
+    @Test("has a verify token in a file, or beside its other settings, and never shows it")
+    func verifyToken() throws {
+        try withFile("hunter2\nmore") { path in
+            let text = """
+                hooks:
+                  - {name: h, scheme: meta, secrets: hunter1, verifyToken: hunter2, event: e, rooms: r}
+                  - {name: i, scheme: meta, secrets: hunter1, verifyTokenFile: "\(path)", event: e, rooms: r}
+                """
+            for entry in try hooks(text) {
+                let query = "hub.mode=subscribe&hub.challenge=c&hub.verify_token="
+                #expect(try entry.hook.confirmation(of: query + "hunter2") == "c")
+                #expect(throws: SignatureFault.self) { try entry.hook.confirmation(of: query + "hunter1") }
+            }
+            try withFile(text) { config in
+                let configuration = try Configuration(
+                    try ServeOptions.parse([]), environment: Environment(variables: ["GATEWAY_CONFIG": config]))
+                let printed = ConfigurationText(configuration).text
+                #expect(printed.contains("    verifyToken: (redacted)\n"))
+                #expect(!printed.contains("hunter"))
+                #expect(!"\(configuration.hooks)".contains("hunter"))
+                var dumped = ""
+                dump(configuration.hooks, to: &dumped)
+                #expect(!dumped.contains("hunter"))
+                #expect(configuration.files.contains(path))
+                let live = LiveConfiguration(
+                    configuration, keys: KeyRing(configuration.keys),
+                    hooks: HookRing(configuration.hooks, configuration.cloudEvents))
+                let document = String(
+                    decoding: ConfigurationDocument(live, now: UTCTime(seconds: 0)).json, as: UTF8.self)
+                #expect(document.contains("\"verifyToken\":\"(redacted)\""))
+                #expect(!document.contains("hunter"))
+            }
+        }
     }
 
     // MARK: Printed

@@ -15,9 +15,10 @@ struct DeliveryCountersTests {
     func outcomes() async throws {
         let mapping = try EmitMapping(
             event: "{/event}", rooms: ["r"], when: [HookCondition(value: "{/kind}", .equals("a"))])
-        var hook = try Hook(name: "h", scheme: .bearer, secrets: ["s"], mapping: mapping, deliveryID: "{/id}")
+        var hook = try Hook(
+            name: "h", scheme: "bearer", values: SchemeValues(secrets: ["s"]), mapping: mapping, deliveryID: "{/id}")
         hook.limit = Rate(8, per: .seconds(3_600)).map { RateLimit($0) }
-        let slack = try Hook(name: "slack", scheme: .slack, secrets: ["s"], mapping: .simple())
+        let slack = try Hook(name: "slack", scheme: "slack", values: SchemeValues(secrets: ["s"]), mapping: .simple())
         let emitter = RecordingEmitter(["broken": .failure(.notPublished(.brokerUnavailable))])
         let router = router(emitter, hooks: HookTable([hook, slack]), clock: 1_000)
         func deliver(_ body: String, _ secret: String = "s", type: String = "application/json") async {

@@ -7,9 +7,10 @@ struct HandshakeTests {
     private func table(origins: [String] = ["eventgrid.example", "Other.example"], rate: Int? = nil) throws -> HookTable
     {
         let hook = try Hook(
-            name: "h", scheme: .github, secrets: ["s"], mapping: .simple(), allowedOrigins: origins, allowedRate: rate)
+            name: "h", scheme: "github", values: SchemeValues(secrets: ["s"]), mapping: .simple(),
+            allowedOrigins: origins, allowedRate: rate)
         return try HookTable(
-            [hook, Hook(name: "closed", scheme: .github, secrets: ["s"], mapping: .simple())],
+            [hook, Hook(name: "closed", scheme: "github", values: SchemeValues(secrets: ["s"]), mapping: .simple())],
             cloudEvents: CloudEventMapping(allowedOrigins: origins, allowedRate: rate))
     }
 
@@ -62,9 +63,11 @@ struct HandshakeTests {
 
     @Test("is for all hosts where the hook is signed, as its deliveries are")
     func hosts() async throws {
-        let open = try Hook(name: "open", scheme: .unsigned, secrets: [], mapping: .simple(), allowedOrigins: ["*"])
+        let open = try Hook(
+            name: "open", scheme: "none", values: SchemeValues(secrets: []), mapping: .simple(), allowedOrigins: ["*"])
         let signed = try Hook(
-            name: "h", scheme: .github, secrets: ["s"], mapping: .simple(), allowedOrigins: ["*"])
+            name: "h", scheme: "github", values: SchemeValues(secrets: ["s"]), mapping: .simple(), allowedOrigins: ["*"]
+        )
         let router = router(access: .loopbackOnly, hooks: HookTable([signed, open]))
         let header: KeyValuePairs = ["WebHook-Request-Origin": "a.example", "Host": "gateway.example"]
         #expect(await ask(router, "/v1/hooks/h", header).field("WebHook-Allowed-Origin") == "*")

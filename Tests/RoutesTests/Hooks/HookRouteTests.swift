@@ -16,7 +16,8 @@ struct HookRouteTests {
     ) throws -> HookTable {
         let mapping = try mapping ?? EmitMapping(event: "{/kind}", rooms: ["r"])
         var hook = try Hook(
-            name: name, scheme: .github, secrets: ["s"], mapping: mapping, deliveryID: deliveryID, bodyBytes: bodyBytes)
+            name: name, scheme: "github", values: SchemeValues(secrets: ["s"]), mapping: mapping,
+            deliveryID: deliveryID, bodyBytes: bodyBytes)
         hook.limit = rate.map { RateLimit($0) }
         return HookTable([hook])
     }
@@ -60,7 +61,8 @@ struct HookRouteTests {
     func confirmWait() async throws {
         let emitter = RecordingEmitter()
         let hook = try Hook(
-            name: "h", scheme: .unsigned, secrets: [], mapping: .simple(), confirmWait: .milliseconds(700))
+            name: "h", scheme: "none", values: SchemeValues(secrets: []), mapping: .simple(),
+            confirmWait: .milliseconds(700))
         _ = await router(emitter, hooks: HookTable([hook])).deliver("{}")
         #expect(emitter.calls.map(\.wait) == [.milliseconds(700)])
     }
@@ -236,7 +238,7 @@ struct HookRouteTests {
     func bodyLimits() async throws {
         for (bytes, limit) in [(nil, 100), (10, 10), (1_000, 1_000), (100_000, 5_000)] as [(Int?, Int)] {
             let hook = try Hook(
-                name: "h", scheme: .unsigned, secrets: [], mapping: .simple(), bodyBytes: bytes)
+                name: "h", scheme: "none", values: SchemeValues(secrets: []), mapping: .simple(), bodyBytes: bytes)
             let router = router(bodyBytes: 100, hooks: HookTable([hook])) { $0.batchBytes = 5_000 }
             for (length, status) in [(limit, 200), (limit + 1, 413)] {
                 let body = "\"" + String(repeating: "x", count: length - 2) + "\""
@@ -302,7 +304,8 @@ struct HookRouteTests {
     func hooksAreApart() async throws {
         let emitter = RecordingEmitter()
         let hooks = try ["a", "b"].map {
-            try Hook(name: $0, scheme: .unsigned, secrets: [], mapping: .simple(), deliveryID: "{/id}")
+            try Hook(
+                name: $0, scheme: "none", values: SchemeValues(secrets: []), mapping: .simple(), deliveryID: "{/id}")
         }
         let router = router(emitter, hooks: HookTable(hooks))
         for path in ["/v1/hooks/a", "/v1/hooks/b"] {
@@ -367,23 +370,23 @@ struct HookRouteTests {
     func providersIDs() async throws {
         let slackBody = "{\"type\":\"event_callback\",\"event_id\":\"Ev1\"}"
         for (scheme, secret, body, headers) in [
-            (.stripe, "s", Self.body, [("Stripe-Signature", "t=1000,v1=" + hex(hmac("1000." + Self.body, "s")))]),
+            ("stripe", "s", Self.body, [("Stripe-Signature", "t=1000,v1=" + hex(hmac("1000." + Self.body, "s")))]),
             (
-                .slack, "s", slackBody,
+                "slack", "s", slackBody,
                 [
                     ("X-Slack-Request-Timestamp", "1000"),
                     ("X-Slack-Signature", "v0=" + hex(hmac("v0:1000:" + slackBody, "s"))),
                 ]
             ),
             (
-                .standardWebhooks, Base64.encode(Array("s".utf8)), Self.body,
+                "standard-webhooks", Base64.encode(Array("s".utf8)), Self.body,
                 [
                     ("svix-id", "i"), ("svix-timestamp", "1000"),
                     ("svix-signature", "v1," + Base64.encode(hmac("i.1000." + Self.body, "s"))),
                 ]
             ),
-        ] as [(HookScheme, String, String, [(String, String)])] {
-            let hook = try Hook(name: "h", scheme: scheme, secrets: [secret], mapping: .simple())
+        ] as [(String, String, String, [(String, String)])] {
+            let hook = try Hook(name: "h", scheme: scheme, values: SchemeValues(secrets: [secret]), mapping: .simple())
             let router = router(hooks: HookTable([hook]), clock: 1_000)
             for outcome in ["confirmed", "duplicate"] {
                 let response = await router.deliver(
@@ -440,7 +443,7 @@ struct HookRouteTests {
             rate: Int? = nil
         ) throws {
             _ = try Hook(
-                name: name, scheme: .unsigned, secrets: [], mapping: .simple(), bodyBytes: bodyBytes,
+                name: name, scheme: "none", values: SchemeValues(secrets: []), mapping: .simple(), bodyBytes: bodyBytes,
                 confirmWait: confirmWait, allowedOrigins: origins, allowedRate: rate)
         }
         for name in ["h", "A-z.0_9~", String(repeating: "n", count: 64)] { #expect(fault { try hook(name) } == nil) }

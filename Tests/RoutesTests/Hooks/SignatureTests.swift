@@ -1,5 +1,6 @@
 import Foundation
 import Hashing
+import JSON
 import Testing
 
 @testable import Routes
@@ -29,13 +30,12 @@ struct SignatureTests {
 
     @Test("is that of the providers", arguments: Vector.all)
     func vectors(vector: Vector) throws {
-        let scheme = try #require(HookScheme(name: vector.scheme))
         for secrets in [[vector.secret], ["d3Jvbmc=", vector.secret], [vector.secret, "d3Jvbmc="]] {
-            let signature = try scheme.signature(secrets)
+            let signature = try scheme(vector.scheme, secrets)
             let fields = HeaderFields(vector.headers.map { ($0.key, $0.value) })
             #expect(signature.isAuthentic(fields, body: Array(vector.body.utf8), now: vector.now ?? 0) == vector.valid)
         }
-        let wrong = try scheme.signature(["d3Jvbmc="])
+        let wrong = try scheme(vector.scheme, ["d3Jvbmc="])
         let fields = HeaderFields(vector.headers.map { ($0.key, $0.value) })
         #expect(!wrong.isAuthentic(fields, body: Array(vector.body.utf8), now: vector.now ?? 0))
     }
@@ -50,7 +50,7 @@ struct SignatureTests {
         "is of the bytes as they came, to the last one", arguments: ["github", "stripe", "slack", "standard-webhooks"])
     func signsEveryByte(name: String) throws {
         let vector = try #require(Vector.all.first { $0.scheme == name && $0.valid })
-        let signature = try #require(HookScheme(name: name)).signature([vector.secret])
+        let signature = try scheme(name, [vector.secret])
         let fields = HeaderFields(vector.headers.map { ($0.key, $0.value) })
         let body = Array(vector.body.utf8)
         for changed in [body + [0x20], Array(body.dropLast()), [0x20] + body, []] {
@@ -60,7 +60,7 @@ struct SignatureTests {
 
     @Test("that comes twice is none", arguments: Vector.all.filter(\.valid))
     func twice(vector: Vector) throws {
-        let signature = try #require(HookScheme(name: vector.scheme)).signature([vector.secret])
+        let signature = try scheme(vector.scheme, [vector.secret])
         let headers = vector.headers.map { ($0.key, $0.value) }
         for header in headers {
             let fields = HeaderFields(headers + [header])
@@ -70,7 +70,7 @@ struct SignatureTests {
 
     @Test("with a header missing is none", arguments: Vector.all.filter(\.valid))
     func missing(vector: Vector) throws {
-        let signature = try #require(HookScheme(name: vector.scheme)).signature([vector.secret])
+        let signature = try scheme(vector.scheme, [vector.secret])
         for name in vector.headers.keys {
             let fields = HeaderFields(vector.headers.filter { $0.key != name }.map { ($0.key, $0.value) })
             #expect(!signature.isAuthentic(fields, body: Array(vector.body.utf8), now: vector.now ?? 0), "\(name)")
@@ -90,14 +90,26 @@ struct SignatureTests {
             "webhook-id": "i", "webhook-timestamp": "1000",
             "webhook-signature": "v1," + Base64.encode(hmac("i.1000.b", "s")),
         ],
+        "meta": ["x-hub-signature-256": "sha256=" + hex(hmac("b", "s"))],
+        "trello": ["x-trello-webhook": Base64.encode(hmac("bhttps://a.example/?b", "s", .sha1))],
         "bearer": ["authorization": "Bearer s"],
+        "token": ["x-token": "s"],
     ]
+
+    /// What schemes need beside secrets.
+    static let texts = [
+        "hmac": ["header": "X-Sig"], "meta": ["verifyToken": "c2VjcmV0"], "token": ["header": "X-Token"],
+        "trello": ["callbackUrl": "https://a.example/?b"],
+    ]
+
+    private static func secret(_ scheme: String) -> String {
+        scheme == "standard-webhooks" ? Base64.encode(Array("s".utf8)) : "s"
+    }
 
     private func check(_ scheme: String, _ headers: [String: String], body: String = "b", now: Int64 = 1_000) throws
         -> SignatureFault?
     {
-        let secret = scheme == "standard-webhooks" ? Base64.encode(Array("s".utf8)) : "s"
-        let signature = try #require(HookScheme(name: scheme)).signature([secret])
+        let signature = try RoutesTests.scheme(scheme, [Self.secret(scheme)], Self.texts[scheme] ?? [:])
         return signature.fault(HeaderFields(headers.map { ($0, $1) }), body: Array(body.utf8), now: now)
     }
 
@@ -109,14 +121,18 @@ struct SignatureTests {
             #expect(try check(scheme, right.filter { $0.key != name }) == .missingHeader(name))
             #expect(
                 try check(scheme, right.merging([name: "?"]) { $1 })
-                    == (name == "webhook-id" ? .wrongSecret : .malformedHeader(name)))
+                    == (name == "webhook-id" ? .wrongSecret : name == "x-token" ? .wrongToken : .malformedHeader(name)))
         }
-        guard scheme != "bearer" else {
-            #expect(try check(scheme, ["authorization": "Bearer t"]) == .wrongToken)
+        guard scheme != "bearer", scheme != "token" else {
+            for token in ["t", "", "S", "ss"] {
+                #expect(try check("bearer", ["authorization": "Bearer \(token)"]) != nil)
+                #expect(try check("token", ["x-token": token]) == .wrongToken)
+            }
+            #expect(try check("bearer", ["authorization": "Bearer t"]) == .wrongToken)
             return
         }
         #expect(try check(scheme, right, body: "c") == .wrongSecret)
-        guard scheme != "github" else { return }
+        guard Self.dated.contains(scheme) else { return }
         for (now, age) in [(1_301, 301), (100, -900)] as [(Int64, Int64)] {
             #expect(try check(scheme, right, now: now) == .clock(age))
             // Of a time that anybody may have written nothing is said.
@@ -133,6 +149,41 @@ struct SignatureTests {
         #expect(try check("standard-webhooks", empty) == .malformedHeader("webhook-id"))
     }
 
+    @Test("is made as it is checked", arguments: HookSchemes.all.map { $0.name })
+    func signs(name: String) throws {
+        let texts = Self.texts[name] ?? [:]
+        let secrets = name == "none" ? [] : [Self.secret(name), "b3RoZXI="]
+        let ours = try scheme(name, secrets, texts)
+        let headers = ours.sign(Array("b".utf8), now: 1_000)
+        func isAuthentic(_ scheme: any HookScheme, body: String = "b", now: Int64 = 1_000) -> Bool {
+            scheme.isAuthentic(HeaderFields(headers.map { ($0.name, $0.value) }), body: Array(body.utf8), now: now)
+        }
+        #expect(isAuthentic(ours))
+        if let right = Self.right[name], name != "standard-webhooks" {
+            #expect(Dictionary(uniqueKeysWithValues: headers.map { ($0.name, $0.value) }) == right)
+        }
+        guard name != "none" else { return }
+        #expect(try !isAuthentic(scheme(name, ["b3RoZXI="], texts)))
+        #expect(isAuthentic(ours, body: "c") == ["bearer", "token"].contains(name))
+        #expect(isAuthentic(ours, now: 1_301) == !Self.dated.contains(name))
+    }
+
+    @Test("of Trello is of the address, too, as it was given")
+    func trello() throws {
+        let fields = HeaderFields([("X-Trello-Webhook", Base64.encode(hmac("bhttps://a.example/?b", "s", .sha1)))])
+        for (url, isRight) in [
+            ("https://a.example/?b", true), ("https://a.example/", false), ("https://A.example/?b", false),
+        ] {
+            let signature = try scheme("trello", ["s"], ["callbackUrl": url])
+            #expect(signature.isAuthentic(fields, body: Array("b".utf8), now: 0) == isRight)
+        }
+        for url in ["", "a.example", "ftp://a.example", "https://a.example/ b", "https://é.example"] {
+            #expect(
+                fault { _ = try scheme("trello", ["s"], ["callbackUrl": url]) }?.hasPrefix("callbackUrl: must be")
+                    == true)
+        }
+    }
+
     // MARK: GitHub
 
     @Test(
@@ -142,7 +193,7 @@ struct SignatureTests {
             "sha256=HEX00", "sha256=0xHEX", "sha256=HEX ", "sha256=HEX,sha256=HEX", "sha256=zz",
         ])
     func githubGarbage(value: String) throws {
-        let signature = HMACSignature.github([try #require(HookSecret(Array("s".utf8)))])
+        let signature = try scheme("github", ["s"])
         let code = hex(hmac("body", "s"))
         let value = value.replacingOccurrences(of: "HEX", with: code)
         let fields = HeaderFields([("X-Hub-Signature-256", value)])
@@ -153,7 +204,7 @@ struct SignatureTests {
 
     @Test("of GitHub's older kind counts for nothing")
     func githubSHA1() throws {
-        let signature = try HookScheme.github.signature(["s"])
+        let signature = try scheme("github", ["s"])
         let fields = HeaderFields([("X-Hub-Signature", "sha1=" + hex(hmac("body", "s", .sha1)))])
         #expect(!signature.isAuthentic(fields, body: Array("body".utf8), now: 0))
     }
@@ -165,7 +216,7 @@ struct SignatureTests {
 
     private func isAuthentic(_ name: String, timestamp: String, now: Int64) throws -> Bool {
         let key = name == "standard-webhooks" ? "whsec_" + Base64.encode(Array("s".utf8)) : "s"
-        let signature = try #require(HookScheme(name: name)).signature([key])
+        let signature = try scheme(name, [key])
         let headers =
             switch name {
             case "stripe": [("Stripe-Signature", "t=\(timestamp),v1=" + hex(hmac("\(timestamp).b", "s")))]
@@ -223,7 +274,7 @@ struct SignatureTests {
     func stripe(header: String, isValid: Bool) throws {
         let header = header.replacingOccurrences(of: "C", with: hex(hmac("1000.b", "s")))
             .replacingOccurrences(of: "T", with: "1000")
-        let signature = try HookScheme.stripe.signature(["s"])
+        let signature = try scheme("stripe", ["s"])
         let fields = HeaderFields([("Stripe-Signature", header)])
         #expect(signature.isAuthentic(fields, body: Array("b".utf8), now: 1_000) == isValid)
     }
@@ -239,20 +290,20 @@ struct SignatureTests {
         ])
     func standardWebhooks(list: String, isValid: Bool) throws {
         let list = list.replacingOccurrences(of: "C", with: Base64.encode(hmac("i.1000.b", "s")))
-        let signature = try HookScheme.standardWebhooks.signature([Base64.encode(Array("s".utf8))])
+        let signature = try scheme("standard-webhooks", [Base64.encode(Array("s".utf8))])
         for prefix in ["webhook", "svix"] {
             let fields = HeaderFields([
                 ("\(prefix)-id", "i"), ("\(prefix)-timestamp", "1000"), ("\(prefix)-signature", list),
             ])
             #expect(signature.isAuthentic(fields, body: Array("b".utf8), now: 1_000) == isValid)
-            #expect(StandardWebhooksSignature.id(fields) == "i")
+            #expect(try id(signature, fields) == "i")
         }
     }
 
     @Test("of a standard webhook has all its parts under one prefix")
     func mixedPrefixes() throws {
         let code = "v1," + Base64.encode(hmac("i.1000.b", "s"))
-        let signature = try HookScheme.standardWebhooks.signature([Base64.encode(Array("s".utf8))])
+        let signature = try scheme("standard-webhooks", [Base64.encode(Array("s".utf8))])
         let mixed = HeaderFields([("webhook-id", "i"), ("svix-timestamp", "1000"), ("webhook-signature", code)])
         #expect(!signature.isAuthentic(mixed, body: Array("b".utf8), now: 1_000))
         // The id that counts is the one that was signed.
@@ -260,7 +311,11 @@ struct SignatureTests {
             ("svix-id", "other"), ("webhook-id", "i"), ("webhook-timestamp", "1000"), ("webhook-signature", code),
         ])
         #expect(signature.isAuthentic(both, body: Array("b".utf8), now: 1_000))
-        #expect(StandardWebhooksSignature.id(both) == "i")
+        #expect(try id(signature, both) == "i")
+    }
+
+    private func id(_ scheme: any HookScheme, _ fields: HeaderFields) throws -> String? {
+        scheme.deliveryID(in: TemplateSource(body: try JSONDocument(parsing: Array("{}".utf8)).root, fields: fields))
     }
 
     // MARK: HMAC
@@ -273,9 +328,12 @@ struct SignatureTests {
                 ("hex", hex(code)), ("hex", hex(code).uppercased()), ("base64", Base64.encode(code)),
             ] {
                 for prefix in ["", "x=", "HMAC "] {
-                    let scheme = try HookScheme.hmac(
-                        header: "X-Sig", algorithm: algorithm.rawValue, encoding: encoding, prefix: prefix)
-                    let signature = try scheme.signature(["other", "s"])
+                    let signature = try scheme(
+                        "hmac", ["other", "s"],
+                        [
+                            "header": "X-Sig", "algorithm": algorithm.rawValue, "encoding": encoding,
+                            "prefix": prefix,
+                        ])
                     func isAuthentic(_ value: String) -> Bool {
                         signature.isAuthentic(HeaderFields([("x-sig", value)]), body: Array("b".utf8), now: 0)
                     }
@@ -288,13 +346,13 @@ struct SignatureTests {
                 }
             }
         }
-        let other = try HookScheme.hmac(header: "x-sig", algorithm: "sha512").signature(["s"])
+        let other = try scheme("hmac", ["s"], ["header": "x-sig", "algorithm": "sha512"])
         #expect(!other.isAuthentic(HeaderFields([("x-sig", hex(hmac("b", "s")))]), body: Array("b".utf8), now: 0))
     }
 
     @Test("can be in a header that the gateway reads itself")
     func knownHeader() throws {
-        let signature = try HookScheme.hmac(header: "Authorization", prefix: "HMAC ").signature(["s"])
+        let signature = try scheme("hmac", ["s"], ["header": "Authorization", "prefix": "HMAC "])
         let fields = HeaderFields([("Authorization", "HMAC " + hex(hmac("b", "s")))])
         #expect(signature.isAuthentic(fields, body: Array("b".utf8), now: 0))
     }
@@ -309,46 +367,52 @@ struct SignatureTests {
             ("Basic secret", false), ("", false),
         ])
     func bearer(value: String, isValid: Bool) throws {
-        let signature = try HookScheme.bearer.signature(["secret", "other"])
+        let signature = try scheme("bearer", ["secret", "other"])
         #expect(signature.isAuthentic(HeaderFields([("Authorization", value)]), body: [], now: 0) == isValid)
         #expect(!signature.isAuthentic(HeaderFields([("X-API-Key", "secret")]), body: [], now: 0))
     }
 
     @Test("is needed unless the scheme is 'none'")
     func unsigned() throws {
-        #expect(try #require(HookScheme(name: "none")).signature([]).isAuthentic(HeaderFields(), body: [], now: 0))
+        #expect(try scheme("none", []).isAuthentic(HeaderFields(), body: [], now: 0))
         for name in ["github", "stripe", "slack", "standard-webhooks", "bearer"] {
-            let scheme = try #require(HookScheme(name: name))
-            #expect(try !scheme.signature(["c2VjcmV0"]).isAuthentic(HeaderFields(), body: [], now: 0))
-            #expect(fault { _ = try scheme.signature([]) } == "secrets: is required")
-            #expect(fault { _ = try scheme.signature(["c2VjcmV0", ""]) } == "secrets[1]: is empty")
+            #expect(try !scheme(name, ["c2VjcmV0"]).isAuthentic(HeaderFields(), body: [], now: 0))
+            #expect(fault { _ = try scheme(name, []) } == "secrets: is required")
+            #expect(fault { _ = try scheme(name, ["c2VjcmV0", ""]) } == "secrets[1]: is empty")
         }
-        #expect(fault { _ = try HookScheme.unsigned.signature(["s"]) } == "secrets: the scheme 'none' checks nothing")
-        #expect(HookScheme(name: "hmac") == nil)
-        #expect(HookScheme(name: "") == nil)
+        #expect(fault { _ = try scheme("none", ["s"]) } == "secrets: the scheme 'none' checks nothing")
+        for name in ["", "GitHub", "githup"] {
+            #expect(fault { _ = try scheme(name, ["s"]) }?.hasPrefix("scheme: must be github, stripe, ") == true)
+        }
     }
 
     @Test("has settings that are known, and a key that can be read")
     func settings() throws {
-        #expect(fault { _ = try HookScheme.hmac(header: "a b") } == "header: must be the name of a header")
-        #expect(fault { _ = try HookScheme.hmac(header: "") } == "header: must be the name of a header")
-        #expect(
-            fault { _ = try HookScheme.hmac(header: "a", algorithm: "md5") }
-                == "algorithm: must be sha256, sha1 or sha512")
-        #expect(
-            fault { _ = try HookScheme.hmac(header: "a", encoding: "base64url") } == "encoding: must be hex or base64")
+        for (texts, message) in [
+            ([:], "header: is required"), (["header": "a b"], "header: must be the name of a header"),
+            (["header": ""], "header: must be the name of a header"),
+            (["header": "a", "algorithm": "md5"], "algorithm: must be sha256, sha1 or sha512"),
+            (["header": "a", "encoding": "base64url"], "encoding: must be hex or base64"),
+        ] {
+            #expect(fault { _ = try scheme("hmac", ["s"], texts) } == message)
+        }
+        for secret in [" s", "s ", "s\n", "a\tb", "\u{7F}"] {
+            #expect(
+                fault { _ = try scheme("bearer", ["s", secret]) }?.hasPrefix("secrets[1]: must be what a header")
+                    == true)
+        }
         for secret in ["whsec_é", "whsec_a", "not base64"] {
             #expect(
-                fault { _ = try HookScheme.standardWebhooks.signature([secret]) }
+                fault { _ = try scheme("standard-webhooks", [secret]) }
                     == "secrets[0]: must be base64, behind 'whsec_'")
         }
-        #expect(fault { _ = try HookScheme.standardWebhooks.signature(["whsec_"]) } == "secrets[0]: is empty")
+        #expect(fault { _ = try scheme("standard-webhooks", ["whsec_"]) } == "secrets[0]: is empty")
     }
 
     @Test("has a secret that is in no description and no dump")
     func staysSecret() throws {
-        for name in ["github", "stripe", "slack", "standard-webhooks", "bearer"] {
-            let signature = try #require(HookScheme(name: name)).signature(["c2VjcmV0"])
+        for name in HookSchemes.all.map({ $0.name }) where name != "none" {
+            let signature = try scheme(name, ["c2VjcmV0"], Self.texts[name] ?? [:])
             var dumped = ""
             dump(signature, to: &dumped)
             for text in [dumped, "\(signature)", String(reflecting: signature)] {

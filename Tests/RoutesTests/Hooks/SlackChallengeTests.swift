@@ -7,7 +7,7 @@ struct SlackChallengeTests {
     private func deliver(
         _ body: String, _ emitter: RecordingEmitter = RecordingEmitter(), secret: String = "s"
     ) async throws -> Response {
-        let hook = try Hook(name: "h", scheme: .slack, secrets: ["s"], mapping: .simple())
+        let hook = try Hook(name: "h", scheme: "slack", values: SchemeValues(secrets: ["s"]), mapping: .simple())
         let router = router(emitter, hooks: HookTable([hook]), clock: 1_000)
         return await router.deliver(
             body,

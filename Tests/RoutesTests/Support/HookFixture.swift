@@ -54,7 +54,9 @@ extension Router {
 extension HookTable {
     /// One hook, `h`, that takes everything.
     static func unsigned(_ mapping: EmitMapping, deliveryID: String? = nil) throws -> HookTable {
-        try HookTable([Hook(name: "h", scheme: .unsigned, secrets: [], mapping: mapping, deliveryID: deliveryID)])
+        try HookTable([
+            Hook(name: "h", scheme: "none", values: SchemeValues(secrets: []), mapping: mapping, deliveryID: deliveryID)
+        ])
     }
 }
 
@@ -92,7 +94,12 @@ func fault(_ body: () throws -> Void) -> String? {
     }
 }
 
-extension SignatureScheme {
+/// A scheme as the configuration makes it.
+func scheme(_ name: String, _ secrets: [String], _ texts: [String: String] = [:]) throws -> any HookScheme {
+    try HookSchemes.scheme(named: name, SchemeValues(secrets: secrets, texts))
+}
+
+extension HookScheme {
     func isAuthentic(_ fields: HeaderFields, body: [UInt8], now: Int64) -> Bool {
         fault(fields, body: body, now: now) == nil
     }

@@ -1,21 +1,3 @@
-internal import Hashing
-
-/// How a delivery proves that it comes from who knows the hook's secret.
-protocol SignatureScheme: Sendable {
-    /// Tries all secrets, whichever matches, and compares everything in constant time.
-    ///
-    /// - Parameters:
-    ///   - body: the bytes as they came.
-    ///   - now: seconds since 1970.
-    /// - Throws: when it does not prove it.
-    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault)
-}
-
-/// For who says so: whoever knows the hook's name may use it.
-struct Unsigned: SignatureScheme {
-    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) {}
-}
-
 /// When a delivery was signed, so that one that was overheard cannot be sent again for ever.
 struct SignatureTimestamp {
     /// As it was signed.
@@ -52,19 +34,5 @@ extension HeaderFields {
         guard let value = values.first else { throw .missingHeader(name) }
         guard values.count == 1 else { throw .malformedHeader(name) }
         return value
-    }
-}
-
-extension [HookSecret] {
-    /// - Throws: when none of the candidates is the code of the parts under any of the secrets.
-    func check(_ candidates: [[UInt8]], of parts: [[UInt8]], _ algorithm: HMAC.Algorithm) throws(SignatureFault) {
-        var isFound = false
-        for secret in self {
-            var hmac = HMAC(algorithm, key: secret.bytes)
-            for part in parts { hmac.update(part) }
-            let code = hmac.finish()
-            for candidate in candidates where ConstantTime.areEqual(candidate, code) { isFound = true }
-        }
-        guard isFound else { throw .wrongSecret }
     }
 }
