@@ -15,7 +15,8 @@ final class PublishRequest {
     let came: MonotonicTime
     /// How long it may wait for its confirms.
     let deadline: MonotonicTime
-    private let encodedSize: Int
+    /// What is kept, in bytes as they are on the wire.
+    let encodedSize: Int
     private var outstanding: Int
     private var confirmed = 0
     private var routing: Routing?
@@ -43,7 +44,10 @@ final class PublishRequest {
         publications.count == 1 ? encodedSize : publications[index].encodedSize
     }
 
-    func settle(_ outcome: Outcome) {
+    /// Takes what became of one publication.
+    ///
+    /// - Returns: whether it was the last: then ``complete()`` is to be called, and nothing is kept any more.
+    func settle(_ outcome: Outcome) -> Bool {
         outstanding -= 1
         switch outcome {
         case .confirmed(let routing):
@@ -54,7 +58,12 @@ final class PublishRequest {
             if case .unknown = failure { break }
             failure = error
         }
-        guard outstanding == 0, let completion else { return }
+        return outstanding == 0
+    }
+
+    /// Says how it ended. Once, when all is settled.
+    func complete() {
+        guard let completion else { return }
         self.completion = nil
         completion(result)
     }

@@ -54,7 +54,8 @@ final class Publisher: BrokerSession {
     private var channel = Channel.closed
     private var controlChannel = Channel.closed
     private var ledger = ConfirmLedger<Entry>()
-    private var returns = ReturnAssembler()
+    /// Of what is returned nothing is kept but whose it is.
+    private var content = ContentAssembler(maximumBytes: 0)
     private var directory = ExchangeDirectory()
     private var parked: [Parked] = []
     private let inquiries = ExchangeInquiries()
@@ -214,7 +215,7 @@ final class Publisher: BrokerSession {
     func connected(frameMax: Int) {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
-        returns = ReturnAssembler()
+        content = ContentAssembler(maximumBytes: 0)
         directory = ExchangeDirectory()
         mayProbe = true
         knowledge.forgetLongestBody()
@@ -247,27 +248,24 @@ final class Publisher: BrokerSession {
 
     /// Why the broker cannot be believed any more.
     var failure: BrokerError? {
-        returns.isOutOfOrder ? BrokerError("the broker's frames do not follow each other") : nil
+        content.isOutOfOrder ? .framesOutOfOrder : nil
     }
     var rest: Duration? { nil }
 
     func handle(
         _ frame: InboundFrame, on frameChannel: UInt16 = FrameWriter.publishChannel, now: MonotonicTime
     ) {
+        if let message = content.take(frame, on: frameChannel) { markReturned(message, on: frameChannel) }
+        // The connection ends, and nobody knows what became of what is under way.
+        guard !content.isOutOfOrder else { return }
         switch frame {
         // What is said of tags on another channel is not said of ours.
         case .acknowledged where frameChannel != FrameWriter.publishChannel: break
         case .refused where frameChannel != FrameWriter.publishChannel: break
         case .acknowledged(let tag, let multiple):
-            returns.receivedMethod()
             settle(tag: tag, multiple: multiple, now: now) { .confirmed($0.isReturned ? .unroutable : .routed) }
         case .refused(let tag, let multiple):
-            returns.receivedMethod()
             settle(tag: tag, multiple: multiple, now: now) { _ in .failed(.brokerNack) }
-        case .returned: returns.receivedReturn()
-        case .header(let messageID, _, let bodySize):
-            markReturned(returns.receivedHeader(messageID: messageID, bodySize: bodySize))
-        case .body(let count): markReturned(returns.receivedBody(count: count))
         case .channelOpened(FrameWriter.controlChannel):
             controlChannel = .open
         case .confirmSelected:
@@ -282,8 +280,9 @@ final class Publisher: BrokerSession {
             failParked(.brokerBlocked(reason: reason)) { _ in true }
             fail(inquiries.all(), .brokerBlocked(reason: reason))
         case .unblocked: blockedReason = nil
-        case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .content, .delivered,
-            .exchangeFound, .queueDeclared, .queueBound, .queueUnbound, .consuming, .consumerCancelled, .other:
+        case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .returned, .header,
+            .body, .content, .delivered, .exchangeFound, .queueDeclared, .queueBound, .queueUnbound, .consuming,
+            .consumerCancelled, .other:
             break
         }
     }
@@ -324,8 +323,6 @@ final class Publisher: BrokerSession {
         tag: UInt64, multiple: Bool, now: MonotonicTime,
         _ outcome: (Published) -> PublishRequest.Outcome
     ) {
-        // The connection ends, and nobody knows.
-        guard !returns.isOutOfOrder else { return }
         var proved = false
         ledger.settle(tag: tag, multiple: multiple) { published in
             if published.entry.isProbe {
@@ -337,9 +334,11 @@ final class Publisher: BrokerSession {
         if proved { admitParked(now: now) }
     }
 
-    private func markReturned(_ messageID: String?) {
-        // Ours are the delivery tags of this channel.
-        guard let messageID, let tag = UInt64(messageID) else { return }
+    private func markReturned(_ message: ContentAssembler.Message, on frameChannel: UInt16) {
+        // Ours are called by the delivery tags of this channel.
+        guard message.source == .returned, frameChannel == FrameWriter.publishChannel,
+            let tag = UInt64(message.messageID)
+        else { return }
         ledger.markReturned(tag: tag)
     }
 
@@ -358,7 +357,6 @@ final class Publisher: BrokerSession {
     private func publishChannelClosed(_ close: ChannelClose, now: MonotonicTime) {
         FrameWriter.channelCloseOK(FrameWriter.publishChannel, into: &outbound.bytes)
         openPublishChannel()
-        returns = ReturnAssembler()
         if let refusal = OversizeRefusal(code: close.code, text: close.text) {
             closedOverSize(refusal)
         } else if let exchange = exchange(blamedFor: close) {
@@ -486,10 +484,12 @@ final class Publisher: BrokerSession {
 
     /// The one place where a publication ends.
     private func release(_ request: PublishRequest, _ index: Int, _ outcome: PublishRequest.Outcome) {
-        unsettledBytes -= request.encodedSize(of: index)
         counters.unsettled.add(-1)
         counters.count(outcome, of: request.publications[index])
-        request.settle(outcome)
+        guard request.settle(outcome) else { return }
+        // Not message by message: the request keeps all of them until its end.
+        unsettledBytes -= request.encodedSize
+        request.complete()
     }
 }
 

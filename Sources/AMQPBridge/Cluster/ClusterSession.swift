@@ -270,12 +270,16 @@ final class ClusterSession: BrokerSession {
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
         // What else had come on the connection that is given up says nothing any more.
         guard failure == nil else { return }
+        if let message = content.take(frame, on: channel) { receive(message, now: now) }
+        guard !content.isOutOfOrder else {
+            failure = .framesOutOfOrder
+            return
+        }
         if case .channelClosed(let channel, let code, let text) = frame {
             channelClosed?(ChannelClose(channel: channel, code: code, text: text))
         }
         switch frame {
-        case .delivered, .returned, .header, .content:
-            if let message = content.take(frame, on: channel) { receive(message, now: now) }
+        case .delivered, .returned, .header, .content: break
         case _ where channel == CallbackQueue.channel: callbacks?.handle(frame, into: &outbound.bytes)
         case .consuming(let tag):
             openConsumers.insert(tag)

@@ -303,6 +303,8 @@ struct PublisherTests {
         for channel in [0, 2, 3, 9] as [UInt16] {
             fixture.publisher.handle(.acknowledged(tag: 2, multiple: false), on: channel, now: fixture.now)
             fixture.publisher.handle(.refused(tag: 2, multiple: false), on: channel, now: fixture.now)
+            fixture.publisher.handle(.returned, on: channel, now: fixture.now)
+            fixture.publisher.handle(.header(messageID: "2", bodySize: 0), on: channel, now: fixture.now)
         }
         fixture.receive(.channelClosed(9, code: 404, text: "NOT_FOUND - no exchange 'x' in vhost '/'"))
         #expect(fixture.isWaiting("a"))
@@ -724,6 +726,27 @@ struct PublisherTests {
 
         fill("at last")
         fixture.publisher.disconnected()
+        fixture.expectEverythingSettledOnce()
+    }
+
+    @Test("keeps the room of an emit's messages until the last of them is settled, for so long it keeps them")
+    func overloadOfParts() {
+        let one = Publication(exchange: "x", routingKey: "r", body: Array(repeating: 65, count: 1_000))
+        let fixture = PublisherFixture(pendingBytes: 4 * one.encodedSize)
+        fixture.prove()
+        fixture.publish("a", [one, one])
+        fixture.publish("b", [one, one])
+        _ = fixture.written()
+        for tag in [2, 4] as [UInt64] { fixture.ack(tag) }
+        #expect(fixture.counters.unsettled.value == 2)
+        fixture.publish("over", "tiny")
+        #expect(fixture.result("over") == .failure(.overloaded))
+        fixture.ack(3)
+        #expect(fixture.result("a") == .success(.routed))
+        fixture.publish("c", [one, one])
+        #expect(fixture.isWaiting("c"))
+        fixture.ack(7, multiple: true)
+        #expect(!fixture.publisher.isCrowded(with: []))
         fixture.expectEverythingSettledOnce()
     }
 

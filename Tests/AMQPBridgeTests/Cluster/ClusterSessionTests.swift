@@ -489,6 +489,25 @@ struct ClusterSessionTests {
         }
     }
 
+    @Test("gives the connection up when a frame of a message is missing")
+    func framesMissing() {
+        let parts: [InboundFrame] = [
+            .delivered(consumerTag: "replies"), .header(messageID: "", correlationID: "q", bodySize: 2),
+            .content([1, 2]),
+        ]
+        for missing in parts.indices {
+            let fixture = ClusterFixture()
+            fixture.ask("q")
+            for (place, part) in parts.enumerated() where place != missing { fixture.receive(part) }
+            fixture.receive(.returned)
+            #expect(fixture.session.failure == .framesOutOfOrder, "without part \(missing)")
+            fixture.session.disconnected()
+            #expect(fixture.error("q") == .brokerUnavailable)
+            fixture.open()
+            #expect(fixture.session.failure == nil)
+        }
+    }
+
     @Test("stays away for a minute after a refusal, and tries for whoever asks", arguments: [403, 406])
     func refused(code: Int) {
         let fixture = ClusterFixture(servers: nil)

@@ -54,7 +54,7 @@ final class PublisherFixture {
     }
 
     func receive(_ frames: InboundFrame...) {
-        for frame in frames { publisher.handle(frame, now: now) }
+        for frame in frames { publisher.handle(frame, on: frame.channel, now: now) }
     }
 
     func ack(_ tag: UInt64, multiple: Bool = false) {
@@ -122,6 +122,19 @@ final class PublisherFixture {
         for (name, results) in results { #expect(results.count == 1, "\(name)", sourceLocation: sourceLocation) }
         let counted = counters.routed.value + counters.unrouted.value + counters.failed.value + counters.unknown.value
         #expect(counted == accepted, "publications accepted and settled", sourceLocation: sourceLocation)
+    }
+}
+
+extension InboundFrame {
+    /// On which channel a publisher receives it.
+    fileprivate var channel: UInt16 {
+        switch self {
+        case .blocked, .unblocked, .connectionClosed, .connectionCloseConfirmed: 0
+        case .channelOpened(let channel), .channelClosed(let channel, _, _), .channelCloseConfirmed(let channel):
+            channel
+        case .transactionRolledBack: FrameWriter.lookUpChannel
+        default: FrameWriter.publishChannel
+        }
     }
 }
 

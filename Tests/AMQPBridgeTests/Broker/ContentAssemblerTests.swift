@@ -25,7 +25,7 @@ final class ContentAssemblerTests {
         let message = take(.header(messageID: "", correlationID: "c", bodySize: 0), on: 1)
         #expect(message?.correlationID == "c")
         #expect(message?.body == [])
-        expectNothing(.content([1]), on: 1)
+        #expect(!assembler.isOutOfOrder)
     }
 
     @Test("keeps channels apart")
@@ -84,11 +84,57 @@ final class ContentAssemblerTests {
         #expect(message?.isTooLong == false)
     }
 
-    @Test("makes nothing of pieces that belong to nothing")
+    @Test("makes nothing of pieces that belong to nothing, and says so")
     func strays() {
-        expectNothing(.header(messageID: "m", bodySize: 0), on: 1)
-        expectNothing(.content([1]), on: 1)
         expectNothing(.confirmSelected, on: 1)
+        #expect(!assembler.isOutOfOrder)
+        for stray in [.header(messageID: "m", bodySize: 0), .content([1]), .body(count: 1)] as [InboundFrame] {
+            assembler = ContentAssembler(maximumBytes: 10)
+            expectNothing(stray, on: 1)
+            #expect(assembler.isOutOfOrder, "\(stray)")
+        }
+    }
+
+    @Test("says that frames are out of order, whichever of a message is missing", arguments: [true, false])
+    func missingFrames(isReturn: Bool) {
+        let header = InboundFrame.header(messageID: "7", bodySize: 2)
+        let whole: [InboundFrame] =
+            isReturn
+            ? [.returned, header, .body(count: 1), .body(count: 1), .acknowledged(tag: 7, multiple: false)]
+            : [.delivered(consumerTag: "t"), header, .content([1]), .content([2]), .delivered(consumerTag: "t")]
+        for missing in 0..<4 {
+            assembler = ContentAssembler(maximumBytes: 10)
+            for (place, frame) in whole.enumerated() where place != missing { take(frame, on: 1) }
+            #expect(assembler.isOutOfOrder, "without frame \(missing)")
+        }
+        assembler = ContentAssembler(maximumBytes: 10)
+        for frame in whole.dropLast() + whole { take(frame, on: 1) }
+        #expect(!assembler.isOutOfOrder)
+    }
+
+    @Test("says so of a message within another one, of a second header, and of more than was announced")
+    func interrupted() {
+        for frame in [.returned, .delivered(consumerTag: "u"), .header(messageID: "8", bodySize: 1), .body(count: 6)]
+            as [InboundFrame]
+        {
+            assembler = ContentAssembler(maximumBytes: 10)
+            take(.delivered(consumerTag: "t"), on: 1)
+            take(.header(messageID: "7", bodySize: 5), on: 1)
+            #expect(!assembler.isOutOfOrder)
+            expectNothing(frame, on: 1)
+            #expect(assembler.isOutOfOrder, "\(frame)")
+        }
+    }
+
+    @Test("lets other channels say what they like in between, and forgets what a close has cut off")
+    func otherChannels() {
+        take(.delivered(consumerTag: "t"), on: 1)
+        take(.header(messageID: "7", bodySize: 5), on: 1)
+        expectNothing(.other, on: 0)
+        expectNothing(.acknowledged(tag: 1, multiple: false), on: 2)
+        expectNothing(.channelClosed(1, code: 404, text: ""), on: 1)
+        expectNothing(.channelOpened(1), on: 1)
+        #expect(!assembler.isOutOfOrder)
     }
 
     @discardableResult
