@@ -38,9 +38,10 @@ e2e: build ## Run the built gateway against real brokers, servers, clients and a
 	@scripts/setup.sh run browser node proxies shells
 	@timeout 3000 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m 'not slow'
 
-slow: build ## Run the end-to-end tests that take long
+slow: build ## Run the end-to-end tests that take long, and count the files that an addition needs
 	@scripts/setup.sh run browser node proxies clients container
 	@timeout 1500 .venv/bin/python -m pytest Tests/EndToEnd -q -n 2 --dist loadfile -m slow
+	@timeout 1200 scripts/count-files.py
 
 # Of faults; with all that stands around them it takes two minutes more.
 TORTURE_SECONDS ?= 450
