@@ -41,9 +41,10 @@ e2e: build ## Run the built gateway against real brokers, servers, clients and a
 	@scripts/setup.sh run browser node proxies shells
 	@scripts/e2e.sh 'not slow' '$(ONLY)'
 
-slow: build ## Run the end-to-end tests that take long
+slow: build ## Run the end-to-end tests that take long, and count the files that an addition needs
 	@scripts/setup.sh run browser node proxies clients container
 	@scripts/e2e.sh slow '$(ONLY)'
+	@[ -n '$(ONLY)' ] || timeout 1200 scripts/count-files.py
 
 # Of faults; with all that stands around them it takes two minutes more.
 TORTURE_SECONDS ?= 450
