@@ -24,6 +24,7 @@ compose-env: ## Make the key that compose.yaml needs in .env, once
 
 test: unit companions e2e ## Run all tests but the slow ones
 
+# One after the other: side by side on two cores, `ClusterClientTests`, whose clients and brokers run by the clock, miss their seconds.
 unit: ## Run the unit tests
 	@scripts/setup.sh build
 	@swift build --build-tests

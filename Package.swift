@@ -69,7 +69,7 @@ let package = Package(
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(
-            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON", "ServedDocuments"],
+            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON", "ServedDocuments", "YAML"],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "GatewayTests",

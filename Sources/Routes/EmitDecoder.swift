@@ -15,7 +15,7 @@ struct EmitDecoder {
     private var faults = FaultList()
     private let part: BodyPart
 
-    private static let fields = [
+    static let fields = [
         "namespace", "event", "args", "data", "rooms", "except", "exceptSockets", "volatile", "compress", "binary",
         "confirm", "ack", "dryRun",
     ]
