@@ -146,7 +146,9 @@ class GatewayResponder(Responder):
         while True:
             self._has_outbox.clear()
             while (publication := self._outbox.take()) is not None:
-                if not await link.answer(publication) and (instead := self._outgoing.instead_of(publication)) is not None:
+                if await link.answer(publication):
+                    continue
+                if (instead := self._outgoing.instead_of(publication)) is not None:
                     await link.answer(instead)
             await self._has_outbox.wait()
 

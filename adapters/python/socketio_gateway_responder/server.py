@@ -16,8 +16,8 @@ from .outgoing import Outgoing
 
 @dataclass(frozen=True)
 class Server:
-    """The server that is asked, and the way back to who asks. `failures` are of single sockets, of which one may not cost
-    the others."""
+    """The server that is asked, and the way back to who asks. `failures` are of single sockets: one may not cost the
+    others."""
 
     sio: Any
     local: LocalSockets

@@ -26,4 +26,5 @@ QUESTIONS: dict[int, Callable[[str, dict[str, Any], Reply | None], Question]] = 
     Type.FETCH_SOCKETS: fetch.read,
     Type.SERVER_SIDE_EMIT: server_side_emit.read,
 }
-"""From the type of a message to what reads its namespace, its `data` and where the answer goes. They raise `BadMessage`."""
+"""From the type of a message to what reads it: its namespace, its `data`, and where the answer goes. They raise
+`BadMessage`."""
