@@ -1,5 +1,10 @@
 /** Items as JSON, as many as fit into an answer. */
 
+import { check } from "./protocol.js";
+
+/** What an answer has beside sockets or rooms: ids, and a namespace's name. */
+export const ENVELOPE_BYTES = 1024;
+
 /**
  * @template T
  * @param {Iterable<T>} items in the order of the page
@@ -17,4 +22,14 @@ export function fitting(items, textOf, maxBytes) {
     texts.push(text);
   }
   return { texts, more: false };
+}
+
+/**
+ * @param {{ limit?: unknown }} asked
+ * @returns {number | undefined} how many items a page has at most
+ * @throws {import("./protocol.js").ProtocolError}
+ */
+export function limitOf({ limit }) {
+  check(limit === undefined || (Number.isInteger(limit) && limit >= 0), "limit is no number");
+  return limit;
 }

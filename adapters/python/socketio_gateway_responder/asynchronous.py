@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
-from typing import Any, Coroutine, Iterator
+from typing import Any, Coroutine
 
 import socketio
 
-from .acknowledgements import AcknowledgedEmit
+from .async_driver import AsyncDriver
 from .async_link import AsyncLink, require, was_refused
 from .backoff import Backoff
-from .farewell import LOOK, Farewell
-from .fetching import fetch
-from .handlers import Handler
-from .local import CHUNK, Result, Steps
-from .messages import Broadcast, Disconnect, Discover, Fetch, Move, Question, ServerSideEmit, Type
-from .moving import move
+from .questions import Question
 from .responder import NAMESPACE_CHECK, Responder
 
-SEND_PATIENCE = 1.0  # seconds
 CLOSE_TIMEOUT = 2.0  # seconds
 OPEN_TIMEOUT = 30.0  # seconds
 
@@ -41,8 +34,8 @@ class GatewayResponder(Responder):
         self._make_events()
         self._link: AsyncLink | None = None
         self._running: list[asyncio.Task[None]] = []
-        self._background: set[asyncio.Task[Any]] = set()
         super().__init__(sio, url, **options)
+        self._driver = AsyncDriver(self._logger)
 
     @property
     def connected(self) -> bool:
@@ -69,7 +62,7 @@ class GatewayResponder(Responder):
     async def close(self) -> None:
         """Says goodbye to the gateway, and ends everything. Closing twice is harmless; `start` works again."""
         running, self._running = self._running, []
-        background = self._background - {asyncio.current_task()}
+        background = self._driver.background - {asyncio.current_task()}
         if background:
             await asyncio.wait(background, timeout=CLOSE_TIMEOUT)
         if self._link is not None and self.connected:
@@ -102,12 +95,21 @@ class GatewayResponder(Responder):
     def _wake_publisher(self) -> None:
         self._has_outbox.set()
 
+    def _announce(self) -> None:
+        self._announces.set()
+
+    def _forget_after(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._forget_silent_clients)
+
+    def _forget_silent_clients(self) -> None:
+        self._acknowledged.close_expired(time.monotonic())
+
     # The connection
 
     async def _stay_connected(self) -> None:
         backoff = Backoff()
         while True:
-            self._link = AsyncLink(self._exchange, self._receive, self._answers_refused)
+            self._link = AsyncLink(self._exchange, self._receive, self._outgoing.refused)
             error = await _outcome(self._live_with(self._link, backoff))
             self._connection_failures.report("no connection to the broker", error)
             await self._drop_link()
@@ -144,7 +146,9 @@ class GatewayResponder(Responder):
         while True:
             self._has_outbox.clear()
             while (publication := self._outbox.take()) is not None:
-                if not await link.answer(publication) and (instead := self._instead_of(publication)) is not None:
+                if await link.answer(publication):
+                    continue
+                if (instead := self._outgoing.instead_of(publication)) is not None:
                     await link.answer(instead)
             await self._has_outbox.wait()
 
@@ -178,143 +182,15 @@ class GatewayResponder(Responder):
             while (delivery := self._inbox.take()) is not None:
                 question = self._understand(delivery)
                 if question is not None:
-                    await self._carry_out_safely(question)
+                    await self._carry_out(question)
                 await asyncio.sleep(0)
             await self._has_inbox.wait()
 
-    async def _carry_out_safely(self, question: Question) -> None:
+    async def _carry_out(self, question: Question) -> None:
         try:
-            await self._carry_out(question)
+            await self._driver.run(question.carry_out(self._server))
         except Exception:
             self._logger.exception("a question could not be answered: %s", type(question).__name__)
-
-    async def _carry_out(self, question: Question) -> None:
-        if isinstance(question, Discover):
-            self._announces.set()
-        elif isinstance(question, Fetch):
-            steps = fetch(self._uid, question, self._local, self._describer, self._limit.bytes)
-            self._send(question.reply, Type.FETCH_SOCKETS_RESPONSE, await _run(steps))
-        elif isinstance(question, Move):
-            self._report_moved(question.reply, await _run(move(question, self._local, self._socket_failures)))
-        elif isinstance(question, Disconnect):
-            await self._disconnect(question)
-        elif isinstance(question, Broadcast):
-            await self._broadcast(question)
-        else:
-            self._handle(question)
-
-    async def _broadcast(self, question: Broadcast) -> None:
-        sids = sorted(self._local.select(question.target))
-        if question.reply is not None:
-            emit = self._ask_clients(question, question.reply, len(sids))
-            asyncio.get_running_loop().call_later(question.timeout, self._forget_silent_clients)
-            for chunk in _chunks(sids):
-                await self._patiently(self._ask(question, emit, chunk))
-        elif sids:
-            packets = self._encoded(question)
-            for chunk in _chunks(sids):
-                await self._patiently(self._send_packets(packets, question.target.namespace, chunk))
-
-    async def _send_packets(self, packets: list[str | bytes], namespace: str, sids: list[str]) -> None:
-        for sid in sids:
-            transport_id = self._local.transport_id(sid, namespace)
-            try:
-                for packet in packets if transport_id is not None else ():
-                    await self._sio.eio.send(transport_id, packet)
-            except Exception as error:
-                self._socket_failures.report("an event could not be sent to a socket", error)
-
-    async def _ask(self, question: Broadcast, emit: AcknowledgedEmit, sids: list[str]) -> None:
-        manager, namespace = self._sio.manager, question.target.namespace
-        for sid in sids:
-            callback = emit.callback_for(sid)
-            if callback is None:
-                return
-            try:
-                # Unbound, for the manager's own `emit` would send it to every server.
-                await socketio.AsyncManager.emit(
-                    manager, question.event, question.args, namespace, room=sid, callback=callback
-                )
-            except Exception as error:
-                self._socket_failures.report("an event could not be sent to a socket", error)
-            if emit.is_closed:
-                emit.drop(sid, callback)
-
-    async def _disconnect(self, question: Disconnect) -> None:
-        # All are marked as going before the next question is looked at; their disconnect handlers may take longer.
-        tasks: list[asyncio.Task[None]] = []
-        farewell = Farewell()
-        for chunk in _chunks(sorted(self._local.select(question.target))):
-            tasks += [self._in_background(self._disconnect_one(sid, question, farewell)) for sid in chunk]
-            await asyncio.sleep(0)
-        self._in_background(self._report_disconnected(question, tasks, farewell))
-
-    async def _disconnect_one(self, sid: str, question: Disconnect, farewell: Farewell) -> None:
-        connection, leaving = self._leaving(sid, question)
-        for leaving_sid, namespace in leaving:
-            try:
-                await self._sio.disconnect(leaving_sid, namespace=namespace, ignore_queue=True)
-            except Exception as error:
-                self._socket_failures.report("the disconnect handler of a socket failed", error)
-                self._local.forget(leaving_sid, namespace)
-        if connection is not None:
-            farewell.add(connection, time.monotonic())
-
-    async def _report_disconnected(
-        self, question: Disconnect, tasks: list[asyncio.Task[None]], farewell: Farewell
-    ) -> None:
-        while farewell or not all(task.done() for task in tasks):
-            for connection in farewell.due(time.monotonic()):
-                await self._close_connection(connection)
-            await asyncio.sleep(LOOK)
-        self._report_applied(question.reply, len(tasks))
-
-    async def _close_connection(self, connection: Any) -> None:
-        try:
-            # Not `eio.disconnect`, which waits until the client has taken everything: some never do.
-            await connection.close(wait=False, reason=self._sio.reason.SERVER_DISCONNECT)
-        except Exception as error:
-            self._socket_failures.report("a connection could not be closed", error)
-
-    def _handle(self, question: ServerSideEmit) -> None:
-        handler = self._handlers.find(question.event, question.namespace)
-        if handler is None:
-            self._handled_by_nobody(question)
-        else:
-            self._in_background(self._call(handler, question))
-
-    async def _call(self, handler: Handler, question: ServerSideEmit) -> None:
-        try:
-            value = handler(*question.args)
-            if inspect.isawaitable(value):
-                value = await value
-        except Exception:
-            self._logger.exception("the handler for a server-side emit failed")
-            self._handled_by_nobody(question)
-        else:
-            self._answer_of_handler(question, value)
-
-    def _forget_silent_clients(self) -> None:
-        self._acknowledged.close_expired(time.monotonic())
-
-    async def _patiently(self, work: Coroutine[Any, Any, None]) -> None:
-        """Waits for `work`, but not for long: a send may find a client dead, and then runs its disconnect handler."""
-        await asyncio.wait({self._in_background(work)}, timeout=SEND_PATIENCE)
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._background.add(task)  # the event loop keeps only a weak reference
-        task.add_done_callback(self._background.discard)
-        return task
-
-
-async def _run(steps: Steps[Result]) -> Result:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        await asyncio.sleep(0)
 
 
 async def _outcome(work: Coroutine[Any, Any, Any]) -> Exception | None:
@@ -329,7 +205,3 @@ async def _outcome(work: Coroutine[Any, Any, Any]) -> Exception | None:
     if error is not None and not isinstance(error, Exception):
         raise error
     return error
-
-
-def _chunks(sids: list[str]) -> Iterator[list[str]]:
-    return (sids[start : start + CHUNK] for start in range(0, len(sids), CHUNK))

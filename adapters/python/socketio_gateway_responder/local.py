@@ -7,25 +7,11 @@ was there a moment ago may be gone.
 
 from __future__ import annotations
 
-from typing import Any, Generator, Iterable, TypeVar
+from typing import Any, Callable, Iterable
+
+import socketio
 
 from .messages import RoomName, Target
-
-Result = TypeVar("Result")
-Steps = Generator[None, None, Result]
-"""Work that stops every now and then, so that an event loop can do something else, and returns its result."""
-
-CHUNK = 500
-"""How many sockets, or rooms, are looked at between two stops."""
-
-
-def run(steps: Steps[Result]) -> Result:
-    """Does the work in one go."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
 
 
 def copied(values: Iterable[Any]) -> list[Any]:
@@ -129,6 +115,12 @@ class LocalSockets:
         if room != sid:
             self._sio.manager.basic_leave_room(sid, namespace, room)
         return sid in self.rooms(namespace).get(None, ())
+
+    def emit(self, sid: str, namespace: str, event: str, args: tuple[Any, ...], callback: Callable[..., None]) -> Any:
+        """What the server's `emit` returns: with an event loop a coroutine. `callback` gets what the client answers."""
+        base = socketio.AsyncManager if self._sio.is_asyncio_based() else socketio.Manager
+        # Unbound, for the manager's own `emit` would send it to every server.
+        return base.emit(self._sio.manager, event, args, namespace, room=sid, callback=callback)
 
     def forget(self, sid: str, namespace: str) -> None:
         """Removes what is left of a socket whose disconnect handler raised."""

@@ -1,10 +1,10 @@
-"""The questions of a gateway, as values, and what is published in return."""
+"""What all questions of a gateway have, as values, and what is published in return."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Union
+from typing import Union
 
 GATEWAY_UID = "emitter"
 """The `uid` of every gateway; messages of anyone else are not for us."""
@@ -77,77 +77,3 @@ class Target:
     rooms: tuple[RoomName, ...] = ()
     excepted: tuple[RoomName, ...] = ()
     id: str | None = None
-
-
-@dataclass(frozen=True)
-class Discover:
-    """Who is there?"""
-
-
-@dataclass(frozen=True)
-class Broadcast:
-    """Emit to sockets; with `reply`, their acknowledgements are wanted, for `timeout` seconds."""
-
-    target: Target
-    event: str
-    args: tuple[Any, ...]
-    reply: Reply | None
-    timeout: float
-
-
-@dataclass(frozen=True)
-class Move:
-    """Sockets join `rooms`, or leave them."""
-
-    target: Target
-    rooms: tuple[RoomName, ...]
-    joins: bool
-    reply: Reply | None
-
-
-@dataclass(frozen=True)
-class Disconnect:
-    """Sockets leave the namespace; with `close`, their connections end too."""
-
-    target: Target
-    close: bool
-    reply: Reply | None
-
-
-@dataclass(frozen=True)
-class RoomList:
-    """A page of room names: the first `limit` behind `after` whose text begins with `prefix`."""
-
-    prefix: str
-    after: RoomName
-    limit: int
-    private: bool
-
-
-@dataclass(frozen=True)
-class Fetch:
-    """Describe sockets, a page of them behind `after`; or only count them, and members of rooms. With `numbers` the
-    asker tells rooms that are numbers from strings."""
-
-    target: Target
-    reply: Reply
-    fields: frozenset[str]
-    after: str | None = None
-    limit: int | None = None
-    count: bool = False
-    rooms: tuple[RoomName, ...] | None = None
-    list: RoomList | None = None
-    numbers: bool = False
-
-
-@dataclass(frozen=True)
-class ServerSideEmit:
-    """An event for the server itself."""
-
-    namespace: str
-    event: str
-    args: tuple[Any, ...]
-    reply: Reply | None
-
-
-Question = Union[Discover, Broadcast, Move, Disconnect, Fetch, ServerSideEmit]

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from dataclasses import replace
 from typing import Any, Callable, Mapping, TypeVar, overload
 
 from . import features, presence
-from .acknowledgements import AcknowledgedEmit, PendingAcknowledgements
-from .answers import HANDLED_BY_NOBODY, TOO_LARGE, acknowledgement, answer, value_of_handler
+from .acknowledgements import PendingAcknowledgements
 from .backlog import Backlog
 from .decoding import decode
 from .describing import DataOption, Describer
 from .failures import FailureLog
 from .handlers import Handler, Handlers
 from .handshake import note_time_of_connections
-from .limiting import SMALL, AnswerLimit
+from .limiting import AnswerLimit
 from .local import LocalSockets
-from .messages import BadMessage, Broadcast, Delivery, Disconnect, Publication, Question, Reply, ServerSideEmit, Type
-from .moving import Moved
+from .messages import BadMessage, Delivery, Publication
+from .outgoing import Outgoing
+from .questions import Question
+from .server import Server
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
@@ -73,26 +73,36 @@ class Responder:
         self._exchange = exchange
         self._interval = interval
         self._connection_options = dict(connection_options or {})
-        self._limit = AnswerLimit(max_answer_bytes)
         self._logger = logger or logging.getLogger("socketio_gateway_responder")
         self._connection_failures = FailureLog(self._logger, url)
         self._overflows = FailureLog(self._logger, again_after=60)
-        self._socket_failures = FailureLog(self._logger, again_after=60)
         self._local = LocalSockets(sio)
-        self._describer = Describer(self._local, data, self._socket_failures)
         self._handlers = Handlers()
         self._acknowledged = PendingAcknowledgements()
         self._namespaces = presence.Namespaces()
         self._inbox: Backlog[Delivery] = Backlog(BACKLOG_LIMIT, self._wake_worker)
         self._outbox: Backlog[Publication] = Backlog(BACKLOG_LIMIT, self._wake_publisher)
-        self._uid = ""
+        self._outgoing = Outgoing(AnswerLimit(max_answer_bytes), self._outbox, self._overflows)
+        failures = FailureLog(self._logger, again_after=60)
+        self._server = Server(
+            sio=sio,
+            local=self._local,
+            describer=Describer(self._local, data, failures),
+            handlers=self._handlers,
+            acknowledged=self._acknowledged,
+            outgoing=self._outgoing,
+            failures=failures,
+            logger=self._logger,
+            announce=self._announce,
+            forget_after=self._forget_after,
+        )
         self._features: list[str] = []
         note_time_of_connections(sio)
 
     @property
     def uid(self) -> str:
         """The name of this server in the cluster, new with each `start`; empty before the first."""
-        return self._uid
+        return self._outgoing.uid
 
     @overload
     def on(self, event: str, *, namespace: str = "/") -> Callable[[AnyHandler], AnyHandler]: ...
@@ -115,9 +125,17 @@ class Responder:
     def _wake_publisher(self) -> None:
         raise NotImplementedError
 
+    def _announce(self) -> None:
+        """A heartbeat is due."""
+        raise NotImplementedError
+
+    def _forget_after(self, seconds: float) -> None:
+        """Clients may be waited for until then."""
+        raise NotImplementedError
+
     def _begin(self) -> None:
         # Not in __init__: processes that are forked after it must not share the name.
-        self._uid = secrets.token_hex(8)
+        self._outgoing.uid = secrets.token_hex(8)
         self._namespaces = presence.Namespaces()
         self._inbox.clear()
         self._outbox.clear()
@@ -130,7 +148,7 @@ class Responder:
             )
 
     def _receive(self, delivery: Delivery) -> None:
-        if delivery.routing_key == presence.probe_key(self._uid):
+        if delivery.routing_key == presence.probe_key(self.uid):
             return
         if not self._inbox.put(delivery):
             self._overflows.report("messages of the gateway are dropped: the server does not keep up")
@@ -146,15 +164,15 @@ class Responder:
         return None
 
     def _heartbeat(self) -> Publication:
-        body = presence.heartbeat(self._uid, self._interval, self._namespaces, self._features)
+        body = presence.heartbeat(self.uid, self._interval, self._namespaces, self._features)
         return Publication(self._exchange, presence.PRESENCE_KEY, body)
 
     def _goodbye(self) -> Publication:
-        return Publication(self._exchange, presence.PRESENCE_KEY, presence.goodbye(self._uid))
+        return Publication(self._exchange, presence.PRESENCE_KEY, presence.goodbye(self.uid))
 
     def _keys(self) -> list[str]:
         """What is to be bound on a new connection."""
-        own = [presence.DISCOVER_KEY, presence.probe_key(self._uid)]
+        own = [presence.DISCOVER_KEY, presence.probe_key(self.uid)]
         return own + [key for name in self._namespaces for key in presence.keys_of(name)]
 
     def _look_at_namespaces(self) -> tuple[list[str], list[str]]:
@@ -163,78 +181,3 @@ class Responder:
         return [key for name in added for key in presence.keys_of(name)], [
             key for name in removed for key in presence.keys_of(name)
         ]
-
-    def _answer(self, reply: Reply | None, kind: Type, data: dict[str, Any]) -> None:
-        if reply is not None:
-            self._send(reply, kind, answer(self._uid, reply, kind, data))
-
-    def _send(self, reply: Reply, kind: Type, body: bytes) -> None:
-        instead = answer(self._uid, reply, kind, TOO_LARGE) if len(body) > min(SMALL, self._limit.bytes) else None
-        if instead is not None and len(body) > self._limit.bytes:
-            self._overflows.report(f"an answer to the gateway was too large to be sent: over {self._limit.bytes} bytes")
-            body, instead = instead, None
-        if not self._outbox.put(Publication("", reply.to, body, reply.correlation_id, instead)):
-            self._overflows.report("answers to the gateway are dropped: the broker does not take them")
-
-    def _instead_of(self, publication: Publication) -> Publication | None:
-        """What to send after the broker has not taken this answer, if it was for its size."""
-        if publication.instead is None or len(publication.body) <= self._limit.bytes:
-            return None
-        return replace(publication, body=publication.instead, instead=None)
-
-    def _answers_refused(self, text: str) -> None:
-        """The broker has closed the channel of the answers."""
-        limit = self._limit.learn(text)
-        if limit is None:
-            self._overflows.report(f"the broker does not take an answer to the gateway: {text}")
-        else:
-            self._overflows.report(
-                f"the broker takes no message of over {limit} bytes (its max_message_size); "
-                "from now on no answer to the gateway is larger"
-            )
-
-    def _leaving(self, sid: str, question: Disconnect) -> tuple[Any, list[tuple[str, str]]]:
-        """The connection to close with a socket, if any, and the sockets that leave, as (sid, namespace). With the
-        connection all its sockets do: one that is not told takes it for a broken line, and comes back."""
-        namespace = question.target.namespace
-        transport_id = self._local.transport_id(sid, namespace)
-        if not question.close or transport_id is None:
-            return None, [(sid, namespace)]
-        others = [socket for socket in self._local.sockets_of(transport_id) if socket != (sid, namespace)]
-        return self._sio.eio.sockets.get(transport_id), [(sid, namespace), *others]
-
-    def _report_applied(self, reply: Reply | None, matched: int) -> None:
-        self._answer(reply, Type.FETCH_SOCKETS_RESPONSE, {"sockets": [], "matched": matched})
-
-    def _report_moved(self, reply: Reply | None, moved: Moved) -> None:
-        refusal = {"error": "room_is_socket"} if moved.room_is_socket else {}
-        self._answer(reply, Type.FETCH_SOCKETS_RESPONSE, {"sockets": [], "matched": moved.matched, **refusal})
-
-    def _answer_of_handler(self, question: ServerSideEmit, value: Any) -> None:
-        try:
-            self._answer(question.reply, Type.SERVER_SIDE_EMIT_RESPONSE, value_of_handler(value))
-        except Exception:
-            self._logger.exception("the answer of the handler for a server-side emit cannot be passed on")
-            self._handled_by_nobody(question)
-
-    def _handled_by_nobody(self, question: ServerSideEmit) -> None:
-        self._answer(question.reply, Type.SERVER_SIDE_EMIT_RESPONSE, HANDLED_BY_NOBODY)
-
-    def _ask_clients(self, question: Broadcast, reply: Reply, count: int) -> AcknowledgedEmit:
-        """Says how many clients there are, and prepares for their answers."""
-        emit = AcknowledgedEmit(reply, time.monotonic() + question.timeout, self._local, self._client_answered)
-        self._acknowledged.add(emit)
-        self._answer(reply, Type.BROADCAST_CLIENT_COUNT, {"clientCount": count})
-        return emit
-
-    def _client_answered(self, reply: Reply, args: tuple[Any, ...]) -> None:
-        try:
-            self._answer(reply, Type.BROADCAST_ACK, acknowledgement(args))
-        except Exception:  # this is called by the server, for which it is no failure of its own
-            self._logger.exception("the acknowledgement of a client cannot be passed on")
-
-    def _encoded(self, question: Broadcast) -> list[str | bytes]:
-        """The packets of an emit without acknowledgement, the same for every client."""
-        packet = self._sio.packet_class(2, data=[question.event, *question.args], namespace=question.target.namespace)
-        encoded: Any = packet.encode()
-        return encoded if isinstance(encoded, list) else [encoded]

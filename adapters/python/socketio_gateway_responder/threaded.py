@@ -8,15 +8,10 @@ from typing import Any
 
 import socketio
 
-from .acknowledgements import AcknowledgedEmit
 from .backoff import Backoff
-from .farewell import LOOK, Farewell
-from .fetching import fetch
-from .handlers import Handler
-from .local import run
-from .messages import Broadcast, Disconnect, Discover, Fetch, Move, Question, ServerSideEmit, Type
-from .moving import move
+from .questions import Question
 from .responder import NAMESPACE_CHECK, Responder
+from .thread_driver import ThreadDriver
 from .thread_link import ThreadLink, Waker, require, was_refused
 
 CLOSE_TIMEOUT = 5.0  # seconds
@@ -44,6 +39,7 @@ class ThreadedGatewayResponder(Responder):
         self._waker: Waker | None = None
         self._threads: list[threading.Thread] = []
         super().__init__(sio, url, **options)
+        self._driver = ThreadDriver(sio, self._logger)
 
     @property
     def connected(self) -> bool:
@@ -98,12 +94,19 @@ class ThreadedGatewayResponder(Responder):
         if self._waker is not None:
             self._waker.wake()
 
+    def _announce(self) -> None:
+        self._announces.set()
+        self._wake_publisher()
+
+    def _forget_after(self, seconds: float) -> None:
+        """The thread that has the connection looks for them again and again."""
+
     # The connection
 
     def _stay_connected(self, waker: Waker, stopping: threading.Event) -> None:
         backoff = Backoff()
         while not stopping.is_set():
-            link = ThreadLink(self._exchange, self._receive, self._answers_refused, waker)
+            link = ThreadLink(self._exchange, self._receive, self._outgoing.refused, waker)
             try:
                 self._look_at_namespaces()
                 link.open(self._url, self._connection_options, self._keys())
@@ -146,7 +149,7 @@ class ThreadedGatewayResponder(Responder):
 
     def _publish(self, link: ThreadLink) -> None:
         while (publication := self._outbox.take()) is not None:
-            if not link.answer(publication) and (instead := self._instead_of(publication)) is not None:
+            if not link.answer(publication) and (instead := self._outgoing.instead_of(publication)) is not None:
                 link.answer(instead)
 
     def _follow_namespaces(self, link: ThreadLink) -> bool:
@@ -174,103 +177,13 @@ class ThreadedGatewayResponder(Responder):
             while not stopping.is_set() and (delivery := self._inbox.take()) is not None:
                 question = self._understand(delivery)
                 if question is not None:
-                    self._carry_out_safely(question)
-
-    def _carry_out_safely(self, question: Question) -> None:
-        try:
-            self._carry_out(question)
-        except Exception:
-            self._logger.exception("a question could not be answered: %s", type(question).__name__)
+                    self._carry_out(question)
 
     def _carry_out(self, question: Question) -> None:
-        if isinstance(question, Discover):
-            self._announces.set()
-            self._wake_publisher()
-        elif isinstance(question, Fetch):
-            steps = fetch(self._uid, question, self._local, self._describer, self._limit.bytes)
-            self._send(question.reply, Type.FETCH_SOCKETS_RESPONSE, run(steps))
-        elif isinstance(question, Move):
-            self._report_moved(question.reply, run(move(question, self._local, self._socket_failures)))
-        elif isinstance(question, Disconnect):
-            self._sio.start_background_task(self._disconnect, question, sorted(self._local.select(question.target)))
-        elif isinstance(question, Broadcast):
-            self._broadcast(question)
-        else:
-            self._handle(question)
-
-    def _broadcast(self, question: Broadcast) -> None:
-        sids = sorted(self._local.select(question.target))
-        if question.reply is not None:
-            self._ask(question, self._ask_clients(question, question.reply, len(sids)), sids)
-        elif sids:
-            self._send_packets(self._encoded(question), question.target.namespace, sids)
-
-    def _send_packets(self, packets: list[str | bytes], namespace: str, sids: list[str]) -> None:
-        for sid in sids:
-            transport_id = self._local.transport_id(sid, namespace)
-            try:
-                for packet in packets if transport_id is not None else ():
-                    self._sio.eio.send(transport_id, packet)
-            except Exception as error:
-                self._socket_failures.report("an event could not be sent to a socket", error)
-
-    def _ask(self, question: Broadcast, emit: AcknowledgedEmit, sids: list[str]) -> None:
-        manager, namespace = self._sio.manager, question.target.namespace
-        for sid in sids:
-            callback = emit.callback_for(sid)
-            if callback is None:
-                return
-            try:
-                # Unbound, for the manager's own `emit` would send it to every server.
-                socketio.Manager.emit(manager, question.event, question.args, namespace, room=sid, callback=callback)
-            except Exception as error:
-                self._socket_failures.report("an event could not be sent to a socket", error)
-            if emit.is_closed:
-                emit.drop(sid, callback)
-
-    def _disconnect(self, question: Disconnect, sids: list[str]) -> None:
-        farewell = Farewell()
-        for sid in sids:
-            self._disconnect_one(sid, question, farewell)
-        while farewell:
-            for connection in farewell.due(time.monotonic()):
-                self._close_connection(connection)
-            self._sio.sleep(LOOK)
-        self._report_applied(question.reply, len(sids))
-
-    def _disconnect_one(self, sid: str, question: Disconnect, farewell: Farewell) -> None:
-        connection, leaving = self._leaving(sid, question)
-        for leaving_sid, namespace in leaving:
-            try:
-                self._sio.disconnect(leaving_sid, namespace=namespace, ignore_queue=True)
-            except Exception as error:
-                self._socket_failures.report("the disconnect handler of a socket failed", error)
-                self._local.forget(leaving_sid, namespace)
-        if connection is not None:
-            farewell.add(connection, time.monotonic())
-
-    def _close_connection(self, connection: Any) -> None:
         try:
-            # Not `eio.disconnect`, which waits until the client has taken everything: some never do.
-            connection.close(wait=False, reason=self._sio.reason.SERVER_DISCONNECT)
-        except Exception as error:
-            self._socket_failures.report("a connection could not be closed", error)
-
-    def _handle(self, question: ServerSideEmit) -> None:
-        handler = self._handlers.find(question.event, question.namespace)
-        if handler is None:
-            self._handled_by_nobody(question)
-        else:
-            self._sio.start_background_task(self._call, handler, question)
-
-    def _call(self, handler: Handler, question: ServerSideEmit) -> None:
-        try:
-            value = handler(*question.args)
+            self._driver.run(question.carry_out(self._server))
         except Exception:
-            self._logger.exception("the handler for a server-side emit failed")
-            self._handled_by_nobody(question)
-        else:
-            self._answer_of_handler(question, value)
+            self._logger.exception("a question could not be answered: %s", type(question).__name__)
 
 
 def _close_quietly(link: ThreadLink) -> None:

@@ -4,20 +4,15 @@ import json
 
 import pytest
 
-from socketio_gateway_responder.decoding import ALL_FIELDS, decode
-from socketio_gateway_responder.messages import (
-    BadMessage,
-    Broadcast,
-    Delivery,
-    Disconnect,
-    Discover,
-    Fetch,
-    Move,
-    Reply,
-    RoomList,
-    ServerSideEmit,
-    Target,
-)
+from socketio_gateway_responder.decoding import decode
+from socketio_gateway_responder.messages import BadMessage, Delivery, Reply, Target
+from socketio_gateway_responder.questions.broadcast import Broadcast
+from socketio_gateway_responder.questions.counting import RoomList
+from socketio_gateway_responder.questions.disconnect import Disconnect
+from socketio_gateway_responder.questions.discover import Discover
+from socketio_gateway_responder.questions.fetch import ALL_FIELDS, Fetch
+from socketio_gateway_responder.questions.move import Move
+from socketio_gateway_responder.questions.server_side_emit import ServerSideEmit
 
 OPTS = {"rooms": ["r"], "except": ["x"], "flags": {"timeout": 200}}
 TARGET = Target("/", ("r",), ("x",))

@@ -1,4 +1,4 @@
-"""The recorded questions of Tests/Recorded/questions: what each responder answers, and what has become of its sockets."""
+"""The recorded questions of Tests/Recorded/questions: what each responder answers, and what becomes of its sockets."""
 
 import asyncio
 import json

@@ -11,11 +11,13 @@ import socketio
 from socketio_gateway_responder.acknowledgements import AcknowledgedEmit, PendingAcknowledgements
 from socketio_gateway_responder.describing import Describer
 from socketio_gateway_responder.failures import FailureLog
-from socketio_gateway_responder.fetching import fetch
 from socketio_gateway_responder.handshake import ISSUED, handshake
-from socketio_gateway_responder.local import LocalSockets, run
-from socketio_gateway_responder.messages import Fetch, Move, Reply, RoomList, Target
-from socketio_gateway_responder.moving import Moved, move
+from socketio_gateway_responder.local import LocalSockets
+from socketio_gateway_responder.messages import Reply, Target
+from socketio_gateway_responder.questions.counting import RoomList
+from socketio_gateway_responder.questions.fetch import Fetch, fetch
+from socketio_gateway_responder.questions.move import Move, Moved, move
+from socketio_gateway_responder.steps import run
 
 REPLY = Reply("queue", "c", "q", "/")
 LOG = FailureLog(logging.getLogger("test"))

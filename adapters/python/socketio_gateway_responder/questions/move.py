@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from .failures import FailureLog
-from .local import CHUNK, LocalSockets, Steps
-from .messages import Move
+from ..failures import FailureLog
+from ..local import LocalSockets
+from ..messages import Reply, RoomName, Target, Type
+from ..reading import room_names, target
+from ..server import Server
+from ..steps import CHUNK, Steps
+
+
+@dataclass(frozen=True)
+class Move:
+    """Sockets join `rooms`, or leave them."""
+
+    target: Target
+    rooms: tuple[RoomName, ...]
+    joins: bool
+    reply: Reply | None
+
+    def carry_out(self, server: Server) -> Steps[None]:
+        moved = yield from move(self, server.local, server.failures)
+        refusal = {"error": "room_is_socket"} if moved.room_is_socket else {}
+        answer = {"sockets": [], "matched": moved.matched, **refusal}
+        server.outgoing.answer(self.reply, Type.FETCH_SOCKETS_RESPONSE, answer)
+
+
+def read_join(namespace: str, data: dict[str, Any], reply: Reply | None) -> Move:
+    return Move(target(namespace, data), room_names(data, "rooms"), True, reply)
+
+
+def read_leave(namespace: str, data: dict[str, Any], reply: Reply | None) -> Move:
+    return Move(target(namespace, data), room_names(data, "rooms"), False, reply)
 
 
 @dataclass(frozen=True)

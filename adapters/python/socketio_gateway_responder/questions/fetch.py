@@ -1,18 +1,75 @@
-"""The answer to "which sockets are there?"."""
+"""Which sockets are there, or how many, and in which rooms?"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from .answers import answer_around
-from .counting import MORE, counts
-from .describing import Describer
-from .local import CHUNK, LocalSockets, Steps, copied
-from .messages import Fetch, RoomName, Type
-from .rooms import name_of
+from ..answers import answer_around
+from ..describing import Describer
+from ..local import LocalSockets, copied
+from ..messages import BadMessage, Reply, RoomName, Target, Type
+from ..reading import an_object, flag, optional_number, optional_text, room_names, target, texts
+from ..rooms import is_number, name_of
+from ..server import Server
+from ..steps import CHUNK, Steps
+from .counting import MORE, RoomList, counts
 
+ALL_FIELDS = frozenset({"rooms", "data", "handshake"})
+DEFAULT_ROOM_PAGE = 100
 CHUNK_BYTES = 256 * 1024
 """How many bytes of sockets are described between two stops."""
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Describe sockets, a page of them behind `after`; or only count them, and members of rooms. With `numbers` the
+    asker tells rooms that are numbers from strings."""
+
+    target: Target
+    reply: Reply
+    fields: frozenset[str]
+    after: str | None = None
+    limit: int | None = None
+    count: bool = False
+    rooms: tuple[RoomName, ...] | None = None
+    list: RoomList | None = None
+    numbers: bool = False
+
+    def carry_out(self, server: Server) -> Steps[None]:
+        outgoing = server.outgoing
+        body = yield from fetch(outgoing.uid, self, server.local, server.describer, outgoing.limit)
+        outgoing.send(self.reply, Type.FETCH_SOCKETS_RESPONSE, body)
+
+
+def read(namespace: str, data: dict[str, Any], reply: Reply | None) -> Fetch:
+    if reply is None:
+        raise BadMessage("a question without requestId or reply_to")
+    numbers = flag(data, "numbers")
+    # Without `numbers` the names of rooms are keys of an object, which a number cannot be.
+    names = room_names if numbers else texts
+    return Fetch(
+        target=target(namespace, data),
+        reply=reply,
+        fields=frozenset(texts(data, "fields")) if data.get("fields") is not None else ALL_FIELDS,
+        after=optional_text(data, "after"),
+        limit=optional_number(data, "limit"),
+        count=flag(data, "count"),
+        rooms=names(data, "rooms") if data.get("rooms") is not None else None,
+        list=_room_list(data["list"]) if data.get("list") is not None else None,
+        numbers=numbers,
+    )
+
+
+def _room_list(value: Any) -> RoomList:
+    options = an_object(value, "list")
+    limit, after = optional_number(options, "limit"), options.get("after")
+    return RoomList(
+        prefix=optional_text(options, "prefix") or "",
+        after=after if is_number(after) else optional_text(options, "after") or "",
+        limit=DEFAULT_ROOM_PAGE if limit is None else limit,
+        private=flag(options, "private"),
+    )
 
 
 def fetch(uid: str, question: Fetch, local: LocalSockets, describer: Describer, limit: int) -> Steps[bytes]:

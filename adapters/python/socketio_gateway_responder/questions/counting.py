@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .local import CHUNK, LocalSockets, Steps
-from .messages import Fetch, RoomList, RoomName
-from .repairing import repaired_name, to_json
-from .rooms import name_of, order
+from ..local import LocalSockets
+from ..messages import RoomName
+from ..repairing import repaired_name, to_json
+from ..rooms import name_of, order
+from ..steps import CHUNK, Steps
+
+if TYPE_CHECKING:
+    from .fetch import Fetch
 
 MORE = b',"more":true'
+
+
+@dataclass(frozen=True)
+class RoomList:
+    """A page of room names: the first `limit` behind `after` whose text begins with `prefix`."""
+
+    prefix: str
+    after: RoomName
+    limit: int
+    private: bool
 
 
 def counts(question: Fetch, local: LocalSockets, matched: int, space: int) -> Steps[bytes]:
