@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import Glibc
 internal import Routes
 internal import ServedDocuments
 internal import Synchronization
@@ -15,6 +16,8 @@ final class LoopGroup: @unchecked Sendable {
     private let document: Mutex<ConfigurationDocument>
     /// The loops that have not yet tried to reach the broker.
     private let untried: Atomic<Int>
+    /// The loops that have not yet taken over what was reloaded last.
+    private let untaken = Atomic<Int>(0)
 
     /// Makes the loops, none of which runs yet.
     init(_ process: ProcessServices, _ live: LiveConfiguration, _ policy: LivePolicy) throws {
@@ -38,9 +41,14 @@ final class LoopGroup: @unchecked Sendable {
     /// Whether every loop has reached the broker, or failed once.
     var haveTried: Bool { untried.load(ordering: .relaxed) <= 0 }
 
-    /// Takes over what was reloaded.
+    /// For the loops to take over what was reloaded, a millisecond each.
+    private static let mostWaits = 2_000
+
+    /// Takes over what was reloaded. Returns when all loops have; one that is busy for seconds is not waited for.
     func take(_ live: LiveConfiguration, _ policy: LivePolicy) {
-        for server in servers { server.take(policy) }
+        untaken.add(servers.count, ordering: .relaxed)
+        for server in servers { server.take(policy) { self.untaken.subtract(1, ordering: .releasing) } }
+        for _ in 0..<Self.mostWaits where untaken.load(ordering: .acquiring) > 0 { usleep(1_000) }
         process.logLevel.current = policy.logLevel
         document.withLock { $0.update(live, now: UTCTime(seconds: Int(UnixTime.now()))) }
         metrics.took(live.keys, live.hooks, isReloaded: true, now: UnixTime.now())
