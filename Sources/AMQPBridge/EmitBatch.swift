@@ -10,10 +10,11 @@ final class EmitBatch {
     }
 
     private let window: Window
-    private var outcomes: [Result<Receipt, EmitError>?]
-    private var messages = 0
-    private var bytes = 0
-    private var waiting: (most: Window, continuation: UnsafeContinuation<Void, Never>)?
+    // Not watched for overlapping accesses: what changes these calls nobody.
+    @exclusivity(unchecked) private var outcomes: [Result<Receipt, EmitError>?]
+    @exclusivity(unchecked) private var messages = 0
+    @exclusivity(unchecked) private var bytes = 0
+    @exclusivity(unchecked) private var waiting: (most: Window, continuation: UnsafeContinuation<Void, Never>)?
     /// Whether the broker has let one of the emits wait for too long.
     private(set) var hasMetSilence = false
 
@@ -32,9 +33,14 @@ final class EmitBatch {
         }
     }
 
+    /// Whether so much more may be under way now.
+    func hasRoom(messages: Int, bytes: Int) -> Bool {
+        self.messages + messages <= window.messages && self.bytes + bytes <= window.bytes
+    }
+
     /// Waits until so much more may be under way.
     func room(messages: Int, bytes: Int) async {
-        guard self.messages + messages > window.messages || self.bytes + bytes > window.bytes else { return }
+        guard !hasRoom(messages: messages, bytes: bytes) else { return }
         // Half of the window at a time: waking up for every confirm would cost more than the publishing.
         await drain(to: Window(messages: window.messages / 2 - messages, bytes: window.bytes / 2 - bytes))
     }
@@ -75,4 +81,16 @@ final class EmitBatch {
     private func isWithin(_ most: Window) -> Bool {
         messages == 0 || (messages <= most.messages && bytes <= most.bytes)
     }
+}
+
+extension EmitBatch {
+    func hasRoom(for request: PublishRequest) -> Bool {
+        hasRoom(messages: request.publications.count, bytes: request.encodedSize)
+    }
+
+    func room(for request: PublishRequest) async {
+        await room(messages: request.publications.count, bytes: request.encodedSize)
+    }
+
+    func begin(_ request: PublishRequest) { begin(messages: request.publications.count, bytes: request.encodedSize) }
 }

@@ -106,7 +106,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     /// How long servers have to say whom to leave out.
     let questionTimeout: Duration
     private let unroutedLog: UnroutedLog?
-    private var identifiers = ULIDGenerator()
+    /// Not watched for overlapping accesses: each is one step.
+    @exclusivity(unchecked) private var identifiers = ULIDGenerator()
 
     /// - Parameters:
     ///   - cluster: asks the servers; without it nothing can be done that needs their answers.
@@ -127,10 +128,10 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     }
 
     public func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
-        let emit = emit
         do throws(EmitError) {
             try check(emit)
-            try publish(emit, try encoded(emit), confirmation, completion)
+            let publications = try encoded(emit)
+            try publish(consume emit, publications, confirmation, completion)
         } catch {
             completion(.failure(error))
         }
@@ -180,20 +181,19 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// - Throws: when nothing can be published now, and nobody would wait for it; then `completion` is not called.
     private func publish(
-        _ emit: Emit, _ publications: [Publication], _ confirmation: Confirmation, _ completion: @escaping Completion
+        _ emit: consuming Emit, _ publications: [Publication], _ confirmation: Confirmation,
+        _ completion: @escaping Completion
     ) throws(EmitError) {
         let id = identifiers.next()
         switch confirmation {
         case .none:
-            do throws(PublishError) {
-                try publishUnconfirmed(publications, of: emit)
-            } catch {
-                throw .notPublished(error)
-            }
+            // Nobody waits for the answer: that nobody was there is told by the log and the metrics alone.
+            let request = EmitRequest(consume emit, publications, id: id, of: self) { _ in }
+            if let refusal = link.refusal(of: request) { throw .notPublished(refusal) }
+            link.publish(request)
             completion(.success(Receipt(id: id, routed: nil)))
         case .broker:
-            let exchange = publications[0].exchange
-            link.publish(publications) { [self] in completion(outcome($0, id, emit, exchange)) }
+            link.publish(EmitRequest(consume emit, publications, id: id, of: self, completion))
         }
     }
 
@@ -204,10 +204,15 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         link.publish(publications, until: deadline) { [self] in completion(outcome($0, id, emit, exchange)) }
     }
 
-    private func outcome(
-        _ result: Result<Routing, PublishError>, _ id: String, _ emit: Emit, _ exchange: String
+    /// - Parameter emit: is asked for only if nobody was there for it: emits are large to copy.
+    func outcome(
+        _ result: Result<Routing, PublishError>, _ id: String, _ emit: @autoclosure () -> Emit, _ exchange: String
     ) -> Result<Receipt, EmitError> {
-        result.map { receipt(id, $0, emit, exchange) }.mapError { .notPublished($0) }
+        switch result {
+        case .success(.routed): .success(Receipt(id: id, routed: wireFormat.knowsRecipients ? true : nil))
+        case .success(let routing): .success(receipt(id, routing, emit(), exchange))
+        case .failure(let error): .failure(.notPublished(error))
+        }
     }
 
     public func emit(batch emits: [Emit]) async -> [Result<Receipt, EmitError>] {
@@ -215,29 +220,23 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         let came = MonotonicTime.now()
         for (index, emit) in emits.enumerated() {
             if index % Self.emitsPerTurn == Self.emitsPerTurn - 1 { await pause() }
-            let publications: [Publication]
             do throws(EmitError) {
-                publications = try self.publications(for: emit)
+                try check(emit)
+                let request = BatchedRequest(
+                    try encoded(emit), as: index, of: batch, emits, id: identifiers.next(), of: self, came: came)
+                if !batch.hasRoom(for: request) { await batch.room(for: request) }
+                // What all share is left half empty for single emits; what this batch has under way makes room again.
+                while link.isCrowded(with: request), batch.isUnderWay { await batch.empty() }
+                // A broker that has fallen silent would cost a time-out for every window.
+                if batch.hasMetSilence { throw .notPublished(.brokerSilent) }
+                batch.begin(request)
+                link.publish(request)
             } catch {
                 batch.settle(index, .failure(error))
-                continue
             }
-            let bytes = publications.reduce(0) { $0 + $1.encodedSize }
-            await batch.room(messages: publications.count, bytes: bytes)
-            // What all share is left half empty for single emits; what this batch has under way makes room again.
-            while link.isCrowded(with: publications), batch.isUnderWay { await batch.empty() }
-            publish(publications, bytes: bytes, as: index, of: batch, emits, came: came)
         }
         await batch.empty()
         return batch.results
-    }
-
-    /// Nobody waits for the answer: that nobody was there is told by the log and the metrics alone.
-    private func publishUnconfirmed(_ publications: [Publication], of emit: Emit) throws(PublishError) {
-        let exchange = publications[0].exchange
-        try link.publishUnconfirmed(publications) { [self] result in
-            if case .success(let routing) = result { _ = unroutedReason(routing, emit, exchange) }
-        }
     }
 
     func nextIdentifier() -> String { identifiers.next() }
@@ -246,23 +245,6 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// About a millisecond's work.
     static let emitsPerTurn = 64
-
-    private func publish(
-        _ publications: [Publication], bytes: Int, as index: Int, of batch: EmitBatch, _ emits: [Emit],
-        came: MonotonicTime
-    ) {
-        // A broker that has fallen silent would cost a time-out for every window.
-        guard !batch.hasMetSilence else {
-            batch.settle(index, .failure(.notPublished(.brokerSilent)))
-            return
-        }
-        let id = identifiers.next()
-        batch.begin(messages: publications.count, bytes: bytes)
-        let exchange = publications[0].exchange
-        link.publish(publications, came: came) { [self] result in
-            batch.finish(index, outcome(result, id, emits[index], exchange), messages: publications.count, bytes: bytes)
-        }
-    }
 
     private func receipt(_ id: String, _ routing: Routing, _ emit: Emit, _ exchange: String) -> Receipt {
         // A fanout's queue need not have a server behind it; no queue at all has none for certain.
@@ -291,11 +273,6 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// What is known of the servers at this moment.
     func servers(of namespace: String) -> NamespaceServers { cluster?.servers(of: namespace) ?? NamespaceServers() }
-
-    private func publications(for emit: Emit) throws(EmitError) -> [Publication] {
-        try check(emit)
-        return try encoded(emit)
-    }
 
     /// Whether the emit is what a caller may ask these servers for.
     func check(_ emit: Emit) throws(EmitError) {

@@ -29,12 +29,19 @@ public struct ULIDGenerator {
     private var text: String {
         let top = (milliseconds & 0xFFFF_FFFF_FFFF) << 16 | UInt64(high)
         return String(unsafeUninitializedCapacity: 26) { buffer in
-            var (top, bottom) = (top, low)
-            for index in stride(from: 25, through: 0, by: -1) {
-                buffer[index] = Self.alphabet.utf8Start[Int(bottom & 31)]
-                bottom = bottom >> 5 | (top & 31) << 59
-                top >>= 5
+            // From the last character on: twelve of the lower bits, twelve that follow, and the two that are left.
+            var bits = low
+            for index in stride(from: 25, through: 14, by: -1) {
+                buffer[index] = Self.alphabet.utf8Start[Int(bits & 31)]
+                bits >>= 5
             }
+            bits |= top << 4
+            for index in stride(from: 13, through: 2, by: -1) {
+                buffer[index] = Self.alphabet.utf8Start[Int(bits & 31)]
+                bits >>= 5
+            }
+            buffer[1] = Self.alphabet.utf8Start[Int(top >> 56 & 31)]
+            buffer[0] = Self.alphabet.utf8Start[Int(top >> 61)]
             return 26
         }
     }

@@ -5,7 +5,7 @@ internal import Synchronization
 /// What happens on a connection, as a state machine without I/O: the broker's frames go in, bytes for it come out.
 ///
 /// Lives on one event loop.
-protocol BrokerSession: AnyObject {
+protocol BrokerSession: AnyObject, SendableMetatype {
     /// Bytes for the broker.
     var outbound: OutboundBuffer { get set }
     /// Whether the broker has opened what the session needs.
@@ -34,7 +34,7 @@ protocol BrokerSession: AnyObject {
 ///
 /// `@unchecked Sendable`: everything but the status is touched on the loop's thread only; whatever can block (name
 /// resolution, connecting, logging in) happens on a thread of its own, which hands the connection over whole.
-final class BrokerConnector: EventSource, @unchecked Sendable {
+final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sendable {
     private enum Phase {
         case waiting(until: MonotonicTime)
         case connecting
@@ -50,29 +50,34 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
     private let configuration: BrokerLink.Configuration
     private let loop: EventLoop
     private let logger: Logger
-    private let session: any BrokerSession
+    private let session: Session
     private let keepsContent: Bool
     private let currentStatus = Atomic<UInt8>(BrokerLink.Status.disconnected.rawValue)
-    private var phase = Phase.waiting(until: .now())
+    // What each turn of the loop asks for is not watched for overlapping accesses: it is read and written in one step.
+    @exclusivity(unchecked) private var phase = Phase.waiting(until: .now()) {
+        didSet { descriptor = if case .connected(let connection, _) = phase { connection.descriptor } else { -1 } }
+    }
+    /// Of the connection, if there is one.
+    @exclusivity(unchecked) private var descriptor: Int32 = -1
     private var backoff = Backoff()
     private var lastAttempt = MonotonicTime.now()
     private var hasOpened = false
-    private var lastReceived = MonotonicTime.now()
-    private var lastSent = MonotonicTime.now()
+    @exclusivity(unchecked) private var lastReceived = MonotonicTime.now()
+    @exclusivity(unchecked) private var lastSent = MonotonicTime.now()
     private var lastProbe = MonotonicTime.now()
-    private var nextCheck = MonotonicTime.now()
+    @exclusivity(unchecked) private var nextCheck = MonotonicTime.now()
     /// How often heartbeats, probes and their time-outs are looked at.
-    private static let checkInterval: Duration = .milliseconds(250)
+    private static var checkInterval: Duration { .milliseconds(250) }
     /// How long a connection is idle before it is asked whether it is blocked.
-    private static let probeInterval: Duration = .seconds(2)
+    private static var probeInterval: Duration { .seconds(2) }
     /// However often somebody asks, attempts to connect are so far apart.
-    private static let shortestRest: Duration = .seconds(1)
+    private static var shortestRest: Duration { .seconds(1) }
     /// The same failure again and again is one line in the log.
     private var lastFailure: String?
 
     /// - Parameter keepsContent: whether the session wants the bytes of messages that come in.
     init(
-        _ configuration: BrokerLink.Configuration, session: any BrokerSession, keepsContent: Bool, loop: EventLoop,
+        _ configuration: BrokerLink.Configuration, session: Session, keepsContent: Bool, loop: EventLoop,
         logger: Logger
     ) {
         self.configuration = configuration
@@ -90,9 +95,9 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
     // MARK: EventSource
 
     var pollInterest: (descriptor: Int32, events: Int16)? {
-        guard case .connected(let connection, _) = phase else { return nil }
+        guard descriptor >= 0 else { return nil }
         let output = session.outbound.pending > 0 ? POLLOUT : 0
-        return (connection.descriptor, Int16(POLLIN) | Int16(output))
+        return (descriptor, Int16(POLLIN) | Int16(output))
     }
 
     var deadline: MonotonicTime? {
@@ -116,7 +121,7 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
     }
 
     func flush() {
-        guard case .connected(let connection, _) = phase, session.outbound.pending > 0 else { return }
+        guard session.outbound.pending > 0, case .connected(let connection, _) = phase else { return }
         do throws(BrokerError) {
             let before = session.outbound.totalSent
             try session.outbound.drain { bytes throws(BrokerError) in try connection.send(bytes) }
@@ -168,7 +173,8 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
         phase = .connecting
         lastAttempt = .now()
         let (configuration, keepsContent) = (configuration, keepsContent)
-        let isStarted = SystemThread.detach(name: "amqp-connect") { [loop, weak self] in
+        // For as long as connecting may take: a weak reference would make every retain of the connector slow.
+        let isStarted = SystemThread.detach(name: "amqp-connect") { [self] in
             let result: Result<AMQPConnection, BrokerError>
             do throws(BrokerError) {
                 result = .success(
@@ -178,7 +184,7 @@ final class BrokerConnector: EventSource, @unchecked Sendable {
             } catch {
                 result = .failure(error)
             }
-            loop.execute { [weak self] in self?.connected(result) }
+            loop.execute { self.connected(result) }
         }
         if !isStarted { retry(after: .noThread, now: .now()) }
     }

@@ -31,8 +31,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private let configuration: Configuration
     private let knowledge: BrokerKnowledge
     private let publisher: Publisher
-    private let connector: BrokerConnector
-    private var waits = ConfirmWaits()
+    private let connector: BrokerConnector<Publisher>
+    /// Not watched for overlapping accesses: who waits is told when they are over.
+    @exclusivity(unchecked) private var waits = ConfirmWaits()
 
     /// - Parameter knowledge: one for all links of the process to this broker.
     public init(
@@ -85,14 +86,13 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         publish(publications) { [self] in waits.end(id)?($0) }
     }
 
-    /// Publishes, and says once what became of it, perhaps before this returns.
-    ///
-    /// - Parameter came: when the request came that this is a part of, if that was earlier.
-    func publish(
-        _ publications: [Publication], came: MonotonicTime? = nil,
-        completion: @escaping (Result<Routing, PublishError>) -> Void
-    ) {
-        publisher.publish(publications, came: came, now: .now(), completion: completion)
+    /// Publishes, and tells the request once what became of it, perhaps before this returns.
+    func publish(_ request: PublishRequest) {
+        publisher.publish(request, now: .now())
+    }
+
+    private func publish(_ publications: [Publication], completion: @escaping (Result<Routing, PublishError>) -> Void) {
+        publish(ClosureRequest(publications, completion: completion))
     }
 
     /// Asks the broker whether the exchange takes messages.
@@ -107,20 +107,11 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     /// Why these could not be published, as far as that can be told without doing it; `nil`: they could.
     func fault(of publications: [Publication]) -> PublishError? { publisher.fault(of: publications) }
 
-    /// Whether these would take more than half of the room that all share.
-    func isCrowded(with publications: [Publication]) -> Bool { publisher.isCrowded(with: publications) }
+    /// Whether this would take more than half of the room that all share.
+    func isCrowded(with request: PublishRequest) -> Bool { publisher.isCrowded(with: request) }
 
-    /// Publishes without waiting. What becomes of it shows in the counters only.
-    ///
-    /// - Throws: when nothing can be taken now.
-    ///
-    /// - Parameter completion: is told all the same what became of them.
-    func publishUnconfirmed(
-        _ publications: [Publication], completion: @escaping (Result<Routing, PublishError>) -> Void
-    ) throws(PublishError) {
-        if let refusal = publisher.refusal(of: publications) { throw refusal }
-        publish(publications, completion: completion)
-    }
+    /// Why the request cannot be taken now; `nil` if it can.
+    func refusal(of request: PublishRequest) -> PublishError? { publisher.refusal(of: request) }
 
     /// See ``BrokerConnector/firstAttemptEnded``.
     public var firstAttemptEnded: ((Result<Void, BrokerError>) -> Void)? {

@@ -55,25 +55,25 @@ struct ConfirmLedger<Entry> {
         slots[index]?.isReturned = true
     }
 
-    /// Settles `tag`, or everything up to it (`multiple`; tag 0 then means all). Unknown and settled tags are ignored.
-    ///
-    /// - Parameter settled: must not publish: the ledger is in the middle of a change.
-    mutating func settle(tag: UInt64, multiple: Bool, _ settled: (Published) -> Void) {
-        if multiple {
-            let last = tag == 0 ? nextTag - 1 : min(tag, nextTag - 1)
-            for index in head..<head + Int(max(last + 1, firstTag) - firstTag) { take(index, settled) }
-        } else if let index = index(of: tag) {
-            take(index, settled)
-        }
-        dropSettledHead()
+    /// The tags that an ack is about: one, or all up to it (`multiple`; tag 0 then means all). Some may be settled already, or
+    /// unknown.
+    func tags(of tag: UInt64, multiple: Bool) -> Range<UInt64> {
+        guard multiple else { return tag..<(tag == .max ? tag : tag + 1) }
+        let last = tag == 0 ? nextTag - 1 : min(tag, nextTag - 1)
+        return firstTag..<max(last + 1, firstTag)
     }
 
-    /// Gives up on what has waited beyond its deadline. A late ack of it is ignored.
-    mutating func expire(now: MonotonicTime, _ expired: (Published) -> Void) {
-        while let deadline = earliestDeadline, deadline <= now {
-            take(head, expired)
-            dropSettledHead()
-        }
+    /// Settles a tag; `nil`: it is unknown, or settled.
+    mutating func settle(_ tag: UInt64) -> Published? {
+        guard let index = index(of: tag), let published = slots[index].take() else { return nil }
+        dropSettledHead()
+        return published
+    }
+
+    /// Gives up on the oldest, if it has waited beyond its deadline; `nil`: it has not. A late ack of it is ignored.
+    mutating func expire(now: MonotonicTime) -> Published? {
+        guard let deadline = earliestDeadline, deadline <= now else { return nil }
+        return settle(firstTag)
     }
 
     /// Empties the ledger for a new channel, whose tags count from 1 again. Everything unsettled, oldest first.
@@ -103,17 +103,13 @@ struct ConfirmLedger<Entry> {
         return head + Int(tag - firstTag)
     }
 
-    private mutating func take(_ index: Int, _ body: (Published) -> Void) {
-        guard let published = slots[index].take() else { return }
-        body(published)
-    }
-
     private mutating func dropSettledHead() {
         while head < slots.count, slots[head] == nil {
             head += 1
             firstTag += 1
         }
-        if head == slots.count {
+        // Not after every one: it costs as much as to settle it.
+        if head == slots.count, head >= 256 {
             slots.removeAll(keepingCapacity: slots.capacity <= 4_096)
             head = 0
         } else if head > 1_024, head > slots.count / 2 {

@@ -15,11 +15,13 @@ struct FrameCursor {
     /// Takes back all that was written.
     mutating func removeAll() { count = 0 }
 
+    @inline(__always)
     mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(bigEndian number: Number) {
         let start = advance(by: MemoryLayout<Number>.size)
         start.storeBytes(of: number.bigEndian, as: Number.self)
     }
 
+    @inline(__always)
     mutating func append(_ byte: UInt8) { append(bigEndian: byte) }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
@@ -95,6 +97,7 @@ struct FrameCursor {
     }
 
     /// Where the next bytes go: the one check of the bounds.
+    @inline(__always)
     private mutating func advance(by bytes: Int) -> UnsafeMutableRawPointer {
         precondition(bytes <= memory.count - count, "more than was reserved")
         defer { count += bytes }

@@ -1,8 +1,8 @@
 /// What is published in one go: waits for all of it, and then tells how it ended, once. Its messages share it, in the ledger
-/// and wherever they wait.
+/// and wherever they wait. Who is told is a subclass, so that an emit under way is one object.
 ///
 /// Lives on one event loop.
-final class PublishRequest {
+class PublishRequest {
     /// What became of one publication.
     enum Outcome: Equatable {
         case confirmed(Routing)
@@ -10,44 +10,48 @@ final class PublishRequest {
     }
 
     /// To one exchange. They are kept until the end: what the broker discards is sent again.
-    let publications: [Publication]
-    /// When it came, or what it is a part of.
-    let came: MonotonicTime
-    /// How long it may wait for its confirms.
-    let deadline: MonotonicTime
+    final let publications: [Publication]
     /// What is kept, in bytes as they are on the wire.
-    let encodedSize: Int
-    private var outstanding: Int
-    private var confirmed = 0
-    private var routing: Routing?
-    private var failure: PublishError?
-    private var completion: ((Result<Routing, PublishError>) -> Void)?
+    final let encodedSize: Int
+    /// When it came, or what it is a part of.
+    private(set) final var came: MonotonicTime
+    /// How long it may wait for its confirms.
+    private(set) final var deadline: MonotonicTime
+    private final var outstanding: Int
+    private final var confirmed = 0
+    private final var routing: Routing?
+    private final var failure: PublishError?
 
-    /// - Parameters:
-    ///   - encodedSize: of all publications, in bytes.
-    ///   - completion: gets where the publications went, or why not all were confirmed.
-    init(
-        _ publications: [Publication], encodedSize: Int, came: MonotonicTime, deadline: MonotonicTime,
-        completion: @escaping (Result<Routing, PublishError>) -> Void
-    ) {
+    /// - Parameter came: when the request came that this is a part of, if that is earlier than it is published.
+    init(_ publications: [Publication], came: MonotonicTime = .never) {
         self.publications = publications
-        self.encodedSize = encodedSize
+        encodedSize = publications.encodedSize
         self.came = came
-        self.deadline = deadline
+        deadline = .never
         outstanding = publications.count
-        self.completion = completion
     }
 
-    var exchange: String { publications[0].exchange }
+    /// It is to be published now.
+    final func begin(now: MonotonicTime, deadline: MonotonicTime) {
+        came = min(came, now)
+        self.deadline = deadline
+    }
 
-    func encodedSize(of index: Int) -> Int {
+    /// How it ended: where the publications went, or why not all were confirmed. For subclasses; called once.
+    func ended(_ result: Result<Routing, PublishError>) {
+        preconditionFailure("nobody is told")
+    }
+
+    final var exchange: String { publications[0].exchange }
+
+    final func encodedSize(of index: Int) -> Int {
         publications.count == 1 ? encodedSize : publications[index].encodedSize
     }
 
     /// Takes what became of one publication.
     ///
-    /// - Returns: whether it was the last: then ``complete()`` is to be called, and nothing is kept any more.
-    func settle(_ outcome: Outcome) -> Bool {
+    /// - Returns: how all of it ended, if it was the last: ``ended(_:)`` is to be told, and nothing is kept any more.
+    final func settle(_ outcome: Outcome) -> Result<Routing, PublishError>? {
         outstanding -= 1
         switch outcome {
         case .confirmed(let routing):
@@ -58,19 +62,31 @@ final class PublishRequest {
             if case .unknown = failure { break }
             failure = error
         }
-        return outstanding == 0
+        return outstanding == 0 ? result : nil
     }
 
-    /// Says how it ended. Once, when all is settled.
-    func complete() {
-        guard let completion else { return }
-        self.completion = nil
-        completion(result)
-    }
-
-    private var result: Result<Routing, PublishError> {
+    private final var result: Result<Routing, PublishError> {
         guard let failure else { return .success(routing ?? .unroutable) }
         if case .unknown = failure { return .failure(failure) }
         return .failure(confirmed == 0 ? failure : .unknown(.partial))
     }
+}
+
+/// Tells a closure.
+final class ClosureRequest: PublishRequest {
+    private let completion: (Result<Routing, PublishError>) -> Void
+
+    init(
+        _ publications: [Publication], came: MonotonicTime = .never,
+        completion: @escaping (Result<Routing, PublishError>) -> Void
+    ) {
+        self.completion = completion
+        super.init(publications, came: came)
+    }
+
+    override func ended(_ result: Result<Routing, PublishError>) { completion(result) }
+}
+
+extension [Publication] {
+    var encodedSize: Int { reduce(0) { $0 + $1.encodedSize } }
 }

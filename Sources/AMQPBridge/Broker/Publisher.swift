@@ -40,8 +40,10 @@ final class Publisher: BrokerSession {
 
     private typealias Published = ConfirmLedger<Entry>.Published
 
-    private(set) var blockedReason: String?
-    var outbound = OutboundBuffer()
+    // What each emit uses is not watched for overlapping accesses, which would cost more than what is done: whatever changes
+    // one of these returns before anything else is called, and no completion runs meanwhile.
+    @exclusivity(unchecked) private(set) var blockedReason: String?
+    @exclusivity(unchecked) var outbound = OutboundBuffer()
     /// Called when the broker closes a channel. The text may name our user: it is for the log, not for callers.
     var channelClosed: ((ChannelClose) -> Void)?
 
@@ -50,16 +52,16 @@ final class Publisher: BrokerSession {
     private let counters: PublisherCounters
     private let knowledge: BrokerKnowledge
     private let lookUps: LookUpChannel
-    private var frameMax = 4_096
-    private var channel = Channel.closed
-    private var controlChannel = Channel.closed
-    private var ledger = ConfirmLedger<Entry>()
+    @exclusivity(unchecked) private var frameMax = 4_096
+    @exclusivity(unchecked) private var channel = Channel.closed
+    @exclusivity(unchecked) private var controlChannel = Channel.closed
+    @exclusivity(unchecked) private var ledger = ConfirmLedger<Entry>()
     /// Of what is returned nothing is kept but whose it is.
-    private var content = ContentAssembler(maximumBytes: 0)
-    private var directory = ExchangeDirectory()
-    private var parked: [Parked] = []
+    @exclusivity(unchecked) private var content = ContentAssembler(maximumBytes: 0)
+    @exclusivity(unchecked) private var directory = ExchangeDirectory()
+    @exclusivity(unchecked) private var parked: [Parked] = []
     private let inquiries = ExchangeInquiries()
-    private var unsettledBytes = 0
+    @exclusivity(unchecked) private var unsettledBytes = 0
     private var mayProbe = true
 
     /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into ``learn(_:now:)``.
@@ -90,22 +92,14 @@ final class Publisher: BrokerSession {
 
     // MARK: Requests
 
-    /// Publishes all of `publications` (to one exchange) or none, and says once what became of them, perhaps before this
+    /// Publishes all of a request (to one exchange) or nothing of it, and tells it once what became of it, perhaps before this
     /// returns.
-    ///
-    /// - Parameter came: when the request came that this is a part of, if that was earlier.
-    func publish(
-        _ publications: [Publication], came: MonotonicTime? = nil, now: MonotonicTime,
-        completion: @escaping (Result<Routing, PublishError>) -> Void
-    ) {
-        let size = publications.encodedSize
-        if let refusal = refusal(of: publications, encodedSize: size) { return completion(.failure(refusal)) }
-        let request = PublishRequest(
-            publications, encodedSize: size, came: came ?? now, deadline: now.advanced(byNanoseconds: confirmTimeout),
-            completion: completion)
-        unsettledBytes += size
-        counters.unsettled.add(publications.count)
-        let waiting = Parked(request: request, indices: publications.indices)
+    func publish(_ request: PublishRequest, now: MonotonicTime) {
+        if let refusal = refusal(of: request) { return request.ended(.failure(refusal)) }
+        request.begin(now: now, deadline: now.advanced(byNanoseconds: confirmTimeout))
+        unsettledBytes += request.encodedSize
+        counters.unsettled.add(request.publications.count)
+        let waiting = Parked(request: request, indices: request.publications.indices)
         if channel == .open, admit(waiting, now: now) { return }
         parked.append(waiting)
     }
@@ -120,7 +114,7 @@ final class Publisher: BrokerSession {
 
     /// Why these could not be published, as far as that can be told without doing it; `nil`: they could.
     func fault(of publications: [Publication]) -> PublishError? {
-        if let refusal = refusal(of: publications) { return refusal }
+        if let refusal = refusal(of: publications, encodedSize: publications.encodedSize) { return refusal }
         var frames: [UInt8] = []
         for publication in publications {
             frames.removeAll(keepingCapacity: true)
@@ -131,9 +125,9 @@ final class Publisher: BrokerSession {
         return nil
     }
 
-    /// Why nothing can be taken now; `nil` if it can.
-    func refusal(of publications: [Publication]) -> PublishError? {
-        refusal(of: publications, encodedSize: publications.encodedSize)
+    /// Why the request cannot be taken now; `nil` if it can.
+    func refusal(of request: PublishRequest) -> PublishError? {
+        refusal(of: request.publications, encodedSize: request.encodedSize)
     }
 
     private func refusal(of publications: [Publication], encodedSize size: Int) -> PublishError? {
@@ -153,9 +147,9 @@ final class Publisher: BrokerSession {
         return .messageTooLarge(bytes: long.body.count, limit: limit)
     }
 
-    /// Whether these would take more than half of the room that all share. Who can wait leaves the rest to others.
-    func isCrowded(with publications: [Publication]) -> Bool {
-        max(unsettledBytes, outbound.pending) + publications.encodedSize > limits.pendingBytes / 2
+    /// Whether this would take more than half of the room that all share. Who can wait leaves the rest to others.
+    func isCrowded(with request: PublishRequest) -> Bool {
+        max(unsettledBytes, outbound.pending) + request.encodedSize > limits.pendingBytes / 2
     }
 
     /// Sends or settles a request as the directory says. Returns `false` if it has to wait.
@@ -263,9 +257,9 @@ final class Publisher: BrokerSession {
         case .acknowledged where frameChannel != FrameWriter.publishChannel: break
         case .refused where frameChannel != FrameWriter.publishChannel: break
         case .acknowledged(let tag, let multiple):
-            settle(tag: tag, multiple: multiple, now: now) { .confirmed($0.isReturned ? .unroutable : .routed) }
+            settle(ledger.tags(of: tag, multiple: multiple), now: now, isNack: false)
         case .refused(let tag, let multiple):
-            settle(tag: tag, multiple: multiple, now: now) { _ in .failed(.brokerNack) }
+            settle(ledger.tags(of: tag, multiple: multiple), now: now, isNack: true)
         case .channelOpened(FrameWriter.controlChannel):
             controlChannel = .open
         case .confirmSelected:
@@ -289,8 +283,9 @@ final class Publisher: BrokerSession {
 
     /// Gives up on what has waited too long.
     func expire(now: MonotonicTime) {
+        guard let deadline, deadline <= now else { return }
         var lostProbe = false
-        ledger.expire(now: now) { published in
+        while let published = ledger.expire(now: now) {
             counters.timedOut.add(1)
             if published.entry.isProbe {
                 directory.probeFailed(published.entry.request.exchange)
@@ -319,17 +314,17 @@ final class Publisher: BrokerSession {
         lookUps.takeTurn(now: now, into: &outbound.bytes)
     }
 
-    private func settle(
-        tag: UInt64, multiple: Bool, now: MonotonicTime,
-        _ outcome: (Published) -> PublishRequest.Outcome
-    ) {
+    private func settle(_ tags: Range<UInt64>, now: MonotonicTime, isNack: Bool) {
         var proved = false
-        ledger.settle(tag: tag, multiple: multiple) { published in
+        for tag in tags {
+            guard let published = ledger.settle(tag) else { continue }
             if published.entry.isProbe {
                 directory.proved(published.entry.request.exchange)
                 proved = true
             }
-            settle(published, outcome(published))
+            settle(
+                published,
+                isNack ? .failed(.brokerNack) : .confirmed(published.isReturned ? .unroutable : .routed))
         }
         if proved { admitParked(now: now) }
     }
@@ -485,14 +480,10 @@ final class Publisher: BrokerSession {
     /// The one place where a publication ends.
     private func release(_ request: PublishRequest, _ index: Int, _ outcome: PublishRequest.Outcome) {
         counters.unsettled.add(-1)
-        counters.count(outcome, of: request.publications[index])
-        guard request.settle(outcome) else { return }
+        counters.count(outcome, knowsRecipients: request.publications[index].knowsRecipients)
+        guard let result = request.settle(outcome) else { return }
         // Not message by message: the request keeps all of them until its end.
         unsettledBytes -= request.encodedSize
-        request.complete()
+        request.ended(result)
     }
-}
-
-extension [Publication] {
-    fileprivate var encodedSize: Int { reduce(0) { $0 + $1.encodedSize } }
 }

@@ -19,9 +19,10 @@ public final class PublisherCounters: Sendable {
 
     public init() {}
 
-    func count(_ outcome: PublishRequest.Outcome, of publication: Publication) {
+    /// - Parameter knowsRecipients: see ``Publication/knowsRecipients``.
+    func count(_ outcome: PublishRequest.Outcome, knowsRecipients: Bool) {
         switch outcome {
-        case .confirmed(.routed): if publication.knowsRecipients { routed.add(1) } else { queued.add(1) }
+        case .confirmed(.routed): if knowsRecipients { routed.add(1) } else { queued.add(1) }
         case .confirmed(.unroutable), .confirmed(.noExchange): unrouted.add(1)
         case .failed(.unknown): unknown.add(1)
         case .failed: failed.add(1)

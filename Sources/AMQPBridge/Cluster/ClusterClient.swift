@@ -33,7 +33,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     let exchange: String
     private let loop = EventLoop()
     private let session: ClusterSession
-    private let connector: BrokerConnector
+    private let connector: BrokerConnector<ClusterSession>
     private let known = KnownServers()
     private let thread = Mutex<SystemThread?>(nil)
     private let waiters = Atomic<Int>(0)

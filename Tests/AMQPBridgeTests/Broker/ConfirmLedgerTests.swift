@@ -108,7 +108,9 @@ struct ConfirmLedgerTests {
         ledger.markReturned(tag: 0)
         ledger.markReturned(tag: 9)
         var returned: [String: Bool] = [:]
-        ledger.settle(tag: 3, multiple: true) { returned[$0.entry] = $0.isReturned }
+        for tag in ledger.tags(of: 3, multiple: true) {
+            if let published = ledger.settle(tag) { returned[published.entry] = published.isReturned }
+        }
         #expect(returned == ["a": false, "b": true, "c": false])
         ledger.markReturned(tag: 2)
         #expect(ledger.count == 0)
@@ -248,14 +250,12 @@ extension ConfirmLedger {
 
     /// What an ack settles.
     fileprivate mutating func ack(_ tag: UInt64, multiple: Bool = false) -> [Entry] {
-        var settled: [Entry] = []
-        settle(tag: tag, multiple: multiple) { settled.append($0.entry) }
-        return settled
+        tags(of: tag, multiple: multiple).compactMap { settle($0)?.entry }
     }
 
     fileprivate mutating func expired(at now: MonotonicTime) -> [Entry] {
         var expired: [Entry] = []
-        expire(now: now) { expired.append($0.entry) }
+        while let published = expire(now: now) { expired.append(published.entry) }
         return expired
     }
 }

@@ -19,15 +19,20 @@ struct PublishRequestTests {
 
     @Test("waits for all publications, and ends once")
     func waits() {
-        var results: [Result<Routing, PublishError>] = []
-        let request = makeRequest(of: 3) { results.append($0) }
-        #expect(!request.settle(.confirmed(.unroutable)))
-        #expect(!request.settle(.confirmed(.routed)))
-        #expect(request.settle(.confirmed(.unroutable)))
-        #expect(results.isEmpty)
-        for _ in 0..<2 {
-            request.complete()
-            #expect(results == [.success(.routed)])
+        let request = makeRequest(of: 3)
+        #expect(request.settle(.confirmed(.unroutable)) == nil)
+        #expect(request.settle(.confirmed(.routed)) == nil)
+        #expect(request.settle(.confirmed(.unroutable)) == .success(.routed))
+        #expect(request.settle(.failed(.brokerNack)) == nil)
+    }
+
+    @Test("came when what it is a part of came, or when it was published")
+    func comes() {
+        for (came, expected) in [(1, 1), (3, 2)] as [(Double, Double)] {
+            let request = PublishRequest([], came: .seconds(came))
+            request.begin(now: .seconds(2), deadline: .seconds(4))
+            #expect(request.came == .seconds(expected))
+            #expect(request.deadline == .seconds(4))
         }
     }
 
@@ -61,19 +66,11 @@ struct PublishRequestTests {
     }
 
     private func results(_ outcomes: [PublishRequest.Outcome]) -> [Result<Routing, PublishError>] {
-        var results: [Result<Routing, PublishError>] = []
-        let request = makeRequest(of: outcomes.count) { results.append($0) }
-        for outcome in outcomes where request.settle(outcome) { request.complete() }
-        return results
+        let request = makeRequest(of: outcomes.count)
+        return outcomes.compactMap { request.settle($0) }
     }
 
-    private func makeRequest(
-        of count: Int, completion: @escaping (Result<Routing, PublishError>) -> Void
-    ) -> PublishRequest {
-        let publication = Publication(exchange: "x", routingKey: "r", body: [])
-        return PublishRequest(
-            Array(repeating: publication, count: count), encodedSize: count * publication.encodedSize,
-            came: .seconds(1),
-            deadline: .seconds(2), completion: completion)
+    private func makeRequest(of count: Int) -> PublishRequest {
+        PublishRequest(Array(repeating: Publication(exchange: "x", routingKey: "r", body: []), count: count))
     }
 }

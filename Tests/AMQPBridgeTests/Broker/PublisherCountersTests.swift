@@ -13,7 +13,7 @@ struct PublisherCountersTests {
             (.failed(.unknown(.partial)), 4),
         ]
         for (outcome, times) in outcomes {
-            for _ in 0..<times { counters.count(outcome, of: publication) }
+            for _ in 0..<times { counters.count(outcome, knowsRecipients: publication.knowsRecipients) }
         }
         #expect(counters.routed.value == 1)
         #expect(counters.unrouted.value == 2)
@@ -26,8 +26,8 @@ struct PublisherCountersTests {
     func queued() throws {
         let counters = PublisherCounters()
         let publication = try PythonSocketIO().publications(for: Emit(event: "e"))[0]
-        counters.count(.confirmed(.routed), of: publication)
-        counters.count(.confirmed(.unroutable), of: publication)
+        counters.count(.confirmed(.routed), knowsRecipients: publication.knowsRecipients)
+        counters.count(.confirmed(.unroutable), knowsRecipients: publication.knowsRecipients)
         #expect(counters.queued.value == 1 && counters.routed.value == 0 && counters.unrouted.value == 1)
         for format in [AMQP0(), ClusterFormat()] as [any WireFormat] {
             #expect(try format.publications(for: Emit(event: "e")).allSatisfy(\.knowsRecipients))

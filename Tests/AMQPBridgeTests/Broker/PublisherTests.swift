@@ -482,7 +482,7 @@ struct PublisherTests {
         fixture.returned(2)
         fixture.ack(3, multiple: true)
         #expect(fixture.result("b") == .success(.routed))
-        #expect(!fixture.publisher.isCrowded(with: []))
+        #expect(!fixture.publisher.isCrowded(with: ClosureRequest([]) { _ in }))
         fixture.expectEverythingSettledOnce()
     }
 
@@ -746,7 +746,7 @@ struct PublisherTests {
         fixture.publish("c", [one, one])
         #expect(fixture.isWaiting("c"))
         fixture.ack(7, multiple: true)
-        #expect(!fixture.publisher.isCrowded(with: []))
+        #expect(!fixture.publisher.isCrowded(with: ClosureRequest([]) { _ in }))
         fixture.expectEverythingSettledOnce()
     }
 
@@ -755,19 +755,19 @@ struct PublisherTests {
         let one = Publication(exchange: "x", routingKey: "r", body: Array(repeating: 65, count: 1_000))
         let fixture = PublisherFixture(pendingBytes: 4 * one.encodedSize)
         fixture.prove()
-        #expect(!fixture.publisher.isCrowded(with: [one, one]))
-        #expect(fixture.publisher.isCrowded(with: [one, one, one]))
+        #expect(!fixture.publisher.isCrowded(with: ClosureRequest([one, one]) { _ in }))
+        #expect(fixture.publisher.isCrowded(with: ClosureRequest([one, one, one]) { _ in }))
         fixture.publish("a", [one])
-        #expect(!fixture.publisher.isCrowded(with: [one]))
+        #expect(!fixture.publisher.isCrowded(with: ClosureRequest([one]) { _ in }))
         fixture.publish("b", [one])
-        #expect(fixture.publisher.isCrowded(with: [one]))
+        #expect(fixture.publisher.isCrowded(with: ClosureRequest([one]) { _ in }))
         // To others the rest is open.
         fixture.publish("c", [one])
         #expect(fixture.isWaiting("c"))
         fixture.ack(4, multiple: true)
-        #expect(fixture.publisher.isCrowded(with: [one]))
+        #expect(fixture.publisher.isCrowded(with: ClosureRequest([one]) { _ in }))
         _ = fixture.written()
-        #expect(!fixture.publisher.isCrowded(with: [one, one]))
+        #expect(!fixture.publisher.isCrowded(with: ClosureRequest([one, one]) { _ in }))
     }
 
     @Test("counts bytes that have not left, too")
@@ -916,7 +916,7 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         fixture.prove()
         let publication = Publication(exchange: "x", routingKey: "r", body: Array("a".utf8))
-        fixture.publisher.publish([publication], now: fixture.now) { _ in }
+        fixture.publisher.publish(ClosureRequest([publication]) { _ in }, now: fixture.now)
         #expect(fixture.published() == ["a"])
         fixture.returned(2)
         fixture.ack(2)

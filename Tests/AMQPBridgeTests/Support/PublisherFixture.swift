@@ -49,8 +49,9 @@ final class PublisherFixture {
 
     func publish(_ name: String, _ publications: [Publication], came: MonotonicTime? = nil) {
         results[name] = []
-        if publisher.refusal(of: publications) == nil { accepted += UInt64(publications.count) }
-        publisher.publish(publications, came: came, now: now) { [unowned self] in results[name]?.append($0) }
+        let request = ClosureRequest(publications, came: came ?? .never) { [unowned self] in results[name]?.append($0) }
+        if publisher.refusal(of: request) == nil { accepted += UInt64(publications.count) }
+        publisher.publish(request, now: now)
     }
 
     func receive(_ frames: InboundFrame...) {

@@ -1,0 +1,52 @@
+/// An emit under way, and who is told what became of it.
+final class EmitRequest: PublishRequest {
+    private let emit: Emit
+    private let id: String
+    private let emitter: LoopEmitter
+    private let completion: EmitService.Completion
+
+    init(
+        _ emit: consuming Emit, _ publications: [Publication], id: String, of emitter: LoopEmitter,
+        _ completion: @escaping EmitService.Completion
+    ) {
+        self.emit = emit
+        self.id = id
+        self.emitter = emitter
+        self.completion = completion
+        super.init(publications)
+    }
+
+    override func ended(_ result: Result<Routing, PublishError>) {
+        completion(emitter.outcome(result, id, emit, exchange))
+    }
+}
+
+/// One of the emits of a batch under way.
+final class BatchedRequest: PublishRequest {
+    private let index: Int
+    private let batch: EmitBatch
+    private let emits: [Emit]
+    private let id: String
+    private let emitter: LoopEmitter
+
+    /// - Parameters:
+    ///   - index: which of `emits` it is.
+    ///   - came: when the batch came.
+    init(
+        _ publications: [Publication], as index: Int, of batch: EmitBatch, _ emits: [Emit], id: String,
+        of emitter: LoopEmitter, came: MonotonicTime
+    ) {
+        self.index = index
+        self.batch = batch
+        self.emits = emits
+        self.id = id
+        self.emitter = emitter
+        super.init(publications, came: came)
+    }
+
+    override func ended(_ result: Result<Routing, PublishError>) {
+        batch.finish(
+            index, emitter.outcome(result, id, emits[index], exchange), messages: publications.count, bytes: encodedSize
+        )
+    }
+}
