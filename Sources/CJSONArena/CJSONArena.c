@@ -9,6 +9,7 @@ enum { BLOCK_BYTES = 64 * 1024, ALIGNMENT = 16 };
 struct block {
     size_t used;
     size_t live;           // allocated, less those that this thread freed
+    size_t beginnings;     // how often it was used from the front again
     atomic_size_t foreign; // freed by other threads
     _Alignas(ALIGNMENT) unsigned char bytes[BLOCK_BYTES];
 };
@@ -19,12 +20,14 @@ struct header {
 };
 
 static _Thread_local struct block *own;
+static _Thread_local size_t outside; // how often malloc was asked, since nothing fitted
 
 static struct header *from_block(size_t size) {
     if (own == NULL) own = calloc(1, sizeof *own);
     if (own == NULL) return NULL;
     if (own->live == atomic_load_explicit(&own->foreign, memory_order_acquire)) {
         own->used = own->live = 0;
+        own->beginnings++;
         atomic_store_explicit(&own->foreign, 0, memory_order_relaxed);
     }
     if (size > BLOCK_BYTES - own->used) return NULL;
@@ -40,6 +43,7 @@ void *gateway_json_allocate(size_t size) {
     size_t total = (sizeof(struct header) + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct header *header = from_block(total);
     if (header == NULL) {
+        outside++;
         header = malloc(total);
         if (header == NULL) return NULL;
         header->block = NULL;
@@ -47,14 +51,33 @@ void *gateway_json_allocate(size_t size) {
     return header + 1;
 }
 
+static void give_back(struct block *block, size_t count) {
+    if (block == own) {
+        own->live -= count;
+    } else {
+        atomic_fetch_add_explicit(&block->foreign, count, memory_order_release);
+    }
+}
+
 void gateway_json_free(void *pointer) {
     if (pointer == NULL) return;
     struct header *header = (struct header *)pointer - 1;
     if (header->block == NULL) {
         free(header);
-    } else if (header->block == own) {
-        own->live--;
     } else {
-        atomic_fetch_add_explicit(&header->block->foreign, 1, memory_order_release);
+        give_back(header->block, 1);
     }
 }
+
+struct gateway_json_mark gateway_json_mark(void) {
+    return (struct gateway_json_mark){
+        own != NULL ? own->live : 0, own != NULL ? own->beginnings : 0, outside};
+}
+
+struct gateway_json_region gateway_json_since(struct gateway_json_mark mark) {
+    if (own == NULL || outside != mark.outside) return (struct gateway_json_region){NULL, 0};
+    size_t before = own->beginnings == mark.beginnings ? mark.live : 0;
+    return (struct gateway_json_region){own, own->live - before};
+}
+
+void gateway_json_free_region(struct gateway_json_region region) { give_back(region.block, region.count); }

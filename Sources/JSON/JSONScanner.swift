@@ -68,9 +68,18 @@ struct JSONScanner {
     /// them takes no look at what stands around them.
     static func openings(of text: ArraySlice<UInt8>) -> Int {
         let text = text.span
-        var count = 0
+        var (count, index) = (0, 0)
         // In ASCII, '[' and '{' differ in one bit only.
-        for index in 0..<text.count { count &+= text[unchecked: index] | 0x20 == UInt8(ascii: "{") ? 1 : 0 }
+        while index + 8 <= text.count {
+            let word = text.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            let found = (word | .bytes(0x20)).bytes(equalTo: UInt8(ascii: "{"))
+            if found != 0 { count &+= found.nonzeroBitCount }
+            index += 8
+        }
+        while index < text.count {
+            count &+= text[unchecked: index] | 0x20 == UInt8(ascii: "{") ? 1 : 0
+            index += 1
+        }
         return count
     }
 
@@ -157,7 +166,15 @@ extension Span<UInt8> {
 
     private func endOfString(from start: Int) -> Int {
         var index = start + 1
-        while index < count, self[unchecked: index] != UInt8(ascii: "\"") {
+        while true {
+            // Eight bytes at once, until there is one that means something.
+            while index + 8 <= count {
+                let word = bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+                let found = word.bytes(equalTo: UInt8(ascii: "\"")) | word.bytes(equalTo: UInt8(ascii: "\\"))
+                index += found == 0 ? 8 : found.trailingZeroBitCount / 8
+                if found != 0 { break }
+            }
+            guard index < count, self[unchecked: index] != UInt8(ascii: "\"") else { break }
             index += self[unchecked: index] == UInt8(ascii: "\\") ? 2 : 1
         }
         return Swift.max(start, Swift.min(index + 1, count))
@@ -179,5 +196,17 @@ extension Span<UInt8> {
             if depth == 0 { break }
         }
         return index
+    }
+}
+
+extension UInt64 {
+    /// Eight times the same byte.
+    fileprivate static func bytes(_ byte: UInt8) -> UInt64 { 0x0101_0101_0101_0101 &* UInt64(byte) }
+
+    /// The high bits of exactly those bytes that are `byte`.
+    fileprivate func bytes(equalTo byte: UInt8) -> UInt64 {
+        let difference = self ^ .bytes(byte)
+        // Nothing carries from one byte into the next.
+        return ~((difference & .bytes(0x7F)) &+ .bytes(0x7F) | difference) & .bytes(0x80)
     }
 }

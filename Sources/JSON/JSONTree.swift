@@ -1,11 +1,14 @@
+internal import CJSONArena
 internal import CJansson
 internal import Glibc
 
 /// jansson's tree of a text, and the only place where jansson is given one.
 ///
-/// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb).
+/// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb). Nobody else ever has one: so the memory of
+/// the whole tree, which is ours, is given back at once, and jansson need not walk through it.
 final class JSONTree {
     let root: UnsafeMutablePointer<json_t>
+    private let memory: gateway_json_region
 
     /// - Parameter allowsRepeatedKeys: whether an object may have a key twice. The tree then has the last value in the place of
     ///   the first: its members are not those of the text any more.
@@ -15,6 +18,7 @@ final class JSONTree {
         var error = json_error_t()
         var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
         if !allowsRepeatedKeys { flags |= Int(JSON_REJECT_DUPLICATES) }
+        let mark = gateway_json_mark()
         var root = Self.load(text, flags, &error)
         if root == nil, json_error_code(&error) == json_error_numeric_overflow {
             // An integer beyond 64 bits: as a double it can be checked, and it is passed on from the text, digit by digit.
@@ -23,6 +27,7 @@ final class JSONTree {
         }
         guard let root else { throw JSONError(error, of: text) }
         self.root = root
+        memory = gateway_json_since(mark)
     }
 
     private static func load(
@@ -35,7 +40,7 @@ final class JSONTree {
         }
     }
 
-    deinit { json_decref(root) }
+    deinit { if memory.block == nil { json_decref(root) } else { gateway_json_free_region(memory) } }
 }
 
 extension JSONError {

@@ -26,11 +26,10 @@ struct BatchRoute: Sendable {
         /// Of those that are only to be checked.
         var dryRuns: [Emit] = []
 
-        mutating func add(_ item: Result<EmitDecoder.Decoded, Problem>, _ trace: TraceContext?) {
+        mutating func add(_ item: consuming Result<EmitDecoder.Decoded, Problem>, _ trace: TraceContext?) {
             switch item {
-            case .success(let decoded):
-                let isDryRun = decoded.isDryRun
-                var emit = decoded.emit
+            case .success((var emit, let wanted)):
+                let isDryRun = wanted.isDryRun
                 if let trace { emit.trace = trace }
                 if isDryRun { dryRuns.append(emit) } else { emits.append(emit) }
                 items.append(.success(isDryRun ? .dryRun : .emit))
@@ -131,7 +130,7 @@ struct BatchRoute: Sendable {
         }
         do throws(Problem) {
             let decoded = try EmitDecoder.decode(item: span, of: request.body, as: isPartOfJSON ? .item : .line)
-            try request.caller.check { $0.places(beyond: decoded.emit) }
+            try request.caller.check(decoded.emit)
             return .success(decoded)
         } catch {
             guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }

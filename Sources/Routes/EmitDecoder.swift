@@ -26,38 +26,41 @@ struct EmitDecoder {
         "name": "event", "type": "event", "nsp": "namespace",
     ]
 
-    /// An emit, and what its caller waits for.
-    struct Decoded {
-        var emit: Emit
+    /// What the caller of an emit waits for. Apart from the emit, which is large to copy.
+    struct Wanted {
         let confirmation: Confirmation
         let acknowledgement: AcknowledgementRequest?
-        /// Whether it is only to be checked.
+        /// Whether the emit is only to be checked.
         let isDryRun: Bool
     }
+
+    typealias Decoded = (emit: Emit, wanted: Wanted)
 
     private init(_ part: BodyPart) {
         self.part = part
     }
 
-    static func decode(_ body: [UInt8]) throws(Problem) -> Decoded {
-        try decode(body, in: body.textRange, .whole)
+    /// - Parameter trace: the request's.
+    static func decode(_ body: [UInt8], trace: TraceContext? = nil) throws(Problem) -> Decoded {
+        try decode(body, in: body.textRange, .whole, trace)
     }
 
     /// - Parameters:
     ///   - range: where in `body` the item stands.
     ///   - part: what it is there.
     static func decode(item range: Range<Int>, of body: [UInt8], as part: BodyPart) throws(Problem) -> Decoded {
-        try decode(body, in: range, part)
+        try decode(body, in: range, part, nil)
     }
 
     private static func decode(
-        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart
+        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?
     ) throws(Problem) -> Decoded {
         let document = try JSONDocument(body, in: range, part)
         guard document.root.kind == .object else {
             throw Problem(.invalidRequest, at: [.init("", "must be an object")])
         }
         var decoder = EmitDecoder(part)
+        decoder.emit.trace = trace
         document.root.forEachMember { key, value in decoder.read(key, value) }
         return try decoder.finish()
     }
@@ -96,6 +99,7 @@ struct EmitDecoder {
         }
     }
 
+    /// Ends the reading; there is no emit in it any more then.
     private mutating func finish() throws(Problem) -> Decoded {
         if hasArgs, hasData { fail("/data", "is one argument, args is a list of them: one or the other") }
         if let event {
@@ -111,7 +115,10 @@ struct EmitDecoder {
         }
         if emit.isBinary, let arguments, faults.isEmpty { takeAttachments(arguments) }
         guard faults.isEmpty else { throw faults.problem(.invalidRequest) }
-        return Decoded(emit: emit, confirmation: confirmation, acknowledgement: acknowledgement, isDryRun: isDryRun)
+        let wanted = Wanted(confirmation: confirmation, acknowledgement: acknowledgement, isDryRun: isDryRun)
+        var taken = Emit(event: "")
+        swap(&taken, &emit)
+        return (taken, wanted)
     }
 
     private mutating func takeAttachments(_ value: JSONValue) {

@@ -7,31 +7,35 @@ struct EmitRoute: Sendable {
     let timeout: Duration
 
     @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
-        var decoded = try EmitDecoder.decode(request.body)
-        try request.caller.check { $0.places(beyond: decoded.emit) }
-        if let trace = request.head.trace { decoded.emit.trace = trace }
-        let needsTask = decoded.isDryRun || decoded.acknowledgement != nil || emitter.asksServers(before: decoded.emit)
-        guard !needsTask else {
-            return .needsTask { [decoded] () async throws(Problem) in try await ask(decoded, of: request) }
-        }
-        let confirmation = decoded.confirmation
-        request.note(.emit(EmitRemark(decoded.emit)))
-        emitter.emit(decoded.emit, confirmation: confirmation) { request.answerEmit($0, confirmation) }
+        let (emit, wanted) = try EmitDecoder.decode(request.body, trace: request.head.trace)
+        try request.caller.check(emit)
+        let needsTask = wanted.isDryRun || wanted.acknowledgement != nil || emitter.asksServers(before: emit)
+        guard !needsTask else { return task(emit, wanted, of: request) }
+        let confirmation = wanted.confirmation
+        request.note(.emit(EmitRemark(emit)))
+        emitter.emit(emit, confirmation: confirmation) { request.answerEmit($0, confirmation) }
         return .waitsForBroker
     }
 
+    /// Apart from the usual way, on which the emit is handed on without a copy for this.
+    private func task(_ emit: Emit, _ wanted: EmitDecoder.Wanted, of request: Request) -> Route.Progress {
+        .needsTask { () async throws(Problem) in try await ask(emit, wanted, of: request) }
+    }
+
     /// What others have to be asked for, before or after.
-    private func ask(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
-        if decoded.isDryRun { return try await dryRun(decoded, of: request) }
-        request.note(.emit(EmitRemark(decoded.emit)))
+    private func ask(
+        _ emit: Emit, _ wanted: EmitDecoder.Wanted, of request: Request
+    ) async throws(Problem) -> Response {
+        if wanted.isDryRun { return try await dryRun(emit, isAcknowledged: wanted.acknowledgement != nil, of: request) }
+        request.note(.emit(EmitRemark(emit)))
         do throws(EmitError) {
-            guard let acknowledgement = decoded.acknowledgement else {
-                let receipt = try await emitter.emit(decoded.emit, confirmation: decoded.confirmation)
+            guard let acknowledgement = wanted.acknowledgement else {
+                let receipt = try await emitter.emit(emit, confirmation: wanted.confirmation)
                 request.note(receipt)
-                return .emitted(receipt, decoded.confirmation)
+                return .emitted(receipt, wanted.confirmation)
             }
             let receipt = try await emitter.emit(
-                decoded.emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
+                emit, acknowledged: acknowledgement.mode, timeout: acknowledgement.timeout ?? timeout)
             request.note(Receipt(receipt))
             return .acknowledged(receipt)
         } catch {
@@ -39,11 +43,12 @@ struct EmitRoute: Sendable {
         }
     }
 
-    private func dryRun(_ decoded: EmitDecoder.Decoded, of request: Request) async throws(Problem) -> Response {
+    private func dryRun(
+        _ emit: Emit, isAcknowledged: Bool, of request: Request
+    ) async throws(Problem) -> Response {
         let order = DryRunRequest(
-            decoded.emit, decoded.acknowledgement == nil ? .alone : .acknowledged,
-            countsRecipients: request.caller.mayCount(decoded.emit))
-        request.note(.dryRun(EmitRemark(decoded.emit)))
+            emit, isAcknowledged ? .acknowledged : .alone, countsRecipients: request.caller.mayCount(emit))
+        request.note(.dryRun(EmitRemark(emit)))
         let results = await emitter.dryRun([order], timeout: timeout)
         do throws(EmitError) {
             return .dryRun(try results[0].get())

@@ -34,6 +34,18 @@ public enum HeaderName: String, Sendable, CaseIterable {
 
     private func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
         let own = text
+        // Eight bytes at once, the last eight again. Of letters, which have 0x40, the case is let pass.
+        if own.utf8CodeUnitCount >= 8, let name = UnsafeRawPointer(name.baseAddress) {
+            var index = 0
+            while true {
+                let expected = UnsafeRawPointer(own.utf8Start).loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                let anyCase = (expected & 0x4040_4040_4040_4040) >> 1
+                let found = name.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                guard (found ^ expected) & ~anyCase == 0 else { return false }
+                guard index < own.utf8CodeUnitCount - 8 else { return true }
+                index = min(index + 8, own.utf8CodeUnitCount - 8)
+            }
+        }
         for index in 0..<own.utf8CodeUnitCount where own.utf8Start[index] != name[index] {
             // 0x20 turns upper case into lower, and other bytes into what they are not.
             guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(name[index]),
@@ -86,10 +98,12 @@ public enum HeaderName: String, Sendable, CaseIterable {
 /// A request's header fields, by name. Those that have a ``HeaderName`` and are no lists are singletons: one that comes
 /// twice is remembered as an error. Others may come more than once.
 ///
-/// What has a ``HeaderName`` is kept as bytes, one value behind the other, since most of it is compared and never shown.
+/// What has a ``HeaderName`` is kept as bytes, one value behind the other, since most of it is compared and never shown. Of one that
+/// came twice the first value is kept.
 public struct HeaderFields: Sendable {
     private var bytes: [UInt8] = []
-    private var values: [Value] = []
+    /// Where in ``bytes`` a value stands, by the number of its name.
+    private var parts = InlineArray<15, Part>(repeating: Part(start: 0, end: 0))
     /// Those that have no ``HeaderName``, with their names in lower case, in the order in which they came.
     private(set) var others: [(name: String, value: String)] = []
     /// Which names are there, as bits: most questions are about one that is not.
@@ -101,18 +115,32 @@ public struct HeaderFields: Sendable {
     /// Whether a header says that a proxy has passed the request on. Proxies need not say so.
     public private(set) var isForwarded = false
 
-    private struct Value {
-        let name: HeaderName
-        var range: Range<Int>
+    private struct Part {
+        var start: UInt32
+        var end: UInt32
     }
 
     public init() {
-        // Most requests have no more: two allocations.
-        values.reserveCapacity(5)
+        // Most requests have no more.
         bytes.reserveCapacity(128)
     }
 
+    private init(bytes: [UInt8]) { self.bytes = bytes }
+
+    /// For where there is nothing to be put.
+    public static let none = HeaderFields(bytes: [])
+
     public func contains(_ name: HeaderName) -> Bool { present & name.bit != 0 }
+
+    private func range(of name: HeaderName) -> Range<Int> {
+        let part = parts[name.number]
+        return Int(part.start)..<Int(part.end)
+    }
+
+    /// A head has a few KiB, and so few of them that all fit.
+    private mutating func setRange(of name: HeaderName, from start: Int) {
+        parts[name.number] = Part(start: UInt32(start), end: UInt32(bytes.count))
+    }
 
     public subscript(name: HeaderName) -> String? {
         withValue(of: name) { String(decoding: $0, as: UTF8.self) }
@@ -120,8 +148,9 @@ public struct HeaderFields: Sendable {
 
     /// The bytes of a value, without making a string of them; `nil` if it is not there.
     func withValue<Result>(of name: HeaderName, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
-        guard contains(name), let value = values.first(where: { $0.name == name }) else { return nil }
-        return bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[value.range])) }
+        guard contains(name) else { return nil }
+        let range = range(of: name)
+        return bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
     public mutating func add(_ name: HeaderName, _ value: String) {
@@ -131,20 +160,21 @@ public struct HeaderFields: Sendable {
 
     public mutating func add(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
         if contains(name) {
-            if name.isList, let index = values.firstIndex(where: { $0.name == name }) {
-                let start = bytes.count
-                bytes += bytes[values[index].range] + [UInt8(ascii: ",")]
-                bytes.append(contentsOf: value)
-                values[index].range = start..<bytes.count
+            guard name.isList else {
+                repeated = name
                 return
             }
-            repeated = name
+            let start = bytes.count
+            bytes += bytes[range(of: name)] + [UInt8(ascii: ",")]
+            bytes.append(contentsOf: value)
+            setRange(of: name, from: start)
+            return
         }
         present |= name.bit
         if name == .contentLength { contentLength = Self.number(value) }
         let start = bytes.count
         bytes.append(contentsOf: value)
-        values.append(Value(name: name, range: start..<bytes.count))
+        setRange(of: name, from: start)
     }
 
     /// Of digits alone; anything else is the largest.
@@ -170,10 +200,10 @@ public struct HeaderFields: Sendable {
 
     /// Puts a value in the place of what was sent, if it was.
     public mutating func replace(_ name: HeaderName, by value: String) {
-        guard let index = values.firstIndex(where: { $0.name == name }) else { return }
+        guard contains(name) else { return }
         let start = bytes.count
         bytes += value.utf8
-        values[index].range = start..<bytes.count
+        setRange(of: name, from: start)
     }
 
     /// - Parameter name: in lower case, and no ``HeaderName``'s.
@@ -239,23 +269,26 @@ enum ForwardingHeaders {
 }
 
 extension HeaderName {
-    fileprivate var bit: UInt32 {
+    fileprivate var bit: UInt32 { 1 << UInt32(number) }
+
+    /// Its place in `allCases`.
+    var number: Int {
         switch self {
-        case .authorization: 1 << 0
-        case .contentEncoding: 1 << 1
-        case .contentLength: 1 << 2
-        case .contentType: 1 << 3
-        case .expect: 1 << 4
-        case .host: 1 << 5
-        case .idempotencyKey: 1 << 6
-        case .origin: 1 << 7
-        case .transferEncoding: 1 << 8
-        case .apiKey: 1 << 9
-        case .requestID: 1 << 10
-        case .accessControlRequestMethod: 1 << 11
-        case .forwardedFor: 1 << 12
-        case .traceparent: 1 << 13
-        case .tracestate: 1 << 14
+        case .accessControlRequestMethod: 0
+        case .authorization: 1
+        case .contentEncoding: 2
+        case .contentLength: 3
+        case .contentType: 4
+        case .expect: 5
+        case .host: 6
+        case .idempotencyKey: 7
+        case .origin: 8
+        case .transferEncoding: 9
+        case .apiKey: 10
+        case .requestID: 11
+        case .forwardedFor: 12
+        case .traceparent: 13
+        case .tracestate: 14
         }
     }
 }

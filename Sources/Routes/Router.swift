@@ -3,7 +3,8 @@ internal import Hashing
 
 /// Finds the route of a request, checks all that can be checked before the body, and answers.
 ///
-/// One per event loop. `@unchecked Sendable`: used on its loop's thread only; the counters may be read from anywhere.
+/// One per event loop. `@unchecked Sendable`: used on its loop's thread only; the counters may be read from anywhere. What every
+/// request touches is not checked for exclusive access, as in ``Request``.
 public final class Router: @unchecked Sendable {
     public struct Limits: Sendable, Equatable {
         /// The longest request body, in bytes: arguments of 1 MiB and 64 KiB around them.
@@ -23,9 +24,13 @@ public final class Router: @unchecked Sendable {
     public let counters: RequestCounters
     public let batches: BatchCounters
     /// Who may do what. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
-    public var access: AccessPolicy
+    public var access: AccessPolicy {
+        get { rules.access }
+        set { rules = Rules(newValue) }
+    }
+    @exclusivity(unchecked) private var rules: Rules
     /// The hooks, and what CloudEvents become. May be replaced as ``access``: a delivery is what it was when its head came.
-    public var hooks: HookTable
+    @exclusivity(unchecked) public var hooks: HookTable
     let routes: [Route]
     private let idempotency: IdempotencyStore
     private let paths: [String: Path]
@@ -33,8 +38,8 @@ public final class Router: @unchecked Sendable {
     private let templates: [PathTemplate]
     private let unknownPath: Int
     /// That of the last request: one that is like all others need not be looked for.
-    private var lastPath: (text: String, path: Path)?
-    private var identifiers = ULIDGenerator()
+    @exclusivity(unchecked) private var lastPath: (text: String, path: Path)?
+    @exclusivity(unchecked) private var identifiers = ULIDGenerator()
     private let digester = SHA256.Digester()
 
     init(
@@ -53,7 +58,7 @@ public final class Router: @unchecked Sendable {
         self.routes = routes
         self.counters = counters
         self.batches = batches
-        self.access = access
+        rules = Rules(access)
         self.limits = limits
         self.idempotency = idempotency
         self.hooks = hooks
@@ -63,16 +68,21 @@ public final class Router: @unchecked Sendable {
     ///
     /// - Parameter isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics
     ///   are served all the same.
-    public func admit(_ head: RequestHead, isOverloaded: Bool = false) -> Admission {
+    public func admit(_ head: consuming RequestHead, isOverloaded: Bool = false) -> Admission {
         let (path, parameter) = find(head.path)
-        let request = Request(
-            head: head, id: requestID(of: head), path: path?.number ?? unknownPath, parameter: parameter)
+        let id = requestID(of: head)
+        return admit(
+            Request(head: head, id: id, path: path?.number ?? unknownPath, parameter: parameter), path, isOverloaded)
+    }
+
+    private func admit(_ request: Request, _ path: Path?, _ isOverloaded: Bool) -> Admission {
+        let head = request.head
         if let ambiguity = head.ambiguity { return refused(request, Problem(.malformedHTTP, ambiguity)) }
         if head.path == "*", head.method == .options { return answeredWithoutRoute(request, routes) }
         guard let path else { return refused(request, .noRoute(suggestion(for: head.path))) }
         let method = head.method == .head ? .get : head.method
-        guard let route = path.routes.first(where: { $0.method == method && isServed($0, parameter) }) else {
-            return answeredWithoutRoute(request, path.routes.filter { isServed($0, parameter) })
+        guard let route = path.routes.first(where: { $0.method == method && isServed($0, request.parameter) }) else {
+            return answeredWithoutRoute(request, path.routes.filter { isServed($0, request.parameter) })
         }
         if isOverloaded, !route.isVital {
             return refused(request, Problem(.overloaded, "too many requests, or too many bytes of them, are under way"))
@@ -99,13 +109,13 @@ public final class Router: @unchecked Sendable {
         if route.isHook {
             let hook = try request.admittedHook()
             if head.method != .options { request.deliveries = hook.counters }
-            request.bodyLimit = route.body.limit(limits).map { min(hook.bodyBytes ?? $0, limits.largestBody) }
+            request.longestBody = route.body.limit(limits).map { min(hook.bodyBytes ?? $0, limits.largestBody) }
             // Who signs may come from anywhere, through any tunnel.
             if !hook.isSigned { try access.checkIsNoPage(head) }
         } else {
-            request.bodyLimit = route.body.limit(limits)
+            request.longestBody = route.body.limit(limits)
             if route.isDelivery, head.method == .post { request.deliveries = hooks.cloudEvents.counters }
-            request.caller = try access.caller(of: head, isPublic: route.isPublic, digester)
+            request.caller = try rules.access.caller(of: head, isPublic: route.isPublic, digester)
         }
         try request.caller.take(now: .now())
         if let scope = route.scope { try request.caller.check(scope) }
@@ -165,7 +175,7 @@ public final class Router: @unchecked Sendable {
     ///   - loop: where a task runs, if it takes one: the caller's own.
     ///   - completion: is called once, on the loop, with an answer that is not there at once.
     public func handle(
-        _ request: Request, on loop: EventLoop, completion: @escaping (Response) -> Void
+        _ request: Request, on loop: EventLoop, completion: @escaping (consuming Response) -> Void
     ) -> Handling {
         guard let route = request.route else { preconditionFailure("only admitted requests are handled") }
         request.begin(self)
@@ -212,12 +222,11 @@ public final class Router: @unchecked Sendable {
 
     /// The answer, with what all answers have, counted and kept.
     func finish(_ answer: consuming Result<Response, Problem>, _ request: Request) -> Response {
-        let answer = answer
         if let reservation = request.reservation {
             request.reservation = nil
-            idempotency.finish(reservation, answer, request.remark, now: .now())
+            idempotency.finish(reservation, copy answer, request.remark, now: .now())
         }
-        switch answer {
+        switch consume answer {
         case .success(let response): return finish(response, request)
         case .failure(let problem): return refuse(problem, request)
         }
@@ -321,16 +330,16 @@ public final class Router: @unchecked Sendable {
         let head = request.head
         counters.count(path: request.path, method: head.method, status: response.status)
         request.deliveries?.count(response, request.remark)
-        if head.method == .options, case .none = request.remark, access.cors.refuses(head) {
+        if head.method == .options, case .none = request.remark, rules.access.cors.refuses(head) {
             request.note(.refusedPreflight)
         }
         response.fields.reserveCapacity(response.fields.count + 4)
         response.fields.append(ResponseField("X-Request-Id", request.id))
         request.caller.limit?.tell(&response.fields, now: .now())
-        if !access.cors.isOff {
-            response.fields += access.cors.fields(for: head)
+        if !rules.access.cors.isOff {
+            response.fields += rules.access.cors.fields(for: head)
             if head.method == .options, let allow = response.allowedMethods {
-                response.fields += access.cors.preflightFields(for: head, methods: allow)
+                response.fields += rules.access.cors.preflightFields(for: head, methods: allow)
             }
         }
         return response
@@ -354,6 +363,13 @@ public final class Router: @unchecked Sendable {
                 }
             }
     }
+}
+
+/// What can be asked without a copy: a policy has many parts.
+private final class Rules {
+    let access: AccessPolicy
+
+    init(_ access: AccessPolicy) { self.access = access }
 }
 
 /// What becomes of a request by its head alone.

@@ -32,6 +32,41 @@ struct JSONArenaTests {
         gateway_json_free(fourth)
     }
 
+    @Test("What was allocated since a mark is freed at once")
+    func region() {
+        let before = gateway_json_allocate(32)!
+        let mark = gateway_json_mark()
+        let inside = [gateway_json_allocate(32)!, gateway_json_allocate(32)!, gateway_json_allocate(32)!]
+        gateway_json_free(inside[1])
+        let region = gateway_json_since(mark)
+        #expect(region.block != nil && region.count == 2)
+        gateway_json_free_region(region)
+        gateway_json_free(before)
+        let again = gateway_json_allocate(32)!
+        #expect(again == before, "nothing is alive")
+        gateway_json_free(again)
+    }
+
+    @Test("A mark holds when the block has begun again behind it")
+    func regionBehindBeginning() {
+        gateway_json_free(gateway_json_allocate(32))
+        let mark = gateway_json_mark()
+        let first = gateway_json_allocate(32)!
+        #expect(gateway_json_since(mark).count == 1)
+        gateway_json_free_region(gateway_json_since(mark))
+        let again = gateway_json_allocate(32)!
+        #expect(again == first)
+        gateway_json_free(again)
+    }
+
+    @Test("What did not fit has to be freed by itself")
+    func regionOutside() {
+        let mark = gateway_json_mark()
+        let large = gateway_json_allocate(70_000)!
+        #expect(gateway_json_since(mark).block == nil)
+        gateway_json_free(large)
+    }
+
     @Test("A full block overflows into malloc and recovers")
     func overflow() {
         let many = (0..<2_000).map { _ in gateway_json_allocate(64)! }

@@ -217,9 +217,9 @@ struct EmitDecoderTests {
     func acknowledgements(ack: String, mode: AcknowledgementMode, timeout: Duration?) throws {
         let body = "{\"event\":\"e\",\"ack\":\(ack)}"
         let decoded = try EmitDecoder.decode(Array(body.utf8))
-        #expect(decoded.acknowledgement?.mode == mode)
-        #expect(decoded.acknowledgement?.timeout == timeout)
-        #expect(try EmitDecoder.decode(Array("{\"event\":\"e\"}".utf8)).acknowledgement == nil)
+        #expect(decoded.wanted.acknowledgement?.mode == mode)
+        #expect(decoded.wanted.acknowledgement?.timeout == timeout)
+        #expect(try EmitDecoder.decode(Array("{\"event\":\"e\"}".utf8)).wanted.acknowledgement == nil)
     }
 
     @Test(
@@ -252,7 +252,7 @@ struct EmitDecoderTests {
 
     private func decode(_ body: String) throws -> (Emit, AMQPBridge.Confirmation) {
         let decoded = try EmitDecoder.decode(Array(body.utf8))
-        return (decoded.emit, decoded.confirmation)
+        return (decoded.emit, decoded.wanted.confirmation)
     }
 
     private func pointers(_ body: String) -> [String] {

@@ -9,7 +9,7 @@ final class HTTPConnections: @unchecked Sendable {
     let openCount = Atomic<Int>(0)
     @exclusivity(unchecked) var departures = Departures()
     /// Whose word on where requests come from is taken. Changed on the loop's thread only.
-    var proxies: TrustedProxies
+    @exclusivity(unchecked) var proxies: TrustedProxies
     @exclusivity(unchecked) private(set) var all: [Int32: HTTPConnection] = [:]
     private var idle = IdleConnections()
     private let load: HTTPLoad

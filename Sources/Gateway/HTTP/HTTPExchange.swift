@@ -58,7 +58,7 @@ struct HTTPExchange {
     ///   - refusal: the answer, if the head is enough to know it.
     ///   - isBelieved: whether what follows can be told from the request.
     static func begin(
-        _ head: RequestHead, refusal: Response?, bodyLimit: Int?, isBelieved: Bool
+        _ head: borrowing RequestHead, refusal: Response?, bodyLimit: Int?, isBelieved: Bool
     ) -> (exchange: HTTPExchange, Beginning) {
         var exchange = HTTPExchange(head, bodyLimit: bodyLimit)
         guard let refusal else { return (exchange, .receives) }
@@ -70,14 +70,14 @@ struct HTTPExchange {
         return (exchange, .sends(refusal))
     }
 
-    private init(_ head: RequestHead, bodyLimit: Int?) {
+    private init(_ head: borrowing RequestHead, bodyLimit: Int?) {
         state = .receiving
         self.bodyLimit = bodyLimit
         isChunked = head.isChunked
         hasUnreadBody = head.announcesBody
     }
 
-    private static func isDiscardable(_ head: RequestHead) -> Bool {
+    private static func isDiscardable(_ head: borrowing RequestHead) -> Bool {
         guard head.announcesBody else { return true }
         return !head.isChunked && head.fields[.expect] == nil && (head.contentLength ?? .max) <= discardableBytes
     }
@@ -163,7 +163,7 @@ struct HTTPExchange {
     }
 
     /// The handler is done.
-    mutating func answer(_ response: Response) -> Wake {
+    mutating func answer(_ response: consuming Response) -> Wake {
         switch state {
         case .handling:
             state = .answered(response)

@@ -14,7 +14,7 @@ final class HTTPRequests: @unchecked Sendable {
     /// When the current turn of the loop began.
     @exclusivity(unchecked) var turn = MonotonicTime.now()
     /// Whether answers end their connections, because the gateway ends.
-    var isDraining = false
+    @exclusivity(unchecked) var isDraining = false
     @exclusivity(unchecked) var schedule: RunSchedule
     let times: ConnectionTimes.Limits
 
@@ -47,7 +47,7 @@ final class HTTPRequests: @unchecked Sendable {
     // MARK: The head and the body
 
     /// The first callback for a request: only its head is known.
-    func begin(_ connection: HTTPConnection, _ parsed: ParsedHead, isFromProxy: Bool) -> MHD_Result {
+    func begin(_ connection: HTTPConnection, _ parsed: consuming ParsedHead, isFromProxy: Bool) -> MHD_Result {
         open.add(1, ordering: .relaxed)
         schedule.requestBegan()
         let client =
@@ -60,7 +60,8 @@ final class HTTPRequests: @unchecked Sendable {
         // Both count.
         let hasRoom = load.began() && hasRoomForClient
         let disbelief = disbelief(of: parsed)
-        let admission = disbelief ?? admit(parsed.head, hasRoom: hasRoom)
+        let admission =
+            if let disbelief { disbelief } else { admit(parsed.takeHead(), hasRoom: hasRoom) }
         let request = admission.request
         let (exchange, beginning) = HTTPExchange.begin(
             request.head, refusal: admission.refusal, bodyLimit: request.bodyLimit, isBelieved: disbelief == nil)
@@ -72,19 +73,19 @@ final class HTTPRequests: @unchecked Sendable {
         case .sends(let response): return send(response, connection)
         case .receives:
             let announced = min(request.head.contentLength ?? 0, request.bodyLimit ?? 0)
-            if announced > 0 { request.body.reserveCapacity(min(announced, Self.reservedBytes)) }
+            if announced > 0 { request.expectBody(min(announced, Self.reservedBytes)) }
             return .YES
         }
     }
 
     /// The answer to what must not be taken for a request, or could not be answered later.
-    private func disbelief(of parsed: ParsedHead) -> Admission? {
+    private func disbelief(of parsed: borrowing ParsedHead) -> Admission? {
         if let malformation = parsed.malformation { return router.refuseMalformed(parsed.head, malformation) }
         let room = limits.memoryPerConnection - limits.memoryForAnswer
         return parsed.memory > room ? router.refuseLargeHead(parsed.head) : nil
     }
 
-    private func admit(_ head: RequestHead, hasRoom: Bool) -> Admission {
+    private func admit(_ head: consuming RequestHead, hasRoom: Bool) -> Admission {
         let hasRoom = hasRoom && load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
         return router.admit(head, isOverloaded: !hasRoom)
     }
@@ -99,7 +100,7 @@ final class HTTPRequests: @unchecked Sendable {
                 return sendDirectly(router.refuseForMemory(request), connection)
             }
             connection.served?.bodyBytes += bytes.count
-            request.body.append(contentsOf: bytes)
+            request.receive(bytes)
             return .YES
         case .isTooMuch: return sendDirectly(router.refuseLongBody(request), connection)
         case .drops, nil: return .YES
@@ -139,7 +140,7 @@ final class HTTPRequests: @unchecked Sendable {
     }
 
     /// The handler is done. The connection may be over by then, or at another request.
-    private func answer(_ request: Request, with response: Response, _ connection: HTTPConnection) {
+    private func answer(_ request: Request, with response: consuming Response, _ connection: HTTPConnection) {
         guard connection.served?.request === request else { return abandon(request, with: response) }
         switch connection.served?.exchange.answer(response) {
         case .runs: schedule.wakesPolled()
@@ -163,7 +164,7 @@ final class HTTPRequests: @unchecked Sendable {
     /// body is dropped (``SocketWatch/linger(_:countedAs:)``).
     private func sendDirectly(_ response: Response, _ connection: HTTPConnection) -> MHD_Result {
         guard let request = connection.served?.request else { return .NO }
-        request.body = []
+        request.dropBody()
         count(response, connection)
         let isWhole = RawAnswer.send(response, isPost: request.isPost, to: connection.descriptor)
         connection.served?.exchange.interrupt(RequestReport.Answer(response), isWhole: isWhole)
@@ -188,7 +189,7 @@ final class HTTPRequests: @unchecked Sendable {
         connection.times.completed(now: turn, times)
         connections.departures.answered(connection.descriptor)
         // A handler that nobody waits for any more may keep the request.
-        served.request.body = []
+        served.request.dropBody()
         load.giveBackBodyBytes(served.bodyBytes)
         open.subtract(1, ordering: .relaxed)
         // What it asked for goes on, and is told when it is done.

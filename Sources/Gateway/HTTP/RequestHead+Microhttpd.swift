@@ -23,6 +23,9 @@ struct ParsedHead {
     /// `http://host` alone means its root (RFC 9112, section 3.2.1).
     private static func path(_ path: UnsafePointer<CChar>) -> String { path.pointee == 0 ? "/" : String(cString: path) }
 
+    /// The head alone, which is large to copy.
+    consuming func takeHead() -> RequestHead { head }
+
     /// - Parameters:
     ///   - target: the length of the request target as it was received, query included.
     ///   - isFromProxy: whether what it says of where it comes from is to be believed. Otherwise that is not read.
@@ -43,12 +46,13 @@ struct ParsedHead {
         }
         let size = gateway_mhd_head_size(connection)
         malformation = layout.finish(at: method + size)
+        let fields = layout.takeFields()
         memory = size + Int(gateway_mhd_field_count(connection)) * Self.fieldMemory
         head = RequestHead(
             method: HTTPMethod(method),
             path: Self.path(layout.path), query: query,
             isHTTP10: strcmp(version, "HTTP/1.0") == 0,
-            fields: layout.fields)
+            fields: fields)
         if let authority = layout.authority { head.fields.replace(.host, by: authority) }
     }
 }
@@ -115,6 +119,13 @@ private struct HeadLayout {
                 }
             }
         }
+    }
+
+    /// The fields, which are there no more then: they are large to copy.
+    mutating func takeFields() -> HeaderFields {
+        var taken = HeaderFields.none
+        swap(&taken, &fields)
+        return taken
     }
 
     /// The head must end here: with an empty line behind its last one.

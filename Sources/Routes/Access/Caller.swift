@@ -9,6 +9,7 @@ public final class Caller: Sendable {
     /// The same, a bit each.
     private let scopeBits: UInt32
     let reach: Reach
+    private let isUnlimited: Bool
     /// How often; `nil`: as often as it likes.
     let limit: RateLimit?
     /// Seconds since 1970; from then on its keys open nothing. `nil`: never.
@@ -21,6 +22,7 @@ public final class Caller: Sendable {
         self.scopes = scopes
         scopeBits = scopes.reduce(0) { $0 | $1.bit }
         self.reach = reach
+        isUnlimited = reach.isUnlimited
         self.limit = limit
         self.expires = expires
     }
@@ -33,6 +35,14 @@ public final class Caller: Sendable {
         guard scopeBits & scope.bit != 0 else {
             throw Problem(.insufficientScope, "the key lacks the scope '\(scope.rawValue)'")
         }
+    }
+
+    /// - Throws: when the emit names anything beyond its reach.
+    func check(_ emit: borrowing Emit) throws(Problem) {
+        // Nearly all, without a copy.
+        guard !isUnlimited else { return }
+        let emit = copy emit
+        try check { $0.places(beyond: emit) }
     }
 
     /// - Throws: when there is anything beyond its reach.
