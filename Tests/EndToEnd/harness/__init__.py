@@ -22,6 +22,7 @@ from .witness import Witness
 __all__ = [
     "REPOSITORY",
     "SIGNATURES",
+    "VERIFY_TOKEN",
     "Amqp0Servers",
     "AnsweringClient",
     "BrowserPage",
@@ -40,7 +41,6 @@ __all__ = [
     "SimulatedServer",
     "SocketIOClient",
     "SocketIOServer",
-    "VERIFY_TOKEN",
     "Witness",
     "assert_problem",
     "binary",

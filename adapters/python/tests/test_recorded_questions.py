@@ -7,8 +7,8 @@ import time
 
 import pytest
 import socketio
-from harness.recorded import RECORDED, Clients, comparable, in_order, with_bytes
 
+from harness.recorded import RECORDED, Clients, comparable, in_order, with_bytes
 from socketio_gateway_responder import GatewayResponder, ThreadedGatewayResponder
 from socketio_gateway_responder.messages import Delivery
 
