@@ -50,6 +50,7 @@ HOOKS_OF_GATEWAY = [
     hook_entry("open", event="e", rooms=["lobby"], allowedOrigins=["*"]),
     hook_entry("mapping", event="{/ref}", rooms=["repo:{/repository/full_name}"], rate="50/s"),
     hook_entry("github"),
+    hook_entry("meta"),
 ]
 
 

@@ -319,7 +319,7 @@ def test_a_connection_that_breaks_leaves_the_outcome_unknown(meddled):
         client.shutdown(socket.SHUT_RDWR)
 
     reason, is_published = meddled(hang_up)
-    assert "connection broke" in reason and not is_published
+    assert "the connection to RabbitMQ was lost before it confirmed" in reason and not is_published
 
 
 def test_a_full_queue_leaves_the_outcome_unknown(own_broker, exchange):
