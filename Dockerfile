@@ -21,7 +21,8 @@ FROM debian:bookworm-slim
 # As above, but not with a librabbitmq before the fixes of CVE-2026-59986 and CVE-2026-61547.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libmicrohttpd12 librabbitmq4 libjansson4 libyaml-0-2 \
+    && apt-get install -y --no-install-recommends libmicrohttpd12 librabbitmq4 libjansson4 libyaml-0-2 libssl3 \
+        ca-certificates \
     && if ! dpkg --compare-versions "$(dpkg-query -W -f '${Version}' librabbitmq4)" ge 0.11.0-1+deb12u3; then \
         echo "librabbitmq4 is too old" >&2; exit 1; \
     fi \

@@ -30,12 +30,14 @@ let package = Package(
         .target(name: "ServedDocuments"),
         .target(name: "CJSONArena"),
         .target(name: "CSockets"),
+        // librabbitmq's own TLS blocks, and hides its session.
+        .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
         .target(name: "SettingTypes", swiftSettings: strict),
         .target(
             name: "AMQPBridge",
             dependencies: [
-                "CLinux", "CRabbitMQ", "JSON", "SettingTypes", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "CRabbitMQ", "CTLS", "JSON", "SettingTypes", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),

@@ -33,8 +33,8 @@ public final class Emitter: Sendable {
         limits: CommandLimits = CommandLimits(), logger: Logger? = nil
     ) async throws(BrokerError) -> Emitter {
         var broker: BrokerLink.Configuration
-        do throws(BrokerEndpoint.ParseError) {
-            broker = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: uri))
+        do throws(BrokerURLError) {
+            broker = try BrokerLink.Configuration(url: uri)
         } catch {
             throw BrokerError("the broker's address \(error)")
         }

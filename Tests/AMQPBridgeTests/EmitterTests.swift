@@ -22,7 +22,7 @@ struct EmitterTests {
 
     @Test(
         "says what is wrong with an address, but not the address",
-        arguments: ["http://u:secret@h", "amqps://u:secret@h"])
+        arguments: ["http://u:secret@h", "amqps://u:secret@h?verify=secret"])
     func addresses(uri: String) async {
         let error = await #expect(throws: BrokerError.self) {
             try await Emitter.connect(to: uri, wireFormat: AMQP0())
@@ -111,7 +111,7 @@ struct EmitterTests {
     private func started(
         _ format: any WireFormat = AMQP0(), limits: CommandLimits = CommandLimits()
     ) throws -> Emitter {
-        let configuration = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: "amqp://127.0.0.1:1"))
+        let configuration = try BrokerLink.Configuration(url: "amqp://127.0.0.1:1")
         let emitter = Emitter(configuration, wireFormat: format, limits: limits, logger: nil)
         emitter.start { _ in }
         return emitter

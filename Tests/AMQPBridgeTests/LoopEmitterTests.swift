@@ -113,7 +113,7 @@ struct LoopEmitterTests {
     private func emitter(
         _ format: any WireFormat = AMQP0(), _ limits: CommandLimits = CommandLimits(), isClusterOff: Bool = false
     ) throws -> LoopEmitter {
-        let configuration = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: "amqp://127.0.0.1:1"))
+        let configuration = try BrokerLink.Configuration(url: "amqp://127.0.0.1:1")
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let link = BrokerLink(configuration, loop: EventLoop(), logger: logger)
         return LoopEmitter(wireFormat: format, link: link, limits: limits, isClusterOff: isClusterOff)

@@ -1,146 +1,215 @@
 internal import CRabbitMQ
 internal import Glibc
 
-/// A connection to RabbitMQ that has logged in; afterwards its bytes go in and out without blocking.
+/// A connection to RabbitMQ, plain or TLS, that has logged in; its bytes go in and out without blocking.
 ///
 /// `@unchecked Sendable`: one connection belongs to one thread at a time. The thread that opened it hands it over to the
 /// event loop whole and keeps nothing; from then on it is touched on the loop only.
 final class AMQPConnection: @unchecked Sendable {
-    let frameMax: Int
+    /// Whose it is.
+    let endpoint: BrokerEndpoint
+    private(set) var frameMax = 0
     /// The agreed heartbeat interval; `nil`: none.
-    let heartbeat: Duration?
+    private(set) var heartbeat: Duration?
+
+    // Owned; closed with this object.
     let descriptor: Int32
+    /// `nil`: plain.
+    private let tls: TLSSession?
+    private let decoder: FrameDecoder
+    /// What has to become ready before there is something to read, or room to write: with TLS each may wait for the other.
+    private var readable = Int16(POLLIN)
+    private var writable = Int16(POLLOUT)
 
-    private let keepsContent: Bool
-    private let state: amqp_connection_state_t
-    private let input: UnsafeMutableRawBufferPointer
-
-    private static let inputBytes = 64 * 1_024
-    /// The type of a frame with a part of a message's body (AMQP 0-9-1, section 4.2.3).
-    private static let bodyFrame: UInt8 = 3
-    /// librabbitmq's default; RabbitMQ's own default, too.
-    private static let wantedFrameMax: Int32 = 131_072
-
-    /// Connects and logs in. Blocks, name resolution included, so call it on a thread that may wait.
+    /// Shakes hands, if it is TLS, and logs in. Blocks, so call it on a thread that may wait.
     ///
-    /// - Parameter keepsContent: whether ``receive(_:)`` hands over the bytes of messages, or only their number.
+    /// - Parameters:
+    ///   - descriptor: of a connected socket, which is this object's from now on, also when this throws.
+    ///   - keepsContent: whether ``receive(_:)`` hands over the bytes of messages, or only their number.
+    ///   - deadline: for all of it.
     init(
-        to endpoint: BrokerEndpoint, name: String, keepsContent: Bool, heartbeat: Duration, timeout: Duration
+        on descriptor: Int32, to endpoint: BrokerEndpoint, name: String, keepsContent: Bool, heartbeat: Duration,
+        until deadline: MonotonicTime
     ) throws(BrokerError) {
-        guard let state = amqp_new_connection() else { throw BrokerError("no memory for a connection") }
+        self.endpoint = endpoint
+        self.descriptor = descriptor
         do throws(BrokerError) {
-            try Self.open(state, endpoint, timeout)
-            try Self.logIn(state, endpoint, name, heartbeat)
+            decoder = try FrameDecoder(keepsContent: keepsContent)
+            tls = try endpoint.tls.map { settings throws(BrokerError) in
+                try TLSSession(settings, host: endpoint.host, descriptor: descriptor)
+            }
         } catch {
-            amqp_destroy_connection(state)
+            close(descriptor)
             throw error
         }
-        self.state = state
-        self.keepsContent = keepsContent
-        descriptor = amqp_get_sockfd(state)
-        frameMax = Int(amqp_get_frame_max(state))
-        let agreed = amqp_get_heartbeat(state)
-        self.heartbeat = agreed > 0 ? .seconds(Int(agreed)) : nil
-        input = .allocate(byteCount: Self.inputBytes, alignment: 16)
+        // From here on `deinit` closes it.
+        try shakeHands(until: deadline)
+        try logIn(BrokerLogIn(endpoint, name: name, heartbeat: heartbeat), until: deadline)
     }
 
-    /// Closes the socket, and frees the connection with all its frames' memory.
-    deinit {
-        amqp_destroy_connection(state)
-        input.deallocate()
-    }
+    deinit { close(descriptor) }
 
-    private static func open(
-        _ state: amqp_connection_state_t, _ endpoint: BrokerEndpoint, _ timeout: Duration
-    ) throws(BrokerError) {
-        // Owned by the connection from here on; destroyed with it.
-        guard let socket = amqp_tcp_socket_new(state) else { throw BrokerError("no memory for a socket") }
-        var limit = timeval(timeout)
-        amqp_set_handshake_timeout(state, &limit)
-        amqp_set_rpc_timeout(state, &limit)
-        do throws(TCPSocket.Failure) {
-            amqp_tcp_socket_set_sockfd(
-                socket, try TCPSocket.connect(to: endpoint.host, port: endpoint.port, within: timeout))
-        } catch {
-            throw BrokerError(error.description)
+    // MARK: Opening
+
+    private func shakeHands(until deadline: MonotonicTime) throws(BrokerError) {
+        guard let tls else { return }
+        while true {
+            let events: Int16
+            switch try tls.shakeHands() {
+            case .moved: return
+            case .wantsRead: events = Int16(POLLIN)
+            case .wantsWrite: events = Int16(POLLOUT)
+            case .ended: throw BrokerError(TLSFailure.cutHandshake)
+            }
+            guard wait(for: events, until: deadline) else {
+                throw BrokerError(
+                    "timed out: the port is open, and nobody answers TLS: is this RabbitMQ's port for amqps?")
+            }
         }
     }
 
-    private static func logIn(
-        _ state: amqp_connection_state_t, _ endpoint: BrokerEndpoint, _ name: String, _ heartbeat: Duration
-    ) throws(BrokerError) {
-        let reply = gateway_amqp_login_plain(
-            state, endpoint.virtualHost, wantedFrameMax, Int32(heartbeat.components.seconds),
-            name, endpoint.user, endpoint.password)
-        switch reply.reply_type {
-        case AMQP_RESPONSE_NORMAL: return
-        case AMQP_RESPONSE_SERVER_EXCEPTION: throw BrokerError(loginRefused: closeText(reply.reply), endpoint)
-        default: throw BrokerError(loginFailed: reply.library_error)
+    private func logIn(_ logIn: consuming BrokerLogIn, until deadline: MonotonicTime) throws(BrokerError) {
+        var (logIn, outbound) = (logIn, OutboundBuffer())
+        logIn.begin(into: &outbound.bytes)
+        while logIn.result == nil {
+            try outbound.drain { bytes throws(BrokerError) in try send(bytes) }
+            guard wait(hasOutput: outbound.pending > 0, until: deadline) else {
+                throw BrokerError("timed out: the port is open, and nothing answers: is this RabbitMQ's port for AMQP?")
+            }
+            do throws(BrokerError) {
+                try receive { frame, _ throws(BrokerError) in
+                    try logIn.handle(frame, into: &outbound.bytes)
+                    if let agreement = logIn.agreement, frameMax == 0 { take(agreement) }
+                }
+            } catch {
+                throw decoder.hasSpokenTLS && tls == nil ? BrokerError(Self.speaksTLS) : error.beforeLogIn
+            }
         }
     }
 
-    /// The code and the words of `connection.close`.
-    private static func closeText(_ method: amqp_method_t) -> String {
-        guard method.id == connectionCloseMethod, let decoded = method.decoded else { return "no reason given" }
-        let close = decoded.load(as: amqp_connection_close_t.self)
-        return "\(close.reply_code) \(String(close.reply_text))"
+    private static let speaksTLS = "the port speaks TLS: the broker's URL must begin with amqps://"
+
+    private func take(_ agreement: BrokerLogIn.Agreement) {
+        frameMax = agreement.frameMax
+        heartbeat = agreement.heartbeat > 0 ? .seconds(agreement.heartbeat) : nil
+        decoder.tune(agreement)
     }
 
-    /// Offers bytes to the socket. Returns how many it took, 0 if it is full.
+    // MARK: Bytes
+
+    var isTLS: Bool { tls != nil }
+
+    /// What to wait for (`poll(2)`).
+    ///
+    /// - Parameter hasOutput: whether there is something to send.
+    func interest(hasOutput: Bool) -> (descriptor: Int32, events: Int16) {
+        (descriptor, hasOutput ? readable | writable : readable)
+    }
+
+    /// Whether there may be something to read after these events (`poll(2)`).
+    func mayRead(after events: Int16) -> Bool { events & ~(readable & Int16(POLLOUT) == 0 ? Int16(POLLOUT) : 0) != 0 }
+
+    /// Offers bytes to the socket. Returns how many it took, 0 if it is full. What TLS took counts as sent, as what the system
+    /// took does: it may have reached the broker.
     func send(_ bytes: UnsafeRawBufferPointer) throws(BrokerError) -> Int {
+        if let tls { return try send(bytes, by: tls) }
         let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         if count >= 0 { return count }
         if errno == EAGAIN || errno == EINTR { return 0 }
         throw BrokerError("the connection broke: \(String(cString: strerror(errno)))")
     }
 
+    private func send(_ bytes: UnsafeRawBufferPointer, by tls: TLSSession) throws(BrokerError) -> Int {
+        var taken = 0
+        while taken < bytes.count {
+            do throws(BrokerError) {
+                switch try tls.write(UnsafeRawBufferPointer(rebasing: bytes[taken...])) {
+                case .moved(let count): taken += count
+                case .wantsWrite:
+                    writable = Int16(POLLOUT)
+                    return taken
+                case .wantsRead:
+                    writable = Int16(POLLIN)
+                    return taken
+                case .ended: throw BrokerError.closed
+                }
+            } catch {
+                // It fails the next time again; what was taken must not be forgotten over it.
+                guard taken == 0 else { return taken }
+                throw error
+            }
+        }
+        writable = Int16(POLLOUT)
+        return taken
+    }
+
     /// Reads what has arrived and hands over each frame.
     ///
     /// - Throws: when the connection has ended or the bytes are not AMQP; the frames before have been handed over.
     func receive(_ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void) throws(BrokerError) {
+        if let tls { return try receive(by: tls, handle) }
+        let input = decoder.input
         var count = 0
         repeat {
             count = recv(descriptor, input.baseAddress, input.count, Int32(MSG_DONTWAIT))
             if count < 0, errno == EAGAIN || errno == EINTR { return }
-            guard count != 0 else { throw BrokerError("the broker closed the connection") }
+            guard count != 0 else { throw .closed }
             guard count > 0 else { throw BrokerError("the connection broke: \(String(cString: strerror(errno)))") }
-            try decode(count, handle)
+            try decoder.decode(count, handle)
         } while count == input.count  // a short read has emptied the socket
     }
 
-    private func decode(
-        _ count: Int, _ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void
+    /// Until nothing is left: a short read says nothing of what OpenSSL holds, and the socket tells nothing of that.
+    private func receive(
+        by tls: TLSSession, _ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void
     ) throws(BrokerError) {
-        var offset = 0
-        while offset < count {
-            var frame = amqp_frame_t()
-            let bytes = amqp_bytes_t(len: count - offset, bytes: input.baseAddress! + offset)
-            let consumed = amqp_handle_input(state, bytes, &frame)
-            guard consumed >= 0 else {
-                throw BrokerError("bad AMQP: \(String(cString: amqp_error_string2(consumed)))")
+        while true {
+            switch try tls.read(into: decoder.input) {
+            case .moved(let count): try decoder.decode(count, handle)
+            case .wantsRead:
+                readable = Int16(POLLIN)
+                return
+            case .wantsWrite:
+                readable = Int16(POLLIN) | Int16(POLLOUT)
+                return
+            case .ended: throw .closed
             }
-            offset += Int(consumed)
-            // Type 0: not a whole frame yet.
-            if frame.frame_type != 0 { try handle(InboundFrame(&frame, keepsContent: keepsContent), frame.channel) }
-            // Between two frames only can their memory be released, and in a stream of large ones no read ends there.
-            if frame.frame_type == Self.bodyFrame { amqp_maybe_release_buffers(state) }
         }
-        // "Frames' memory" lives in the connection's pools until here; InboundFrame has copied what it needs.
-        amqp_maybe_release_buffers(state)
     }
 
-    /// Waits until the connection is ready for `events` (`poll(2)`).
+    /// Waits until there may be something to read, or room for output.
     ///
-    /// - Returns: whether it is.
-    func wait(for events: Int32, until deadline: MonotonicTime) -> Bool {
-        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
-        let left = (deadline.nanoseconds - MonotonicTime.now().nanoseconds) / 1_000_000
-        return poll(&entry, 1, Int32(clamping: max(0, left))) > 0
+    /// - Returns: whether there is.
+    func wait(hasOutput: Bool, until deadline: MonotonicTime) -> Bool {
+        wait(for: interest(hasOutput: hasOutput).events, until: deadline)
     }
+
+    private func wait(for events: Int16, until deadline: MonotonicTime) -> Bool {
+        var entry = pollfd(fd: descriptor, events: events, revents: 0)
+        var count: Int32 = 0
+        repeat {
+            let left = (deadline.nanoseconds - MonotonicTime.now().nanoseconds + 999_999) / 1_000_000
+            guard left > 0 else { return false }
+            count = poll(&entry, 1, Int32(clamping: left))
+        } while count < 0 && errno == EINTR
+        return count > 0
+    }
+
+    /// Says that nothing more comes, behind `connection.close-ok`.
+    func sayGoodbye() { tls?.sayGoodbye() }
 }
 
-/// `AMQP_CONNECTION_CLOSE_METHOD` is a macro with a cast, which Swift does not import.
-private let connectionCloseMethod: amqp_method_number_t = 0x000A_0032
+extension BrokerError {
+    fileprivate static let closed = BrokerError("the broker closed the connection")
+
+    /// The same, when nobody is logged in yet.
+    fileprivate var beforeLogIn: BrokerError {
+        let isCut = self == .closed || description == TLSFailure.cut || description.hasPrefix("the connection broke")
+        return isCut
+            ? BrokerError("the connection was closed before the login: is this RabbitMQ's port for AMQP?")
+            : self
+    }
+}
 
 extension BrokerError {
     /// - Parameter text: RabbitMQ's code and words (observed, 3.10.8: `403 ACCESS_REFUSED - Login was refused using
@@ -158,20 +227,6 @@ extension BrokerError {
                 cause: .noPermission)
         } else {
             self.init("login refused: \(text)")
-        }
-    }
-
-    /// - Parameter status: librabbitmq's.
-    fileprivate init(loginFailed status: Int32) {
-        switch status {
-        case AMQP_STATUS_TIMEOUT.rawValue:
-            self.init("timed out: the port is open, and nothing answers: is this RabbitMQ's port for AMQP?")
-        case AMQP_STATUS_CONNECTION_CLOSED.rawValue, AMQP_STATUS_SOCKET_CLOSED.rawValue,
-            AMQP_STATUS_SOCKET_ERROR.rawValue:
-            self.init("the connection was closed before the login: is this RabbitMQ's port for AMQP without TLS?")
-        case AMQP_STATUS_BAD_AMQP_DATA.rawValue, AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION.rawValue:
-            self.init("what answers does not speak AMQP 0-9-1: is this RabbitMQ's port for AMQP?")
-        default: self.init("the login failed: \(String(cString: amqp_error_string2(status)))")
         }
     }
 }

@@ -53,12 +53,21 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
     private let session: Session
     private let keepsContent: Bool
     private let currentStatus = Atomic<UInt8>(BrokerLink.Status.disconnected.rawValue)
+    /// In the order in which they are tried. Not that of the configuration, or all loops and all gateways would be at the first.
+    private var endpoints: [BrokerEndpoint]
     // What each turn of the loop asks for is not watched for overlapping accesses: it is read and written in one step.
     @exclusivity(unchecked) private var phase = Phase.waiting(until: .now()) {
-        didSet { descriptor = if case .connected(let connection, _) = phase { connection.descriptor } else { -1 } }
+        didSet {
+            if case .connected(let connection, _) = phase {
+                (descriptor, isTLS) = (connection.descriptor, connection.isTLS)
+            } else {
+                descriptor = -1
+            }
+        }
     }
     /// Of the connection, if there is one.
     @exclusivity(unchecked) private var descriptor: Int32 = -1
+    @exclusivity(unchecked) private var isTLS = false
     private var backoff = Backoff()
     private var lastAttempt = MonotonicTime.now()
     private var hasOpened = false
@@ -81,6 +90,7 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         logger: Logger
     ) {
         self.configuration = configuration
+        endpoints = configuration.endpoints.shuffled()
         self.session = session
         self.keepsContent = keepsContent
         self.loop = loop
@@ -96,8 +106,9 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
 
     var pollInterest: (descriptor: Int32, events: Int16)? {
         guard descriptor >= 0 else { return nil }
-        let output = session.outbound.pending > 0 ? POLLOUT : 0
-        return (descriptor, Int16(POLLIN) | Int16(output))
+        let hasOutput = session.outbound.pending > 0
+        if isTLS, case .connected(let connection, _) = phase { return connection.interest(hasOutput: hasOutput) }
+        return (descriptor, Int16(POLLIN) | Int16(hasOutput ? POLLOUT : 0))
     }
 
     var deadline: MonotonicTime? {
@@ -149,19 +160,32 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         do throws(BrokerError) {
             while !isConfirmed {
                 try session.outbound.drain { bytes throws(BrokerError) in try connection.send(bytes) }
-                let events = session.outbound.pending > 0 ? POLLIN | POLLOUT : POLLIN
-                guard connection.wait(for: Int32(events), until: deadline) else { return }
+                guard connection.wait(hasOutput: session.outbound.pending > 0, until: deadline) else { return }
                 try connection.receive { frame, channel throws(BrokerError) in
                     session.handle(frame, on: channel, now: .now())
                     isConfirmed = isConfirmed || frame == .connectionCloseConfirmed
                 }
             }
+            connection.sayGoodbye()
         } catch {
             // It is gone already.
         }
     }
 
     // MARK: Connecting
+
+    /// The next round begins with the broker behind this one: when this one is lost, it is the last to be tried.
+    private func begin(behind endpoint: BrokerEndpoint) {
+        guard let index = endpoints.firstIndex(of: endpoint) else { return }
+        endpoints = Array(endpoints[(index + 1)...] + endpoints[...index])
+    }
+
+    /// As the log shows them.
+    private var places: String {
+        guard configuration.endpoints.count > 1 else { return "\(configuration.endpoint)" }
+        let places = configuration.endpoints.map(\.place).joined(separator: ", ")
+        return "\(places), virtual host \(configuration.endpoint.virtualHost)"
+    }
 
     /// Somebody needs the connection: ends a rest, at the earliest a second after the last attempt.
     func wake() {
@@ -172,15 +196,12 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
     private func connect() {
         phase = .connecting
         lastAttempt = .now()
-        let (configuration, keepsContent) = (configuration, keepsContent)
+        let round = BrokerRound(endpoints, configuration, keepsContent: keepsContent)
         // For as long as connecting may take: a weak reference would make every retain of the connector slow.
         let isStarted = SystemThread.detach(name: "amqp-connect") { [self] in
             let result: Result<AMQPConnection, BrokerError>
             do throws(BrokerError) {
-                result = .success(
-                    try AMQPConnection(
-                        to: configuration.endpoint, name: configuration.connectionName, keepsContent: keepsContent,
-                        heartbeat: configuration.heartbeat, timeout: configuration.connectTimeout))
+                result = .success(try round.connect())
             } catch {
                 result = .failure(error)
             }
@@ -195,6 +216,7 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         switch result {
         case .success(let connection):
             phase = .connected(connection, since: now)
+            begin(behind: connection.endpoint)
             (lastReceived, lastSent) = (now, now)
             session.connected(frameMax: connection.frameMax)
         case .failure(let error): retry(after: error, now: now)
@@ -204,7 +226,7 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
     private func serve(_ connection: AMQPConnection, since: MonotonicTime, events: Int16, now: MonotonicTime) {
         let wasBlocked = session.blockedReason != nil
         do throws(BrokerError) {
-            if events & ~Int16(POLLOUT) != 0 {
+            if connection.mayRead(after: events) {
                 lastReceived = now
                 try connection.receive { frame, channel throws(BrokerError) in
                     if case .connectionClosed(let code, let text) = frame {
@@ -252,7 +274,9 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         backoff.reset()
         lastFailure = nil
         opened?()
-        logger.info("broker connected", metadata: ["broker": "\(configuration.endpoint)"])
+        if case .connected(let connection, _) = phase {
+            logger.info("broker connected", metadata: ["broker": "\(connection.endpoint)"])
+        }
         endFirstAttempt(.success(()))
     }
 
@@ -275,7 +299,7 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         if lastFailure != error.description {
             lastFailure = error.description
             logger.warning(
-                "broker unavailable", metadata: ["broker": "\(configuration.endpoint)", "reason": "\(error)"])
+                "broker unavailable", metadata: ["broker": "\(places)", "reason": "\(error)"])
         }
     }
 

@@ -1,49 +1,44 @@
-internal import CRabbitMQ
-internal import Glibc
-
-/// Where the broker is and who we are there, from an AMQP URI. Its description carries no password.
+/// Where a broker is and who we are there. Its description carries no password.
 public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
+    /// How we say who we are (SASL).
+    public enum Mechanism: Sendable, Equatable {
+        /// By user and password.
+        case plain
+        /// By the client certificate; RabbitMQ's plugin `rabbitmq_auth_mechanism_ssl` makes it a user.
+        case external
+    }
+
+    /// A name, or an address; one of version 6 without brackets.
     public let host: String
     public let port: Int
     public let virtualHost: String
     public let user: String
     let password: String
+    public let mechanism: Mechanism
+    /// `nil`: plain text.
+    public var tls: BrokerTLS?
+    /// As the URL says; `nil`: as usual.
+    let heartbeat: Duration?
+    let connectTimeout: Duration?
 
-    public enum ParseError: Error, Equatable, CustomStringConvertible {
-        case malformed
-        case tlsUnsupported
+    /// `host:port`
+    public var place: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
-        public var description: String {
-            switch self {
-            case .malformed:
-                "is not an AMQP URI of the form amqp://user:password@host:port/vhost (in a user or password, @ is %40 and / is %2F)"
-            case .tlsUnsupported: "asks for TLS (amqps://), which this version does not speak"
-            }
-        }
-    }
-
-    /// Parses `amqp://user:password@host:port/vhost` (RabbitMQ's URI specification). Parts left out have the usual
-    /// defaults: guest, guest, localhost, 5672, and the virtual host `/` also for an empty path.
-    public init(uri: String) throws(ParseError) {
-        // amqp_parse_url writes into the text and its result points there.
-        guard let text = strdup(uri) else { throw .malformed }
-        defer { free(text) }
-        var info = amqp_connection_info()
-        guard amqp_parse_url(text, &info) == AMQPStatus.ok else { throw .malformed }
-        guard info.ssl == 0 else { throw .tlsUnsupported }
-        host = String(cString: info.host)
-        port = Int(info.port)
-        user = String(cString: info.user)
-        password = String(cString: info.password)
-        // A trailing slash gives '', which the broker refuses; everybody who writes it means '/'.
-        let path = String(cString: info.vhost)
-        virtualHost = path.isEmpty ? "/" : path
-    }
-
-    public var description: String { "\(host):\(port), virtual host \(virtualHost)" }
+    public var description: String { "\(place), virtual host \(virtualHost)\(tls == nil ? "" : ", TLS")" }
 }
 
-/// The C enumeration of statuses has negative members, so Swift imports its constants as a type of their own.
-enum AMQPStatus {
-    static let ok: Int32 = 0
+/// How TLS to a broker is spoken: 1.2 or later.
+public struct BrokerTLS: Sendable, Equatable {
+    /// Certificates (PEM) of authorities that are believed beside the system's.
+    public var caFile: String?
+    /// Our certificate, with those between it and its authority (PEM).
+    public var certificateFile: String?
+    /// The key that belongs to it (PEM); `nil`: it is in the same file.
+    public var keyFile: String?
+    /// The name that the broker's certificate must have, and that is asked for (SNI); `nil`: the host.
+    public var serverName: String?
+    /// Whether the broker's certificate must come from an authority that is believed, and have its name.
+    public var verifies = true
+
+    public init() {}
 }

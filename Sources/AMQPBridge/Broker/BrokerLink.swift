@@ -5,7 +5,8 @@ public import Logging
 /// `@unchecked Sendable`: everything but the status and the counters is touched on the loop's thread only.
 public final class BrokerLink: EventSource, @unchecked Sendable {
     public struct Configuration: Sendable {
-        public var endpoint: BrokerEndpoint
+        /// The brokers of one cluster; at least one. Of several any will do.
+        public var endpoints: [BrokerEndpoint]
         /// The name that RabbitMQ's management shows.
         public var connectionName = "socketio-gateway"
         /// Whole seconds; half of it without traffic and a heartbeat is sent, twice of it without any and the
@@ -16,9 +17,16 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         /// How many bytes may wait to be sent or confirmed, per loop.
         public var pendingBytes = 32 << 20
 
-        public init(endpoint: BrokerEndpoint) {
-            self.endpoint = endpoint
+        /// - Parameters:
+        ///   - url: `amqp://user:password@host:port/vhost`, `amqps://…` for TLS, with RabbitMQ's query parameters; or several with
+        ///     `;` between them. Each may have several hosts, with commas between them.
+        ///   - tls: how TLS is spoken, as far as a URL that asks for it does not say so itself.
+        public init(url: String, tls: BrokerTLS = BrokerTLS()) throws(BrokerURLError) {
+            endpoints = try BrokerURL.endpoints(of: url, tls: tls)
         }
+
+        /// The first broker, for what all have in common.
+        public var endpoint: BrokerEndpoint { endpoints[0] }
     }
 
     /// What a health check wants to know.

@@ -254,7 +254,7 @@ enum FrameWriter {
     /// The most bytes of a frame that is not a message: three names and what stands between them.
     private static let mostOfMethod = 1_024
 
-    private static func method(
+    static func method(
         channel: UInt16, classID: UInt16, methodID: UInt16, into buffer: inout [UInt8],
         _ arguments: (inout FrameCursor) -> Void
     ) {
@@ -272,7 +272,7 @@ enum FrameWriter {
     /// Reserves memory at the end of a buffer, once for all that is written there.
     ///
     /// - Parameter most: how many bytes that may be.
-    private static func write(into buffer: inout [UInt8], atMost most: Int, _ write: (inout FrameCursor) -> Void) {
+    static func write(into buffer: inout [UInt8], atMost most: Int, _ write: (inout FrameCursor) -> Void) {
         buffer.append(addingCapacity: most) { span in
             span.withUnsafeMutableBufferPointer { memory, count in
                 var cursor = FrameCursor(UnsafeMutableRawBufferPointer(memory))

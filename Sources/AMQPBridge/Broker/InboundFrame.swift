@@ -26,6 +26,15 @@ enum InboundFrame: Equatable {
     case connectionCloseConfirmed
     case blocked(reason: String)
     case unblocked
+    /// The first frame; `mechanisms`: those of SASL that are offered, with blanks between them.
+    case started(mechanisms: String)
+    /// What the broker wants at the most: of channels, bytes in a frame, seconds between heartbeats; 0: as you like.
+    case tuned(channelMax: Int, frameMax: Int, heartbeat: Int)
+    /// More is asked for to log in.
+    case challenged
+    case connectionOpened
+    /// It speaks another version of AMQP.
+    case otherVersion
     case other
 
     /// Copies what is needed out of librabbitmq's frame, whose memory is recycled.
@@ -39,6 +48,7 @@ enum InboundFrame: Equatable {
                 bodySize: gateway_frame_body_size(&frame))
         case 3 where keepsContent: self = .content([UInt8](gateway_frame_fragment(&frame)))
         case 3: self = .body(count: gateway_frame_fragment_length(&frame))
+        case 65: self = .otherVersion  // librabbitmq's own type: `AMQP` and a version
         default: self = .other  // a heartbeat: that something came is all it says
         }
     }
@@ -79,6 +89,14 @@ enum InboundFrame: Equatable {
         case 0x000A_003C:
             return .blocked(reason: String(decoded.load(as: amqp_connection_blocked_t.self).reason))
         case 0x000A_003D: return .unblocked
+        case 0x000A_000A:
+            return .started(mechanisms: String(decoded.load(as: amqp_connection_start_t.self).mechanisms))
+        case 0x000A_0014: return .challenged
+        case 0x000A_001E:
+            let tune = decoded.load(as: amqp_connection_tune_t.self)
+            return .tuned(
+                channelMax: Int(tune.channel_max), frameMax: Int(tune.frame_max), heartbeat: Int(tune.heartbeat))
+        case 0x000A_0029: return .connectionOpened
         default: return .other
         }
     }

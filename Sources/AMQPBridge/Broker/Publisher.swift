@@ -276,7 +276,7 @@ final class Publisher: BrokerSession {
         case .unblocked: blockedReason = nil
         case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .returned, .header,
             .body, .content, .delivered, .exchangeFound, .queueDeclared, .queueBound, .queueUnbound, .consuming,
-            .consumerCancelled, .other:
+            .consumerCancelled, .started, .tuned, .challenged, .connectionOpened, .otherVersion, .other:
             break
         }
     }

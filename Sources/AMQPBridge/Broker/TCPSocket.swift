@@ -7,36 +7,60 @@ package enum TCPSocket {
         package let description: String
     }
 
+    /// Where a host can be reached.
+    package struct Address: Sendable, CustomStringConvertible {
+        fileprivate let family: Int32
+        /// A `sockaddr` of that family.
+        fileprivate let bytes: [UInt8]
+        /// In digits, without the port.
+        package let description: String
+    }
+
     /// Connects to the first address of the host that answers. Blocks; looking up the name may take longer than `limit`.
     ///
     /// - Returns: the descriptor of a socket that does not block, which is the caller's to close.
     package static func connect(to host: String, port: Int, within limit: Duration) throws(Failure) -> Int32 {
+        let addresses = try addresses(of: host, port: port)
+        let deadline = MonotonicTime.now() + limit
+        var failure = Failure(description: "no such host")
+        for address in addresses {
+            do throws(Failure) {
+                return try connect(to: address, until: deadline)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    /// All addresses of a host, in the order in which the system would try them. Blocks, for as long as name servers take.
+    package static func addresses(of host: String, port: Int) throws(Failure) -> [Address] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, String(port), &hints, &list)
         guard code == 0 else { throw Failure(resolving: code) }
         defer { freeaddrinfo(list) }
-        let deadline = MonotonicTime.now() + limit
-        var failure = Failure(description: "no such host")
+        var addresses: [Address] = []
         var next = list
-        while let address = next {
-            do throws(Failure) {
-                return try connect(to: address.pointee, until: deadline)
-            } catch {
-                failure = error
-            }
-            next = address.pointee.ai_next
+        while let entry = next?.pointee {
+            addresses.append(Address(entry))
+            next = entry.ai_next
         }
-        throw failure
+        return addresses
     }
 
-    private static func connect(to address: addrinfo, until deadline: MonotonicTime) throws(Failure) -> Int32 {
+    /// - Returns: the descriptor of a socket that does not block, which is the caller's to close.
+    package static func connect(to address: Address, until deadline: MonotonicTime) throws(Failure) -> Int32 {
         let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
-        let descriptor = socket(address.ai_family, Int32(kind), 0)
+        let descriptor = socket(address.family, Int32(kind), 0)
         guard descriptor >= 0 else { throw Failure(errno: errno) }
         do throws(Failure) {
-            if Glibc.connect(descriptor, address.ai_addr, address.ai_addrlen) != 0 {
+            let result = address.bytes.withUnsafeBytes { bytes in
+                Glibc.connect(
+                    descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(bytes.count))
+            }
+            if result != 0 {
                 // Interrupted, it goes on all the same (connect(2)).
                 guard errno == EINPROGRESS || errno == EINTR else { throw Failure(errno: errno) }
                 try waitToConnect(descriptor, until: deadline)
@@ -66,6 +90,18 @@ package enum TCPSocket {
         var size = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
         guard code == 0 else { throw Failure(errno: code) }
+    }
+}
+
+extension TCPSocket.Address {
+    fileprivate init(_ entry: addrinfo) {
+        family = entry.ai_family
+        bytes = [UInt8](UnsafeRawBufferPointer(start: entry.ai_addr, count: Int(entry.ai_addrlen)))
+        description = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { text in
+            let code = getnameinfo(
+                entry.ai_addr, entry.ai_addrlen, text.baseAddress, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+            return code == 0 ? String(cString: text.baseAddress!) : "an address"
+        }
     }
 }
 

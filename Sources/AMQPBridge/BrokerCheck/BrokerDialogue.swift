@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// A connection to the broker on which one thing is asked after the other, each on a channel of its own. Blocks.
 final class BrokerDialogue {
     enum Reply: Equatable {
@@ -19,9 +17,9 @@ final class BrokerDialogue {
     /// Connects and logs in.
     init(_ configuration: BrokerLink.Configuration) throws(BrokerError) {
         patience = configuration.connectTimeout
-        connection = try AMQPConnection(
-            to: configuration.endpoint, name: configuration.connectionName, keepsContent: false, heartbeat: .zero,
-            timeout: patience)
+        var configuration = configuration
+        configuration.heartbeat = .zero
+        connection = try BrokerRound(configuration.endpoints, configuration, keepsContent: false).connect()
     }
 
     /// Asks, and waits for the answer.
@@ -61,13 +59,12 @@ final class BrokerDialogue {
 
     /// What the broker says next, after all has been sent that is to be said to it.
     private func next(until deadline: MonotonicTime) throws(BrokerError) -> InboundFrame {
-        while outbound.pending > 0 {
+        while true {
             try outbound.drain { bytes throws(BrokerError) in try connection.send(bytes) }
-            if outbound.pending > 0 { try wait(for: POLLOUT, until: deadline) }
-        }
-        while answers.isEmpty {
-            guard .now() < deadline else { throw Self.timeOut }
-            try wait(for: POLLIN, until: deadline)
+            if outbound.pending == 0, !answers.isEmpty { break }
+            guard .now() < deadline, connection.wait(hasOutput: outbound.pending > 0, until: deadline) else {
+                throw Self.timeOut
+            }
             try connection.receive { frame, _ throws(BrokerError) in answers.append(frame) }
         }
         let frame = answers.removeFirst()
@@ -75,12 +72,6 @@ final class BrokerDialogue {
         case .blocked(let reason): throw BrokerError(PublishError.brokerBlocked(reason: reason).cause)
         case .connectionClosed(let code, let text): throw BrokerError.connectionClosed(code, text)
         default: return frame
-        }
-    }
-
-    private func wait(for events: Int32, until deadline: MonotonicTime) throws(BrokerError) {
-        guard connection.wait(for: events, until: deadline) else {
-            throw Self.timeOut
         }
     }
 

@@ -14,10 +14,16 @@ struct BrokerConfiguration: Sendable {
 extension BrokerConfiguration {
     init(_ source: SettingSource) throws(ConfigurationError) {
         let uri = try source.secret(\.amqpURL)
-        do throws(BrokerEndpoint.ParseError) {
-            link = BrokerLink.Configuration(endpoint: try BrokerEndpoint(uri: uri?.text ?? ""))
+        let tls = try BrokerTLS(source)
+        do throws(BrokerURLError) {
+            link = try BrokerLink.Configuration(url: uri?.text ?? "", tls: tls)
         } catch {
             throw ConfigurationError(description: "\(source.name(of: Setting(\.amqpURL))) \(error)")
+        }
+        guard tls == BrokerTLS() || link.endpoints.contains(where: { $0.tls != nil }) else {
+            throw ConfigurationError(
+                description: "\(source.name(of: Setting(\.amqpURL))) asks for no TLS, and there are settings for it: "
+                    + "it must begin with amqps://")
         }
         link.confirmTimeout = try source.read(\.confirmTimeout)
         link.heartbeat = try source.read(\.amqpHeartbeat)
@@ -30,4 +36,19 @@ extension BrokerConfiguration {
         clusterExchange = try source.read(ClusterFormat.exchangeSetting)
         limits = CommandLimits(names: try source.read(\.maxNames))
     }
+}
+
+extension BrokerTLS {
+    fileprivate init(_ source: SettingSource) throws(ConfigurationError) {
+        self.init()
+        caFile = try source.read(\.amqpCAFile).nonEmpty
+        certificateFile = try source.read(\.amqpCertificateFile).nonEmpty
+        keyFile = try source.read(\.amqpKeyFile).nonEmpty
+        serverName = try source.read(\.amqpServerName).nonEmpty
+        verifies = try source.read(\.amqpVerify)
+    }
+}
+
+extension String {
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }

@@ -8,6 +8,11 @@ struct BrokerOptions: ParsableArguments {
     var config: String?
 
     @Option(\.amqpURL) var amqpURL: String?
+    @Option(\.amqpCAFile) var amqpCAFile: String?
+    @Option(\.amqpCertificateFile) var amqpCertificateFile: String?
+    @Option(\.amqpKeyFile) var amqpKeyFile: String?
+    @Option(\.amqpServerName) var amqpServerName: String?
+    @Option(\.amqpVerify) var amqpVerify: String?
     @Option(\.wireFormat) var wireFormat: String?
     @OptionGroup var wireFormats: WireFormatOptions
     @Option(\.confirmTimeout) var confirmTimeout: String?

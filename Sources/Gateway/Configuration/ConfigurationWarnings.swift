@@ -28,6 +28,11 @@ extension Configuration {
                 warnings.append("the key '\(key.name)' may do everything, for ever: it has the scope * and no end")
             }
         }
+        if broker.endpoints.contains(where: { $0.tls?.verifies == false }) {
+            warnings.append(
+                "whoever stands between this gateway and RabbitMQ can read and change everything: its certificate is not checked"
+            )
+        }
         for entry in hooks where entry.isOpen {
             warnings.append(
                 "the hook '\(entry.hook.name)' takes anything from anybody: it has the scheme none, and no allow")

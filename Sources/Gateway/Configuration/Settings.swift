@@ -12,7 +12,26 @@ struct Settings: Sendable {
         help: "Where to listen; [v6]:port for IPv6, :port for every IPv4 address.")
     let amqpURL = SettingRow(
         "GATEWAY_AMQP_URL", "amqp.url", .amqpURI, default: "amqp://guest:guest@127.0.0.1:5672/",
-        help: "RabbitMQ; an empty path means the virtual host '/'. TLS (amqps) is not supported yet.", secret: .password
+        help: """
+            RabbitMQ; amqps:// for TLS; an empty path means the virtual host '/'. Several hosts with commas between them, several \
+            URLs with semicolons: any of them will do.
+            """, secret: .password)
+    let amqpCAFile = SettingRow(
+        "GATEWAY_AMQP_CA_FILE", "amqp.caFile", .text, default: "",
+        help: "TLS: a file of certificate authorities (PEM) that are believed beside the system's.")
+    let amqpCertificateFile = SettingRow(
+        "GATEWAY_AMQP_CERTIFICATE_FILE", "amqp.certificateFile", .text, default: "",
+        help: "TLS: the client certificate (PEM), with those between it and its authority.")
+    let amqpKeyFile = SettingRow(
+        "GATEWAY_AMQP_KEY_FILE", "amqp.keyFile", .text, default: "",
+        help: "TLS: its key (PEM), without a passphrase; if it is not in the same file.")
+    let amqpServerName = SettingRow(
+        "GATEWAY_AMQP_SERVER_NAME", "amqp.serverName", .text, default: "",
+        help: "TLS: the name in RabbitMQ's certificate, if it is not the host's.")
+    let amqpVerify = SettingRow(
+        "GATEWAY_AMQP_VERIFY", "amqp.verify", .onOff, default: "true",
+        help:
+            "TLS: whether RabbitMQ's certificate is checked. Without that anybody on the way can read and change everything."
     )
     let wireFormat = SettingRow(
         "GATEWAY_WIRE_FORMAT", "wireFormat", .oneOf(WireFormats.all.map { $0.name }.sorted()), default: "amqp0",

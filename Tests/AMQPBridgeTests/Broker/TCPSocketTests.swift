@@ -81,7 +81,8 @@ struct RefusedLoginTests {
             ),
         ] as [(String, String, String, BrokerError.Cause)])
     func words(address: String, text: String, words: String, cause: BrokerError.Cause) throws {
-        let error = BrokerError(loginRefused: text, try BrokerEndpoint(uri: "amqp://\(address)"))
+        let error = BrokerError(
+            loginRefused: text, try BrokerURL.endpoints(of: "amqp://\(address)", tls: BrokerTLS())[0])
         #expect(error.description == words)
         #expect(error.cause == cause)
     }

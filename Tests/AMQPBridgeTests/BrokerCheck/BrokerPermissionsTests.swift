@@ -26,14 +26,14 @@ struct BrokerPermissionsTests {
         ] as [(any WireFormat, String?, String)])
     func needed(format: any WireFormat, clusterExchange: String?, patterns: String) throws {
         let permissions = BrokerPermissions(format, clusterExchange: clusterExchange)
-        let endpoint = try BrokerEndpoint(uri: "amqp://gateway:secret@h/")
+        let endpoint = try BrokerURL.endpoints(of: "amqp://gateway:secret@h/", tls: BrokerTLS())[0]
         #expect(permissions.command(for: endpoint) == "rabbitmqctl set_permissions -p / gateway \(patterns)")
     }
 
     @Test("are a line that a shell takes as it is meant")
     func quoting() throws {
         let permissions = BrokerPermissions(ClusterFormat(exchange: "it's (1+1)"), clusterExchange: nil)
-        let endpoint = try BrokerEndpoint(uri: "amqp://a%20b:secret@h/%27v")
+        let endpoint = try BrokerURL.endpoints(of: "amqp://a%20b:secret@h/%27v", tls: BrokerTLS())[0]
         #expect(
             permissions.command(for: endpoint)
                 == "rabbitmqctl set_permissions -p ''\\''v' 'a b' '^$' '^(it'\\''s \\(1\\+1\\)|amq\\.default)$' '^$'")

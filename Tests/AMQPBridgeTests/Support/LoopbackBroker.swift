@@ -37,7 +37,7 @@ final class LoopbackBroker: @unchecked Sendable {
     }
 
     var configuration: BrokerLink.Configuration {
-        BrokerLink.Configuration(endpoint: try! BrokerEndpoint(uri: "amqp://127.0.0.1:\(port)"))
+        try! BrokerLink.Configuration(url: "amqp://127.0.0.1:\(port)")
     }
 
     /// Breaks all connections.

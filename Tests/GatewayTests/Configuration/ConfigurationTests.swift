@@ -28,6 +28,11 @@ struct ConfigurationTests {
     static let samples = [
         Sample("http.address", "[::1]:9000", "[::1]:9000"),
         Sample("amqp.url", "amqp://u:secret@rabbit:5673/v", "rabbit:5673, virtual host v"),
+        Sample("amqp.caFile", "/ca.pem", "/ca.pem"),
+        Sample("amqp.certificateFile", "/c.pem", "/c.pem"),
+        Sample("amqp.keyFile", "/k.pem", "/k.pem"),
+        Sample("amqp.serverName", "rabbit", "rabbit"),
+        Sample("amqp.verify", "no", "false"),
         Sample("wireFormat", "python-socketio", "python-socketio"),
         Sample("loops", "3", "3"),
         Sample("amqp0.exchange", "x", "x"),
@@ -74,7 +79,9 @@ struct ConfigurationTests {
         let expected: [Setting: String] = [
             "http.address": "127.0.0.1:8080", "amqp.url": "127.0.0.1:5672, virtual host /", "wireFormat": "amqp0",
             "apiKey": "none", "amqp0.exchange": "socket.io", "amqp0.namespaces": "/",
-            "amqp.confirmTimeout": "5.0 seconds", "amqp.heartbeat": "10.0 seconds", "limits.maxBodyBytes": "1114112",
+            "amqp.caFile": "", "amqp.certificateFile": "", "amqp.keyFile": "", "amqp.serverName": "",
+            "amqp.verify": "true", "amqp.confirmTimeout": "5.0 seconds", "amqp.heartbeat": "10.0 seconds",
+            "limits.maxBodyBytes": "1114112",
             "limits.maxNames": "100",
             "shutdown.timeout": "6.0 seconds", "log.format": "text", "log.level": "info", "allowAnonymous": "false",
             "http.corsOrigins": "none", "http.reusePort": "false", "protectMetrics": "false",
@@ -327,7 +334,7 @@ struct ConfigurationTests {
 
     @Test(
         "never shows a secret in an error",
-        arguments: ["http://u:secret@h", "amqp://u:secret@h:secret", "amqps://u:secret@h"])
+        arguments: ["http://u:secret@h", "amqp://u:secret@h:secret", "amqps://u:secret@h?secret=%"])
     func keepsSecrets(uri: String) throws {
         for (environment, flags, name) in [
             (["amqp.url": uri], [], "GATEWAY_AMQP_URL"), ([:], ["--amqp-url", uri], "--amqp-url"),
@@ -354,6 +361,11 @@ struct ConfigurationTests {
 
     /// What the other settings have to be for this one to be seen.
     private func others(for sample: Sample) -> [Setting: String] {
+        // They say how TLS is spoken, and without it they say nothing.
+        let ofTLS: Set<Setting> = [
+            "amqp.caFile", "amqp.certificateFile", "amqp.keyFile", "amqp.serverName", "amqp.verify",
+        ]
+        if ofTLS.contains(sample.setting) { return ["amqp.url": "amqps://rabbit"] }
         let isPython = sample.setting == "pythonSocketio.exchange" || sample.setting == "pythonSocketio.expiration"
         return isPython ? ["wireFormat": "python-socketio"] : [:]
     }
@@ -409,6 +421,11 @@ struct ConfigurationTests {
             "log.format": "\(configuration.logFormat)", "log.level": "\(configuration.logLevel)",
             "http.maxConnections": "\(configuration.loadLimits.connections)",
             "http.maxConnectionsPerAddress": "\(configuration.loadLimits.connectionsPerAddress)",
+            "amqp.caFile": configuration.broker.endpoint.tls?.caFile ?? "",
+            "amqp.certificateFile": configuration.broker.endpoint.tls?.certificateFile ?? "",
+            "amqp.keyFile": configuration.broker.endpoint.tls?.keyFile ?? "",
+            "amqp.serverName": configuration.broker.endpoint.tls?.serverName ?? "",
+            "amqp.verify": "\(configuration.broker.endpoint.tls?.verifies ?? true)",
             "http.trustedProxies": show(configuration.trustedProxies),
             "http.maxInFlight": "\(configuration.loadLimits.requests)",
             "http.maxBufferedBytes": "\(configuration.loadLimits.bodyBytes)",

@@ -1,0 +1,70 @@
+#include "CTLS.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+static int descriptor_of(BIO *bio) { return (int)(intptr_t)BIO_get_data(bio); }
+
+static int is_transient(void) { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+static int socket_write(BIO *bio, const char *bytes, int count) {
+    BIO_clear_retry_flags(bio);
+    ssize_t written = send(descriptor_of(bio), bytes, (size_t)count, MSG_NOSIGNAL);
+    if (written < 0 && is_transient()) BIO_set_retry_write(bio);
+    return (int)written;
+}
+
+static int socket_read(BIO *bio, char *bytes, int count) {
+    BIO_clear_retry_flags(bio);
+    ssize_t received = recv(descriptor_of(bio), bytes, (size_t)count, 0);
+    if (received < 0 && is_transient()) BIO_set_retry_read(bio);
+    if (received == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return (int)received;
+}
+
+static long socket_control(BIO *bio, int command, long number, void *pointer) {
+    (void)number, (void)pointer;
+    switch (command) {
+    case BIO_CTRL_FLUSH: return 1;
+    case BIO_CTRL_EOF: return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    default: return 0;
+    }
+}
+
+// Made once and kept for as long as the process lives.
+static BIO_METHOD *method;
+static pthread_once_t method_is_made = PTHREAD_ONCE_INIT;
+
+static void make_method(void) {
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR, "socket without signals");
+    if (method == NULL) return;
+    BIO_meth_set_write(method, socket_write);
+    BIO_meth_set_read(method, socket_read);
+    BIO_meth_set_ctrl(method, socket_control);
+}
+
+BIO *gateway_tls_socket(int descriptor) {
+    pthread_once(&method_is_made, make_method);
+    BIO *bio = method == NULL ? NULL : BIO_new(method);
+    if (bio == NULL) return NULL;
+    BIO_set_data(bio, (void *)(intptr_t)descriptor);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
+int gateway_tls_demand_version(SSL_CTX *context) { return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
+
+int gateway_tls_ask_for(SSL *session, const char *host) { return (int)SSL_set_tlsext_host_name(session, host); }
+
+void gateway_tls_write_in_parts(SSL *session) {
+    SSL_set_mode(session, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+static int no_passphrase(char *buffer, int size, int is_for_writing, void *context) {
+    (void)buffer, (void)size, (void)is_for_writing, (void)context;
+    return -1;
+}
+
+void gateway_tls_ask_for_no_passphrase(SSL_CTX *context) { SSL_CTX_set_default_passwd_cb(context, no_passphrase); }
