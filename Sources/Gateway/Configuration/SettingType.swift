@@ -3,6 +3,20 @@ internal import Routes
 internal import SettingTypes
 
 extension SettingType<String> {
+    /// A file's path; empty: none.
+    static var file: Self {
+        SettingType(SettingKind(words: "a path of at most 4095 bytes", placeholder: "file")) {
+            $0.utf8.count < 4_096 && !$0.utf8.contains(0) ? $0 : nil
+        }
+    }
+
+    /// A name or an address; empty: none.
+    static var hostName: Self {
+        SettingType(SettingKind(words: "a host's name or address", placeholder: "host")) {
+            $0.utf8.count <= 255 && $0.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F } ? $0 : nil
+        }
+    }
+
     /// Whoever reads it says what is wrong with it: what is would show the password.
     static var amqpURI: Self {
         SettingType(SettingKind(words: "amqp://user:password@host:port/vhost", placeholder: "amqp-uri")) { $0 }

@@ -17,16 +17,16 @@ struct Settings: Sendable {
             URLs with semicolons: any of them will do.
             """, secret: .password)
     let amqpCAFile = SettingRow(
-        "GATEWAY_AMQP_CA_FILE", "amqp.caFile", .text, default: "",
+        "GATEWAY_AMQP_CA_FILE", "amqp.caFile", .file, default: "",
         help: "TLS: a file of certificate authorities (PEM) that are believed beside the system's.")
     let amqpCertificateFile = SettingRow(
-        "GATEWAY_AMQP_CERTIFICATE_FILE", "amqp.certificateFile", .text, default: "",
+        "GATEWAY_AMQP_CERTIFICATE_FILE", "amqp.certificateFile", .file, default: "",
         help: "TLS: the client certificate (PEM), with those between it and its authority.")
     let amqpKeyFile = SettingRow(
-        "GATEWAY_AMQP_KEY_FILE", "amqp.keyFile", .text, default: "",
+        "GATEWAY_AMQP_KEY_FILE", "amqp.keyFile", .file, default: "",
         help: "TLS: its key (PEM), without a passphrase; if it is not in the same file.")
     let amqpServerName = SettingRow(
-        "GATEWAY_AMQP_SERVER_NAME", "amqp.serverName", .text, default: "",
+        "GATEWAY_AMQP_SERVER_NAME", "amqp.serverName", .hostName, default: "",
         help: "TLS: the name in RabbitMQ's certificate, if it is not the host's.")
     let amqpVerify = SettingRow(
         "GATEWAY_AMQP_VERIFY", "amqp.verify", .onOff, default: "true",
