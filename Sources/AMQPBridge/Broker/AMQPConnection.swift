@@ -82,7 +82,8 @@ final class AMQPConnection: @unchecked Sendable {
                     if let agreement = logIn.agreement, frameMax == 0 { take(agreement) }
                 }
             } catch {
-                throw decoder.hasSpokenTLS && tls == nil ? BrokerError(Self.speaksTLS) : error.beforeLogIn
+                throw decoder.hasSpokenTLS && tls == nil
+                    ? BrokerError(Self.speaksTLS) : error.beforeLogIn(isTLS: tls != nil)
             }
         }
     }
@@ -202,12 +203,14 @@ final class AMQPConnection: @unchecked Sendable {
 extension BrokerError {
     fileprivate static let closed = BrokerError("the broker closed the connection")
 
-    /// The same, when nobody is logged in yet.
-    fileprivate var beforeLogIn: BrokerError {
+    /// The same, when nobody is logged in yet. With TLS 1.3 a server says after the handshake that it wants a certificate, and what
+    /// it says can get lost over its hanging up.
+    fileprivate func beforeLogIn(isTLS: Bool) -> BrokerError {
         let isCut = self == .closed || description == TLSFailure.cut || description.hasPrefix("the connection broke")
-        return isCut
-            ? BrokerError("the connection was closed before the login: is this RabbitMQ's port for AMQP?")
-            : self
+        guard isCut else { return self }
+        let hint =
+            isTLS ? "does the broker want a client certificate, or another one?" : "is this RabbitMQ's port for AMQP?"
+        return BrokerError("the connection was closed before the login: \(hint)")
     }
 }
 

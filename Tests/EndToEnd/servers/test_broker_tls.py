@@ -6,7 +6,6 @@ import threading
 import time
 from contextlib import contextmanager
 
-import pika
 import pytest
 
 from harness import Gateway, PrivateRabbitMQ, Witness
