@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+// When a process ends, a thread may still be connecting: what OpenSSL would take away at that moment from under it ends with the
+// process anyway. This counts only if it is said before anybody uses OpenSSL.
+__attribute__((constructor)) static void keep_all_to_the_end(void) { OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); }
+
 static int descriptor_of(BIO *bio) { return (int)(intptr_t)BIO_get_data(bio); }
 
 static int is_transient(void) { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }

@@ -68,12 +68,13 @@ final class LoopServer: Sendable {
 
     /// Takes over what was reloaded, between two turns, and says so. Requests that are admitted already go on as they were.
     func take(_ policy: LivePolicy, done: @escaping @Sendable () -> Void) {
-        loop.execute {
+        let isAlive = loop.execute {
             defer { done() }
             self.router.access = policy.access
             self.router.hooks = policy.hooks
             self.daemon.connections.proxies = policy.proxies
         }
+        if !isAlive { done() }
     }
 
     /// Takes connections from this socket, which it owns from now on.

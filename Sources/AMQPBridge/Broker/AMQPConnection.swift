@@ -72,11 +72,12 @@ final class AMQPConnection: @unchecked Sendable {
         var (logIn, outbound) = (logIn, OutboundBuffer())
         logIn.begin(into: &outbound.bytes)
         while logIn.result == nil {
-            try outbound.drain { bytes throws(BrokerError) in try send(bytes) }
-            guard wait(hasOutput: outbound.pending > 0, until: deadline) else {
-                throw BrokerError("timed out: the port is open, and nothing answers: is this RabbitMQ's port for AMQP?")
-            }
             do throws(BrokerError) {
+                try outbound.drain { bytes throws(BrokerError) in try send(bytes) }
+                guard wait(hasOutput: outbound.pending > 0, until: deadline) else {
+                    throw BrokerError(
+                        "timed out: the port is open, and nothing answers: is this RabbitMQ's port for AMQP?")
+                }
                 try receive { frame, _ throws(BrokerError) in
                     try logIn.handle(frame, into: &outbound.bytes)
                     if let agreement = logIn.agreement, frameMax == 0 { take(agreement) }
@@ -219,7 +220,10 @@ extension BrokerError {
     ///   authentication mechanism PLAIN. …`, `530 NOT_ALLOWED - vhost nowhere not found`, `530 NOT_ALLOWED - access to vhost
     ///   '/' refused for user 'u'`, and the same with a reason behind it when there are too many connections).
     init(loginRefused text: String, _ endpoint: BrokerEndpoint) {
-        if text.hasPrefix("403 ") {
+        if text.hasPrefix("403 "), endpoint.mechanism == .external {
+            self.init(
+                "login refused: the broker knows no user for our client certificate, or saw none (ACCESS_REFUSED)")
+        } else if text.hasPrefix("403 ") {
             let hint = endpoint.isGuestFromElsewhere ? ", or RabbitMQ lets 'guest' in from its own machine only" : ""
             self.init("login refused: wrong user or password\(hint) (ACCESS_REFUSED)", cause: .credentials)
         } else if text.contains("vhost"), text.hasSuffix("not found") {

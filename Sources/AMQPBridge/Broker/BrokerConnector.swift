@@ -174,7 +174,7 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
 
     // MARK: Connecting
 
-    /// The next round begins with the broker behind this one: when this one is lost, it is the last to be tried.
+    /// The next round begins with the broker behind this one, which is the last to be tried.
     private func begin(behind endpoint: BrokerEndpoint) {
         guard let index = endpoints.firstIndex(of: endpoint) else { return }
         endpoints = Array(endpoints[(index + 1)...] + endpoints[...index])
@@ -219,7 +219,10 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
             begin(behind: connection.endpoint)
             (lastReceived, lastSent) = (now, now)
             session.connected(frameMax: connection.frameMax)
-        case .failure(let error): retry(after: error, now: now)
+        case .failure(let error):
+            // Another one first: a name that takes for ever to be looked up must not be the first in every round.
+            begin(behind: endpoints[0])
+            retry(after: error, now: now)
         }
     }
 

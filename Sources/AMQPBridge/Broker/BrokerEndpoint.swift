@@ -18,7 +18,7 @@ public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
     /// `nil`: plain text.
     public var tls: BrokerTLS?
     /// As the URL says; `nil`: as usual.
-    let heartbeat: Duration?
+    var heartbeat: Duration?
     let connectTimeout: Duration?
 
     /// `host:port`

@@ -76,7 +76,7 @@ struct BrokerLogIn {
             throw BrokerError("the broker asks for more than \(endpoint.mechanism.name) says to log in")
         case (.waitsForOpen(let agreement), .connectionOpened): state = .open(agreement)
         // Heartbeats may come as soon as there is a tune-ok.
-        case (.waitsForOpen, .other): break
+        case (.waitsForOpen, .other), (.open, .other): break
         default: throw BrokerError("the broker's frames do not follow each other")
         }
     }

@@ -19,11 +19,11 @@ struct BrokerRound {
 
     /// - Throws: why none has; with several brokers, of each.
     func connect() throws(BrokerError) -> AMQPConnection {
-        let deadline = MonotonicTime.now() + timeout
+        var left = timeout.nanoseconds
         var failures: [(endpoint: BrokerEndpoint, error: BrokerError)] = []
         for (index, endpoint) in endpoints.enumerated() {
             do throws(BrokerError) {
-                return try connect(to: endpoint, until: Self.share(of: deadline, among: endpoints.count - index))
+                return try connect(to: endpoint, within: left / Int64(endpoints.count - index), of: &left)
             } catch {
                 failures.append((endpoint, error))
             }
@@ -34,8 +34,11 @@ struct BrokerRound {
             texts.joined(separator: "; "), cause: failures.lazy.map(\.error.cause).first { $0 != .other } ?? .other)
     }
 
+    /// - Parameters:
+    ///   - share: how long all addresses may take, in nanoseconds. Name servers have their own time: nobody can hurry them.
+    ///   - left: of which what was taken is taken away.
     private func connect(
-        to endpoint: BrokerEndpoint, until deadline: MonotonicTime
+        to endpoint: BrokerEndpoint, within share: Int64, of left: inout Int64
     ) throws(BrokerError) -> AMQPConnection {
         let addresses: [TCPSocket.Address]
         do throws(TCPSocket.Failure) {
@@ -43,11 +46,20 @@ struct BrokerRound {
         } catch {
             throw BrokerError(error.description)
         }
+        let start = MonotonicTime.now()
+        defer { left = max(0, left - (MonotonicTime.now().nanoseconds - start.nanoseconds)) }
+        return try connect(to: addresses, of: endpoint, until: start.advanced(byNanoseconds: share))
+    }
+
+    private func connect(
+        to addresses: [TCPSocket.Address], of endpoint: BrokerEndpoint, until deadline: MonotonicTime
+    ) throws(BrokerError) -> AMQPConnection {
         var failures: [(address: TCPSocket.Address, error: BrokerError)] = []
         for (index, address) in addresses.enumerated() {
             do throws(BrokerError) {
-                let deadline = Self.share(of: deadline, among: addresses.count - index)
-                return try connect(to: address, of: endpoint, until: deadline)
+                let now = MonotonicTime.now()
+                let share = max(0, deadline.nanoseconds - now.nanoseconds) / Int64(addresses.count - index)
+                return try connect(to: address, of: endpoint, until: now.advanced(byNanoseconds: share))
             } catch {
                 failures.append((address, error))
                 // The broker has spoken: it would not say anything else elsewhere.
@@ -71,11 +83,5 @@ struct BrokerRound {
         }
         return try AMQPConnection(
             on: descriptor, to: endpoint, name: name, keepsContent: keepsContent, heartbeat: heartbeat, until: deadline)
-    }
-
-    /// Until when the first of `count` may take.
-    private static func share(of deadline: MonotonicTime, among count: Int) -> MonotonicTime {
-        let now = MonotonicTime.now()
-        return now.advanced(byNanoseconds: max(0, deadline.nanoseconds - now.nanoseconds) / Int64(count))
     }
 }

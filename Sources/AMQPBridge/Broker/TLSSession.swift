@@ -107,9 +107,13 @@ struct TLSFailure: Equatable, CustomStringConvertible {
     let description: String
 
     init(_ session: OpaquePointer) {
-        let verdict = SSL_get_verify_result(session)
+        let reason = Self.takeReasons().last ?? "no reason given"
+        // The verdict stays for as long as the session does, and is only of interest where it counts.
+        let counts =
+            SSL_get_verify_mode(session) & SSL_VERIFY_PEER != 0 && reason.hasSuffix("certificate verify failed")
+        let verdict = counts ? SSL_get_verify_result(session) : Int(X509_V_OK)
         self.init(
-            reason: Self.reason,
+            reason: reason,
             verdict: verdict == X509_V_OK ? nil : String(cString: X509_verify_cert_error_string(Int(verdict))))
     }
 
@@ -132,12 +136,13 @@ struct TLSFailure: Equatable, CustomStringConvertible {
         }
     }
 
-    /// Why OpenSSL's last call has failed.
-    static var reason: String {
-        let code = ERR_peek_last_error()
-        guard code != 0 else { return "no reason given" }
-        if let words = ERR_reason_error_string(code) { return String(cString: words) }
-        return "error \(code)"
+    /// Why OpenSSL's last call has failed: what went wrong first stands first.
+    static func takeReasons() -> [String] {
+        var reasons: [String] = []
+        while case let code = ERR_get_error(), code != 0 {
+            reasons.append(ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)")
+        }
+        return reasons
     }
 }
 
@@ -176,7 +181,7 @@ private final class TLSContext {
         }
         let key = settings.keyFile ?? file
         guard SSL_CTX_use_PrivateKey_file(pointer, key, SSL_FILETYPE_PEM) == 1 else {
-            throw TLSFailure.reason.contains("mismatch") ? Self.mismatch(key, file) : Self.unusable("the key", key)
+            throw Self.unusable("the key", key, of: file)
         }
         guard SSL_CTX_check_private_key(pointer) == 1 else { throw Self.mismatch(key, file) }
     }
@@ -185,19 +190,24 @@ private final class TLSContext {
         BrokerError("the key in '\(key)' does not belong to the certificate in '\(certificate)'")
     }
 
-    private static func unusable(_ what: String, _ file: String) -> BrokerError {
-        let reason = TLSFailure.reason
+    /// - Parameter certificate: that a key ought to belong to.
+    private static func unusable(_ what: String, _ file: String, of certificate: String? = nil) -> BrokerError {
+        let reasons = TLSFailure.takeReasons()
+        func isSaid(_ words: String...) -> Bool {
+            reasons.contains { reason in words.contains { reason.contains($0) } }
+        }
+        if let certificate, isSaid("mismatch") { return mismatch(file, certificate) }
         let isReadable = access(file, R_OK) == 0
         let code = errno
         let words =
             if !isReadable {
                 String(cString: strerror(code)).lowercased()
-            } else if reason.contains("bad password read") {
+            } else if isSaid("bad password read", "interrupted or cancelled", "bad decrypt") {
                 "it has a passphrase, and must have none"
-            } else if ["no start line", "unsupported", "no certificate"].contains(where: reason.contains) {
+            } else if isSaid("no start line", "unsupported", "no certificate") {
                 "there is none in PEM form in it"
             } else {
-                reason
+                reasons.last ?? "no reason given"
             }
         return BrokerError("\(what), '\(file)', cannot be used: \(words)")
     }

@@ -18,7 +18,8 @@ final class BrokerDialogue {
     init(_ configuration: BrokerLink.Configuration) throws(BrokerError) {
         patience = configuration.connectTimeout
         var configuration = configuration
-        configuration.heartbeat = .zero
+        // It says nothing by itself while it waits.
+        for index in configuration.endpoints.indices { configuration.endpoints[index].heartbeat = .zero }
         connection = try BrokerRound(configuration.endpoints, configuration, keepsContent: false).connect()
     }
 

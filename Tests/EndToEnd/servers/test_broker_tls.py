@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -228,10 +229,16 @@ def test_files_that_cannot_be_used_are_named(broker, authority, client, tmp_path
         url, "--amqp-ca-file", tmp_path / "none"
     )
     assert "there is none in PEM form in it" in reason(url, "--amqp-ca-file", empty)
-    assert f"the client certificate, '{empty}', cannot be used" in reason(url, *ca, "--amqp-certificate-file", empty)
+    words = reason(url, *ca, "--amqp-certificate-file", empty)
+    assert f"the client certificate, '{empty}', cannot be used: there is none in PEM form in it" in words
     words = reason(url, *ca, "--amqp-certificate-file", certificate, "--amqp-key-file", other_key)
     assert f"the key in '{other_key}' does not belong to the certificate in '{certificate}'" in words
-    assert f"the key, '{certificate}', cannot be used" in reason(url, *ca, "--amqp-certificate-file", certificate)
+    words = reason(url, *ca, "--amqp-certificate-file", certificate)
+    assert f"the key, '{certificate}', cannot be used: there is none in PEM form in it" in words
+    locked = tmp_path / "locked.key"
+    subprocess.run(["openssl", "pkey", "-in", key, "-out", locked, "-aes256", "-passout", "pass:word"], check=True)
+    words = reason(url, *ca, "--amqp-certificate-file", certificate, "--amqp-key-file", locked)
+    assert f"the key, '{locked}', cannot be used: it has a passphrase, and must have none" in words
     assert "there is a key for TLS, and no certificate" in reason(url, *ca, "--amqp-key-file", key)
 
 
@@ -239,7 +246,8 @@ def test_a_log_in_that_fails_over_tls_says_why(broker, authority, client):
     ca = ["--amqp-ca-file", authority.certificate]
     assert "login refused: wrong user or password" in reason(tls_url(broker, credentials="guest:wrong@"), *ca)
     assert "there is no virtual host 'none'" in reason(tls_url(broker).replace("%2F", "none"), *ca)
-    assert "login refused" in reason(tls_url(broker, query="?auth_mechanism=external"), *ca)
+    words = reason(tls_url(broker, query="?auth_mechanism=external"), *ca)
+    assert "login refused: the broker knows no user for our client certificate, or saw none" in words
 
 
 def test_settings_for_tls_without_tls_are_an_error(broker, authority):
@@ -262,6 +270,25 @@ def test_certificates_are_rotated_without_a_restart(broker, authority, stranger,
         ca.write_bytes(authority.certificate.read_bytes())
         gateway.wait_until_ready()
         assert gateway.post({"event": "e", "rooms": [ROOM]}).status == 200
+
+
+def test_without_verification_a_lost_connection_is_not_the_certificate_s_fault(broker):
+    with tls_gateway(tls_url(broker), amqp_verify="false", loops=1) as gateway:
+        broker.ctl("close_all_connections", "test")
+        lost = "the broker closed the connection"
+        gateway.wait_until(lambda: lost in "".join(gateway.stderr), time.monotonic() + PATIENCE, "lose it")
+        gateway.wait_until_ready()
+        assert "not believed" not in "".join(gateway.stderr)
+
+
+def test_a_stop_in_the_middle_of_a_handshake_is_clean(authority):
+    """OpenSSL would put its things away while a thread still uses them."""
+    with listening(server_context(*authority.issue("closer", ["DNS:localhost"]))) as port:
+        for number in range(20):
+            gateway = tls_gateway(f"amqps://localhost:{port}", amqp_ca_file=authority.certificate, shutdown_timeout="0s")
+            gateway.start(ready=False)
+            time.sleep(number * 0.01)
+            gateway.stop()
 
 
 def test_questions_go_over_tls_too(broker, authority):
