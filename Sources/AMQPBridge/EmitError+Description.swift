@@ -105,5 +105,10 @@ extension UnknownOutcome: CustomStringConvertible {
 
 extension BrokerEndpoint {
     /// That it could not be reached, and why.
-    public func isNotConnected(_ error: BrokerError) -> String { "no connection to RabbitMQ at \(self): \(error)" }
+    func isNotConnected(_ error: BrokerError) -> String { "no connection to RabbitMQ at \(self): \(error)" }
+}
+
+extension BrokerLink.Configuration {
+    /// That none of the brokers has let us in.
+    public func isNotConnected(_ error: BrokerError) -> String { "no connection to RabbitMQ at \(place): \(error)" }
 }

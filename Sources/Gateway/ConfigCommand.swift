@@ -55,7 +55,7 @@ struct ConfigCommand: ParsableCommand {
                 switch finding {
                 case .works(let text): print(text.printable(atMost: Self.longestFinding))
                 case .note(let text): print("note: \(text.printable(atMost: Self.longestFinding))")
-                case .fails(let text):
+                case .fails(let text), .unreachable(let text):
                     StandardError.write("socketio-gateway: \(text.printable(atMost: Self.longestFinding))\n")
                 }
             }

@@ -101,7 +101,7 @@ struct EmitCommand: ParsableCommand {
             emitter = try await Emitter.connect(
                 to: configuration.link, wireFormat: configuration.wireFormat, limits: configuration.limits)
         } catch {
-            return .notPublished(configuration.link.endpoint.isNotConnected(error))
+            return .notPublished(configuration.link.isNotConnected(error))
         }
         let report: EmitReport
         do throws(EmitError) {

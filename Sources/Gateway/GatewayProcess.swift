@@ -65,7 +65,7 @@ struct GatewayProcess {
                     "connections": "\(limits.connections)", "descriptors": "\(descriptors)",
                     "config": "\(configuration.file ?? "none")", "keys": "\(live.keys.entries.count)",
                     "hooks": "\(configuration.hooks.count)", "wireFormat": "\(configuration.wireFormatName)",
-                    "broker": "\(configuration.broker.endpoint)", "version": "\(GatewayCommand.version)",
+                    "broker": "\(configuration.broker.place)", "version": "\(GatewayCommand.version)",
                 ])
             sayWhoMayCall(sockets, ownKey)
             received = signals.wait(every: Self.watchInterval) { isHangup in

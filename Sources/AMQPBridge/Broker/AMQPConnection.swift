@@ -20,6 +20,11 @@ final class AMQPConnection: @unchecked Sendable {
     /// What has to become ready before there is something to read, or room to write: with TLS each may wait for the other.
     private var readable = Int16(POLLIN)
     private var writable = Int16(POLLOUT)
+    /// Whether there may be something to read of which the socket says nothing.
+    private(set) var hasMore = false
+
+    /// A megabyte at the most is read before others get their turn, in reads of the decoder's buffer; TLS has a quarter of it in a read.
+    private static let mostReads = 16
 
     /// Shakes hands, if it is TLS, and logs in. Blocks, so call it on a thread that may wait.
     ///
@@ -74,7 +79,7 @@ final class AMQPConnection: @unchecked Sendable {
         while logIn.result == nil {
             do throws(BrokerError) {
                 try outbound.drain { bytes throws(BrokerError) in try send(bytes) }
-                guard wait(hasOutput: outbound.pending > 0, until: deadline) else {
+                guard .now() < deadline, hasMore || wait(hasOutput: outbound.pending > 0, until: deadline) else {
                     throw BrokerError(
                         "timed out: the port is open, and nothing answers: is this RabbitMQ's port for AMQP?")
                 }
@@ -109,7 +114,10 @@ final class AMQPConnection: @unchecked Sendable {
     }
 
     /// Whether there may be something to read after these events (`poll(2)`).
-    func mayRead(after events: Int16) -> Bool { events & ~(readable & Int16(POLLOUT) == 0 ? Int16(POLLOUT) : 0) != 0 }
+    func mayRead(after events: Int16) -> Bool {
+        if hasMore { return true }
+        return events & ~(readable & Int16(POLLOUT) == 0 ? Int16(POLLOUT) : 0) != 0
+    }
 
     /// Offers bytes to the socket. Returns how many it took, 0 if it is full. What TLS took counts as sent, as what the system
     /// took does: it may have reached the broker.
@@ -152,20 +160,23 @@ final class AMQPConnection: @unchecked Sendable {
         if let tls { return try receive(by: tls, handle) }
         let input = decoder.input
         var count = 0
-        repeat {
+        for _ in 0..<Self.mostReads {
             count = recv(descriptor, input.baseAddress, input.count, Int32(MSG_DONTWAIT))
             if count < 0, errno == EAGAIN || errno == EINTR { return }
             guard count != 0 else { throw .closed }
             guard count > 0 else { throw BrokerError("the connection broke: \(String(cString: strerror(errno)))") }
             try decoder.decode(count, handle)
-        } while count == input.count  // a short read has emptied the socket
+            // A short read has emptied the socket.
+            if count < input.count { return }
+        }
     }
 
     /// Until nothing is left: a short read says nothing of what OpenSSL holds, and the socket tells nothing of that.
     private func receive(
         by tls: TLSSession, _ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void
     ) throws(BrokerError) {
-        while true {
+        hasMore = false
+        for _ in 0..<Self.mostReads * 4 {
             switch try tls.read(into: decoder.input) {
             case .moved(let count): try decoder.decode(count, handle)
             case .wantsRead:
@@ -177,6 +188,7 @@ final class AMQPConnection: @unchecked Sendable {
             case .ended: throw .closed
             }
         }
+        hasMore = true
     }
 
     /// Waits until there may be something to read, or room for output.

@@ -116,7 +116,9 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         case .waiting(let until): min(session.deadline ?? until, until)
         case .connecting: session.deadline
         case .closed: nil
-        case .connected: min(session.deadline ?? nextCheck, nextCheck)
+        case .connected(let connection, _):
+            isTLS && connection.hasMore
+                ? MonotonicTime(nanoseconds: 0) : min(session.deadline ?? nextCheck, nextCheck)
         }
     }
 
@@ -178,13 +180,6 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
     private func begin(behind endpoint: BrokerEndpoint) {
         guard let index = endpoints.firstIndex(of: endpoint) else { return }
         endpoints = Array(endpoints[(index + 1)...] + endpoints[...index])
-    }
-
-    /// As the log shows them.
-    private var places: String {
-        guard configuration.endpoints.count > 1 else { return "\(configuration.endpoint)" }
-        let places = configuration.endpoints.map(\.place).joined(separator: ", ")
-        return "\(places), virtual host \(configuration.endpoint.virtualHost)"
     }
 
     /// Somebody needs the connection: ends a rest, at the earliest a second after the last attempt.
@@ -302,7 +297,7 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         if lastFailure != error.description {
             lastFailure = error.description
             logger.warning(
-                "broker unavailable", metadata: ["broker": "\(places)", "reason": "\(error)"])
+                "broker unavailable", metadata: ["broker": "\(configuration.place)", "reason": "\(error)"])
         }
     }
 

@@ -25,6 +25,15 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
             endpoints = try BrokerURL.endpoints(of: url, tls: tls)
         }
 
+        /// As logs and messages show them: without user and password.
+        public var place: String {
+            guard endpoints.count > 1 else { return "\(endpoint)" }
+            return "\(endpoints.map(\.place).joined(separator: ", ")), virtual host \(endpoint.virtualHost)"
+        }
+
+        /// A URL, or several, with stars for the passwords.
+        public static func withoutPasswords(_ url: String) -> String { BrokerURL.withoutPasswords(url) }
+
         /// The first broker, for what all have in common.
         public var endpoint: BrokerEndpoint { endpoints[0] }
     }

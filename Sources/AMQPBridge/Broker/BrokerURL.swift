@@ -16,6 +16,18 @@ struct BrokerURL {
         return endpoints
     }
 
+    /// The same text with stars for the passwords.
+    static func withoutPasswords(_ text: String) -> String {
+        urls(in: text).map { url in
+            guard let scheme = url.firstRange(of: "://") else { return url }
+            let end = url[scheme.upperBound...].firstIndex { "/?#".contains($0) } ?? url.endIndex
+            guard let at = url[scheme.upperBound..<end].lastIndex(of: "@"),
+                let colon = url[scheme.upperBound..<at].firstIndex(of: ":")
+            else { return url }
+            return url[...colon] + "***" + url[at...]
+        }.joined(separator: ";")
+    }
+
     /// Between `;`, or commas with a scheme behind them; other commas stand between hosts.
     private static func urls(in text: String) -> [String] {
         var urls: [String] = []
@@ -38,11 +50,13 @@ struct BrokerURL {
         let authority = take { "/?#".contains($0) }
         guard !rest.contains("@"), !rest.contains("#") else { throw .malformed }
         let (user, password, hosts) = try Self.parts(of: authority)
+        // Before anything is called by its name: of what is no URL that name may be a part of a password.
+        var places: [(host: String, port: Int?)] = []
+        for host in hosts { places.append(try Self.place(String(host).trimmed[...])) }
         let virtualHost = try Self.virtualHost(take { $0 == "?" })
         let query = try BrokerQuery(rest.dropFirst(), isTLS ? defaults : nil)
         var endpoints: [BrokerEndpoint] = []
-        for host in hosts {
-            let (name, port) = try Self.place(host)
+        for (name, port) in places {
             endpoints.append(
                 BrokerEndpoint(
                     host: name, port: port ?? (isTLS ? 5_671 : 5_672), virtualHost: virtualHost, user: user,

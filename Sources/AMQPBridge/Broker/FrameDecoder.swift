@@ -11,6 +11,7 @@ final class FrameDecoder {
     // Owned; freed with this object, with all its frames' memory.
     private let state: amqp_connection_state_t
     private var isAtStart = true
+    private var frames = 0
 
     private static let inputBytes = 64 * 1_024
     /// The type of a frame with a part of a message's body (AMQP 0-9-1, section 4.2.3).
@@ -54,8 +55,9 @@ final class FrameDecoder {
             offset += Int(consumed)
             // Type 0: not a whole frame yet.
             if frame.frame_type != 0 { try handle(InboundFrame(&frame, keepsContent: keepsContent), frame.channel) }
-            // Between two frames only can their memory be released, and in a stream of large ones no read ends there.
-            if frame.frame_type == Self.bodyFrame { amqp_maybe_release_buffers(state) }
+            // Between two frames only can their memory be released, and in a stream without an end no read may ever end there.
+            frames &+= 1
+            if frame.frame_type == Self.bodyFrame || frames & 0xFF == 0 { amqp_maybe_release_buffers(state) }
         }
         // "Frames' memory" lives in the connection's pools until here; InboundFrame has copied what it needs.
         amqp_maybe_release_buffers(state)

@@ -8,13 +8,17 @@ public struct BrokerCheck: Sendable {
         /// Nothing is wrong for most.
         case note(String)
         case fails(String)
+        /// There is no connection to a broker, nor to another one.
+        case unreachable(String)
     }
 
     public private(set) var findings: [Finding] = []
     /// A line for a shell on the broker's side that would help; `nil`: none is known.
     public private(set) var cure: String?
 
-    private let endpoint: BrokerEndpoint
+    /// The one that is being tried.
+    private var endpoint: BrokerEndpoint
+    private var isConnected = false
     private let wireFormat: any WireFormat
     private let formatName: String
     private let permissions: BrokerPermissions
@@ -28,22 +32,42 @@ public struct BrokerCheck: Sendable {
         permissions = BrokerPermissions(wireFormat, clusterExchange: clusterExchange)
         var broker = broker
         broker.connectionName = "socketio-gateway config check"
-        do throws(BrokerError) {
-            let dialogue = try BrokerDialogue(broker)
-            defer { dialogue.close() }
-            findings.append(.works("connected to RabbitMQ at \(endpoint), as '\(endpoint.user)'"))
-            try run(dialogue, clusterExchange)
-        } catch {
-            noteLoss(error)
+        let endpoints = broker.endpoints
+        var isChecked = false
+        for endpoint in endpoints {
+            self.endpoint = endpoint
+            broker.endpoints = [endpoint]
+            isConnected = false
+            do throws(BrokerError) {
+                let dialogue = try BrokerDialogue(broker)
+                defer { dialogue.close() }
+                isConnected = true
+                findings.append(.works("connected to RabbitMQ at \(endpoint), \(endpoint.caller)"))
+                // What holds for one node of a cluster holds for all.
+                if !isChecked { try run(dialogue, clusterExchange) }
+                isChecked = true
+            } catch {
+                noteLoss(error)
+            }
+        }
+        // One of a cluster's nodes may be down.
+        guard isChecked else { return }
+        findings = findings.map { finding in
+            if case .unreachable(let text) = finding { .note(text) } else { finding }
         }
     }
 
-    public var works: Bool { !findings.contains { if case .fails = $0 { true } else { false } } }
+    public var works: Bool {
+        !findings.contains { finding in
+            switch finding {
+            case .fails, .unreachable: true
+            case .works, .note: false
+            }
+        }
+    }
 
     private mutating func noteLoss(_ error: BrokerError) {
-        let isConnected = !findings.isEmpty
-        findings.append(
-            .fails(isConnected ? error.description : endpoint.isNotConnected(error)))
+        findings.append(isConnected ? .fails(error.description) : .unreachable(endpoint.isNotConnected(error)))
         switch error.cause {
         case .noPermission: cure = permissions.command(for: endpoint)
         case .noVirtualHost: cure = "rabbitmqctl add_vhost \(endpoint.virtualHost.quotedForShell)"
@@ -164,6 +188,14 @@ public struct BrokerCheck: Sendable {
 
     private mutating func lacks(_ action: String, _ object: String) -> String {
         cure = permissions.command(for: endpoint)
-        return "the user '\(endpoint.user)' may not \(action) \(object)"
+        let user = endpoint.mechanism == .external ? "the certificate's user" : "the user '\(endpoint.user)'"
+        return "\(user) may not \(action) \(object)"
+    }
+}
+
+extension BrokerEndpoint {
+    /// As who we have logged in.
+    fileprivate var caller: String {
+        mechanism == .external ? "as the user of the client certificate" : "as '\(user)'"
     }
 }

@@ -23,6 +23,9 @@ final class BrokerDialogue {
         connection = try BrokerRound(configuration.endpoints, configuration, keepsContent: false).connect()
     }
 
+    /// Whom it is with.
+    var endpoint: BrokerEndpoint { connection.endpoint }
+
     /// Asks, and waits for the answer.
     ///
     /// - Parameters:

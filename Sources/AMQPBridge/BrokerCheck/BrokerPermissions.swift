@@ -23,7 +23,9 @@ public struct BrokerPermissions: Sendable, Equatable {
     /// The line for a shell that gives them, in place of all that the user may do there.
     public func command(for endpoint: BrokerEndpoint) -> String {
         let patterns = [configure, write, read].map { $0.isEmpty ? "^$" : "^(\($0.joined(separator: "|")))$" }
-        let words = [endpoint.virtualHost, endpoint.user].map { $0.isPlainWord ? $0 : $0.quotedForShell }
+        // Which user a certificate is, RabbitMQ alone knows.
+        let user = endpoint.mechanism == .external ? "USER" : endpoint.user
+        let words = [endpoint.virtualHost, user].map { $0.isPlainWord ? $0 : $0.quotedForShell }
         return "rabbitmqctl set_permissions -p \(words.joined(separator: " ")) "
             + patterns.map(\.quotedForShell).joined(separator: " ")
     }

@@ -1,3 +1,4 @@
+internal import AMQPBridge
 internal import JSON
 internal import Routes
 internal import SettingTypes
@@ -76,18 +77,10 @@ struct ConfigurationText {
     static func shown(_ setting: Setting, _ text: String) -> Shown {
         switch setting.secret {
         case .all: .hidden
-        case .password: .text(withoutPassword(text))
+        case .password: .text(BrokerLink.Configuration.withoutPasswords(text))
         case nil where setting.kind.isList: .list(text.split(separator: ",").map(String.init))
         case nil: .text(text)
         }
-    }
-
-    /// The URI with stars for its password: what stands between the first colon of its authority and the last `@`.
-    static func withoutPassword(_ uri: String) -> String {
-        guard let slash = uri.firstIndex(of: "/"), let at = uri.lastIndex(of: "@"), slash < at,
-            let colon = uri[slash..<at].firstIndex(of: ":")
-        else { return uri }
-        return uri[...colon] + "***" + uri[at...]
     }
 
     private static func list(_ texts: [String]) -> String {

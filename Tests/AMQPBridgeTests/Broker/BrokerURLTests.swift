@@ -70,7 +70,7 @@ struct BrokerURLTests {
             "amqp://u:SECRET@SECRET@host", "amqp://u:SECRET/SECRET@host", "amqp://u:1/SECRET@host",
             "amqp://u:SECRET?SECRET@host", "amqp://u:1?SECRET@host", "amqp://u:SECRET#SECRET@host",
             "amqp://u:1#SECRET@host", "amqp://u:SECRET;SECRET@host", "amqp://u:SECRET%@host", "amqp://u:1;SECRET@host",
-            "amqp://host/v#fragment", "SECRET host://x",
+            "amqp://host/v#fragment", "amqp://u:a?SECRET", "amqp://u:a?SECRET=1", "SECRET host://x",
         ])
     func malformed(url: String) {
         #expect(throws: BrokerURLError.malformed) { try endpoints(url) }
@@ -148,7 +148,7 @@ struct BrokerURLTests {
             ("amqp://u:p@a:1,b,[::1]:3/v", ["a:1/v", "b:5672/v", "[::1]:3/v"]),
             ("amqps://a,b:1", ["a:5671//", "b:1//"]),
             ("amqp://a;amqp://b/v;amqps://c", ["a:5672//", "b:5672/v", "c:5671//"]),
-            ("amqp://a ; amqp://b\n", ["a:5672//", "b:5672//"]),
+            ("amqp://a ; amqp://b\n", ["a:5672//", "b:5672//"]), ("amqp://u:p@a, b", ["a:5672//", "b:5672//"]),
             ("amqp://a,b;amqp://c", ["a:5672//", "b:5672//", "c:5672//"]),
             ("amqp://a,amqp://b,c", ["a:5672//", "b:5672//", "c:5672//"]),
             ("amqp://a, amqps://b", ["a:5672//", "b:5671//"]),

@@ -309,6 +309,19 @@ def test_a_handshake_that_stalls_does_not_keep_the_gateway_from_another_broker(b
         assert time.monotonic() - start < 20
 
 
+def test_config_check_tries_each_broker(broker, authority, client):
+    certificate, key = client
+    (closed,) = free_ports(1)
+    query = f"?cacertfile={authority.certificate}&certfile={certificate}&keyfile={key}&auth_mechanism=external"
+    settings = {"amqp_url": f"amqps://localhost:{closed},localhost:{broker.tls_port}/{query}"}
+    status, output, error = run_command("config", "check", "--connect", "--allow-anonymous", **settings)
+    said = output + error
+    assert status == 0, said
+    assert f"no connection to RabbitMQ at localhost:{closed}, virtual host /, TLS: " in said
+    connected = f"connected to RabbitMQ at localhost:{broker.tls_port}, virtual host /, TLS, as the user of the client certificate"
+    assert connected in said
+
+
 def test_config_check_connects_over_tls(broker, authority):
     settings = {"amqp_url": tls_url(broker), "amqp_ca_file": authority.certificate}
     _, output, error = run_command("config", "check", "--connect", "--allow-anonymous", **settings)

@@ -1,3 +1,4 @@
+import AMQPBridge
 import Foundation
 import Hashing
 import Routes
@@ -90,9 +91,12 @@ struct ConfigurationTextTests {
             ("amqp://u:p@h:1/v", "amqp://u:***@h:1/v"), ("amqp://u@h", "amqp://u@h"),
             ("amqp://h:5672/", "amqp://h:5672/"),
             ("amqp://:p@h", "amqp://:***@h"), ("amqp://u:@h", "amqp://u:***@h"),
+            ("amqp://u:p@h,i:1;amqps://v:q@j/w?heartbeat=5", "amqp://u:***@h,i:1;amqps://v:***@j/w?heartbeat=5"),
+            ("amqp://h:1;amqp://u:p@i", "amqp://h:1;amqp://u:***@i"),
+            ("amqp://h,amqp://u:p@i", "amqp://h;amqp://u:***@i"),
         ])
     func passwords(uri: String, shown: String) {
-        #expect(ConfigurationText.withoutPassword(uri) == shown)
+        #expect(BrokerLink.Configuration.withoutPasswords(uri) == shown)
     }
 
     @Test(
