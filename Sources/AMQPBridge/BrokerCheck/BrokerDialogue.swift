@@ -16,7 +16,7 @@ final class BrokerDialogue {
 
     /// Connects and logs in.
     init(_ configuration: BrokerLink.Configuration) throws(BrokerError) {
-        patience = configuration.connectTimeout
+        patience = configuration.endpoints.compactMap(\.connectTimeout).max() ?? configuration.connectTimeout
         var configuration = configuration
         // It says nothing by itself while it waits.
         for index in configuration.endpoints.indices { configuration.endpoints[index].heartbeat = .zero }
@@ -64,9 +64,10 @@ final class BrokerDialogue {
     /// What the broker says next, after all has been sent that is to be said to it.
     private func next(until deadline: MonotonicTime) throws(BrokerError) -> InboundFrame {
         while true {
+            guard .now() < deadline else { throw Self.timeOut }
             try outbound.drain { bytes throws(BrokerError) in try connection.send(bytes) }
             if outbound.pending == 0, !answers.isEmpty { break }
-            guard .now() < deadline, connection.wait(hasOutput: outbound.pending > 0, until: deadline) else {
+            guard connection.hasMore || connection.wait(hasOutput: outbound.pending > 0, until: deadline) else {
                 throw Self.timeOut
             }
             try connection.receive { frame, _ throws(BrokerError) in answers.append(frame) }
