@@ -220,6 +220,9 @@ extension BrokerError {
     /// it says can get lost over its hanging up.
     fileprivate func beforeLogIn(isTLS: Bool) -> BrokerError {
         let isCut = self == .closed || description == TLSFailure.cut || description.hasPrefix("the connection broke")
+        if description.hasPrefix("bad AMQP") {
+            return BrokerError("what answers does not speak AMQP 0-9-1: is this RabbitMQ's port for AMQP?")
+        }
         guard isCut else { return self }
         let hint =
             isTLS ? "does the broker want a client certificate, or another one?" : "is this RabbitMQ's port for AMQP?"

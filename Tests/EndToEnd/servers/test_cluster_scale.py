@@ -76,7 +76,7 @@ def test_thousands_wait_at_once_and_each_gets_its_own_answer(broker):
     with cluster(broker, "test.scale.waiting", []) as (gateway, (server,)):
         # Whatever is set up once is not what a waiting request takes.
         warming = Waiting(gateway, 100)
-        until(lambda: in_flight(gateway) == 100, "they wait")
+        until(lambda: in_flight(gateway) == 100 and len(server.asked) == 100, "they wait")
         warming.close()
         until(lambda: in_flight(gateway) == 0, "they have gone")
         server.asked.clear()
