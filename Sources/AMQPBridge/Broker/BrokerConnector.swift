@@ -249,8 +249,9 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
     }
 
     private func keepAlive(_ connection: AMQPConnection, since: MonotonicTime, now: MonotonicTime) throws(BrokerError) {
+        let patience = connection.endpoint.connectTimeout ?? configuration.connectTimeout
         // A blocked broker opens nothing until its alarm is over.
-        if !hasOpened, session.blockedReason == nil, since + (connection.endpoint.connectTimeout ?? configuration.connectTimeout) <= now {
+        if !hasOpened, session.blockedReason == nil, since + patience <= now {
             throw BrokerError("the broker did not open a channel in time")
         }
         if hasOpened, session.outbound.pending == 0, max(lastSent, lastProbe) + Self.probeInterval <= now {
