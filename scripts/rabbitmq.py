@@ -87,13 +87,14 @@ def stop_process(pid, patience=30):
     """Stops a process; returns when none of its threads runs any more, which is a moment after the signal."""
     os.kill(pid, signal.SIGSTOP)
     deadline = time.monotonic() + patience
-    while not all(state in "TtZX" for state in _thread_states(pid)):
+    while not all(state in "TtZX" for state in thread_states(pid)):
         if time.monotonic() > deadline:
             raise TimeoutError(f"process {pid} does not stop")
         time.sleep(0.001)
 
 
-def _thread_states(pid):
+def thread_states(pid):
+    """What each thread of a process is at, by the letter of proc(5)."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
         try:
             yield (thread / "stat").read_text().rpartition(")")[2].split()[0]

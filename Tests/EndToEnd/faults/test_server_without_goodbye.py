@@ -17,7 +17,7 @@ AT_ONCE = 3  # seconds, of the five after which a server is asked about
 @contextmanager
 def simulated(url, exchange):
     """A server process, and how many sockets it has."""
-    with ServerProcess(url, exchange, sockets=[["gone", ["room"]]], beats=True, probed=True, clients=0) as server:
+    with ServerProcess(url, exchange, sockets=[["gone", ["room"]]], probed=True, clients=0) as server:
         yield server
 
 
@@ -71,7 +71,7 @@ def situation(request, broker):
     situation = Situation()
     with ExitStack() as stack:
         situation.proxy = stack.enter_context(CuttingProxy(broker.url))
-        situation.staying = stack.enter_context(SimulatedServer(broker.url, exchange, beats=True, probed=True, clients=0))
+        situation.staying = stack.enter_context(SimulatedServer(broker.url, exchange, probed=True, clients=0))
         settings = {"cluster_exchange": exchange, "python_socketio_exchange": exchange + ".fanout"}
         situation.gateway = stack.enter_context(Gateway(broker.url, **settings))
         wait_for_servers(situation.gateway, 1)

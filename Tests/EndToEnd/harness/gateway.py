@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from .patience import PATIENCE, end_of_patience, until
-from .rabbitmq import REPOSITORY, die_with_parent, stop_process
+from .rabbitmq import REPOSITORY, die_with_parent, stop_process, thread_states
 
 JSON = "application/json"
 
@@ -29,8 +29,8 @@ class Response:
 
 
 class Sent:
-    """A request whose head and body left together: one that is under way is at its handler, then. (`http.client` sends
-    them apart, and who leaves between the two has asked for nothing.)"""
+    """A request whose head and body left together. (`http.client` sends them apart, and who leaves between the two has
+    asked for nothing.)"""
 
     def __init__(self, address, path, body, headers):
         lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
@@ -206,8 +206,12 @@ class Gateway:
         until(lambda: self.metric("gateway_http_connections") == count + 1, f"{count} connections")
 
     def wait_for_in_flight(self, count):
-        """Returns when so many requests are under way beside the one that asks."""
-        until(lambda: self.metric("gateway_http_requests_in_flight") == count + 1, f"{count} requests under way")
+        """Returns when so many requests are under way beside the one that asks, and wait for others than the gateway: a
+        request counts from its head on, and another loop may overtake the one that is about to handle it."""
+        until(lambda: self._awaits_others(count), f"{count} requests under way")
+
+    def _awaits_others(self, count):
+        return self.metric("gateway_http_requests_in_flight") == count + 1 and set(thread_states(self.pid)) == {"S"}
 
     def emit(self, **fields):
         """An emit that must succeed; what the gateway answered. `except_=` stands for `except`."""

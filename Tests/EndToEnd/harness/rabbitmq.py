@@ -14,3 +14,4 @@ BrokerError = _module.BrokerError
 die_with_parent = _module.die_with_parent
 free_ports = _module.free_ports
 stop_process = _module.stop_process
+thread_states = _module.thread_states

@@ -22,12 +22,13 @@ class SimulatedServer:
     the answers to those in `too_large` are too large to be sent. Lists end early, with `more`, behind `most` entries.
     Events that clients are to acknowledge go to `clients`, which say nothing until `acknowledge_all`.
 
-    With `beats` it says that it is there at every interval, and otherwise at first and when it is asked. With `probed` it
-    has the key by which gateways ask the broker whether it is there; the probes that have come are in `probes`. `about` are further members of its heartbeats.
+    It says that it is there at every interval, and goodbye when it is closed. With `probed` it has the key by which gateways
+    ask the broker whether it is there; the probes that have come are in `probes`. `about` are further members of its
+    heartbeats.
     """
 
     def __init__(
-        self, url, exchange, sockets=(), namespaces=("/",), uid=None, interval_ms=5000, beats=False, probed=False, clients=1,
+        self, url, exchange, sockets=(), namespaces=("/",), uid=None, interval_ms=5000, probed=False, clients=1,
         about=None,
     ):
         self.uid = uid or uuid.uuid4().hex
@@ -59,8 +60,7 @@ class SimulatedServer:
             self._channel.queue_bind(queue, exchange, key)
         self._channel.basic_consume(queue, self._take, auto_ack=True)
         self._beat()
-        if beats:
-            self._keep_beating()
+        self._keep_beating()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -96,9 +96,6 @@ class SimulatedServer:
             lambda: self._channel.basic_publish(exchange, key, body, pika.BasicProperties(**properties))
         )
 
-    def say_goodbye(self):
-        self.publish("#presence", json.dumps({"uid": self.uid, "type": 13}).encode())
-
     def wait(self):
         """Returns when the broker has ended the connection."""
         self._thread.join()
@@ -106,9 +103,13 @@ class SimulatedServer:
     def close(self):
         if not self._thread.is_alive():
             return  # the broker has ended the connection
-        self._connection.add_callback_threadsafe(self._channel.stop_consuming)
+        self._connection.add_callback_threadsafe(self._leave)
         self._thread.join(PATIENCE)
         self._connection.close()
+
+    def _leave(self):
+        self._channel.basic_publish(self._exchange, "#presence", json.dumps({"uid": self.uid, "type": 13}).encode())
+        self._channel.stop_consuming()
 
     def __enter__(self):
         return self

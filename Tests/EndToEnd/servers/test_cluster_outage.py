@@ -180,7 +180,7 @@ def test_nobody_waits_for_a_server_that_says_goodbye(broker, exchange, gateway, 
         question = Asking(ask, gateway, "/v1/sockets", timeoutMs=LONG)
         until(lambda: third.asked, "it is asked")
         assert question.is_waiting
-        third.say_goodbye()
+        third.close()
         assert tally(question.outcome()) == (True, 2, 2)
         assert question.seconds < LONG / 1000 / 2
 

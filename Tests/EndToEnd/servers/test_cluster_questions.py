@@ -109,7 +109,7 @@ def test_only_servers_with_the_namespace_are_asked(broker, exchange, gateway, se
         assert tally(ask(gateway, "/v1/sockets", namespace="/chat")) == (True, 3, 3)
         answer = ask(gateway, "/v1/sockets", namespace="/only")
         assert (tally(answer), ids(answer)) == ((True, 1, 1), ["c"])
-        third.say_goodbye()
+        third.close()
         wait_for_servers(gateway, 2)
         assert gateway.metric("gateway_cluster_servers") == 2
 
@@ -411,7 +411,7 @@ def test_what_was_confirmed_is_seen_by_what_is_asked_afterwards(broker, exchange
             assert ids(before.outcome()) == []
             assert ids(after.outcome()) == [client.sid]
         finally:
-            third.say_goodbye()
+            third.close()
             wait_for_servers(gateway, 2)
 
 

@@ -59,7 +59,7 @@ def test_nobody_is_asked_for_acknowledgements_where_a_server_cannot_do_them(brok
         assert answer["acks"]["complete"] is True
         gateway.emit(event="e")
         assert ask(gateway, "/v1/counts")["complete"] is True
-        old.say_goodbye()
+        old.close()
         until(lambda: gateway.post({"event": "e", "ack": {"timeoutMs": 100}}).status == 200, "it has gone")
 
 
