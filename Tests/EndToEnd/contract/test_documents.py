@@ -1,13 +1,15 @@
 """What is true of all documents: their links lead somewhere, their lines are short, and each is found from the index."""
 
+import ast
 import re
 import subprocess
 from functools import cache
 from pathlib import PurePosixPath
 
 import pytest
+import yaml
 
-from harness import REPOSITORY
+from harness import REPOSITORY, pages
 
 COLUMNS = 120
 README_LINES = 130
@@ -155,3 +157,20 @@ def test_pages_begin_with_a_heading_and_an_example():
             lines = lines_of(page)
             assert lines[0][1].startswith("# "), page
             assert any(is_code for _, _, is_code in lines[:40]), f"{page} has no example on its first screen"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("docs/", "README", "adapters/"))])
+def test_code_in_pages_can_be_read(page, tmp_path):
+    """By its own language; `…` stands for what is left out."""
+    for block in pages.blocks(page, "json"):
+        pages.json_with_gaps(block)
+    for block in pages.blocks(page, "yaml"):
+        list(yaml.safe_load_all(block))
+    for block in pages.blocks(page, "python"):
+        compile(block, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+    for number, block in enumerate(pages.blocks(page, "js")):
+        file = tmp_path / f"{number}.mjs"
+        file.write_text(block)
+        subprocess.run(["node", "--check", file], check=True, timeout=30)
+    for block in pages.blocks(page, "sh"):
+        subprocess.run(["sh", "-n"], input=block, text=True, check=True, timeout=10)
