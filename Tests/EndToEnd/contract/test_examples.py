@@ -116,6 +116,12 @@ def test_the_first_example_reaches_the_room_and_nobody_else(gateway, folder, bro
     assert other.until("end") == []
 
 
+def test_the_error_that_the_page_of_emits_shows_is_what_a_misspelt_field_gets(gateway):
+    (shown,) = [json.loads(block) for block in pages.blocks("docs/emitting.md", "json")]
+    got = gateway.post({"event": "e", "room": "user:42"}, AUTHORIZED).json
+    assert {**got, "requestId": "…"} == shown
+
+
 def test_the_variables_that_pages_set_are_settings():
     names = ["README.md", "docs/start.md", *(f"docs/servers/{page}.md" for page in SERVERS)]
     found = [block for name in names for block in pages.blocks(name, "sh") if "export GATEWAY" in block]
