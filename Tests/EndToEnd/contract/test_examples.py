@@ -2,18 +2,23 @@
 what the page shows (other ids and numbers, the same members).
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
+import sys
 
 import pika
 import pytest
+import socketio
 import yaml
 
-from harness import AnsweringClient, Gateway, RespondingServer, binary, pages
-from harness.patience import until
+from harness import REPOSITORY, AnsweringClient, Gateway, RespondingServer, Witness, binary, die_with_parent, pages
+from harness.patience import PATIENCE, until
 
 EXCHANGE, CHANNEL = "examples.cluster", "examples.channel"
 KEY, BACKEND = "the-key-of-the-examples", "the-key-of-the-backend"
@@ -67,7 +72,7 @@ def clients(server):
     server.disconnect_clients()
 
 
-def run(line, gateway, folder, broker, socket="none"):
+def run(line, gateway, folder, broker, sid="none"):
     line = re.sub(r"https://gateway\.example|http://127\.0\.0\.1:8080", "http://%s:%d" % gateway.address, line)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")} | {
         "PATH": f"{folder}:{os.environ['PATH']}",
@@ -77,7 +82,7 @@ def run(line, gateway, folder, broker, socket="none"):
         "GATEWAY_WIRE_FORMAT": "cluster",
         "GATEWAY_CLUSTER_EXCHANGE": EXCHANGE,
     }
-    line = re.sub(r"\bcurl ", "curl -sS ", line.replace("Zk3v…", socket))
+    line = re.sub(r"\bcurl ", "curl -sS ", line.replace("Zk3v…", sid))
     result = subprocess.run(["sh", "-ec", line], env=environment, cwd=folder, capture_output=True, text=True, timeout=30)
     assert result.returncode == 0, (line, result.stdout, result.stderr)
     return result.stdout
@@ -94,7 +99,7 @@ def test_the_pages_have_the_examples_that_are_meant():
 
 @pytest.mark.parametrize(("name", "command"), SHOWN, ids=lambda value: getattr(value, "line", value)[:60])
 def test_a_command_prints_what_the_page_shows(name, command, gateway, folder, broker, clients):
-    output = run(command.line, gateway, folder, broker, socket=clients[2].sid)
+    output = run(command.line, gateway, folder, broker, sid=clients[2].sid)
     if command.output.startswith("sgw_"):
         shown, got = (yaml.safe_load(text.partition("\n\n")[2])[0] for text in (command.output, output))
         assert shown | {"sha256": ""} == got | {"sha256": "", "expires": shown["expires"]}
@@ -120,6 +125,33 @@ def test_the_error_that_the_page_of_emits_shows_is_what_a_misspelt_field_gets(ga
     (shown,) = [json.loads(block) for block in pages.blocks("docs/emitting.md", "json")]
     got = gateway.post({"event": "e", "room": "user:42"}, AUTHORIZED).json
     assert {**got, "requestId": "…"} == shown
+
+
+def test_the_server_of_the_page_of_python_socketio_receives_and_answers(own_broker, tmp_path):
+    (program,) = [block for block in pages.blocks("docs/servers/python-socketio.md", "python") if "run_app" in block]
+    (tmp_path / "server.py").write_text(program)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {**os.environ, "AMQP_URL": own_broker.url, "PORT": str(port), "PYTHONPATH": str(REPOSITORY / "adapters/python")}
+    server = subprocess.Popen([sys.executable, "server.py"], cwd=tmp_path, env=environment, preexec_fn=die_with_parent)
+    try:
+        client = until(lambda: connected(port), "a client is connected")
+        with Gateway(own_broker.url) as gateway, Witness(own_broker.url, "socket.io.cluster", "cluster", ["#presence"]) as presence:
+            until(lambda: gateway.get("/v1/counts?room=lobby").json.get("rooms") == {"lobby": 1}, "the server answers")
+            assert gateway.emit(event="order.paid", data={"id": 42}, rooms=["lobby"])["routed"] is None
+            assert client.next() == ("order.paid", {"id": 42})
+            client.close()
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(PATIENCE) == 0
+            assert presence.waiting()[-1].json["type"] == 13, "it has said goodbye"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def connected(port):
+    with contextlib.suppress(socketio.exceptions.ConnectionError):
+        return AnsweringClient(f"http://127.0.0.1:{port}")
 
 
 def test_the_variables_that_pages_set_are_settings():
