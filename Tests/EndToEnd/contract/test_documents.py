@@ -174,3 +174,10 @@ def test_code_in_pages_can_be_read(page, tmp_path):
         subprocess.run(["node", "--check", file], check=True, timeout=30)
     for block in pages.blocks(page, "sh"):
         subprocess.run(["sh", "-n"], input=block, text=True, check=True, timeout=10)
+
+
+def test_errors_that_pages_name_are_problems_of_this_status():
+    problems = dict(re.findall(r"^## (\w+)\n\n(\d+) ·", (REPOSITORY / "docs" / "problems.md").read_text(), re.MULTILINE))
+    named = [(page, *found) for page in PAGES for found in re.findall(r"\b([45]\d\d) `(\w+)`", (REPOSITORY / page).read_text())]
+    assert len(named) > 40
+    assert [(page, status, code) for page, status, code in named if page != "CHANGELOG.md" and problems.get(code) != status] == []
