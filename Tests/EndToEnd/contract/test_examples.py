@@ -14,7 +14,6 @@ import sys
 
 import pika
 import pytest
-import socketio
 import yaml
 
 from harness import REPOSITORY, AnsweringClient, Gateway, RespondingServer, Witness, binary, die_with_parent, pages
@@ -127,20 +126,27 @@ def test_the_error_that_the_page_of_emits_shows_is_what_a_misspelt_field_gets(ga
     assert {**got, "requestId": "…"} == shown
 
 
-def test_the_server_of_the_page_of_python_socketio_receives_and_answers(own_broker, tmp_path):
+def test_the_server_of_the_page_of_python_socketio_and_the_client_of_the_first_steps(own_broker, tmp_path):
     (program,) = [block for block in pages.blocks("docs/servers/python-socketio.md", "python") if "run_app" in block]
     (tmp_path / "server.py").write_text(program)
+    (client,) = pages.blocks("docs/start.md", "python")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {**os.environ, "AMQP_URL": own_broker.url, "PORT": str(port), "PYTHONPATH": str(REPOSITORY / "adapters/python")}
     server = subprocess.Popen([sys.executable, "server.py"], cwd=tmp_path, env=environment, preexec_fn=die_with_parent)
     try:
-        client = until(lambda: connected(port), "a client is connected")
-        with Gateway(own_broker.url) as gateway, Witness(own_broker.url, "socket.io.cluster", "cluster", ["#presence"]) as presence:
-            until(lambda: gateway.get("/v1/counts?room=lobby").json.get("rooms") == {"lobby": 1}, "the server answers")
-            assert gateway.emit(event="order.paid", data={"id": 42}, rooms=["lobby"])["routed"] is None
-            assert client.next() == ("order.paid", {"id": 42})
-            client.close()
+        (tmp_path / "client.py").write_text(client.replace(":3000", f":{port}"))
+        until(lambda: is_open(port), "the server listens")
+        with (
+            Gateway(own_broker.url) as gateway,
+            Witness(own_broker.url, "socket.io.cluster", "cluster", ["#presence"]) as presence,
+            running([sys.executable, "client.py"], tmp_path) as receiver,
+        ):
+            until(lambda: gateway.get("/v1/counts?room=lobby").json.get("rooms") == {"lobby": 1}, "the client is there")
+            event = {"event": "order.paid", "data": {"id": 42}, "rooms": ["lobby"]}
+            until(lambda: gateway.emit(**event)["routed"] is None, "its manager, which begins with the first client, has a queue")
+            assert receiver.stdout.readline() == b"order.paid {'id': 42}\n"
+            receiver.kill()
             server.send_signal(signal.SIGTERM)
             assert server.wait(PATIENCE) == 0
             assert presence.waiting()[-1].json["type"] == 13, "it has said goodbye"
@@ -149,9 +155,19 @@ def test_the_server_of_the_page_of_python_socketio_receives_and_answers(own_brok
         server.wait()
 
 
-def connected(port):
-    with contextlib.suppress(socketio.exceptions.ConnectionError):
-        return AnsweringClient(f"http://127.0.0.1:{port}")
+@contextlib.contextmanager
+def running(command, folder):
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def is_open(port):
+    with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
+        return True
 
 
 def test_the_variables_that_pages_set_are_settings():
