@@ -120,6 +120,25 @@ def test_the_first_example_reaches_the_room_and_nobody_else(gateway, folder, bro
     assert other.until("end") == []
 
 
+def test_every_call_of_the_page_of_questions_is_answered(gateway, clients):
+    text = pages.page("docs/asking.md")
+    called = set(re.findall(r"`(GET|DELETE|POST) (/v1/[^`]*)`(?: with `([^`]*)`)?", text))
+    assert len(called) >= 12
+    sid = clients[2].sid
+    for method, path, body in sorted(called, key=lambda call: ["GET", "POST", "DELETE"].index(call[0])):
+        sent = json_body(path, body) if method == "POST" else None
+        answer = gateway.request(method, path.replace("{id}", sid), sent, AUTHORIZED | {"Content-Type": "application/json"})
+        assert answer.status == 200, (method, path, answer.body)
+
+
+def json_body(path, shown):
+    """What the page shows, or else the least that the call takes."""
+    least = {"/v1/emit": {"event": "e"}, "/v1/servers/emit": {"event": "e"}, "/v1/sockets/query": {}, "/v1/counts": {}}
+    other = {"in": ["ROOM"], "rooms": ["news"]} if "{id}" not in path else {"rooms": ["news"]}
+    usable = shown.startswith("{") and "…" not in shown
+    return shown.encode() if usable else json.dumps(least.get(path, other)).encode()
+
+
 def test_the_error_that_the_page_of_emits_shows_is_what_a_misspelt_field_gets(gateway):
     (shown,) = [json.loads(block) for block in pages.blocks("docs/emitting.md", "json")]
     got = gateway.post({"event": "e", "room": "user:42"}, AUTHORIZED).json
