@@ -4,7 +4,7 @@
 /// One pass, without recursion. It takes what ``JSONDocument`` takes, and repeated keys besides: who reads the text, and not a
 /// tree, is not confused by them.
 struct JSONCheck {
-    /// What is given to jansson at once, in bytes. A tree of them is some thirty times as large.
+    /// The most that is given to jansson at once, in bytes. A tree of them is some thirty times as large.
     static let usualBatchBytes = 16 << 10
 
     private enum Expected {

@@ -1,4 +1,4 @@
-/// What the sender of a text that is no JSON has done, where it can be seen. Asked only when a text has been refused.
+/// The mistake that made a text no JSON, where it can be seen. Asked only when a text has been refused.
 struct JSONDiagnosis {
     private let text: ArraySlice<UInt8>
 
@@ -6,7 +6,7 @@ struct JSONDiagnosis {
         self.text = text
     }
 
-    /// What is the matter with the text as a whole; `nil`: nothing that could be seen.
+    /// The fault of the text as a whole; `nil`: none that could be seen.
     var wholeText: JSONError? {
         if text.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) {
             return JSONError(kind: .empty, detail: "the text is empty")

@@ -1,7 +1,7 @@
 internal import CJSONArena
 internal import CJansson
 
-/// What jansson wants done once in a process, before its first use.
+/// The set-up that jansson needs once in a process, before its first use.
 enum JSONLibrary {
     /// Seeds the hash function against crafted keys, and gives jansson memory by the block. Evaluated once, by whoever
     /// parses first: jansson's manual calls seeding on demand unsafe with several threads.

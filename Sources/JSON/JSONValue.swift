@@ -80,7 +80,7 @@ public struct JSONValue {
     /// The value as it was written.
     public var text: JSONText { JSONText(verbatim: document.bytes[span]) }
 
-    /// What stands between an array's brackets, as it was written; `nil` for anything but an array.
+    /// The text between an array's brackets, as it was written; `nil` for anything but an array.
     public var elementsText: JSONText? {
         guard kind == .array else { return nil }
         guard count > 0 else { return .empty }

@@ -110,7 +110,7 @@ public struct JSONWriter {
     }
 }
 
-/// What can be written as one JSON value.
+/// A value that can be written as JSON.
 public protocol JSONWritable {
     /// Writes exactly one value.
     func write(to json: inout JSONWriter)

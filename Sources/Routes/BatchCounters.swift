@@ -1,6 +1,6 @@
 public import AMQPBridge
 
-/// What became of the items of batches. Written on one event loop, read from anywhere.
+/// The outcomes of the items of batches. Written on one event loop, read from anywhere.
 public final class BatchCounters: Sendable {
     public let confirmed = Counter()
     public let failed = Counter()

@@ -1,4 +1,4 @@
-/// What has become of the items of a batch that failed, and so of the whole.
+/// The failures among a batch's items, and the status of the whole that follows from them.
 struct BatchFailures {
     private(set) var count = 0
     /// Those of them that may have been published.

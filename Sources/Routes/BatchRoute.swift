@@ -11,14 +11,14 @@ struct BatchRoute: Sendable {
     let counters: BatchCounters
     private let underWay = ItemsUnderWay()
 
-    /// What an item turned out to be.
+    /// The kind of an item, once it is read.
     private typealias Item = Result<Order, Problem>
 
     private enum Order {
         case emit, dryRun
     }
 
-    /// What a batch asks for. The emits stand apart from the items: they are large to copy.
+    /// The items of a batch. The emits stand apart from the items: they are large to copy.
     private struct Orders {
         var items: [Item] = []
         /// Of the items that are to be emitted, in order.
@@ -38,7 +38,7 @@ struct BatchRoute: Sendable {
         }
     }
 
-    /// What became of one.
+    /// The outcome of one item.
     private enum Done {
         case emitted(Receipt)
         case dryRun(DryRun)
@@ -68,7 +68,7 @@ struct BatchRoute: Sendable {
         return await respond(orders.items, await outcomes(of: orders, request.caller), to: request)
     }
 
-    /// What became of each, in the same order. The emits go first: nothing waits for what is only checked.
+    /// The outcome of each, in the same order. The emits go first: nothing waits for what is only checked.
     private func outcomes(of orders: Orders, _ caller: Caller) async -> [Result<Done, EmitError>] {
         let emitted = await emitter.emit(batch: orders.emits)
         guard !orders.dryRuns.isEmpty else { return emitted.map { $0.map(Done.emitted) } }

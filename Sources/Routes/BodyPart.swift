@@ -1,6 +1,6 @@
 internal import JSON
 
-/// What of a body is read as one JSON text.
+/// The part of a body that is read as one JSON text.
 enum BodyPart: Sendable {
     case whole
     /// An element of `{"items": […]}`.
@@ -19,7 +19,7 @@ extension JSONDocument {
         }
     }
 
-    /// What was delivered, as one text.
+    /// The delivery, as one text.
     convenience init(delivered bytes: [UInt8]) throws(Problem) {
         try self.init(bytes, in: bytes.textRange, .whole)
     }
@@ -38,7 +38,7 @@ extension Problem {
 }
 
 extension BodyPart {
-    /// What somebody may have meant who sends more than one value.
+    /// A hint for a sender of more than one value.
     fileprivate var hintBehindValue: String {
         switch self {
         case .whole: ": a body is one JSON value (many emits: POST /v1/batch)"

@@ -26,7 +26,7 @@ struct EmitDecoder {
         "name": "event", "type": "event", "nsp": "namespace",
     ]
 
-    /// What the caller of an emit waits for. Apart from the emit, which is large to copy.
+    /// The answer that the caller of an emit waits for. Apart from the emit, which is large to copy.
     struct Wanted {
         let confirmation: Confirmation
         let acknowledgement: AcknowledgementRequest?
@@ -166,7 +166,7 @@ struct EmitDecoder {
 }
 
 extension RoomName {
-    /// What a room may be in a body.
+    /// The forms that a room may have in a body.
     static let expectation =
         "a string, or an integer (digits alone, and at most \(numbers.upperBound) either way)"
 }

@@ -22,7 +22,7 @@ struct EmitRoute: Sendable {
         .needsTask { () async throws(Problem) in try await ask(emit, wanted, of: request) }
     }
 
-    /// What others have to be asked for, before or after.
+    /// The questions to servers that an emit needs, before or after.
     private func ask(
         _ emit: Emit, _ wanted: EmitDecoder.Wanted, of request: Request
     ) async throws(Problem) -> Response {

@@ -13,7 +13,7 @@ struct Fields {
     private let names: [String]
     private var known: Set<String> = []
     private var faults = FaultList()
-    /// What the request calls a field, if that is something else.
+    /// The request's name of a field, if it is another one.
     private var spellings: [String: String] = [:]
 
     init(query text: String) throws(Problem) {

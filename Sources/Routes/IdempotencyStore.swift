@@ -2,7 +2,7 @@ internal import AMQPBridge
 internal import Hashing
 internal import Synchronization
 
-/// What the caller of a request calls it, to be able to send it again.
+/// The caller's name of a request, with which it can be sent again.
 struct IdempotencyKey: Hashable, Sendable {
     let caller: String
     let name: String
@@ -85,7 +85,7 @@ public final class IdempotencyStore: Sendable {
     private let limits: Limits
     private let state = Mutex(State())
 
-    /// What a key takes beside its text and its answer: about 480 bytes of resident memory (measured), and what the log would say of
+    /// The memory of a key beside its text and its answer: about 480 bytes of resident memory (measured), and what the log would say of
     /// it, of which an event's name and a first fault are at most 400.
     static let overhead = 1_024
 

@@ -9,7 +9,7 @@ enum MediaType: String, Sendable {
     /// Other names of NDJSON that are in use. Web pages can send none of these without asking first (CORS).
     private static let otherNamesOfNDJSON: Set<String> = ["application/ndjson", "application/jsonl"]
 
-    /// What a request's body is.
+    /// The kind of a request's body.
     init?(_ fields: HeaderFields) {
         // Nearly all.
         if fields.withValue(of: .contentType, Self.isJSON) == true {

@@ -18,7 +18,7 @@ struct PathTemplate {
         self.path = path
     }
 
-    /// What stands for the segment; `nil` for another path.
+    /// The text in place of the segment; `nil` for another path.
     func match(_ text: String) -> String? {
         let utf8 = text.utf8
         guard utf8.count > prefix.utf8.count + suffix.utf8.count, utf8.starts(with: prefix.utf8),

@@ -1,5 +1,5 @@
 extension Problem {
-    /// What the log is told of a refusal, and its sender is not: it would help whoever guesses.
+    /// The reason of a refusal that the log is told, and its sender is not: it would help those who guess.
     enum Aside: Sendable, Equatable {
         case credential(CredentialFault)
         case signature(SignatureFault)
@@ -12,7 +12,7 @@ extension Problem {
             }
         }
 
-        /// What there is to say beyond what its sender was told.
+        /// The facts for the log beyond what its sender was told.
         var detail: String? {
             switch self {
             case .credential(let fault): fault.detail

@@ -1,7 +1,7 @@
 public import AMQPBridge
 
 extension Problem {
-    /// What an emit's caller learns of its failure: the one place where the bridge's errors become HTTP.
+    /// The problem that an emit's caller learns of its failure: the one place where the bridge's errors become HTTP.
     public init(_ error: EmitError) {
         switch error {
         case .invalid(let faults):
@@ -13,7 +13,7 @@ extension Problem {
         }
     }
 
-    /// What the caller of a question learns of its failure.
+    /// The problem that the caller of a question learns of its failure.
     init(_ error: ClusterError) {
         let code: Code =
             switch error {

@@ -1,5 +1,5 @@
 extension Problem {
-    /// What came instead of what a route takes, and how to send that.
+    /// The media type that came instead of those that a route takes, and how to send these.
     static func mediaType(of head: RequestHead, for body: Route.Body) -> Problem {
         let type = head.fields[.contentType].map(ContentType.init)
         var detail = "there is no Content-Type"

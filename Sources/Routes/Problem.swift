@@ -3,7 +3,7 @@ internal import JSON
 /// An error as its caller sees it: RFC 9457, `application/problem+json`.
 public struct Problem: Error, Sendable, Equatable {
     public var code: Code
-    /// What is wrong, in words: where there are places, the first of them. Safe in a log: it names fields and parameters, which may
+    /// The fault, in words: where there are places, the first of them. Safe in a log: it names fields and parameters, which may
     /// be names that nobody knows. Of values it repeats a `Content-Type`, and names that Socket.IO or a server reserves; no others.
     public var detail: String
     public var places: [Place] = []

@@ -64,7 +64,7 @@ extension String {
     fileprivate var printable: String { printable(atMost: 256) }
 }
 
-/// What is wrong with a request, place by place: all of it is counted, and so much of it is listed that a caller has something to do.
+/// The faults of a request, place by place: all of it is counted, and so much of it is listed that a caller has something to do.
 struct FaultList {
     private(set) var places: [Problem.Place] = []
     private(set) var count = 0

@@ -1,7 +1,7 @@
 public import AMQPBridge
 public import JSON
 
-/// What every answer to an emit says of it: single emits, deliveries, CloudEvents, items of batches and the command line alike.
+/// The members that every answer to an emit has: single emits, deliveries, CloudEvents, items of batches and the command line alike.
 extension JSONObjectWriter {
     /// Writes `id`, `status`, `routed` and, behind `false`, `reason`.
     ///

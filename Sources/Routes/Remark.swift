@@ -1,6 +1,6 @@
 internal import AMQPBridge
 
-/// What there is to say of a request beside its head and its answer's status: facts as they were at hand. ``RequestReport`` makes
+/// The facts to be logged of a request, beside its head and its answer's status: as they were at hand. ``RequestReport`` makes
 /// text of them where a line is written; where none is, they have cost nothing.
 enum Remark: Sendable {
     case none
@@ -13,7 +13,7 @@ enum Remark: Sendable {
     /// A browser has asked for a page whose origin may not call. The answer to that is no error; only the browser's user sees one.
     case refusedPreflight
 
-    /// What became of a webhook or a CloudEvent that was not refused.
+    /// The outcome of a webhook or a CloudEvent that was not refused.
     enum Delivery: Sendable {
         case emitted(EmitRemark)
         /// The first condition that is not met.
@@ -25,7 +25,7 @@ enum Remark: Sendable {
     }
 }
 
-/// What there is to say of an emit.
+/// The facts to be logged of an emit.
 struct EmitRemark: Sendable, Equatable {
     /// Cut where it is too long for a line: it is kept with the answer for an `Idempotency-Key`.
     let event: String
@@ -54,7 +54,7 @@ extension Receipt {
     }
 }
 
-/// What there is to say of a batch.
+/// The facts to be logged of a batch.
 struct BatchRemark: Sendable {
     let items: Int
     let failed: Int
@@ -74,7 +74,7 @@ struct Refusal: Sendable {
     /// Where that is, if it is in the body.
     let pointer: String?
     let aside: Problem.Aside?
-    /// What was to be emitted, if that was known.
+    /// The emit that was asked for, if that was known.
     let emit: EmitRemark?
     /// Whether that was only to be checked.
     let isDryRun: Bool

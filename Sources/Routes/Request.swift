@@ -9,9 +9,9 @@ public final class Request: @unchecked Sendable {
     let id: String
     /// The path's number with the counters.
     let path: Int
-    /// What stands for `{id}` in the path, as it was sent.
+    /// The text in place of `{id}` in the path, as it was sent.
     let parameter: String
-    /// What answers it; `nil` where it was refused before that was known.
+    /// The route that answers it; `nil` where it was refused before that was known.
     @exclusivity(unchecked) var route: Route?
     /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
     public var bodyLimit: Int? { longestBody }
@@ -25,7 +25,7 @@ public final class Request: @unchecked Sendable {
     @exclusivity(unchecked) var deliveries: DeliveryCounters?
     /// The duty to keep its answer for its `Idempotency-Key`.
     @exclusivity(unchecked) var reservation: IdempotencyStore.Reservation?
-    /// What there is to say of it, as soon as that is known.
+    /// The facts to be logged of it, as soon as they are known.
     @exclusivity(unchecked) private(set) var remark = Remark.none
     @exclusivity(unchecked) private var progress = Progress.received
 
@@ -47,7 +47,7 @@ public final class Request: @unchecked Sendable {
 
     public var isPost: Bool { head.method == .post }
 
-    /// What the body is. The router lets nothing else pass.
+    /// The kind of the body. The router lets nothing else pass.
     var mediaType: MediaType? { MediaType(head.fields) }
 
     /// Says something of it to the log.

@@ -51,12 +51,12 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
     }
 }
 
-/// What a request says before its body.
+/// The part of a request before its body.
 public struct RequestHead: Sendable {
     public var method: HTTPMethod
     /// The path as it was sent: percent escapes are not decoded.
     public var path: String
-    /// What stands behind the `?`, as it was sent; empty if there is none.
+    /// The text behind the `?`, as it was sent; empty if there is none.
     public var query = ""
     /// HTTP/1.0 knows no `Host` and no chunked bodies.
     public var isHTTP10: Bool

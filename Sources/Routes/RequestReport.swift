@@ -1,6 +1,6 @@
 internal import AMQPBridge
 
-/// What the log says of one request: names and numbers, nothing of payloads, queries or credentials.
+/// The line of one request in the log: names and numbers, nothing of payloads, queries or credentials.
 public struct RequestReport: Sendable {
     /// How much a line matters.
     public enum Level: Int, Sendable, CaseIterable, Comparable {
@@ -20,7 +20,7 @@ public struct RequestReport: Sendable {
         case stopped
     }
 
-    /// What was answered, or would have been.
+    /// The answer, or the one that would have been given.
     public struct Answer: Sendable {
         public let status: Int
         public let code: Problem.Code?

@@ -1,4 +1,4 @@
-/// What a request line names (RFC 9112, section 3.2), as far as it is more than a path.
+/// The target of a request line (RFC 9112, section 3.2), as far as it is more than a path.
 public enum RequestTarget {
     /// Where the path begins in a target: behind scheme and authority, if it is in absolute form, as clients send it to proxies.
     ///

@@ -2,7 +2,7 @@
 final class Route: Sendable {
     let method: HTTPMethod
     let path: String
-    /// What a key needs for it; `nil`: nothing.
+    /// The scope that a key needs for it; `nil`: none.
     let scope: Scope?
     /// Whether it takes no key at all: it is for all, or a request proves by itself whose it is.
     let isPublic: Bool
@@ -30,14 +30,14 @@ final class Route: Sendable {
     typealias Handler = @Sendable (Request) throws(Problem) -> Progress
     typealias Work = @Sendable () async throws(Problem) -> Response
 
-    /// What a route reads.
+    /// The bodies that a route reads.
     enum Body: Sendable {
         case none
         /// One JSON text.
         case json
         /// Many emits, as JSON or NDJSON.
         case batch
-        /// What a hook takes: anything in JSON, forms, or nothing at all.
+        /// The bodies that a hook takes: any JSON, forms, or none at all.
         case hook
         /// Anything; the handler says what it is.
         case cloudEvents

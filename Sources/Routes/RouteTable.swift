@@ -1,6 +1,6 @@
 public import AMQPBridge
 
-/// What the routes need from the process around them.
+/// The parts of the process around them that the routes need.
 public struct RouteServices: Sendable {
     public var emitter: any EmitService
     /// Asks the servers.
@@ -11,13 +11,13 @@ public struct RouteServices: Sendable {
     public var readiness: @Sendable () -> Readiness
     /// The metrics in Prometheus' text format.
     public var metrics: @Sendable () -> [UInt8]
-    /// What the gateway runs with, without secrets: JSON.
+    /// The configuration that the gateway runs with, without secrets: JSON.
     public var configuration: @Sendable () -> [UInt8]
     /// The API's description, YAML.
     public var openAPI: [UInt8]
     /// The same in JSON.
     public var openAPIAsJSON: @Sendable () -> [UInt8]
-    /// What problems mean, Markdown.
+    /// The page that explains problems, in Markdown.
     public var problemPage: [UInt8] = []
     /// Whether reading the metrics takes a key.
     public var protectsMetrics = false
@@ -41,7 +41,7 @@ public struct RouteServices: Sendable {
     }
 }
 
-/// What `/readyz` says.
+/// The answer of `/readyz`.
 public enum Readiness: Sendable, Equatable {
     case ready, brokerUnavailable, brokerBlocked, shuttingDown
 }

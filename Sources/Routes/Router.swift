@@ -372,7 +372,7 @@ private final class Rules {
     init(_ access: AccessPolicy) { self.access = access }
 }
 
-/// What becomes of a request by its head alone.
+/// The decision on a request by its head alone.
 public struct Admission: Sendable {
     public let request: Request
     /// `nil`: its body may come.

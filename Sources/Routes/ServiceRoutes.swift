@@ -5,7 +5,7 @@ internal import JSON
 struct ServiceRoutes: Sendable {
     let services: RouteServices
 
-    /// What this is: balancers ask here whether it is alive, and people who have found an address what it is.
+    /// A description of this service: balancers ask here whether it is alive, and people who have found an address what it is.
     @Sendable func root(_ request: Request) throws(Problem) -> Response {
         if request.head.fields.single("accept")?.contains("text/html") == true {
             return Response(status: 200, contentType: "text/html; charset=utf-8", body: Array(page.utf8))

@@ -1,4 +1,4 @@
-/// What somebody may have meant.
+/// A name that may have been meant.
 public enum Suggestion {
     /// A longer name is no slip of the pen, and would be costly to compare.
     private static let mostBytes = 64

@@ -1,6 +1,6 @@
 /// A number with a unit behind it, such as `1.5s` or `64KiB`.
 enum Quantity {
-    /// What a unit is in the smallest one. The one without a name is that of a number alone.
+    /// The size of a unit in the smallest one. The one without a name is that of a number alone.
     typealias Unit = (name: String, factor: Int)
 
     /// As a whole number of the smallest unit; what is less is cut off.

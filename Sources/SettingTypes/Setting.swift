@@ -1,4 +1,4 @@
-/// What everybody but its reader needs to know of a setting: what it is called, and what is said of it. Two are equal if they
+/// All that is known of a setting beside its reader: what it is called, and what is said of it. Two are equal if they
 /// have the same variable.
 package struct Setting: Sendable {
     /// Of the environment.
@@ -29,7 +29,7 @@ package struct Setting: Sendable {
         self.isReloadable = isReloadable
     }
 
-    /// What of it is never shown. It may be in a file of its own.
+    /// The part of it that is never shown. It may be in a file of its own.
     package enum Secret: Sendable {
         /// It has no option, either: command lines can be seen.
         case all

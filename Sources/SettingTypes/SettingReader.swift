@@ -5,7 +5,7 @@ package protocol SettingReader {
     /// - Throws: when what is given is none of the setting's values.
     func read<Value>(_ row: SettingRow<Value>) throws(Failure) -> Value
 
-    /// What a setting is called where it was given, to begin a sentence.
+    /// The name of a setting where it was given, to begin a sentence.
     func name(of setting: Setting) -> String
 
     /// Values that are good each by itself, and wrong together.

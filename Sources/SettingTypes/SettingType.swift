@@ -1,10 +1,10 @@
-/// What is said of the values of a setting.
+/// The description of a setting's values.
 package struct SettingKind: Sendable {
-    /// What is taken, in short.
+    /// The values that are taken, in short.
     package let words: String
-    /// What stands behind that where there is room: examples, and what is not taken.
+    /// The text behind that where there is room: examples, and what is not taken.
     package let detail: String
-    /// What stands for a value in `--help`.
+    /// The placeholder of a value in `--help`.
     package let placeholder: String
     /// All values, to be chosen from; empty: there are too many.
     package let choices: [String]
@@ -25,7 +25,7 @@ package struct SettingKind: Sendable {
     package var expected: String { words + detail }
 }
 
-/// What a setting can be: how its text is read, and how what was read is shown.
+/// The type of a setting: how its text is read, and how what was read is shown.
 package struct SettingType<Value>: Sendable {
     package let kind: SettingKind
     /// `nil`: the text is none of it.

@@ -31,7 +31,7 @@ public struct CORSPolicy: Sendable, Equatable {
     /// Whether pages of this origin may call. An `Origin` is compared as it was sent: browsers send it in lower case.
     func allows(_ origin: String) -> Bool { origins.contains(origin) }
 
-    /// What every answer says to the page whose request it is. Must not be asked when ``isOff``.
+    /// The headers of every answer to a page's request. Must not be asked when ``isOff``.
     func fields(for head: RequestHead) -> [ResponseField] {
         // For caches, also where this request has no Origin, or one that is not allowed.
         let vary = ResponseField("Vary", "Origin")
@@ -43,7 +43,7 @@ public struct CORSPolicy: Sendable, Equatable {
         ]
     }
 
-    /// What the answer to a preflight says besides; nothing if the request is none, or its origin is not allowed.
+    /// The further headers of the answer to a preflight; none if the request is none, or its origin is not allowed.
     ///
     /// - Parameter methods: those of the path, separated by commas.
     func preflightFields(for head: RequestHead, methods: String) -> [ResponseField] {

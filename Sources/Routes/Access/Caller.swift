@@ -67,7 +67,7 @@ public final class Caller: Sendable {
     /// Whether it may read of everyone.
     var seesEveryRoom: Bool { reach.rooms.matchEverything }
 
-    /// What it may see of an array of rooms.
+    /// The rooms of an array that it may see.
     func visible(_ rooms: JSONText?) -> JSONText? {
         guard let rooms, !reach.rooms.matchEverything else { return rooms }
         // Of a server, which may name millions.

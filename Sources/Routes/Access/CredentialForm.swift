@@ -1,4 +1,4 @@
-/// What is wrong with the form of a credential that was no key: told to its sender, who may know a key all the same. Whether there
+/// The fault in the form of a credential that was no key: told to its sender, who may know a key all the same. Whether there
 /// is such a key has nothing to do with it.
 enum CredentialForm {
     static let wanted = "send an API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"

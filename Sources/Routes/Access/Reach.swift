@@ -1,6 +1,6 @@
 internal import AMQPBridge
 
-/// What may be named: the namespaces, rooms, sockets and events of a key or a hook.
+/// The namespaces, rooms, sockets and events that a key or a hook may name.
 public struct Reach: Sendable, Equatable {
     public var namespaces: NameGlobs
     /// For all names that stand where a room may: a socket's id is a room, too.

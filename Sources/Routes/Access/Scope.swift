@@ -1,4 +1,4 @@
-/// What a key can be allowed to do.
+/// A right that a key can have.
 public enum Scope: String, Sendable, CaseIterable {
     case emit
     case readSockets = "sockets:read"

@@ -1,9 +1,9 @@
-/// What a CloudEvent becomes. Its templates see it as in the JSON format: `{/type}`, `{/subject}`, `{/data/order/id}`.
+/// The emit that a CloudEvent becomes. Its templates see it as in the JSON format: `{/type}`, `{/subject}`, `{/data/order/id}`.
 public struct CloudEventMapping: Sendable {
     let mapping: EmitMapping
     let confirmWait: Duration
     let handshake: Handshake
-    /// What becomes of them.
+    /// Counts what becomes of them.
     public var counters = DeliveryCounters()
 
     /// - Parameters:
@@ -25,7 +25,7 @@ public struct CloudEventMapping: Sendable {
         handshake = try Handshake(origins: allowedOrigins, rate: allowedRate)
     }
 
-    /// What holds where nothing is configured.
+    /// The mapping where none is configured.
     public static let standard: CloudEventMapping = {
         do throws(HookConfigurationError) {
             return try CloudEventMapping()

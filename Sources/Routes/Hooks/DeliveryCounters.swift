@@ -1,6 +1,6 @@
 internal import AMQPBridge
 
-/// What became of the deliveries, and of the questions before the first, to one hook, over all event loops, and over reloads; or of all CloudEvents.
+/// The outcomes of the deliveries, and of the questions before the first, to one hook, over all event loops, and over reloads; or of all CloudEvents.
 public final class DeliveryCounters: Sendable {
     public enum Outcome: String, Sendable, CaseIterable {
         case challenge, duplicate, emitted

@@ -42,7 +42,7 @@ struct DeliveryRunner: Sendable {
         }
     }
 
-    /// What became of a delivery is known.
+    /// Answers with the outcome of a delivery, once it is known.
     private func answer(
         to request: Request, _ result: Result<Receipt, EmitError>, _ emit: Emit,
         _ reservation: DeliveryStore.Reservation?

@@ -1,7 +1,7 @@
 internal import AMQPBridge
 internal import JSON
 
-/// What becomes of a delivery: which event, for whom.
+/// The emit that a delivery becomes: which event, for whom.
 public struct EmitMapping: Sendable {
     private let namespace: Template
     private let event: Template
@@ -76,7 +76,7 @@ public struct EmitMapping: Sendable {
         case ignored(UnmetCondition)
     }
 
-    /// What a delivery becomes.
+    /// The emit that a delivery becomes.
     ///
     /// - Throws: everything that cannot be filled, makes no valid emit, or is beyond reach.
     func outcome(of source: TemplateSource) throws(Problem) -> Outcome {

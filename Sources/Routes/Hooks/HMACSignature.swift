@@ -11,7 +11,7 @@ struct HMACSignature: Sendable {
     let header: String
     var algorithm = HMAC.Algorithm.sha256
     var encoding = Encoding.hex
-    /// What stands before the code: `sha256=`.
+    /// The text before the code: `sha256=`.
     var prefix = ""
 
     /// - Parameter parts: what is signed, one behind the other.

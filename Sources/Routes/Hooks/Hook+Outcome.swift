@@ -2,7 +2,7 @@ public import AMQPBridge
 internal import JSON
 
 extension Hook {
-    /// What a delivery comes to.
+    /// The outcome of a delivery.
     public enum Outcome: Sendable {
         /// An event. The id is what its sender calls the delivery; `nil`: nothing.
         case emit(Emit, deliveryID: String?)
@@ -23,7 +23,7 @@ extension Hook {
     /// - Parameter now: seconds since 1970.
     public func sign(_ body: [UInt8], now: Int64) -> [SignedHeader] { scheme.sign(body, now: now) }
 
-    /// What a sender is answered, in plain text, that asks by GET or HEAD whether the address is ours.
+    /// The answer, in plain text, to a sender that asks by GET or HEAD whether the address is ours.
     ///
     /// - Parameter query: as it was sent.
     /// - Throws: when it is not from who was told the address.
@@ -31,7 +31,7 @@ extension Hook {
         try scheme.confirmation(of: query)
     }
 
-    /// What the gateway refuses before it looks for a signature.
+    /// The fault for which the gateway refuses a delivery before it looks for a signature; `nil`: none.
     public func problem(_ fields: HeaderFields, bodyBytes count: Int) -> Problem? {
         let limit = bodyBytes ?? Router.Limits().bodyBytes
         if let name = fields.repeated { return Problem(.malformedHTTP, "the header \(name.rawValue) comes twice") }
@@ -40,7 +40,7 @@ extension Hook {
         return Route.Body.hook.takes(head) ? nil : .mediaType(of: head, for: .hook)
     }
 
-    /// What becomes of an authentic delivery. Publishes nothing.
+    /// The outcome of an authentic delivery. Publishes nothing.
     ///
     /// - Throws: why it becomes nothing.
     public func outcome(_ fields: HeaderFields, body: [UInt8]) throws(Problem) -> Outcome {

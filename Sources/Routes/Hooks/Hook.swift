@@ -1,9 +1,9 @@
-/// What a delivery to `/v1/hooks/{name}` becomes, and from whom it is taken.
+/// The event that a delivery to `/v1/hooks/{name}` becomes, and the senders from which it is taken.
 public struct Hook: Sendable {
     public let name: String
     let scheme: any HookScheme
     let mapping: EmitMapping
-    /// What its sender calls a delivery; `nil`: as the scheme says.
+    /// The sender's id of a delivery; `nil`: as the scheme says.
     private let deliveryID: Template?
     /// The longest body, in bytes; `nil`: as for an emit.
     let bodyBytes: Int?
@@ -11,7 +11,7 @@ public struct Hook: Sendable {
     let handshake: Handshake
     /// How often; `nil`: as often as it likes.
     public var limit: RateLimit?
-    /// What becomes of what is delivered to it.
+    /// Counts what becomes of its deliveries.
     public var counters = DeliveryCounters()
     /// Whether a delivery proves whose it is.
     public let isSigned: Bool
@@ -67,7 +67,7 @@ public struct Hook: Sendable {
         }
     }
 
-    /// What the sender calls a delivery; `nil`: a delivery without an id is new every time.
+    /// The sender's id of a delivery; `nil`: a delivery without an id is new every time.
     func deliveryID(in source: TemplateSource) -> String? {
         if let deliveryID { try? deliveryID.name(from: source) } else { scheme.deliveryID(in: source) }
     }
@@ -78,7 +78,7 @@ public struct Hook: Sendable {
         }
     }
 
-    /// What a path may say without escapes (RFC 3986, section 2.3).
+    /// The characters that a path may have without escapes (RFC 3986, section 2.3).
     private static func isName(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
             && name.utf8.allSatisfy { byte in

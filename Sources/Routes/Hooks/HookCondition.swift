@@ -55,7 +55,7 @@ public struct UnmetCondition: Sendable {
     /// The template that is compared.
     public let value: String
     public let test: HookCondition.Test
-    /// What the delivery has there.
+    /// The delivery's value there.
     let found: Result<String, UnfilledTemplate>
 
     /// Where the condition stands, without anything of the delivery: for logs.

@@ -1,4 +1,4 @@
-/// What is wrong with a hook's configuration, in a sentence for who has written it.
+/// A fault in a hook's configuration, in a sentence for its author.
 public struct HookConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Which setting: `rooms[0]`.
     public let field: String

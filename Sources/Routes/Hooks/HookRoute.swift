@@ -72,7 +72,7 @@ extension Problem {
 }
 
 extension Response {
-    /// What a sender wants to hear. Plain text, whatever it may contain: `X-Content-Type-Options`, which all answers have, forbids browsers
+    /// The challenge that a sender wants to hear. Plain text, whatever it may contain: `X-Content-Type-Options`, which all answers have, forbids browsers
     /// to see more in it.
     fileprivate static func challenge(_ request: Request, _ text: String) -> Response {
         request.note(.delivery(.challenge))

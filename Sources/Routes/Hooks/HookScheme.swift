@@ -3,9 +3,9 @@ internal import JSON
 /// All that the gateway knows of who delivers to a hook: how a delivery proves whose it is, what it is called, and what its sender
 /// asks for before the first one. A scheme is one file in `Schemes`, and one line in ``HookSchemes``.
 protocol HookScheme: Sendable {
-    /// What `scheme` says in the configuration.
+    /// The value of `scheme` in the configuration.
     static var name: String { get }
-    /// What hooks of this scheme are configured with, beside what all hooks have.
+    /// The settings of hooks of this scheme, beside those of all hooks.
     static var settings: [SchemeSetting] { get }
     /// Whether a delivery proves whose it is.
     static var isSigned: Bool { get }
@@ -28,7 +28,7 @@ protocol HookScheme: Sendable {
     /// Headers whose values are secrets themselves, and must not become part of an event. In lower case.
     var credentialHeaders: [String] { get }
 
-    /// What the sender calls a delivery, to be able to send it again; `nil`: nothing, it is new every time.
+    /// The sender's id of a delivery, which is the same when it comes again; `nil`: none, it is new every time.
     func deliveryID(in source: TemplateSource) -> String?
 
     /// The text that an authentic delivery waits for, if it only asks whether the address is ours; otherwise `nil`.

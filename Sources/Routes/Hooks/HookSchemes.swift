@@ -14,10 +14,10 @@ public enum HookSchemes {
         UnsignedScheme.self,
     ]
 
-    /// What the scheme of this name is configured with; `nil`: there is none of this name.
+    /// The settings of the scheme of this name; `nil`: there is none of this name.
     public static func settings(of name: String) -> [SchemeSetting]? { all.first { $0.name == name }?.settings }
 
-    /// What any scheme is configured with, each once.
+    /// The settings of all schemes, each once.
     public static var allSettings: [SchemeSetting] {
         var settings: [SchemeSetting] = []
         for setting in all.flatMap({ $0.settings }) where !settings.contains(setting) { settings.append(setting) }

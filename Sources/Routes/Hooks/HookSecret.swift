@@ -1,6 +1,6 @@
 internal import Hashing
 
-/// What a hook shares with who delivers to it. It appears in no description.
+/// A secret that a hook shares with its sender. It appears in no description.
 struct HookSecret: Sendable, CustomStringConvertible, CustomReflectable {
     /// Not empty.
     let bytes: [UInt8]

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// What fills a template: a delivery.
+/// The delivery that fills a template.
 struct TemplateSource {
     let body: JSONValue
     let fields: HeaderFields
@@ -12,7 +12,7 @@ struct UnfilledTemplate: Error, Equatable {
 }
 
 extension Template {
-    /// What may stand in a placeholder.
+    /// The kinds of placeholders.
     private enum Accepted {
         /// Strings, and integers as they are written.
         case names

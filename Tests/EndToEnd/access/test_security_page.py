@@ -1,10 +1,10 @@
-"""SECURITY.md names a test for what it promises, and each of them exists."""
+"""docs/threats.md names a test for what it promises, and each of them exists."""
 
 import re
 
 from harness import REPOSITORY
 
-PAGE = (REPOSITORY / "SECURITY.md").read_text()
+PAGE = (REPOSITORY / "docs" / "threats.md").read_text()
 TESTS = REPOSITORY / "Tests"
 
 

@@ -1,4 +1,4 @@
-"""Every recipe of docs/webhooks.md as it stands there, with what its provider sends, and real clients behind it."""
+"""Every recipe of docs/webhooks.md and docs/cloudevents.md as it stands there, with what its provider sends, and real clients behind it."""
 
 import json
 import os
@@ -19,8 +19,10 @@ AUTHORIZED = {"Authorization": f"Bearer {API_KEY}"}
 SVIX_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # the one of the page
 OTHER_SVIX_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
-PAGE = (REPOSITORY / "docs" / "webhooks.md").read_text()
-INTRODUCTION, RECIPES = PAGE.split("\n## A hook\n")[0], PAGE.split("\n## Recipes\n")[1].split("\n## CloudEvents\n")[0]
+DOCUMENTS = REPOSITORY / "docs"
+PAGE, CLOUD_EVENTS = (DOCUMENTS / "webhooks.md").read_text(), (DOCUMENTS / "cloudevents.md").read_text()
+SETTINGS = (DOCUMENTS / "hook-settings.md").read_text()
+INTRODUCTION, RECIPES = PAGE.split("\n## Try a hook\n")[0], PAGE.split("\n## Try a hook\n")[1] + CLOUD_EVENTS
 
 
 def blocks(text, language):
@@ -441,7 +443,7 @@ def test_event_grid_may_deliver(gateway):
 def test_the_first_example_works_with_its_fragments(broker, exchange, server, tmp_path):
     """GitHub's own example of a secret; and what the page says of arguments and conditions, in the same hook."""
     (hook,) = blocks(INTRODUCTION, "yaml")
-    fragments = [block for block in blocks(PAGE, "yaml") if block.startswith(("args:", "when:"))]
+    fragments = [block for block in blocks(SETTINGS, "yaml") if block.startswith(("args:", "when:"))]
     assert len(fragments) == 2
     config = tmp_path / "gateway.yaml"
     args, when = ("".join(f"    {line}\n" for line in block.splitlines()) for block in fragments)

@@ -1416,20 +1416,21 @@ def test_settings_are_documented_as_the_program_prints_them():
     assert document.read_text() == output, f"write it again: socketio-gateway config reference > {document}"
 
 
-def test_settings_of_the_readme_are_those_of_the_reference():
+def test_settings_that_most_need_are_those_of_the_reference():
     reference = (REPOSITORY / "docs" / "configuration.md").read_text()
     documented = {}
     for names, default in re.findall(r"^\| (`.*?) \| (.*?) ?\|", reference, re.MULTILINE):
         option = re.search(r"`(--[\w-]+)`", names)
         documented[re.search(r"GATEWAY_\w+", names)[0]] = (option[1] if option else "", default)
-    rows = re.findall(r"^\| `(GATEWAY_\w+)`[^|]*\| (.*?) ?\| (.*?) ?\|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(GATEWAY_\w+)`[^|]*\| (.*?) ?\| (.*?) ?\|", (REPOSITORY / "docs" / "configuration-file.md").read_text(), re.MULTILINE)
     assert len(rows) == len({name for name, *_ in rows}) > 5
     for name, option, default in rows:
         assert documented[name] == (option.strip("`"), default)
 
 
-def test_names_of_the_configuration_file_are_those_of_the_readme():
-    block = re.search(r"### The configuration file.*?```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)[1]
+def test_names_of_the_configuration_file_are_those_of_its_page():
+    page = (REPOSITORY / "docs" / "configuration-file.md").read_text()
+    block = re.search(r"## The file's names.*?```yaml\n(.*?)```", page, re.DOTALL)[1]
     written = yaml.safe_load(block)
     output = subprocess.run([binary(), "config", "print", "--loops", "2"], capture_output=True, text=True, check=True).stdout
     printed = {**yaml.safe_load(output.replace("guest:***@", "guest:guest@")), "keys": [], "hooks": [], "cloudEvents": {}}
@@ -1446,8 +1447,8 @@ def test_names_of_the_configuration_file_are_those_of_the_readme():
     assert_same(written, printed)
 
 
-def test_scopes_are_those_of_the_readme():
-    table = re.search(r"\| scope \|.*?\n\n", (REPOSITORY / "README.md").read_text(), re.DOTALL)[0]
+def test_scopes_are_those_of_the_page_of_keys():
+    table = re.search(r"\| scope \|.*?\n\n", (REPOSITORY / "docs" / "keys.md").read_text(), re.DOTALL)[0]
     helped = subprocess.run([binary(), "keys", "create", "--help"], capture_output=True, text=True, check=True).stdout
     names = re.search(r"Scopes: (.*), or '\*'", " ".join(helped.split()))[1].split(", ")
     assert re.findall(r"^\| `([\w:]+)` \|", table, re.MULTILINE) == names

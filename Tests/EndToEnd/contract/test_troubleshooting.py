@@ -209,7 +209,7 @@ def _(broker, amqp0_servers, stack):
     return {"log": log_from_here(gateway), "answer": curl(gateway, "/v1/emit", *JSON, "-d", EMIT)}
 
 
-@mistake("Nobody is in the room")
+@mistake("No socket is in the room")
 def _(anonymous):
     answers = [curl(anonymous, "/v1/emit", *JSON, "-d", '{"event": "e", "rooms": ["%s"]}' % room) for room in ("user:42", "user-42")]
     assert json.loads(answers[0])["routed"] is True

@@ -10,7 +10,7 @@ struct HMACScheme: HookScheme {
     private static let algorithm = SchemeSetting("algorithm")
     /// `hex` or `base64`.
     private static let encoding = SchemeSetting("encoding")
-    /// What stands before the code.
+    /// The text before the code.
     private static let prefix = SchemeSetting("prefix")
 
     let signature: HMACSignature

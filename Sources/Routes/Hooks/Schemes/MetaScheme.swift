@@ -8,7 +8,7 @@ struct MetaScheme: HookScheme {
     static let settings = [verifyToken]
     static let confirmsAddress = true
 
-    /// What stands in the field "Verify token" of the app's dashboard.
+    /// The text in the field "Verify token" of the app's dashboard.
     private static let verifyToken = SchemeSetting("verifyToken", isRequired: true, isSecret: true)
 
     private let signature: HMACSignature
