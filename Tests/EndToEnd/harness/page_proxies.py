@@ -70,10 +70,11 @@ class PageProxy:
             return http.client.HTTPSConnection(*self.address, timeout=timeout, context=self.secure)
         return http.client.HTTPConnection(*self.address, timeout=timeout)
 
-    def ask(self, method, path, body=None, headers=None, key="k" * 32):
-        connection = self.connect()
+    def ask(self, method, path, body=None, headers=None, timeout=PATIENCE):
+        """The answer to a request with the gateways' key."""
+        connection = self.connect(timeout)
         try:
-            fields = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(headers or {})}
+            fields = {"Authorization": f"Bearer {'k' * 32}", "Content-Type": "application/json", **(headers or {})}
             connection.request(method, path, body, fields)
             response = connection.getresponse()
             return Response(response.status, response.headers, response.read())
