@@ -65,14 +65,15 @@ class PageProxy:
         self.secure = ssl.create_default_context(cafile=authority.certificate)
         return authority.issue("gateway", ["IP:127.0.0.1"])
 
-    def connect(self, timeout=PATIENCE):
+    def connect(self, timeout=PATIENCE, source="127.0.0.1"):
+        options = {"timeout": timeout, "source_address": (source, 0)}
         if self.secure:
-            return http.client.HTTPSConnection(*self.address, timeout=timeout, context=self.secure)
-        return http.client.HTTPConnection(*self.address, timeout=timeout)
+            return http.client.HTTPSConnection(*self.address, **options, context=self.secure)
+        return http.client.HTTPConnection(*self.address, **options)
 
-    def ask(self, method, path, body=None, headers=None, timeout=PATIENCE):
+    def ask(self, method, path, body=None, headers=None, **options):
         """The answer to a request with the gateways' key."""
-        connection = self.connect(timeout)
+        connection = self.connect(**options)
         try:
             fields = {"Authorization": f"Bearer {'k' * 32}", "Content-Type": "application/json", **(headers or {})}
             connection.request(method, path, body, fields)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import threading
 import time
@@ -38,6 +39,7 @@ def unit():
     return found
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd")
 def test_systemd_has_nothing_to_say_against_the_unit(tmp_path):
     path = tmp_path / "socketio-gateway.service"
     path.write_text(adapted(block(SYSTEMD, "ini"), {"/usr/local/bin/socketio-gateway": binary()}))

@@ -86,13 +86,13 @@ def test_a_batch_as_long_as_the_gateway_takes_comes_through_and_a_longer_one_is_
         assert (refused.status, refused.json["code"]) == (413, "payload_too_large")
 
 
-def test_the_client_is_the_proxys_client(trio, proxy):
+def test_the_client_is_the_proxys_client_whatever_it_says_itself(trio, proxy):
     before = seen(trio)
-    assert proxy.ask("GET", "/v1/nothing", headers={"X-Forwarded-For": "203.0.113.9"}).status == 404
+    forged = {"X-Forwarded-For": "203.0.113.9"}
+    assert proxy.ask("GET", "/v1/nothing", headers=forged, source="127.0.0.2").status == 404
     settle(trio, before, "/v1/nothing", 1)
-    (line,) = [line for then, now in zip(before, seen(trio), strict=True) for line in now[len(then) :] if line["path"] == "/v1/nothing"]
-    # The proxy adds its client, 127.0.0.1, which is trusted here: so it is the one before.
-    assert line["client"] == ("127.0.0.1" if proxy.name == "Caddy" else "203.0.113.9")
+    lines = [line for then, now in zip(before, seen(trio), strict=True) for line in now[len(then) :]]
+    assert [line["client"] for line in lines if line["path"] == "/v1/nothing"] == ["127.0.0.2"]
 
 
 def test_metrics_are_not_for_everyone(trio, proxy):
@@ -102,6 +102,7 @@ def test_metrics_are_not_for_everyone(trio, proxy):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("witness")  # without a queue of servers nobody is waited for
 def test_an_answer_that_takes_a_minute_comes_through(trio):
     """Through all three at the same time. Acknowledgements of python-socketio's clients are waited for as long as that."""
     body = json.dumps({"event": "e", "rooms": ["patient"], "ack": {"timeoutMs": 60_000}})
@@ -110,7 +111,7 @@ def test_an_answer_that_takes_a_minute_comes_through(trio):
         began = time.monotonic()
         with ThreadPoolExecutor() as pool:
             answers = list(pool.map(lambda proxy: proxy.ask("POST", "/v1/emit", body, timeout=90), proxies))
-    assert [(answer.status, answer.json["acks"]["received"]) for answer in answers] == [(200, 0)] * 3
+    assert [answer.status for answer in answers] == [200] * 3
     assert time.monotonic() - began > 59
 
 
