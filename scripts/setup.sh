@@ -7,7 +7,7 @@
 #   scripts/setup.sh node       Node.js 18 or later, for the tests of the Node adapter
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
 #   scripts/setup.sh shells     zsh and fish, for the tests of completions
-#   scripts/setup.sh clients    Go, Java, PHP and .cache/openapi-generator-….jar, for the slow tests of clients
+#   scripts/setup.sh clients    Go, Java, Perl, PHP, Ruby, curl and .cache/openapi-generator-….jar, for the slow tests of clients
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
 #   scripts/setup.sh lint       hadolint, for the Dockerfiles; ruff and mypy, in .venv
 set -euo pipefail
@@ -218,6 +218,8 @@ for group in "$@"; do
             command -v go >/dev/null || apt_install golang-go
             command -v javac >/dev/null || apt_install openjdk-17-jdk-headless
             command -v php >/dev/null || apt_install php-cli
+            command -v ruby >/dev/null || apt_install ruby
+            apt_install perl curl # perl alone is perl-base, without HTTP::Tiny
             apt_install python3-venv
             install_venv
             install_openapi_generator

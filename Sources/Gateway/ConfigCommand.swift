@@ -60,7 +60,7 @@ struct ConfigCommand: ParsableCommand {
                 }
             }
             if let cure = check.cure {
-                let text = "what would help, on RabbitMQ's machine (docs/permissions.md): \(cure)"
+                let text = "what would help, on RabbitMQ's machine (docs/operating/permissions.md): \(cure)"
                 if check.works { print(text) } else { StandardError.write("socketio-gateway: \(text)\n") }
             }
             guard check.works else { throw ExitCode.failure }

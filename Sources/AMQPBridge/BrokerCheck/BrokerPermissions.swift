@@ -1,4 +1,4 @@
-/// What a user needs on its virtual host, as regular expressions of names (docs/permissions.md).
+/// What a user needs on its virtual host, as regular expressions of names (docs/operating/permissions.md).
 public struct BrokerPermissions: Sendable, Equatable {
     private(set) var configure: [String] = []
     private(set) var write: [String] = []

@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     (folder / "socketio-gateway").symlink_to(binary())
     (folder / "push.json").write_text(PUSH)
-    (folder / "gateway.yaml").write_text(pages.blocks("docs/webhooks.md", "yaml")[0] + BACKEND_KEY)
+    (folder / "gateway.yaml").write_text(pages.blocks(pages.page("docs/webhooks.md"), "yaml")[0] + BACKEND_KEY)
     return folder
 
 
@@ -87,8 +87,8 @@ def run(line, gateway, folder, broker, sid="none"):
     return result.stdout
 
 
-SHOWN = [(name, command) for name in PAGES for command in pages.console(name)]
-SCRIPTS = [(name, block) for name in PAGES for block in pages.blocks(name, "sh") if not OTHERS.search(block)]
+SHOWN = [(name, command) for name in PAGES for command in pages.console(pages.page(name))]
+SCRIPTS = [(name, block) for name in PAGES for block in pages.blocks(pages.page(name), "sh") if not OTHERS.search(block)]
 
 
 def test_the_pages_have_the_examples_that_are_meant():
@@ -114,7 +114,7 @@ def test_a_script_of_a_page_is_no_error(name, script, gateway, folder, broker, c
 
 def test_the_first_example_reaches_the_room_and_nobody_else(gateway, folder, broker, clients):
     member, other, _ = clients
-    run(pages.console("README.md")[0].line, gateway, folder, broker)
+    run(pages.console(pages.page("README.md"))[0].line, gateway, folder, broker)
     gateway.post({"event": "end"}, AUTHORIZED)
     assert member.until("end") == [("order.paid", {"id": 42})]
     assert other.until("end") == []
@@ -140,15 +140,15 @@ def json_body(path, shown):
 
 
 def test_the_error_that_the_page_of_emits_shows_is_what_a_misspelt_field_gets(gateway):
-    (shown,) = [json.loads(block) for block in pages.blocks("docs/emitting.md", "json")]
+    (shown,) = [json.loads(block) for block in pages.blocks(pages.page("docs/emitting.md"), "json")]
     got = gateway.post({"event": "e", "room": "user:42"}, AUTHORIZED).json
     assert {**got, "requestId": "…"} == shown
 
 
 def test_the_server_of_the_page_of_python_socketio_and_the_client_of_the_first_steps(own_broker, tmp_path):
-    (program,) = [block for block in pages.blocks("docs/servers/python-socketio.md", "python") if "run_app" in block]
+    (program,) = [block for block in pages.blocks(pages.page("docs/servers/python-socketio.md"), "python") if "run_app" in block]
     (tmp_path / "server.py").write_text(program)
-    (client,) = pages.blocks("docs/start.md", "python")
+    (client,) = pages.blocks(pages.page("docs/start.md"), "python")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {**os.environ, "AMQP_URL": own_broker.url, "PORT": str(port), "PYTHONPATH": str(REPOSITORY / "adapters/python")}
@@ -191,7 +191,7 @@ def is_open(port):
 
 def test_the_variables_that_pages_set_are_settings():
     names = ["README.md", "docs/start.md", *(f"docs/servers/{page}.md" for page in SERVERS)]
-    found = [block for name in names for block in pages.blocks(name, "sh") if "export GATEWAY" in block]
+    found = [block for name in names for block in pages.blocks(pages.page(name), "sh") if "export GATEWAY" in block]
     assert len(found) >= len(names) - 1
     for block in found:
         lines = "".join(line for line in block.splitlines(keepends=True) if line.startswith("export"))
@@ -203,7 +203,7 @@ def test_the_variables_that_pages_set_are_settings():
 
 @pytest.mark.parametrize("name", ["README.md", "docs/configuration-file.md", "docs/hook-settings.md", "docs/cloudevents.md"])
 def test_a_configuration_file_of_a_page_is_valid(name, tmp_path):
-    text = pages.blocks(name, "yaml")[0].replace("5b1f…", "5b1f" * 16).replace("…", "a long and random secret")
+    text = pages.blocks(pages.page(name), "yaml")[0].replace("5b1f…", "5b1f" * 16).replace("…", "a long and random secret")
     (tmp_path / "amqp-url").write_text("amqp://user:password@rabbitmq.internal/")
     (tmp_path / "gateway-key").write_text(KEY)
     (tmp_path / "gateway.yaml").write_text(text.replace("/run/secrets", str(tmp_path)))

@@ -1,4 +1,4 @@
-"""What the gateway's user needs on the broker is what docs/permissions.md says, and without it the gateway says so."""
+"""What the gateway's user needs on the broker is what docs/operating/permissions.md says, and without it the gateway says so."""
 
 import re
 import shlex
@@ -23,7 +23,7 @@ from harness.questions import wait_for_servers
 from harness.topology import eventually
 
 KINDS = ("configure", "write", "read")
-DOCUMENT = REPOSITORY / "docs" / "permissions.md"
+DOCUMENT = REPOSITORY / "docs" / "operating" / "permissions.md"
 CLUSTER, QUEUES = "socket.io.cluster", "amq.gen-.*"
 QUESTIONS = [(kind, name) for kind in KINDS for name in (CLUSTER, QUEUES)]
 

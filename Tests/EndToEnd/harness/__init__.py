@@ -6,6 +6,7 @@ from .browser import BrowserPage, page_server
 from .cluster import ClusterServer
 from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
+from .disturbed_relay import DisturbedRelay
 from .disturbing_proxy import DisturbingProxy
 from .gateway import Gateway, assert_problem, binary
 from .hooks import SIGNATURES, VERIFY_TOKEN, hook_entry
@@ -29,6 +30,7 @@ __all__ = [
     "Caddy",
     "ClusterServer",
     "CuttingProxy",
+    "DisturbedRelay",
     "DisturbingProxy",
     "Gateway",
     "HAProxy",

@@ -7,13 +7,25 @@ from dataclasses import dataclass
 from .rabbitmq import REPOSITORY
 
 
-def page(name):
-    return (REPOSITORY / name).read_text()
+def page(path):
+    """The text of a page, named from the top of the repository."""
+    return (REPOSITORY / path).read_text()
 
 
-def blocks(name, language):
-    """The blocks of code in this language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
+def blocks(text, language):
+    """The contents of all fences of this language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def block(text, language, beginning=""):
+    """The one fence of this language that begins so."""
+    (found,) = [found for found in blocks(text, language) if found.startswith(beginning)]
+    return found
+
+
+def section(text, heading):
+    """What stands below a heading of the second level."""
+    return re.split(r"^## ", text.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0]
 
 
 @dataclass
@@ -22,9 +34,10 @@ class Command:
     output: str
 
 
-def console(name):
+def console(text):
     """The commands behind a `$`, each with the output that the page shows."""
-    return [_command(text) for block in blocks(name, "console") for text in re.split(r"^\$ ", block, flags=re.MULTILINE) if text.strip()]
+    parts = [part for found in blocks(text, "console") for part in re.split(r"^\$ ", found, flags=re.MULTILINE)]
+    return [_command(part) for part in parts if part.strip()]
 
 
 def _command(text):

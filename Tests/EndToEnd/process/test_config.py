@@ -287,7 +287,7 @@ def test_check_says_why_there_is_no_connection(broker, change, reason):
     assert (status, output) == (REFUSED, ["valid; keys: 0, hooks: 0"])
     assert error[0].startswith("no connection to RabbitMQ at ") and error[0].endswith(f": {reason}")
     assert SECRET not in "".join(error)
-    cure = "what would help, on RabbitMQ's machine (docs/permissions.md): rabbitmqctl add_vhost 'nowhere'"
+    cure = "what would help, on RabbitMQ's machine (docs/operating/permissions.md): rabbitmqctl add_vhost 'nowhere'"
     assert error[1:] == ([cure] if "nowhere" in reason else [])
 
 
