@@ -25,7 +25,7 @@ enum SettingReference {
 
         ## Entries
 
-        Only the file can have `keys` ([keys](../README.md#the-configuration-file)), `hooks` and `cloudEvents` \
+        Only the file can have `keys` ([keys](keys.md)), `hooks` and `cloudEvents` \
         ([webhooks](webhooks.md)). They are reloaded.
 
         """
