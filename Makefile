@@ -64,7 +64,8 @@ lint: ## Check the sources of all languages, and the Dockerfiles
 	@MYPYPATH=Tests/EndToEnd .venv/bin/mypy --no-error-summary --explicit-package-bases Tests/EndToEnd
 	@.venv/bin/mypy --no-error-summary adapters/python/tests
 	@cd adapters/python && ../../.venv/bin/mypy --no-error-summary
-	@find adapters/node demo -name node_modules -prune -o -name '*.js' -print0 | xargs -0 -n1 node --check
+	@cd emitters/python && ../../.venv/bin/mypy --no-error-summary
+	@find adapters/node demo emitters -name node_modules -prune -o -name '*.js' -print0 | xargs -0 -n1 node --check
 
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
 	@scripts/setup.sh run
