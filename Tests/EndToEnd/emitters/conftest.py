@@ -58,9 +58,17 @@ class Node(Language):
         return text
 
 
+class PHP(Language):
+    def _resolved(self, text, directory):
+        (directory / "vendor").mkdir()
+        (directory / "vendor" / "autoload.php").symlink_to(self.folder / "Gateway.php")
+        return text
+
+
 PYTHON = Language("python", [sys.executable, "FOLDER/tests/program.py"], ".py", PYTHONPATH=str(EMITTERS / "python"))
 NODE = Node("node", ["node", "FOLDER/test/program.js"], ".mjs")
-OTHERS = [NODE]  # what `make slow` runs
+PHP_EMITTER = PHP("php", ["php", "FOLDER/tests/program.php"], ".php")
+OTHERS = [NODE, PHP_EMITTER]  # what `make slow` runs
 
 
 @pytest.fixture(scope="module", params=[PYTHON, *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)], ids=lambda language: language.name)
