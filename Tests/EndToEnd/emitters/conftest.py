@@ -68,7 +68,8 @@ class PHP(Language):
 PYTHON = Language("python", [sys.executable, "FOLDER/tests/program.py"], ".py", PYTHONPATH=str(EMITTERS / "python"))
 NODE = Node("node", ["node", "FOLDER/test/program.js"], ".mjs")
 PHP_EMITTER = PHP("php", ["php", "FOLDER/tests/program.php"], ".php")
-OTHERS = [NODE, PHP_EMITTER]  # what `make slow` runs
+RUBY = Language("ruby", ["ruby", "-W", "-I", "FOLDER/lib", "FOLDER/test/program.rb"], ".rb", LC_ALL="C.UTF-8")
+OTHERS = [NODE, PHP_EMITTER, RUBY]  # what `make slow` runs
 
 
 @pytest.fixture(scope="module", params=[PYTHON, *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)], ids=lambda language: language.name)
