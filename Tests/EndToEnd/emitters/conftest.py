@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from functools import cached_property
 
 import pytest
@@ -65,11 +66,27 @@ class PHP(Language):
         return text
 
 
+class Go(Language):
+    @cached_property
+    def command(self):
+        """Compiled where Go keeps what it has compiled: `go run` would give its own status."""
+        self._built = tempfile.TemporaryDirectory()
+        self.run(["go", "build", "-o", self._built.name + "/program", "./internal/program"], self.folder)
+        return [self._built.name + "/program"]
+
+    def run_example(self, text, directory):
+        (directory / "main.go").write_text(text)
+        replaced = f"require socketio-gateway/emitter v0.1.0\nreplace socketio-gateway/emitter => {self.folder}\n"
+        (directory / "go.mod").write_text(f"module example\ngo 1.19\n{replaced}")
+        return self.run(["go", "run", "."], directory)
+
+
 PYTHON = Language("python", [sys.executable, "FOLDER/tests/program.py"], ".py", PYTHONPATH=str(EMITTERS / "python"))
 NODE = Node("node", ["node", "FOLDER/test/program.js"], ".mjs")
 PHP_EMITTER = PHP("php", ["php", "FOLDER/tests/program.php"], ".php")
 RUBY = Language("ruby", ["ruby", "-W", "-I", "FOLDER/lib", "FOLDER/test/program.rb"], ".rb", LC_ALL="C.UTF-8")
-OTHERS = [NODE, PHP_EMITTER, RUBY]  # what `make slow` runs
+GO = Go("go", [], ".go", GOPROXY="off", GOFLAGS="-mod=mod", GOTOOLCHAIN="local")
+OTHERS = [NODE, PHP_EMITTER, RUBY, GO]  # what `make slow` runs
 
 
 @pytest.fixture(scope="module", params=[PYTHON, *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)], ids=lambda language: language.name)
