@@ -8,6 +8,6 @@ Gem::Specification.new do |spec|
   spec.authors = ["The authors of socketio-gateway"]
   spec.license = "Apache-2.0"
   spec.required_ruby_version = ">= 3.1"
-  spec.files = ["lib/socketio_gateway.rb", "README.md"]
+  spec.files = ["lib/socketio_gateway.rb", "README.md", "LICENSE"]
   spec.metadata = { "rubygems_mfa_required" => "true" }
 end
