@@ -23,6 +23,7 @@ class Language:
     def __init__(self, name, program, suffix, **environment):
         self.name = name
         self.folder = EMITTERS / name
+        self.forks = name in ("python", "ruby")
         self._program, self._suffix, self._environment = program, suffix, environment
 
     @cached_property

@@ -176,6 +176,22 @@ def test_a_batch_waits_for_the_broker(start, broker, exchange, witness):
     assert sent(witness) == [["first", 1], ["second", 2]]
 
 
+def test_many_at_once_are_each_sent_once(start, gateway, witness):
+    with Middleman(gateway.address, *["pass", "cut", "half", "502", "end"] * 20) as middleman:
+        assert start(middleman.url, "many").result() == ["confirmed"] * 100
+        assert len(middleman.keys()) == 100
+    assert sorted(event[1] for event in sent(witness)) == list(range(100))
+
+
+def test_after_a_fork_nobody_uses_the_connection_of_another(start, gateway, witness, language):
+    if not language.forks:
+        pytest.skip("programs of this language do not fork")
+    with Middleman(gateway.address) as middleman:
+        assert start(middleman.url, "forked").result() == 0
+        assert len({request.connection for request in middleman.requests}) == 2
+    assert sorted(event[1] for event in sent(witness)) == [*range(20), *range(101, 120)]
+
+
 def test_mistakes_are_told_where_they_are_made(start, gateway, witness):
     with Middleman(gateway.address) as middleman:
         complaints = start(middleman.url, "mistakes").result()

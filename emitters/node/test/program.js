@@ -76,6 +76,10 @@ const scenarios = {
     };
   },
 
+  many() {
+    return Promise.all(Array.from({ length: 100 }, async (_, number) => (await attempt(gateway.emit("n", number))).status));
+  },
+
   mistakes() {
     return Promise.all([
       complains(() => gateway.emit("once", 10n)),

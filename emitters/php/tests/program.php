@@ -76,6 +76,7 @@ $scenarios = [
         'all' => $gateway->counts()['sockets'],
         'refused' => attempt(fn () => $gateway->volatile()->socketsJoin('x')),
     ],
+    'many' => fn () => array_map(fn ($number) => attempt(fn () => $gateway->emit('n', $number))['status'] ?? null, range(0, 99)),
     'mistakes' => fn () => [
         complains(fn () => $gateway->emit('once', "\xff")),
         complains(fn () => $gateway->emit('once', NAN)),

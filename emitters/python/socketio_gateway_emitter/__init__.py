@@ -211,9 +211,9 @@ class Gateway(Emitter):
 class Batch(Emitter):
     """Emits that are sent together, in their order. Nothing leaves before `send`."""
 
-    def send(self) -> Answer:
+    def send(self, idempotency_key: str | None = None) -> Answer:
         """`results` (`status`, with `id` and `routed`, or `problem`), `confirmed`, `failed`: an item that fails raises nothing."""
-        answer: Answer = self._sink.send(self._key)
+        answer: Answer = self._sink.send(idempotency_key)
         return answer
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from socketio_gateway_emitter import Gateway, GatewayError
 
@@ -66,6 +67,21 @@ def questions():
         "all": gateway.counts()["sockets"],
         "refused": attempt(lambda: gateway.volatile.sockets_join("x")),
     }
+
+
+def many():
+    with ThreadPoolExecutor(8) as pool:
+        return [answer["status"] for answer in pool.map(lambda number: attempt(lambda: gateway.emit("n", number)), range(100))]
+
+
+def forked():
+    gateway.emit("n", 0)
+    child = os.fork()
+    for number in range(1, 20):
+        gateway.emit("n", number if child else 100 + number)
+    if child == 0:
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def mistakes():

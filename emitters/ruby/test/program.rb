@@ -68,6 +68,30 @@ def questions
   }
 end
 
+def many
+  numbers = Queue.new((0...100).to_a).close
+  threads = Array.new(8) do
+    Thread.new do
+      statuses = []
+      while (number = numbers.pop)
+        statuses << attempt { GATEWAY.emit("n", number) }["status"]
+      end
+      statuses
+    end
+  end
+  threads.flat_map(&:value)
+end
+
+def forked
+  GATEWAY.emit("n", 0)
+  child = fork do
+    (101...120).each { |number| GATEWAY.emit("n", number) }
+    exit!(true)
+  end
+  (1...20).each { |number| GATEWAY.emit("n", number) }
+  Process.wait2(child)[1].exitstatus
+end
+
 def mistakes
   [
     complains? { GATEWAY.emit("once", "\xff") },

@@ -130,6 +130,20 @@ func questions() any {
 	}
 }
 
+func many() any {
+	statuses := make(chan string, 100)
+	for number := 0; number < cap(statuses); number++ {
+		go func(number int) {
+			statuses <- must(gateway.Emit(ctx, "n", number)).Status
+		}(number)
+	}
+	all := []string{}
+	for len(all) < cap(statuses) {
+		all = append(all, <-statuses)
+	}
+	return all
+}
+
 func mistakes() any {
 	complains := []bool{}
 	for _, data := range []any{math.NaN(), func() {}, []any{emitter.Binary(""), map[string]string{"$binary": ""}}} {
@@ -142,6 +156,7 @@ func mistakes() any {
 func main() {
 	scenarios := map[string]func() any{
 		"once": once, "batch": batch, "valid_batch": validBatch, "emits": emits, "questions": questions, "mistakes": mistakes,
+		"many":  many,
 		"twice": func() any { return []any{once(), once()} },
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(scenarios[os.Args[1]]()); err != nil {
