@@ -7,7 +7,7 @@ help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser node proxies shells clients container lint
+	@scripts/setup.sh build run browser node proxies shells clients emitters container lint
 
 build: ## Build the gateway
 	@[ -e $(binary) ] || echo "The first build takes some minutes."
@@ -43,7 +43,7 @@ e2e: build ## Run the built gateway against real brokers, servers, clients and a
 	@scripts/e2e.sh 'not slow' '$(ONLY)'
 
 slow: build ## Run the end-to-end tests that take long, and count the files that an addition needs
-	@scripts/setup.sh run browser node proxies clients container
+	@scripts/setup.sh run browser node proxies clients emitters container
 	@scripts/e2e.sh slow '$(ONLY)'
 	@[ -n '$(ONLY)' ] || timeout 1200 scripts/count-files.py
 
@@ -64,7 +64,8 @@ lint: ## Check the sources of all languages, and the Dockerfiles
 	@MYPYPATH=Tests/EndToEnd .venv/bin/mypy --no-error-summary --explicit-package-bases Tests/EndToEnd
 	@.venv/bin/mypy --no-error-summary adapters/python/tests
 	@cd adapters/python && ../../.venv/bin/mypy --no-error-summary
-	@find adapters/node demo -name node_modules -prune -o -name '*.js' -print0 | xargs -0 -n1 node --check
+	@cd emitters/python && ../../.venv/bin/mypy --no-error-summary
+	@find adapters/node demo emitters -name node_modules -prune -o -name '*.js' -print0 | xargs -0 -n1 node --check
 
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
 	@scripts/setup.sh run

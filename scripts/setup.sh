@@ -8,6 +8,7 @@
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
 #   scripts/setup.sh shells     zsh and fish, for the tests of completions
 #   scripts/setup.sh clients    Go, Java, Perl, PHP, Ruby, curl and .cache/openapi-generator-….jar, for the slow tests of clients
+#   scripts/setup.sh emitters   Node.js, PHP, Ruby, Go, and .cache/packaging, for the slow tests of emitters and of packages
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
 #   scripts/setup.sh lint       hadolint, for the Dockerfiles; ruff and mypy, in .venv
 set -euo pipefail
@@ -48,6 +49,11 @@ apt_install() {
 
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet -o DPkg::Lock::Timeout=120 "$@"
+}
+
+install_node() {
+    command -v node >/dev/null || apt_install nodejs
+    [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
 }
 
 # RabbitMQ's packages start and enable a broker for the whole machine. The tests and the demo start private ones,
@@ -164,6 +170,25 @@ install_hadolint() {
     rm -f "$log"
 }
 
+# What builds and checks packages of Python. Apart from .venv: only the slow tests need it.
+install_packaging() {
+    local venv=.cache/packaging log wanted
+    wanted=$(sha256sum <Tests/packaging-requirements.txt)
+    if [ "$(cat $venv/stamp 2>/dev/null)" = "$wanted" ]; then return; fi
+
+    echo "setup: installing Python's packaging tools"
+    log=$(mktemp)
+    rm -rf $venv
+    if ! {
+        /usr/bin/python3 -m venv $venv &&
+            $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r Tests/packaging-requirements.txt
+    } </dev/null >"$log" 2>&1; then
+        fail "could not install Python's packaging tools: $(grep -m1 -i error "$log" || echo "see $log")"
+    fi
+    rm -f "$log"
+    echo "$wanted" >$venv/stamp
+}
+
 install_openapi_generator() {
     local program=.cache/openapi-generator-$openapi_generator.jar log
     if [ -e $program ]; then return; fi
@@ -198,7 +223,7 @@ install_promtool() {
     rm -rf "$folder" "$log"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|container|lint …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|emitters|container|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -224,16 +249,22 @@ for group in "$@"; do
             install_venv
             install_openapi_generator
             ;;
-        node)
-            command -v node >/dev/null || apt_install nodejs
-            [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
+        emitters)
+            install_node
+            command -v npm >/dev/null || apt_install npm
+            command -v php >/dev/null || apt_install php-cli
+            command -v gem >/dev/null || apt_install ruby
+            command -v go >/dev/null || apt_install golang-go
+            apt_install python3-venv
+            install_packaging
             ;;
+        node) install_node ;;
         container) apt_install debootstrap binutils ;;
         lint)
             apt_install python3-venv
             install_hadolint
             install_venv
             ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, container, lint)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, emitters, container, lint)" ;;
     esac
 done

@@ -10,6 +10,7 @@ from .disturbed_relay import DisturbedRelay
 from .disturbing_proxy import DisturbingProxy
 from .gateway import Gateway, assert_problem, binary
 from .hooks import SIGNATURES, VERIFY_TOKEN, hook_entry
+from .middleman import Middleman
 from .proxies import Caddy, HAProxy, Nginx
 from .rabbitmq import REPOSITORY, PrivateRabbitMQ, die_with_parent
 from .raw_http import RawConversation, converse, stream_chunks
@@ -35,6 +36,7 @@ __all__ = [
     "Gateway",
     "HAProxy",
     "Key",
+    "Middleman",
     "Nginx",
     "PrivateRabbitMQ",
     "RawConversation",

@@ -1,0 +1,3 @@
+module socketio-gateway/emitter
+
+go 1.19
