@@ -43,7 +43,7 @@ def named(tmp_path, monkeypatch):
     hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for address in [*EARLIER, LAST]))
     wrapper = tmp_path / "gateway"
     inner = f'mount --bind {hosts} /etc/hosts && exec "$0" "$@"'
-    wrapper.write_text(f"#!/bin/sh\nexec unshare --mount sh -c '{inner}' \"${{PROGRAM:-{binary()}}}\" \"$@\"\n")
+    wrapper.write_text(f'#!/bin/sh\nexec unshare --mount sh -c \'{inner}\' "${{PROGRAM:-{binary()}}}" "$@"\n')
     wrapper.chmod(0o755)
     words = ["ahostsv4", name]
     found = subprocess.run([wrapper, *words], env={**os.environ, "PROGRAM": "getent"}, capture_output=True, text=True)

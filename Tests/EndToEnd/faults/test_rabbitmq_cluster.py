@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import ExitStack
+from itertools import pairwise
 
 import pika
 import pytest
@@ -54,7 +55,7 @@ def longest_gap(load, since):
     ends = sorted(load.times[number][1] for number in load.numbers("routed"))
     moments = [since, *(end for end in ends if end > since)]
     assert len(moments) > 1
-    return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(moments))
 
 
 def test_the_gateway_s_node_is_killed_under_load(cluster):

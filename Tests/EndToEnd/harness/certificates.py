@@ -3,7 +3,6 @@
 import subprocess
 from pathlib import Path
 
-
 # Of RabbitMQ: users by client certificate.
 TLS_PLUGIN = "rabbitmq_auth_mechanism_ssl"
 

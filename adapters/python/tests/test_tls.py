@@ -1,6 +1,7 @@
 """The recipes for TLS of the README, with the broker of the gateway's own tests, which here demands a client certificate."""
 
 import pytest
+
 from harness import TLS_PLUGIN, Authority, FakeGateway, PrivateRabbitMQ, Server, free_ports
 
 CHANNEL = "tls"
