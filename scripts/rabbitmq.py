@@ -110,10 +110,18 @@ def die_with_parent():
 class PrivateRabbitMQ:
     """`start` and `stop`, or a `with` statement. Restarts keep the ports and the data; `stop` removes everything."""
 
-    def __init__(self, plugins=(), settings=()):
-        """`settings` are further lines of rabbitmq.conf, such as `"max_message_size = 65536"`."""
+    def __init__(self, plugins=(), settings=(), beside=None):
+        """`settings` are further lines of rabbitmq.conf, such as `"max_message_size = 65536"`. `beside` is another node, which
+        this one makes a cluster with: it must run when this one is started for the first time, and be stopped after it."""
         self.plugins, self._settings = list(plugins), list(settings)
+        self._beside = beside
         self.port, self._dist_port, self._epmd_port, management_port = free_ports(4)
+        if beside is not None:
+            self._epmd_port = beside._epmd_port
+            self._settings += [
+                "cluster_formation.peer_discovery_backend = classic_config",
+                f"cluster_formation.classic_config.nodes.1 = {beside._node}",
+            ]
         self.management_port = management_port if "rabbitmq_management" in self.plugins else None
         self._node = f"gateway-{os.getpid()}-{self.port}@localhost"
         self._dir = None
@@ -142,7 +150,7 @@ class PrivateRabbitMQ:
             atexit.register(self.stop)
             self._write_configuration()
         deadline = time.monotonic() + timeout
-        if self._epmd is None:
+        if self._epmd is None and self._beside is None:
             self._epmd = self._spawn("epmd", "-port", str(self._epmd_port), "-address", LOOPBACK)
             self._wait(self._epmd, deadline, lambda: self._answers(self._epmd_port))
         self._beam = self._spawn(RABBITMQ_BIN / "rabbitmq-server")
@@ -212,6 +220,9 @@ class PrivateRabbitMQ:
         (self._dir / "rabbitmq.conf").write_text("\n".join(settings + self._settings) + "\n")
         (self._dir / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
         (self._dir / "rabbitmq-env.conf").touch()
+        if self._beside is not None:
+            # By the cookie the nodes of a cluster know each other.
+            shutil.copy(self._beside._dir / ".erlang.cookie", self._dir / ".erlang.cookie")
 
     def _environment(self):
         loopback_distribution = "-kernel inet_dist_use_interface {127,0,0,1}"

@@ -61,7 +61,8 @@ final class LoopGroup: @unchecked Sendable {
             readiness: { self.readiness },
             metrics: {
                 MetricsText.render(
-                    self.servers, load: self.process.load, cluster: self.process.cluster?.counters ?? ClusterCounters(),
+                    self.servers, open: self.openConnections, load: self.process.load,
+                    cluster: self.process.cluster?.counters ?? ClusterCounters(),
                     live: self.metrics.numbers, log: .standardError,
                     wireFormat: self.process.configuration.wireFormatName)
             },
@@ -69,8 +70,15 @@ final class LoopGroup: @unchecked Sendable {
             openAPI: Contract.yaml, openAPIAsJSON: { Contract.json })
         services.problemPage = Array(UnsafeBufferPointer(start: problem_page.start, count: problem_page.size))
         services.protectsMetrics = process.configuration.protectsMetrics
+        services.brokers = { self.openConnections.publishing }
         services.version = GatewayCommand.version
         return services
+    }
+
+    private var openConnections: OpenConnections {
+        OpenConnections(
+            configured: process.configuration.broker.endpoints, emits: servers.map(\.link.broker),
+            questions: process.cluster?.broker)
     }
 
     private var readiness: Readiness {

@@ -6,8 +6,8 @@ struct MetricsText {
     private var text = ""
 
     static func render(
-        _ servers: [LoopServer], load: HTTPLoad, cluster: ClusterCounters, live: ConfigurationMetrics.Numbers,
-        log: LogWriter, wireFormat: String
+        _ servers: [LoopServer], open: OpenConnections, load: HTTPLoad, cluster: ClusterCounters,
+        live: ConfigurationMetrics.Numbers, log: LogWriter, wireFormat: String
     ) -> [UInt8] {
         var metrics = MetricsText()
         metrics.family("gateway_info", "gauge", "The gateway's version and wire format.")
@@ -17,6 +17,7 @@ struct MetricsText {
         metrics.deliveries(live)
         metrics.publications(servers.map(\.link.counters))
         metrics.broker(servers.map(\.link))
+        metrics.openConnections(open)
         metrics.channels(servers.map(\.link.counters.channelsClosed) + [cluster.channelsClosed])
         metrics.questions(cluster)
         metrics.connections(load)
@@ -117,6 +118,19 @@ struct MetricsText {
         }
     }
 
+    private mutating func openConnections(_ open: OpenConnections) {
+        family(
+            "gateway_broker_open_connections", "gauge",
+            "Open connections, by broker and by what they are for: 0 of a broker that others are used instead of.")
+        for broker in open.brokers {
+            for purpose in OpenConnections.Purpose.allCases {
+                sample(
+                    "gateway_broker_open_connections", ["broker": broker, "purpose": purpose.rawValue],
+                    UInt64(open.count(purpose, with: broker)))
+            }
+        }
+    }
+
     private mutating func channels(_ counters: [ChannelCloseCounters]) {
         family(
             "gateway_broker_channels_closed_total", "counter",
@@ -208,11 +222,21 @@ struct MetricsText {
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
     }
 
-    /// Labels come from the program, or are names in the configuration, which are of letters and digits: nothing in them needs
-    /// escaping.
     private mutating func sample(_ name: String, _ labels: KeyValuePairs<String, String>, _ value: some Number) {
-        let pairs = labels.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ",")
+        let pairs = labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
         text += pairs.isEmpty ? "\(name) \(value)\n" : "\(name){\(pairs)} \(value)\n"
+    }
+
+    private static func escaped(_ value: String) -> String {
+        var text = ""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\", "\"": text += "\\\(scalar)"
+            case "\n": text += "\\n"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
     }
 
     /// A bucket's bound: whole numbers without decimals, as Prometheus writes them.

@@ -19,8 +19,10 @@ public struct RouteServices: Sendable {
     public var openAPIAsJSON: @Sendable () -> [UInt8]
     /// The page that explains problems, in Markdown.
     public var problemPage: [UInt8] = []
-    /// Whether reading the metrics takes a key.
+    /// Whether reading the metrics takes a key. `/readyz` names no brokers then.
     public var protectsMetrics = false
+    /// The brokers that are published to, `host:port`.
+    public var brokers: @Sendable () -> [String] = { [] }
     /// The gateway's own.
     public var version = ""
 

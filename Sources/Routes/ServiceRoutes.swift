@@ -46,7 +46,11 @@ struct ServiceRoutes: Sendable {
 
     @Sendable func ready(_ request: Request) throws(Problem) -> Response {
         switch services.readiness() {
-        case .ready: .json { $0.member("status", plain: "ready") }
+        case .ready:
+            .json { json in
+                json.member("status", plain: "ready")
+                if !services.protectsMetrics { json.member("brokers", services.brokers()) }
+            }
         case .brokerUnavailable: throw Problem(.brokerUnavailable, PublishError.brokerUnavailable.cause)
         case .brokerBlocked: throw Problem(.brokerBlocked, "RabbitMQ has raised an alarm")
         case .shuttingDown: throw Problem(.shuttingDown, "the gateway is shutting down")

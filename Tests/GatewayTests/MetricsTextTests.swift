@@ -12,6 +12,7 @@ final class MetricsTextTests {
     private var live = ConfigurationMetrics.Numbers()
     private let questions = ClusterCounters()
     private let load = HTTPLoad(limits: HTTPLoad.Limits())
+    private var open = OpenConnections(configured: [], emits: [], questions: nil)
 
     @Test("are Prometheus' text format, each sample under its family")
     func format() throws {
@@ -40,7 +41,7 @@ final class MetricsTextTests {
                 #expect(suffixes.contains { match.1 == family + $0 }, "\(line)")
             }
         }
-        #expect(families.count == 31)
+        #expect(families.count == 32)
         #expect(Set(lines).count == lines.count)
     }
 
@@ -95,6 +96,34 @@ final class MetricsTextTests {
         }
     }
 
+    @Test("say with which brokers connections are open, without user and password")
+    func brokers() throws {
+        let brokers = try BrokerLink.Configuration(
+            url: "amqp://me:secret@one,[::1]:7/v;amqps://me:secret@two;amqp://me:other@one"
+        ).endpoints
+        open = OpenConnections(
+            configured: brokers, emits: [brokers[0], nil, brokers[1], brokers[0]], questions: brokers[2])
+        #expect(open.publishing == ["one:5672", "[::1]:7"])
+        let name = "gateway_broker_open_connections"
+        #expect(
+            lines([]).filter { $0.hasPrefix("\(name){") } == [
+                "\(name){broker=\"one:5672\",purpose=\"emits\"} 2",
+                "\(name){broker=\"one:5672\",purpose=\"questions\"} 0",
+                "\(name){broker=\"[::1]:7\",purpose=\"emits\"} 1",
+                "\(name){broker=\"[::1]:7\",purpose=\"questions\"} 0",
+                "\(name){broker=\"two:5671\",purpose=\"emits\"} 0",
+                "\(name){broker=\"two:5671\",purpose=\"questions\"} 1",
+            ])
+    }
+
+    @Test("escape what stands in a label")
+    func escapes() throws {
+        open = OpenConnections(
+            configured: try BrokerLink.Configuration(url: "amqp://[%22a%5C%0A]").endpoints, emits: [], questions: nil)
+        #expect(
+            lines([]).contains("gateway_broker_open_connections{broker=\"\\\"a\\\\\\n:5672\",purpose=\"emits\"} 0"))
+    }
+
     @Test("say how the configuration is, and when keys expire")
     func configuration() {
         live.expiries = [("ci", 1_800_000_000), ("old", 1)]
@@ -142,7 +171,7 @@ final class MetricsTextTests {
     private func lines(_ servers: [LoopServer]) -> [String] {
         let text = String(
             decoding: MetricsText.render(
-                servers, load: load, cluster: questions, live: live, log: LogWriter(descriptor: -1),
+                servers, open: open, load: load, cluster: questions, live: live, log: LogWriter(descriptor: -1),
                 wireFormat: "amqp0"), as: UTF8.self)
         #expect(text.hasSuffix("\n"))
         return text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)

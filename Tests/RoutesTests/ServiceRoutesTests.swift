@@ -24,6 +24,14 @@ struct ServiceRoutesTests {
         #expect(response.code == code)
     }
 
+    @Test("name the brokers that are published to, unless metrics are protected")
+    func brokers() async {
+        let response = await router().request(.get, "/readyz")
+        #expect(response.text == "{\"status\":\"ready\",\"brokers\":[\"one:5672\"]}\n")
+        let short = await router(protectsMetrics: true).request(.get, "/readyz")
+        #expect(short.text == "{\"status\":\"ready\"}\n")
+    }
+
     @Test("serve metrics and the API's description")
     func documents() async {
         let router = router()

@@ -53,6 +53,8 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
     private let session: Session
     private let keepsContent: Bool
     private let currentStatus = Atomic<UInt8>(BrokerLink.Status.disconnected.rawValue)
+    /// Of the configuration's brokers, the one that the status is about; -1: none.
+    private let currentBroker = Atomic<Int>(-1)
     /// In the order in which they are tried. Not that of the configuration, or all loops and all gateways would be at the first.
     private var endpoints: [BrokerEndpoint]
     // What each turn of the loop asks for is not watched for overlapping accesses: it is read and written in one step.
@@ -100,6 +102,12 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
     /// May be read on any thread.
     var status: BrokerLink.Status {
         BrokerLink.Status(rawValue: currentStatus.load(ordering: .relaxed)) ?? .disconnected
+    }
+
+    /// With which the connection is open, blocked or not; `nil`: there is none. May be read on any thread.
+    var broker: BrokerEndpoint? {
+        let index = currentBroker.load(ordering: .relaxed)
+        return index < 0 ? nil : configuration.endpoints[index]
     }
 
     // MARK: EventSource
@@ -306,10 +314,15 @@ final class BrokerConnector<Session: BrokerSession>: EventSource, @unchecked Sen
         let status: BrokerLink.Status = session.blockedReason != nil ? .blocked : hasOpened ? .ready : .disconnected
         guard status.rawValue != currentStatus.load(ordering: .relaxed) else { return }
         currentStatus.store(status.rawValue, ordering: .relaxed)
+        currentBroker.store(indexOfBroker, ordering: .relaxed)
         if status == .blocked {
             let reason = session.blockedReason ?? ""
             logger.warning("broker blocked", metadata: ["reason": "\(reason)"])
             endFirstAttempt(.failure(BrokerError(PublishError.brokerBlocked(reason: reason).cause)))
         }
+    }
+    private var indexOfBroker: Int {
+        guard case .connected(let connection, _) = phase else { return -1 }
+        return configuration.endpoints.firstIndex(of: connection.endpoint) ?? -1
     }
 }

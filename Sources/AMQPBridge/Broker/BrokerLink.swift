@@ -80,6 +80,9 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     /// May be read on any thread.
     public var status: Status { connector.status }
 
+    /// With which the connection is open, blocked or not; `nil`: there is none. May be read on any thread.
+    public var broker: BrokerEndpoint? { connector.broker }
+
     // MARK: Publishing
 
     /// Publishes and waits for the broker's confirms.

@@ -83,6 +83,7 @@ final class TLSSession {
     private func progress(_ call: () -> Int32) throws(BrokerError) -> Progress {
         // What is left there of an earlier failure would be taken for this one's (SSL_get_error(3)).
         ERR_clear_error()
+        gateway_tls_begin_call(session)
         let result = call()
         if result > 0 { return .moved(Int(result)) }
         let code = errno

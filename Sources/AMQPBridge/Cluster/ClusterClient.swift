@@ -28,6 +28,8 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
 
     /// What its connection has to do with the broker.
     public var status: BrokerLink.Status { connector.status }
+    /// With which its connection is open, blocked or not; `nil`: there is none. May be read on any thread.
+    public var broker: BrokerEndpoint? { connector.broker }
     public let counters = ClusterCounters()
 
     let exchange: String

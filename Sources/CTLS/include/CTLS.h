@@ -8,6 +8,8 @@
 // Reads and writes with recv(2) and send(2) without SIGPIPE, which OpenSSL's own sockets raise. The descriptor stays the caller's.
 // NULL: no memory.
 BIO *gateway_tls_socket(int descriptor);
+// To be said before each call that reads from such a socket: a call takes 256 KiB from it at most, and wants to read then.
+void gateway_tls_begin_call(SSL *session);
 
 // TLS 1.2 or later. 1: it is.
 int gateway_tls_demand_version(SSL_CTX *context);

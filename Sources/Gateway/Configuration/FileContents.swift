@@ -27,10 +27,11 @@ enum FileContents {
         return bytes
     }
 
-    /// The first line without its end; `nil` if there is none, or it is empty.
+    /// The first line that is not empty, without the white space around it; `nil` if there is none.
     static func firstLine(of path: String) -> String? {
         guard let bytes = try? read(path, atMost: 65_536) else { return nil }
-        let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-        return line.isEmpty ? nil : String(validating: line, as: UTF8.self)
+        guard let text = String(validating: bytes, as: UTF8.self)?[...].withoutSpaceAround else { return nil }
+        let line = Substring(text.utf8.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
+        return line.isEmpty ? nil : String(line.withoutSpaceAround)
     }
 }

@@ -36,8 +36,10 @@ private struct Reading {
         self.members = members
     }
 
+    /// White space around a secret, such as a line break at its end, is not part of it.
     mutating func secrets() -> [String] {
-        (members.texts("secrets") ?? []) + (members.texts("secretFiles") ?? []).compactMap { file($0, "secretFiles") }
+        (members.texts("secrets") ?? []).map { String($0[...].withoutSpaceAround) }
+            + (members.texts("secretFiles") ?? []).compactMap { file($0, "secretFiles") }
     }
 
     mutating func text(_ setting: SchemeSetting, isRequired: Bool) -> String? {
@@ -54,7 +56,9 @@ private struct Reading {
         let text = members.text(name)
         // What is written and wrong has been told of.
         if members.has(name), text == nil { isComplete = false }
-        guard let fileName, let path = members.text(fileName) else { return text }
+        guard let fileName, let path = members.text(fileName) else {
+            return setting.isSecret ? text.map { String($0[...].withoutSpaceAround) } : text
+        }
         return file(path, fileName)
     }
 

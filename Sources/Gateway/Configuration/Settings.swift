@@ -41,7 +41,7 @@ struct Settings: Sendable {
         reloadable: true)
     let protectMetrics = SettingRow(
         "GATEWAY_PROTECT_METRICS", "protectMetrics", .onOff, default: "false",
-        help: "Let only keys with the scope metrics read /metrics.")
+        help: "Let only keys with the scope metrics read /metrics; /readyz names no brokers.")
     let loops = SettingRow(
         "GATEWAY_LOOPS", "loops", .count(1...256), default: String(gateway_available_cores()),
         documentedDefault: "the cores it may use",

@@ -13,7 +13,7 @@ struct Handshake: Sendable {
     ///   - methods: those of the path, as `Allow` has them.
     init(origins: [String], rate: Int?, methods: String = "OPTIONS, POST") throws(HookConfigurationError) {
         for (index, origin) in origins.enumerated() {
-            guard !origin.isEmpty, origin.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            guard origin == "*" || WebOrigin("https://\(origin)") != nil else {
                 throw HookConfigurationError("allowedOrigins[\(index)]", "must be a host name or '*'")
             }
         }

@@ -37,10 +37,21 @@ public struct SchemeValues: Sendable, CustomStringConvertible, CustomReflectable
         return text
     }
 
-    /// A setting that is the name of a header, in lower case.
+    /// What HTTP itself says with a header is nobody's secret or signature.
+    private static let headersOfHTTP: Set<String> = [
+        "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "date",
+        "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent",
+    ]
+
+    /// A setting that is the name of a header of the sender's own, in lower case.
     func headerName(_ setting: SchemeSetting) throws(HookConfigurationError) -> String {
         let name = try required(setting).lowercased()
         guard name.isHeaderName else { throw HookConfigurationError(setting.name, "must be the name of a header") }
+        guard !Self.headersOfHTTP.contains(name) else {
+            throw HookConfigurationError(
+                setting.name,
+                "is '\(name)', which every request may have: name the one that the sender proves itself with")
+        }
         return name
     }
 

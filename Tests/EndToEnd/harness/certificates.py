@@ -3,6 +3,9 @@
 import subprocess
 from pathlib import Path
 
+# Of RabbitMQ: users by client certificate.
+TLS_PLUGIN = "rabbitmq_auth_mechanism_ssl"
+
 
 class Authority:
     """A certificate authority in a folder of its own."""
@@ -30,6 +33,21 @@ class Authority:
         command = ["x509", "-req", "-in", request, "-out", certificate, "-extfile", extensions, "-days", str(days)]
         self._openssl(*command, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial")
         return certificate, key
+
+    def broker_settings(self, certificate, key, port, demands_certificate=False):
+        """Lines of rabbitmq.conf for TLS on this port of loopback, with these files; clients may log in by certificates of ours,
+        with `TLS_PLUGIN`."""
+        return [
+            f"listeners.ssl.1 = 127.0.0.1:{port}",
+            f"ssl_options.cacertfile = {self.certificate}",
+            f"ssl_options.certfile = {certificate}",
+            f"ssl_options.keyfile = {key}",
+            "ssl_options.verify = verify_peer",
+            f"ssl_options.fail_if_no_peer_cert = {'true' if demands_certificate else 'false'}",
+            "auth_mechanisms.1 = EXTERNAL",
+            "auth_mechanisms.2 = PLAIN",
+            "ssl_cert_login_from = common_name",
+        ]
 
     @staticmethod
     def _openssl(*arguments):

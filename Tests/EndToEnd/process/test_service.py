@@ -41,9 +41,9 @@ def test_it_is_alive(gateway):
     assert (response.status, response.json) == (200, {"status": "alive"})
 
 
-def test_it_is_ready(gateway):
+def test_it_is_ready(gateway, broker):
     response = gateway.get("/readyz")
-    assert (response.status, response.json) == (200, {"status": "ready"})
+    assert (response.status, response.json) == (200, {"status": "ready", "brokers": [f"127.0.0.1:{broker.port}"]})
 
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(\{([a-zA-Z_]\w*="(\\.|[^"\\])*",?)*\})? (NaN|[+-]?Inf|[-+\d.eE]+)$')

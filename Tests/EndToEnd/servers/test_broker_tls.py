@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from harness import Gateway, PrivateRabbitMQ, Witness
-from harness.certificates import Authority
+from harness.certificates import TLS_PLUGIN, Authority
 from harness.command import run_command
 from harness.patience import PATIENCE
 from harness.rabbitmq import free_ports
@@ -34,25 +34,11 @@ def client(authority):
     return authority.issue("robot")
 
 
-def tls_settings(authority, certificate, key, port, demands_certificate):
-    return [
-        f"listeners.ssl.1 = 127.0.0.1:{port}",
-        f"ssl_options.cacertfile = {authority.certificate}",
-        f"ssl_options.certfile = {certificate}",
-        f"ssl_options.keyfile = {key}",
-        "ssl_options.verify = verify_peer",
-        f"ssl_options.fail_if_no_peer_cert = {'true' if demands_certificate else 'false'}",
-        "auth_mechanisms.1 = EXTERNAL",
-        "auth_mechanisms.2 = PLAIN",
-        "ssl_cert_login_from = common_name",
-    ]
-
-
 @contextmanager
 def tls_broker(authority, certificate, key, demands_certificate=False):
     (port,) = free_ports(1)
-    settings = tls_settings(authority, certificate, key, port, demands_certificate)
-    with PrivateRabbitMQ(plugins=["rabbitmq_auth_mechanism_ssl"], settings=settings) as broker:
+    settings = authority.broker_settings(certificate, key, port, demands_certificate)
+    with PrivateRabbitMQ(plugins=[TLS_PLUGIN], settings=settings) as broker:
         broker.tls_port = port
         broker.ctl("add_user", "robot", "unused")
         broker.ctl("set_permissions", "robot", ".*", ".*", ".*")

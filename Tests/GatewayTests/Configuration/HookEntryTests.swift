@@ -141,6 +141,14 @@ struct HookEntryTests {
         #expect(try emit(#require(none.first).hook, "{}")?.arguments.isEmpty == true)
     }
 
+    @Test(
+        "has an address of Trello's that has a host",
+        arguments: ["https://a", "http://a:8080/b?c", "https://[::1]/a", "https://me:b@a/c@d"])
+    func callbackURLs(url: String) throws {
+        let text = "hooks: [{name: h, scheme: trello, secrets: s, callbackUrl: '\(url)', event: e, rooms: r}]"
+        #expect(try hooks(text).count == 1)
+    }
+
     @Test("can have its secrets in files")
     func secretFiles() throws {
         try withFile("from a file\nmore") { path in
@@ -153,6 +161,33 @@ struct HookEntryTests {
             let secrets = entries.compactMap { ($0.hook.scheme as? BearerScheme)?.secrets.map(\.bytes) }
             #expect(secrets == [[Array("written".utf8), Array("from a file".utf8)], [Array("from a file".utf8)]])
             #expect(entries.map(\.secretFiles) == [[path], [path]])
+        }
+    }
+
+    @Test(
+        "has no white space around its secrets, in the configuration and in files",
+        arguments: [" hunter2", "hunter2 ", "hunter2\t", "hunter2\r\n", "\nhunter2\n", "\r\n \thunter2 \n\n"])
+    func secretsWithSpace(text: String) throws {
+        try withFile(text) { path in
+            let schemes = ["bearer": "", "token": "header: X, ", "github": "", "trello": "callbackUrl: 'https://a', "]
+            for (scheme, own) in schemes {
+                let entries = try hooks(
+                    """
+                    hooks: [{name: h, scheme: \(scheme), \(own)secrets: [\(text.jsonLiteral)], secretFiles: "\(path)",
+                      event: e, rooms: r}]
+                    """)
+                let hook = try #require(entries.first).hook
+                let secrets = Mirror(reflecting: hook.scheme).children.compactMap { child in
+                    child.value as? [HookSecret] ?? (child.value as? HMACSignature)?.secrets
+                }
+                #expect(secrets.map { $0.map(\.bytes) } == [[Array("hunter2".utf8), Array("hunter2".utf8)]])
+            }
+            let meta = "scheme: meta, secrets: s, event: e, rooms: r"
+            for own in ["verifyToken: \(text.jsonLiteral)", "verifyTokenFile: \(path)"] {
+                let hook = try #require(try hooks("hooks: [{name: h, \(own), \(meta)}]").first).hook
+                let tokens = Mirror(reflecting: hook.scheme).children.compactMap { $0.value as? [HookSecret] }
+                #expect(tokens.map { $0.map(\.bytes) } == [[Array("hunter2".utf8)]])
+            }
         }
     }
 
@@ -229,6 +264,8 @@ struct HookEntryTests {
             ("confirmTimeout: 3s", "6: hooks[0].confirmTimeout must be more than 0 and less than 3s"),
             ("confirmTimeout: 0", "6: hooks[0].confirmTimeout is '0', but must be a duration of less than 3s"),
             ("allowedOrigins: ['a b']", "6: hooks[0].allowedOrigins[0] must be a host name or '*'"),
+            ("allowedOrigins: ['[]']", "6: hooks[0].allowedOrigins[0] must be a host name or '*'"),
+            ("allowedOrigins: ['https://a']", "6: hooks[0].allowedOrigins[0] must be a host name or '*'"),
             ("allowedRate: 0", "6: hooks[0].allowedRate is '0', but must be a number from 1"),
             ("secrets: [hunter2]", "6: hooks[0].secrets the scheme 'none' checks nothing"),
             ("room: x", "6: 'hooks[0].room' is no setting; did you mean 'rooms'?"),
@@ -293,7 +330,7 @@ struct HookEntryTests {
             ("name: h, scheme: token, secrets: hunter2, event: e, rooms: r", "hooks[0] has no header"),
             ("name: h, scheme: token, header: X, event: e, rooms: r", "hooks[0].secrets is required"),
             (
-                "name: h, scheme: token, header: X, secrets: ' hunter2', event: e, rooms: r",
+                "name: h, scheme: token, header: X, secrets: \"hun\\tter2\", event: e, rooms: r",
                 "hooks[0].secrets[0] must be what a header can hold"
             ),
             (
@@ -326,6 +363,34 @@ struct HookEntryTests {
             (
                 "name: h, scheme: trello, secrets: hunter2, callbackUrl: gateway.example, event: e, rooms: r",
                 "hooks[0].callbackUrl must be the address that Trello was given"
+            ),
+            (
+                "name: h, scheme: trello, secrets: hunter2, callbackUrl: 'https://', event: e, rooms: r",
+                "hooks[0].callbackUrl must be the address that Trello was given"
+            ),
+            (
+                "name: h, scheme: trello, secrets: hunter2, callbackUrl: 'https://[]:80/a', event: e, rooms: r",
+                "hooks[0].callbackUrl must be the address that Trello was given"
+            ),
+            (
+                "name: h, scheme: trello, secrets: hunter2, callbackUrl: 'http:///a', event: e, rooms: r",
+                "hooks[0].callbackUrl must be the address that Trello was given"
+            ),
+            (
+                "name: h, scheme: trello, secrets: hunter2, callbackUrl: 'https://me@:80', event: e, rooms: r",
+                "hooks[0].callbackUrl must be the address that Trello was given"
+            ),
+            (
+                "name: h, scheme: token, secrets: hunter2, header: Host, event: e, rooms: r",
+                "hooks[0].header is 'host', which every request may have"
+            ),
+            (
+                "name: h, scheme: token, secrets: hunter2, header: Content-Type, event: e, rooms: r",
+                "hooks[0].header is 'content-type', which every request may have"
+            ),
+            (
+                "name: h, scheme: hmac, secrets: hunter2, header: Content-Length, event: e, rooms: r",
+                "hooks[0].header is 'content-length', which every request may have"
             ),
             (
                 "name: h, scheme: GitHub, secrets: hunter2, event: e, rooms: r",

@@ -17,7 +17,7 @@ struct SettingSourceTests {
         "comes from a file, without white space around it",
         arguments: [
             ("k", "k"), ("k\n", "k"), ("k\r\n", "k"), ("k k=\"é\"\n", "k k=\"é\""), (" k \n", "k"),
-            ("k\nmore\n", "k"),
+            ("k\nmore\n", "k"), ("\n \r\n\tk \nmore\n", "k"),
         ])
     func file(content: String, expected: String) throws {
         try withFile(content) { path throws in
@@ -31,7 +31,7 @@ struct SettingSourceTests {
         for path in ["/nonexistent/secret", "/", "/dev/zero"] {
             expectError(["GATEWAY_API_KEY_FILE": path], naming: path)
         }
-        for content in ["", "\n", "\nhunter2", " \t\n"] {
+        for content in ["", "\n", "\r\n\n", " \t\n"] {
             try withFile(content) { expectError(["GATEWAY_API_KEY_FILE": $0], naming: $0) }
         }
     }

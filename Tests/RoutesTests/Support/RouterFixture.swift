@@ -23,6 +23,7 @@ func router(
         openAPI: Array("openapi: 3.1.0\n".utf8), openAPIAsJSON: { Array("{\"openapi\":\"3.1.0\"}".utf8) })
     services.problemPage = Array("# Problems\n".utf8)
     services.protectsMetrics = protectsMetrics
+    services.brokers = { ["one:5672"] }
     var access = access
     access.cors = cors
     return Router(

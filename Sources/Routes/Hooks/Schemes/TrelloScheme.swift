@@ -13,14 +13,25 @@ struct TrelloScheme: HookScheme {
 
     init(_ values: SchemeValues) throws(HookConfigurationError) {
         let url = try values.required(Self.callbackURL)
-        guard url.hasPrefix("https://") || url.hasPrefix("http://"), url.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-        else {
+        guard Self.isAddress(url) else {
             throw HookConfigurationError(
                 Self.callbackURL.name, "must be the address that Trello was given: https://…")
         }
         callbackURL = Array(url.utf8)
         signature = HMACSignature(
             secrets: try values.keys(), header: "x-trello-webhook", algorithm: .sha1, encoding: .base64)
+    }
+
+    /// Whether it has a scheme and a host, and nothing that no address has.
+    private static func isAddress(_ url: String) -> Bool {
+        guard let rest = ["https://", "http://"].lazy.filter(url.hasPrefix).first.map({ url.dropFirst($0.count) }),
+            url.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else { return false }
+        let authority = rest.prefix { !"/?#".contains($0) }
+        let place = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        let end = place.hasPrefix("[") ? place.firstIndex(of: "]") : nil
+        let host = end.map { place[...$0] } ?? place.prefix { $0 != ":" }
+        return WebOrigin("https://\(host)") != nil
     }
 
     func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {

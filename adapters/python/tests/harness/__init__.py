@@ -2,7 +2,17 @@
 
 from .client import Client
 from .gateway import FakeGateway
-from .rabbitmq import PACKAGE, PrivateRabbitMQ, die_with_parent
+from .rabbitmq import PACKAGE, TLS_PLUGIN, Authority, PrivateRabbitMQ, die_with_parent, free_ports
 from .server import Server
 
-__all__ = ["PACKAGE", "Client", "FakeGateway", "PrivateRabbitMQ", "Server", "die_with_parent"]
+__all__ = [
+    "PACKAGE",
+    "TLS_PLUGIN",
+    "Authority",
+    "Client",
+    "FakeGateway",
+    "PrivateRabbitMQ",
+    "Server",
+    "die_with_parent",
+    "free_ports",
+]

@@ -18,16 +18,19 @@ PROGRAM = Path(__file__).with_name("server_program.py")
 
 
 class Server:
-    """`manager` is "aio-pika" (asyncio) or "kombu" (threads). `options` are those of the responder; `url` is its broker, if
-    it is not the server's."""
+    """`manager` is "aio-pika" (asyncio) or "kombu" (threads), the latter with `manager_options`. `options` are those of the
+    responder; `url` is its broker, if it is not the server's."""
 
-    def __init__(self, amqp_url, manager, exchange, channel="socketio", namespaces=("/",), url=None, **options):
+    def __init__(
+        self, amqp_url, manager, exchange, channel="socketio", namespaces=("/",), url=None, manager_options=None, **options
+    ):
         self._clients = []
         self._log = queue.Queue()
         settings = {
             "url": amqp_url,
             "manager": manager,
             "channel": channel,
+            "manager_options": manager_options or {},
             "namespaces": namespaces if namespaces == "*" else list(namespaces),
             "options": {"url": url or amqp_url, "exchange": exchange, **options},
         }

@@ -1,6 +1,6 @@
 """A python-socketio server with its responder. Prints {"port": …} when it listens, and ends when its input does.
 
-Argument: {"url", "manager": "aio-pika" | "kombu", "channel", "namespaces": […], "options": {…of the responder}}.
+Argument: {"url", "manager": "aio-pika" | "kombu", "manager_options", "channel", "namespaces": […], "options": {…of the responder}}.
 Each client is put into the rooms of its `auth`, and its session is that of its `auth`.
 """
 
@@ -93,11 +93,11 @@ async def serve_with_asyncio(url, channel, namespaces, options):
     os._exit(0)
 
 
-def serve_with_threads(url, channel, namespaces, options):
+def serve_with_threads(url, channel, namespaces, options, manager_options):
     sio = socketio.Server(
         async_mode="threading",
         allow_upgrades=False,  # wsgiref cannot serve WebSocket
-        client_manager=socketio.KombuManager(url, channel),
+        client_manager=socketio.KombuManager(url, channel, **manager_options),
         namespaces=namespaces,
         ping_interval=2,  # over HTTP a client's goodbye may get lost; then it is soon missed
         ping_timeout=4,
@@ -156,4 +156,4 @@ if __name__ == "__main__":
     if settings["manager"] == "aio-pika":
         asyncio.run(serve_with_asyncio(*arguments))
     else:
-        serve_with_threads(*arguments)
+        serve_with_threads(*arguments, settings["manager_options"])
