@@ -182,3 +182,19 @@ def test_no_request_fails_while_each_gateway_is_restarted(kind, health, broker, 
     # From the signal until the proxy has seen that it is back.
     met = [any(began < end + 3 and start < ended for start, end in restarts.times) for number, began, ended, _ in load.pairs if number in again]
     assert all(met), f"{met.count(False)} of {len(met)} repeated keys were not replayed, with no restart near"
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_what_a_gateway_that_is_suddenly_gone_costs(kind, broker, exchange):
+    """Of requests that come after its end: nothing, but with Caddy 2.6, until it has noticed."""
+    with Trio(broker.url, python_socketio_exchange=exchange) as trio, PROXIES[kind](trio) as proxy:
+
+        def statuses():
+            return {proxy.ask("POST", "/v1/emit", '{"event": "e"}', {"Idempotency-Key": f"{n}"}).status for n in range(30)}
+
+        until(lambda: statuses() == {200}, "its first checks")
+        trio.gateways[1].kill()
+        if kind == "Caddy":
+            assert statuses() <= {200, 502}
+            until(lambda: statuses() == {200}, "the next check")
+        assert [statuses() for _ in range(5)] == [{200}] * 5
