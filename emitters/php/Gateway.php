@@ -408,7 +408,7 @@ final class Client implements Sink
                 $pause = ctype_digit($fields['retry-after'] ?? '') ? (float) $fields['retry-after'] : $pause;
             } catch (Lost $lost) {
                 $unsettled = $unsettled || $lost->sent;
-                [$error, $again] = [new GatewayError(null, 'no_answer', $lost->getMessage()), true];
+                [$error, $again] = [new GatewayError(null, 'no_answer', $lost->getMessage()), $lost->again];
             }
             if (!$again || microtime(true) + $pause > $end) {
                 if ($unsettled) {
@@ -477,9 +477,20 @@ final class Client implements Sink
     private function opened()
     {
         $context = stream_context_create(['ssl' => $this->ssl, 'socket' => ['tcp_nodelay' => true]]);
-        $connection = @stream_socket_client($this->address, $number, $reason, $this->timeout, STREAM_CLIENT_CONNECT, $context);
+        $said = []; // of several warnings, TLS has the first
+        set_error_handler(function (int $number, string $message) use (&$said) {
+            $said[] = $message;
+            return true;
+        });
+        try {
+            $connection = stream_socket_client($this->address, $number, $reason, $this->timeout, STREAM_CLIENT_CONNECT, $context);
+        } finally {
+            restore_error_handler();
+        }
         if ($connection === false) {
-            throw new Lost("there is no connection to the gateway: $reason", false);
+            $reason = $said[0] ?? $reason;
+            // What is not trusted now will not be by waiting. (PHP says it when a name is another's, too.)
+            throw new Lost("there is no connection to the gateway: $reason", false, !str_contains($reason, 'certificate'));
         }
         return $connection;
     }
@@ -532,7 +543,7 @@ final class Client implements Sink
 /** @internal */
 final class Lost extends \RuntimeException
 {
-    public function __construct(string $message, public readonly bool $sent)
+    public function __construct(string $message, public readonly bool $sent, public readonly bool $again = true)
     {
         parent::__construct($message);
     }

@@ -118,8 +118,10 @@ class Running:
 def start(language):
     """`start(url, scenario)`: the language's own program, under way. Times are in seconds."""
 
-    def start(url, scenario, key=KEY, timeout=20.0, retry_for=20.0):
+    def start(url, scenario, key=KEY, timeout=20.0, retry_for=20.0, authority=None):
         environment = language.environment(URL=url, KEY=key, TIMEOUT=str(timeout), RETRY_FOR=str(retry_for))
+        if authority:  # Node has a name of its own for it
+            environment |= {"SSL_CERT_FILE": str(authority), "NODE_EXTRA_CA_CERTS": str(authority)}
         return Running([*language.command, scenario], environment)
 
     return start

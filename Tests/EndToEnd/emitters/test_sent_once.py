@@ -2,11 +2,13 @@
 
 import json
 import socket
+import time
 from contextlib import contextmanager
 
 import pytest
 
 from harness import CuttingProxy, Gateway, Middleman, create_key
+from harness.certificates import Authority
 from harness.patience import until
 
 KEY = "key of the emitters"
@@ -145,6 +147,19 @@ def test_after_a_loss_the_gateway_that_does_not_know_settles_nothing(start, brok
             result = start(middleman.url, "once", timeout=0.5, retry_for=1.5).result()
             assert error(result, "status", "outcome", "retryable") == (503, "unknown", False)
     assert sent(witness) == []
+
+
+def test_over_tls_too_and_never_to_somebody_else(start, gateway, witness, tmp_path):
+    ours = Authority(tmp_path)
+    certificate = ours.issue("localhost", ["DNS:localhost"])
+    with Middleman(gateway.address, "pass", "cut", certificate=certificate) as middleman:
+        answers = start(middleman.url, "twice", authority=ours.certificate).result()
+        assert [answer["status"] for answer in answers] == ["confirmed"] * 2
+        assert [request.connection for request in middleman.requests] == [1, 1, 2]
+        asked = time.monotonic()
+        assert error(start(middleman.url, "once", retry_for=60).result()) == (None, "no_answer", None)
+        assert time.monotonic() - asked < 30 and len(middleman.requests) == 3, "a certificate does not mend by waiting"
+    assert sent(witness) == [ONCE] * 2
 
 
 def test_what_is_refused_is_not_sent_again(start, gateway, witness):

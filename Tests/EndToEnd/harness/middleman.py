@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import ssl
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -28,14 +29,20 @@ class Middleman:
     answer. `silent`: neither passes it on nor answers. `502`: answers by itself, as a proxy whose gateway is gone, after it was passed on.
     """
 
-    def __init__(self, address, *plan):
+    def __init__(self, address, *plan, certificate=None):
+        """With the files of a certificate and its key it speaks TLS, as `localhost`."""
         self._target = address
         self._plan = deque(plan)
         self.requests = []
         self._silence = threading.Event()
         self._connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
+        port = self._listener.getsockname()[1]
+        self.url = f"https://localhost:{port}" if certificate else f"http://127.0.0.1:{port}"
+        self._tls = None
+        if certificate:
+            self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self._tls.load_cert_chain(*certificate)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def statuses(self):
@@ -64,6 +71,11 @@ class Middleman:
             threading.Thread(target=self._serve, args=(client, self._connections), daemon=True).start()
 
     def _serve(self, client, number):
+        if self._tls:
+            try:
+                client = self._tls.wrap_socket(client, server_side=True)
+            except OSError:
+                return client.close()
         with client, client.makefile("rb") as lines:
             try:
                 while line := lines.readline():
@@ -73,7 +85,7 @@ class Middleman:
                     self.requests.append(request)
                     if not self._handle(client, request, self._plan.popleft() if self._plan else "pass"):
                         client.shutdown(socket.SHUT_RDWR)
-                        return
+                        return None
             except OSError:
                 pass
 
