@@ -30,6 +30,8 @@ let package = Package(
         .target(name: "ServedDocuments"),
         .target(name: "CJSONArena"),
         .target(name: "CSockets"),
+        // libmicrohttpd's TLS is GnuTLS's, so it is there already.
+        .target(name: "CHTTPS", linkerSettings: [.linkedLibrary("gnutls")]),
         // librabbitmq's own TLS blocks, and hides its session.
         .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
@@ -47,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "ServedDocuments",
+                "AMQPBridge", "CHTTPS", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "ServedDocuments",
                 "SettingTypes", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -21,6 +21,8 @@ static inline void gateway_mhd_write_log(void *log, const char *format, va_list 
 }
 
 struct gateway_mhd_options {
+    // A gnutls_certificate_retrieve_function2: TLS; NULL: plain.
+    void *certificate;
     unsigned int inactivity_seconds;
     size_t memory_per_connection;
     struct gateway_mhd_log *log; // must outlive the daemon
@@ -31,8 +33,16 @@ static inline struct MHD_Daemon *gateway_mhd_start(
     const struct gateway_mhd_options *options, MHD_AccessHandlerCallback handle,
     MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback connection,
     void *(*target)(void *context, const char *target, struct MHD_Connection *connection), void *context) {
+    unsigned int flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    // Without TLS what is said of it would be complained about.
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, options->certificate},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        options->certificate != NULL ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
         handle, context,
         // Comes first, or is not heard of the other options.
         MHD_OPTION_EXTERNAL_LOGGER, gateway_mhd_write_log, options->log,
@@ -45,6 +55,7 @@ static inline struct MHD_Daemon *gateway_mhd_start(
         MHD_OPTION_NOTIFY_COMPLETED, completed, context,
         MHD_OPTION_NOTIFY_CONNECTION, connection, context,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, options->certificate != NULL ? tls : none,
         MHD_OPTION_END);
 }
 
@@ -61,13 +72,14 @@ static inline int gateway_mhd_descriptor(struct MHD_Connection *connection) {
 static inline int gateway_mhd_field_count(struct MHD_Connection *connection) {
     return MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL);
 }
+// A gnutls_session_t; NULL: without TLS. It is there no more when the connection is reported as closed.
+static inline void *gateway_mhd_session(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info != NULL ? info->tls_session : NULL;
+}
 static inline size_t gateway_mhd_head_size(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     return info != NULL ? info->header_size : 0;
-}
-static inline const struct sockaddr *gateway_mhd_client_address(struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return info != NULL ? info->client_addr : NULL;
 }
 
 // A header's value; NULL: there is none.

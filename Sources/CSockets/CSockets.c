@@ -19,12 +19,29 @@ static int add(int epoll, int descriptor, unsigned int events) {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 
+static int change(int epoll, int descriptor, unsigned int events) {
+    struct epoll_event event = {.events = events, .data = {.fd = descriptor}};
+    return epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event);
+}
+
+int gateway_epoll_add_listener(int epoll, int descriptor) {
+    return add(epoll, descriptor, EPOLLIN | EPOLLEXCLUSIVE);
+}
+
 int gateway_epoll_add_readable(int epoll, int descriptor) {
     return add(epoll, descriptor, EPOLLIN | EPOLLRDHUP);
 }
 
 int gateway_epoll_add_departure(int epoll, int descriptor) {
     return add(epoll, descriptor, EPOLLRDHUP | EPOLLET);
+}
+
+int gateway_epoll_await_readable(int epoll, int descriptor) {
+    return change(epoll, descriptor, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT);
+}
+
+int gateway_epoll_await_departure(int epoll, int descriptor) {
+    return change(epoll, descriptor, EPOLLRDHUP | EPOLLET);
 }
 
 void gateway_epoll_remove(int epoll, int descriptor) {

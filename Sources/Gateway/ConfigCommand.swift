@@ -26,21 +26,24 @@ struct ConfigCommand: ParsableCommand {
 
         func run() throws {
             let configuration = try Configuration.loaded(options)
-            let address: SocketAddress
-            do {
-                address = try SocketAddress.resolve(
-                    configuration.listenAddress.host, port: configuration.listenAddress.port)
-            } catch {
-                StandardError.write("socketio-gateway: cannot listen on \(configuration.listenAddress): \(error)\n")
-                throw ExitCode.failure
-            }
-            let warnings = configuration.warnings(isLoopback: address.isLoopback, now: Int(UnixTime.now()))
+            let isLoopback = try configuration.listenAddresses.map(Self.isLoopback).allSatisfy { $0 }
+            let warnings = configuration.warnings(isLoopback: isLoopback, now: Int(UnixTime.now()))
             for warning in warnings { StandardError.write("socketio-gateway: warning: \(warning)\n") }
             print("valid; keys: \(configuration.keys.count), hooks: \(configuration.hooks.count)")
             if configuration.keys.isEmpty, !configuration.allowsAnonymous {
                 print("without a key, serve makes one at each start and prints it")
             }
             if connect { try tryBroker(configuration) }
+        }
+
+        private static func isLoopback(_ address: ListenAddress) throws(ExitCode) -> Bool {
+            if address.path != nil { return true }
+            do throws(SocketAddress.Unresolvable) {
+                return try SocketAddress.resolve(address.host, port: address.port).isLoopback
+            } catch {
+                StandardError.write("socketio-gateway: cannot listen on \(address): \(error)\n")
+                throw ExitCode.failure
+            }
         }
 
         /// In characters.

@@ -8,7 +8,7 @@ struct FirstCall {
 
     /// A line for a shell.
     var curl: String {
-        "curl -X POST \(url)/v1/emit -H 'Authorization: Bearer \(key)' -H 'Content-Type: application/json' "
+        "curl \(address.path.map { "--unix-socket \($0) " } ?? "")-X POST \(url)/v1/emit -H 'Authorization: Bearer \(key)' -H 'Content-Type: application/json' "
             + "-d '{\"event\":\"hello\"}'"
     }
 
@@ -27,6 +27,7 @@ struct FirstCall {
 
     /// An address that listens on all is reached on this machine's own.
     private var url: String {
+        if address.path != nil { return "http://localhost" }
         let host = ["0.0.0.0", "::"].contains(address.host) ? "127.0.0.1" : address.host
         return "http://\(ListenAddress(host: host, port: address.port))"
     }

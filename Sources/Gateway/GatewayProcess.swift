@@ -39,8 +39,8 @@ struct GatewayProcess {
                 abort()
             }, nil)
 
-        let sockets = try ListeningSockets(
-            configuration.listenAddress, count: configuration.loops, sharesPort: configuration.sharesPort)
+        let listeners = try Listeners(configuration)
+        configuration.https?.certificate.serve()
         let ownKey = configuration.keys.isEmpty && !configuration.allowsAnonymous ? KeyEntry.freshKey() : nil
         var live = LiveConfiguration(
             configuration, keys: KeyRing(ownKey.map { [KeyEntry(madeForThisRun: $0)] } ?? configuration.keys),
@@ -50,43 +50,46 @@ struct GatewayProcess {
         limits.connections = min(limits.connections, max(Int(clamping: descriptors) - 24 - 8 * configuration.loops, 8))
         let group = try LoopGroup(
             ProcessServices(configuration, load: HTTPLoad(limits: limits), logger: logger, logLevel: logLevel),
-            live, LivePolicy(live, isLoopback: sockets.isLoopback))
+            live, LivePolicy(live, isLoopback: listeners.isLoopback))
         group.start()
         // Who connects before there is a broker would be refused, while another gateway could serve it.
         // A SIGHUP that comes meanwhile waits, too.
         var received = endings.wait(atMost: Self.mostStartTime) { group.haveTried }
         let isListening = received == nil
         if isListening {
-            for (server, socket) in zip(group.servers, try sockets.listen()) { server.listen(on: socket) }
+            try listeners.listen { loop, socket, entrance in group.servers[loop].listen(on: socket, entrance) }
+            var places: Logger.Metadata = ["address": "\(listeners.address)"]
+            if let address = listeners.httpsAddress { places["httpsAddress"] = "\(address)" }
+            if let address = listeners.adminAddress { places["adminAddress"] = "\(address)" }
             logger.info(
                 "listening",
                 metadata: [
-                    "address": "\(sockets.address)", "loops": "\(configuration.loops)",
+                    "loops": "\(configuration.loops)",
                     "connections": "\(limits.connections)", "descriptors": "\(descriptors)",
                     "config": "\(configuration.file ?? "none")", "keys": "\(live.keys.entries.count)",
                     "hooks": "\(configuration.hooks.count)", "wireFormat": "\(configuration.wireFormatName)",
                     "broker": "\(configuration.broker.place)", "version": "\(GatewayCommand.version)",
-                ])
-            sayWhoMayCall(sockets, ownKey)
+                ].merging(places) { $1 })
+            sayWhoMayCall(listeners, ownKey)
             received = signals.wait(every: Self.watchInterval) { isHangup in
                 guard live.files.hasChanged() || isHangup else { return }
-                reload(&live, group, isLoopback: sockets.isLoopback)
+                reload(&live, group, isLoopback: listeners.isLoopback)
             }
         }
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
         // Whoever presses Ctrl-C waits for it.
         let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
         // Nothing is read again when all is about to end.
-        stop(group, endings, delay: isAtTerminal || !isListening ? .zero : configuration.shutdownDelay)
+        stop(group, listeners, endings, delay: isAtTerminal || !isListening ? .zero : configuration.shutdownDelay)
     }
 
     /// Says what is dangerous, and how to call when nobody has a key yet.
-    private func sayWhoMayCall(_ sockets: ListeningSockets, _ ownKey: String?) {
-        for warning in configuration.warnings(isLoopback: sockets.isLoopback, now: Int(UnixTime.now())) {
+    private func sayWhoMayCall(_ listeners: Listeners, _ ownKey: String?) {
+        for warning in configuration.warnings(isLoopback: listeners.isLoopback, now: Int(UnixTime.now())) {
             logger.warning("\(warning)")
         }
         guard let ownKey else { return }
-        let call = FirstCall(address: sockets.address, key: ownKey)
+        let call = FirstCall(address: listeners.address, key: ownKey)
         switch configuration.logFormat {
         case .text: LogWriter.standardError.write(Array(call.text.utf8)) { _ in [] }
         case .json: LogWriter.standardError.write(call.line) { _ in [] }
@@ -107,6 +110,7 @@ struct GatewayProcess {
             let keys = try live.keys(for: next)
             let hooks = HookRing(next.hooks, next.cloudEvents, previous: live.hooks)
             let waiting = live.settingsWaiting(for: next)
+            takeCertificate(of: next, previous: live.configuration)
             live = LiveConfiguration(next, keys: keys, hooks: hooks, previous: live)
             group.take(live, LivePolicy(live, isLoopback: isLoopback))
             logger.info(
@@ -124,18 +128,28 @@ struct GatewayProcess {
         }
     }
 
-    private func stop(_ group: LoopGroup, _ signals: SignalSet, delay: Duration) {
+    /// HTTPS begins and ends with the process; its certificate does not.
+    private func takeCertificate(of next: Configuration, previous: Configuration) {
+        guard configuration.https != nil, let certificate = next.https?.certificate,
+            !certificate.isSame(as: previous.https?.certificate)
+        else { return }
+        certificate.serve()
+        logger.info("new certificate for HTTPS", metadata: ["validUntil": "\(UTCTime(seconds: certificate.ends))"])
+    }
+
+    private func stop(_ group: LoopGroup, _ listeners: Listeners, _ signals: SignalSet, delay: Duration) {
         group.isDraining.store(true, ordering: .relaxed)
         for server in group.servers { server.beginDraining() }
         // Load balancers need a while to see that /readyz fails; a second signal means: now.
         var isHurried = delay > .zero && signals.waitToEnd(atMost: delay)
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
+        listeners.remove()
         for server in group.servers { server.stopAccepting() }
         // Each loop takes what has connected already, and only then is it known whether anybody is there.
         if !isHurried {
             isHurried =
                 signals.wait(atMost: configuration.shutdownTimeout) {
-                    group.servers.allSatisfy { $0.daemon.hasDrained.load(ordering: .acquiring) }
+                    group.servers.allSatisfy(\.hasDrained)
                 } != nil
         }
         // A request may be on its way on a connection that was kept.

@@ -1,6 +1,5 @@
 internal import AMQPBridge
 internal import ArgumentParser
-internal import Glibc
 internal import SettingTypes
 
 /// `socketio-gateway healthcheck`: for a container's HEALTHCHECK, which has no curl.
@@ -16,6 +15,11 @@ struct HealthcheckCommand: ParsableCommand {
     )
     var config: String?
 
+    @Option(\.httpsAddress, help: "Where it listens with TLS.") var httpsAddress: String?
+
+    @Flag(help: "Ask where it listens with TLS, whoever its certificate is for.")
+    var https = false
+
     @Flag(help: "Ask for /readyz instead.")
     var ready = false
 
@@ -29,10 +33,12 @@ struct HealthcheckCommand: ParsableCommand {
     var timeout = Duration.seconds(2)
 
     func run() throws {
-        let address = try Self.address(options: settingTexts, config: config, environment: .process)
+        let address = try Self.address(
+            options: settingTexts, config: config, environment: .process, isEncrypted: https)
         let status: Int
         do throws(HealthProbe.NoAnswer) {
-            status = try HealthProbe(address.reachable, timeout: timeout).status(of: ready ? "/readyz" : "/livez")
+            status = try HealthProbe(address.reachable, isEncrypted: https, timeout: timeout).status(
+                of: ready ? "/readyz" : "/livez")
         } catch {
             StandardError.write("socketio-gateway: no answer from \(address.reachable): \(error)\n")
             throw ExitCode.failure
@@ -46,82 +52,26 @@ struct HealthcheckCommand: ParsableCommand {
     /// Where the gateway listens. Of a file nothing else matters: the running gateway goes on with what it has when the file
     /// has become invalid, and is not ill.
     static func address(
-        options: [Setting: String], config: String?, environment: Environment
+        options: [Setting: String], config: String?, environment: Environment, isEncrypted: Bool = false
     ) throws(ConfigurationError) -> ListenAddress {
         let file = (config ?? environment[Environment.configurationFile]).flatMap { ConfigurationFile(salvaging: $0) }
-        return try SettingSource(environment: environment, options: options, file: file).read(\.httpAddress)
+        let source = SettingSource(environment: environment, options: options, file: file)
+        guard isEncrypted else { return try source.read(\.httpAddress) }
+        guard let address = try source.read(\.httpsAddress) else {
+            throw ConfigurationError(description: "--https needs https.address (GATEWAY_HTTPS_ADDRESS)")
+        }
+        return address
     }
 }
 
 extension ListenAddress {
     /// An address of this machine under which the gateway can be reached: a wildcard is none.
     fileprivate var reachable: ListenAddress {
-        switch host {
+        if path != nil { return self }
+        return switch host {
         case "", "0.0.0.0": ListenAddress(host: "127.0.0.1", port: port)
         case "::": ListenAddress(host: "::1", port: port)
         default: self
         }
-    }
-}
-
-/// One GET on a connection of its own.
-private struct HealthProbe {
-    /// Why there was no answer.
-    struct NoAnswer: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    private let address: ListenAddress
-    private let timeout: Duration
-
-    init(_ address: ListenAddress, timeout: Duration) {
-        self.address = address
-        self.timeout = timeout
-    }
-
-    /// The status of the answer.
-    func status(of path: String) throws(NoAnswer) -> Int {
-        let deadline = MonotonicTime.now() + timeout
-        let descriptor = try connect()
-        defer { close(descriptor) }
-        // The gateway serves loopback names to those without a key.
-        let request = "GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        // So few bytes always fit into the buffer of a fresh connection.
-        let sent = request.withCString { send(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
-        guard sent == request.utf8.count else { throw NoAnswer(errno: errno) }
-        // "HTTP/1.1 200 "
-        var answer: [UInt8] = []
-        while answer.count < 12 {
-            try wait(for: descriptor, until: deadline)
-            var bytes = [UInt8](repeating: 0, count: 64)
-            let count = recv(descriptor, &bytes, bytes.count, 0)
-            if count < 0, errno == EAGAIN || errno == EINTR { continue }
-            guard count >= 0 else { throw NoAnswer(errno: errno) }
-            guard count > 0 else { throw NoAnswer(description: "the connection was closed") }
-            answer += bytes[..<count]
-        }
-        guard answer.starts(with: "HTTP/1.".utf8), let status = Int(String(decoding: answer[9..<12], as: UTF8.self))
-        else { throw NoAnswer(description: "what answers does not speak HTTP") }
-        return status
-    }
-
-    private func connect() throws(NoAnswer) -> Int32 {
-        do throws(TCPSocket.Failure) {
-            return try TCPSocket.connect(to: address.host, port: Int(address.port), within: timeout)
-        } catch {
-            throw NoAnswer(description: error.description)
-        }
-    }
-
-    private func wait(for descriptor: Int32, until deadline: MonotonicTime) throws(NoAnswer) {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let left = (deadline - .now()).nanoseconds / 1_000_000
-        guard left > 0, poll(&entry, 1, Int32(clamping: left)) != 0 else { throw NoAnswer(errno: ETIMEDOUT) }
-    }
-}
-
-extension HealthProbe.NoAnswer {
-    init(errno code: Int32) {
-        self.init(description: TCPSocket.Failure(errno: code).description)
     }
 }

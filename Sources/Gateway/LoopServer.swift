@@ -13,7 +13,8 @@ final class LoopServer: Sendable {
     let link: BrokerLink
     let router: Router
     private let load: HTTPLoad
-    let daemon: HTTPDaemon
+    /// The plain one, and the one with TLS, if there is one.
+    let daemons: [HTTPDaemon]
     private let sockets: SocketWatch
     private let outcome = Atomic<Outcome>(.running)
     private let thread = Mutex<SystemThread?>(nil)
@@ -39,17 +40,22 @@ final class LoopServer: Sendable {
             idempotency: process.idempotency, hooks: policy.hooks, deliveries: process.deliveries)
         var logger = process.logger
         logger[metadataKey: "loop"] = "\(index)"
-        guard let sockets = SocketWatch(load: load, logger: logger),
+        guard let sockets = SocketWatch(load: load, logger: logger) else { throw CannotServe() }
+        self.sockets = sockets
+        let (loop, router, load) = (loop, router, load)
+        func daemon(besides plain: HTTPDaemon? = nil) throws(CannotServe) -> HTTPDaemon {
             let daemon = HTTPDaemon(
                 sockets: sockets, loop: loop, router: router, limits: configuration.httpLimits, load: load,
-                proxies: policy.proxies, requestLog: RequestLog(process.logger, process.logLevel))
-        else { throw CannotServe() }
-        self.sockets = sockets
-        self.daemon = daemon
+                proxies: policy.proxies, requestLog: RequestLog(process.logger, process.logLevel), besides: plain)
+            guard let daemon else { throw CannotServe() }
+            return daemon
+        }
+        let plain = try daemon()
+        daemons = configuration.https == nil ? [plain] : [plain, try daemon(besides: plain)]
         // The broker first: its confirms become answers in the same turn. Who has connected is served in it, too.
         loop.add(link)
         loop.add(sockets)
-        loop.add(daemon)
+        for daemon in daemons { loop.add(daemon) }
     }
 
     /// Whom to ask for room when no connection of this loop can be closed. To be told before the loop starts.
@@ -57,10 +63,7 @@ final class LoopServer: Sendable {
         let others = others.filter { $0 !== self }
         sockets.askForRoom = { [weak self] in
             guard self != nil,
-                let fullest = others.max(by: {
-                    $0.daemon.connections.openCount.load(ordering: .relaxed)
-                        < $1.daemon.connections.openCount.load(ordering: .relaxed)
-                })
+                let fullest = others.max(by: { $0.openConnections < $1.openConnections })
             else { return }
             fullest.loop.execute { fullest.sockets.closeOne() }
         }
@@ -72,14 +75,14 @@ final class LoopServer: Sendable {
             defer { done() }
             self.router.access = policy.access
             self.router.hooks = policy.hooks
-            self.daemon.connections.proxies = policy.proxies
+            for daemon in self.daemons { daemon.connections.proxies = policy.proxies }
         }
         if !isAlive { done() }
     }
 
     /// Takes connections from this socket, which it owns from now on.
-    func listen(on socket: Int32) {
-        loop.execute { self.sockets.listen(on: socket) }
+    func listen(on socket: Int32, _ entrance: Entrance) {
+        loop.execute { self.sockets.listen(on: socket, entrance) }
     }
 
     func start(index: Int) {
@@ -89,25 +92,32 @@ final class LoopServer: Sendable {
     /// Whether there is nothing left to do: no connection can come, no request is under way, nobody still sends what was
     /// refused, and the broker has confirmed all that was published, for the callers that did not wait, too.
     var isIdle: Bool {
-        daemon.hasDrained.load(ordering: .relaxed) && daemon.requests.open.load(ordering: .relaxed) == 0
+        hasDrained && daemons.allSatisfy { $0.requests.open.load(ordering: .relaxed) == 0 }
             && link.counters.unsettled.value == 0 && load.lingering.value == 0
+    }
+
+    /// Whether no new connection can come any more.
+    var hasDrained: Bool { daemons.allSatisfy { $0.hasDrained.load(ordering: .acquiring) } }
+
+    private var openConnections: Int {
+        daemons.reduce(0) { $0 + $1.connections.openCount.load(ordering: .relaxed) }
     }
 
     var isStopped: Bool { outcome.load(ordering: .relaxed) != .running }
 
     /// From now on answers end their connections.
     func beginDraining() {
-        loop.execute { self.daemon.requests.isDraining = true }
+        loop.execute { for daemon in self.daemons { daemon.requests.isDraining = true } }
     }
 
     /// Takes no new connections.
     func stopAccepting() {
-        loop.execute { self.daemon.stopAccepting() }
+        loop.execute { for daemon in self.daemons { daemon.stopAccepting() } }
     }
 
     /// Closes the connections that nobody uses.
     func closeIdle() {
-        loop.execute { self.daemon.closeIdle() }
+        loop.execute { for daemon in self.daemons { daemon.closeIdle() } }
     }
 
     /// Ends HTTP and the broker connection, if ``isIdle`` still holds when the loop comes to it.
@@ -129,14 +139,15 @@ final class LoopServer: Sendable {
 
     private func finishWhenAnswered(by deadline: MonotonicTime) {
         loop.execute {
-            let mayWait = self.daemon.requests.schedule.hasHandlers && MonotonicTime.now() < deadline
+            let mayWait =
+                self.daemons.contains(where: \.requests.schedule.hasHandlers) && MonotonicTime.now() < deadline
             if mayWait { self.finishWhenAnswered(by: deadline) } else { self.loop.execute { self.finish() } }
         }
     }
 
     private func finish() {
         guard !isStopped else { return }
-        let isClean = daemon.stop()
+        let isClean = daemons.map { $0.stop() }.allSatisfy { $0 }
         link.close()
         outcome.store(isClean ? .clean : .unclean, ordering: .relaxed)
         loop.stop()

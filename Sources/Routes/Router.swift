@@ -66,13 +66,24 @@ public final class Router: @unchecked Sendable {
 
     /// Decides on a request by its head alone: path, method, credentials, media type, announced length.
     ///
-    /// - Parameter isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics
-    ///   are served all the same.
-    public func admit(_ head: consuming RequestHead, isOverloaded: Bool = false) -> Admission {
+    /// - Parameters:
+    ///   - door: where it has come from.
+    ///   - isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics are served all the
+    ///     same.
+    public func admit(_ head: consuming RequestHead, at door: Door = .only, isOverloaded: Bool = false) -> Admission {
+        if door != .only, !door.shows(head.path) { return refuse(head, at: door) }
         let (path, parameter) = find(head.path)
         let id = requestID(of: head)
         return admit(
             Request(head: head, id: id, path: path?.number ?? unknownPath, parameter: parameter), path, isOverloaded)
+    }
+
+    /// What is not there.
+    private func refuse(_ head: consuming RequestHead, at door: Door) -> Admission {
+        let id = requestID(of: head)
+        return refused(
+            Request(head: head, id: id, path: unknownPath, parameter: ""),
+            Problem(.notFound, "nothing is here; \(door.hint)"))
     }
 
     private func admit(_ request: Request, _ path: Path?, _ isOverloaded: Bool) -> Admission {

@@ -29,7 +29,7 @@ struct HealthcheckCommandTests {
         let help = HealthcheckCommand.helpMessage(columns: 1_000)
         #expect(
             help.contains(
-                "Where the gateway listens. (host:port; \(Setting(\.httpAddress).variable); default: \(Setting(\.httpAddress).defaultText))"
+                "Where the gateway listens. (host:port or unix:/path; \(Setting(\.httpAddress).variable); default: \(Setting(\.httpAddress).defaultText))"
             ))
     }
 

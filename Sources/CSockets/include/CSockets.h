@@ -10,8 +10,14 @@ int gateway_accept(int listener, void *address, unsigned int *size);
 int gateway_epoll(void);
 // What can be read, for as long as it can be. 0 if it was added.
 int gateway_epoll_add_readable(int epoll, int descriptor);
+// A listening socket that several may wait at. 0 if it was added.
+int gateway_epoll_add_listener(int epoll, int descriptor);
 // That the other end has closed its side, once. 0 if it was added.
 int gateway_epoll_add_departure(int epoll, int descriptor);
+// Of one that was added: that it can be read, or that the other end has closed its side, once. 0 if it was changed.
+int gateway_epoll_await_readable(int epoll, int descriptor);
+// The same as when it was added for departures.
+int gateway_epoll_await_departure(int epoll, int descriptor);
 void gateway_epoll_remove(int epoll, int descriptor);
 // The descriptors that have something to tell, at most `most` (256): how many there are.
 int gateway_epoll_take(int epoll, int *descriptors, int most);

@@ -7,6 +7,12 @@ internal import SettingTypes
 /// Everything that `serve` was told, read and checked.
 struct Configuration: Sendable {
     var listenAddress: ListenAddress
+    /// Where health and metrics are served alone; `nil`: nowhere.
+    var adminAddress: ListenAddress?
+    /// `nil`: there is none.
+    var https: HTTPSConfiguration?
+    /// The permissions of a Unix socket.
+    var socketMode: UInt32
     var sharesPort: Bool
     var allowsAnonymous: Bool
     var keys: [KeyEntry]
@@ -45,6 +51,8 @@ struct Configuration: Sendable {
     /// The files that were read for it, that one included.
     var files: [String]
 
+    var listenAddresses: [ListenAddress] { [listenAddress] + [https?.address, adminAddress].compactMap(\.self) }
+
     var wireFormatName: String { type(of: wireFormat).name }
 }
 
@@ -65,6 +73,9 @@ extension Configuration {
 
     init(_ source: SettingSource) throws(ConfigurationError) {
         listenAddress = try source.read(\.httpAddress)
+        adminAddress = try source.read(\.adminAddress)
+        https = try HTTPSConfiguration(source)
+        socketMode = try source.read(\.socketMode)
         sharesPort = try source.read(\.reusePort)
         allowsAnonymous = try source.read(\.allowAnonymous)
         (keys, apiKeyLength) = try Self.keys(source)
@@ -103,7 +114,7 @@ extension Configuration {
         logLevel = try source.read(\.logLevel)
         origins = source.found
         file = source.file?.path
-        files = source.files + hooks.flatMap(\.secretFiles)
+        files = source.files + hooks.flatMap(\.secretFiles) + (https?.files ?? [])
     }
 
     /// The one of the environment, and those of the file.

@@ -11,7 +11,8 @@ extension Configuration {
     func warnings(isLoopback: Bool, now: Int) -> [String] {
         var warnings: [String] = []
         if keys.isEmpty, allowsAnonymous {
-            let who = isLoopback ? "every program on this machine" : "whoever reaches \(listenAddress)"
+            let places = [listenAddress, https?.address].compactMap { $0?.description }.joined(separator: " or ")
+            let who = isLoopback ? "every program on this machine" : "whoever reaches \(places)"
             warnings.append("\(who) may do everything: allowAnonymous is set, and there is no key")
         }
         if let caution = wireFormat.caution { warnings.append(caution) }
@@ -32,6 +33,9 @@ extension Configuration {
             warnings.append(
                 "whoever stands between this gateway and RabbitMQ can read and change everything: its certificate is not checked"
             )
+        }
+        if let weakness = https?.certificate.weakness(now: now, soon: Self.soon, Self.days) {
+            warnings.append("the certificate for HTTPS \(weakness)")
         }
         for entry in hooks where entry.isOpen {
             warnings.append(

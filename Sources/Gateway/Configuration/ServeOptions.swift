@@ -4,6 +4,11 @@ internal import ArgumentParser
 /// setting is read alike.
 struct ServeOptions: ParsableArguments {
     @Option(\.httpAddress) var httpAddress: String?
+    @Option(\.socketMode) var socketMode: String?
+    @Option(\.adminAddress) var adminAddress: String?
+    @Option(\.httpsAddress) var httpsAddress: String?
+    @Option(\.httpsCertificateFile) var httpsCertificateFile: String?
+    @Option(\.httpsKeyFile) var httpsKeyFile: String?
     @OptionGroup var broker: BrokerOptions
     @Option(\.loops) var loops: String?
     @Option(\.clusterEnabled) var clusterEnabled: String?

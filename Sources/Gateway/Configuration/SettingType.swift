@@ -44,7 +44,38 @@ extension SettingType<LogFormat> {
 
 extension SettingType<ListenAddress> {
     static var listenAddress: Self {
-        SettingType(SettingKind(words: "host:port", placeholder: "host:port")) { ListenAddress($0) }
+        SettingType(SettingKind(words: "host:port or unix:/path", placeholder: "address")) { ListenAddress($0) }
+    }
+}
+
+extension SettingType<ListenAddress?> {
+    /// Empty: nowhere.
+    static var optionalListenAddress: Self {
+        SettingType(SettingKind(words: "host:port or unix:/path", placeholder: "address")) { text in
+            text.isEmpty ? .some(nil) : ListenAddress(text)
+        }
+    }
+
+    /// Empty: nowhere.
+    static var optionalTCPAddress: Self {
+        SettingType(SettingKind(words: "host:port", placeholder: "host:port")) { text in
+            guard !text.isEmpty else { return .some(nil) }
+            guard let address = ListenAddress(text), address.path == nil else { return nil }
+            return address
+        }
+    }
+}
+
+extension SettingType<UInt32> {
+    /// The permissions of a file.
+    static var fileMode: Self {
+        SettingType(SettingKind(words: "permissions in octal", detail: ", such as 0660 or 0600", placeholder: "mode")) {
+            text in
+            guard (3...4).contains(text.utf8.count), let mode = UInt32(text, radix: 8), mode <= 0o777 else {
+                return nil
+            }
+            return mode
+        }
     }
 }
 
@@ -52,7 +83,8 @@ extension SettingType<TrustedProxies> {
     static var trustedProxies: Self {
         SettingType(
             SettingKind(
-                words: "addresses and networks separated by commas", detail: ", such as 10.0.0.0/8,2001:db8::1",
+                words: "addresses and networks separated by commas, and unix",
+                detail: ", such as 10.0.0.0/8,2001:db8::1",
                 placeholder: "list", isList: true)
         ) { TrustedProxies($0) }
     }

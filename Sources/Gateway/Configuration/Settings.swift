@@ -9,7 +9,26 @@ struct Settings: Sendable {
 
     let httpAddress = SettingRow(
         "GATEWAY_HTTP_ADDRESS", "http.address", .listenAddress, default: "127.0.0.1:8080",
-        help: "Where to listen; [v6]:port for IPv6, :port for every IPv4 address.")
+        help: "Where to listen; [v6]:port for IPv6, :port for every IPv4 address, unix:/path for a Unix socket.")
+    let socketMode = SettingRow(
+        "GATEWAY_SOCKET_MODE", "http.socketMode", .fileMode, default: "0660",
+        help: "Who may connect to a Unix socket: its permissions.")
+    let adminAddress = SettingRow(
+        "GATEWAY_ADMIN_ADDRESS", "http.adminAddress", .optionalListenAddress, default: "",
+        help: """
+            Where to listen for /livez, /readyz and /metrics alone; /metrics is nowhere else then.
+            """)
+    let httpsAddress = SettingRow(
+        "GATEWAY_HTTPS_ADDRESS", "https.address", .optionalTCPAddress, default: "",
+        help: "Where to listen with TLS, beside http.address.")
+    let httpsCertificateFile = SettingRow(
+        "GATEWAY_HTTPS_CERTIFICATE_FILE", "https.certificateFile", .file, default: "",
+        help:
+            "The certificate (PEM), with those between it and its authority. What is in the file may change at any time.",
+        reloadable: true)
+    let httpsKeyFile = SettingRow(
+        "GATEWAY_HTTPS_KEY_FILE", "https.keyFile", .file, default: "",
+        help: "Its key (PEM), without a passphrase; if it is not in the same file.", reloadable: true)
     let amqpURL = SettingRow(
         "GATEWAY_AMQP_URL", "amqp.url", .amqpURI, default: "amqp://guest:guest@127.0.0.1:5672/",
         help: """
@@ -91,7 +110,7 @@ struct Settings: Sendable {
             """)
     let trustedProxies = SettingRow(
         "GATEWAY_TRUSTED_PROXIES", "http.trustedProxies", .trustedProxies, default: "",
-        help: "Proxies whose X-Forwarded-For is believed.", reloadable: true)
+        help: "Proxies whose X-Forwarded-For is believed; unix: all who come over a Unix socket.", reloadable: true)
     let maxInFlight = SettingRow(
         "GATEWAY_MAX_IN_FLIGHT", "http.maxInFlight", .count(1...1_000_000), default: "10000",
         help: "The most requests under way; more are answered 503.")

@@ -21,9 +21,9 @@ func connectionCallback(
     guard let handle, let socketContext else { return }
     // MHD_CONNECTION_NOTIFY_STARTED, whose imported name is cut in the middle of a word.
     if code.rawValue == 0 {
-        let address = SocketAddress(copying: gateway_mhd_client_address(handle)).ip
         withDaemon(context) { daemon in
-            let connection = daemon.opened(handle, gateway_mhd_descriptor(handle), address)
+            guard let connection = daemon.opened(handle, gateway_mhd_session(handle), gateway_mhd_descriptor(handle))
+            else { return }
             // Released below when the connection is closed, and nowhere else.
             socketContext.pointee = Unmanaged.passRetained(connection).toOpaque()
         }
@@ -93,7 +93,11 @@ func targetCallback(
     Unmanaged<HTTPConnection>.fromOpaque(pointer)._withUnsafeGuaranteedRef { connection in
         let isFirst = connection.incoming == nil
         connection.incoming = IncomingTarget(length: isOneWord ? length : nil, query: query ?? "")
-        if isFirst { withDaemon(context) { $0.requests.schedule.headBegan() } }
+        guard isFirst else { return }
+        withDaemon(context) {
+            $0.requests.schedule.headBegan()
+            if !connection.hasSpoken { $0.hasSpoken(connection) }
+        }
     }
     // Its own buffer, which it writes to as well.
     if start < length { UnsafeMutablePointer(mutating: target)[start] = 0 }

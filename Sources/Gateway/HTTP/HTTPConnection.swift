@@ -1,4 +1,6 @@
 internal import AMQPBridge
+internal import CHTTPS
+internal import CSockets
 internal import Glibc
 internal import Routes
 
@@ -9,8 +11,11 @@ final class HTTPConnection {
     /// libmicrohttpd's connection.
     let handle: OpaquePointer
     let descriptor: Int32
+    /// GnuTLS's; `nil`: plain, or closed.
+    private var session: UnsafeMutableRawPointer?
     /// The other end's.
     let address: IPAddress
+    let door: Door
     /// As whose it is counted; `nil`: it was opened by a proxy, which has many clients.
     let countedAs: ClientAddress?
     /// Whether it counts as a connection: not any more when it was closed to make room for another.
@@ -23,6 +28,8 @@ final class HTTPConnection {
     @exclusivity(unchecked) var served: ServedRequest?
     /// Whether the client may still send of a body that nobody reads, behind a request that is over.
     var hasUnreadBody = false
+    /// Whether a request has ever begun: with TLS hands were shaken before.
+    var hasSpoken = false
 
     /// Why it was ended under libmicrohttpd.
     enum Cut {
@@ -38,12 +45,15 @@ final class HTTPConnection {
     private(set) var cut: Cut?
 
     init(
-        handle: OpaquePointer, descriptor: Int32, address: IPAddress, countedAs: ClientAddress?, isCounted: Bool,
+        handle: OpaquePointer, session: UnsafeMutableRawPointer?, descriptor: Int32, address: IPAddress, door: Door,
+        countedAs: ClientAddress?, isCounted: Bool,
         times: ConnectionTimes
     ) {
         self.handle = handle
+        self.session = session
         self.descriptor = descriptor
         self.address = address
+        self.door = door
         self.countedAs = countedAs
         self.isCounted = isCounted
         self.times = times
@@ -52,12 +62,34 @@ final class HTTPConnection {
     /// Whether libmicrohttpd asks for an answer in every run.
     var isPolled: Bool { served?.exchange.isPolled ?? false }
 
+    /// Whether there are bytes that libmicrohttpd has not read.
+    var hasUnread: Bool {
+        if let session, gateway_https_pending(session) > 0 { return true }
+        return gateway_readable_bytes(descriptor) > 0
+    }
+
+    /// Past libmicrohttpd, between two of its own answers.
+    ///
+    /// - Returns: whether all of it has left. An answer is shorter than what a socket takes at once.
+    func send(_ bytes: [UInt8]) -> Bool {
+        if let session { return gateway_https_send(session, bytes, bytes.count) == bytes.count }
+        return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == bytes.count
+    }
+
     /// Sends nothing any more; what was sent arrives.
-    func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+    func endSending() {
+        if let session { gateway_https_say_goodbye(session) }
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// It was closed: its session is there no more.
+    func closed() { session = nil }
 
     /// Ends the connection under libmicrohttpd, which then closes it.
     func end(_ cut: Cut) {
         guard self.cut == nil else { return }
+        // Without it the end is an error to those who wait for something.
+        if let session, hasSpoken, served == nil { gateway_https_say_goodbye(session) }
         shutdown(descriptor, Int32(SHUT_RDWR))
         times.ended()
         self.cut = cut

@@ -1,5 +1,6 @@
 internal import AMQPBridge
 internal import CSockets
+internal import Routes
 internal import Synchronization
 
 /// The open connections of one event loop, and which of them have to go.
@@ -30,10 +31,12 @@ final class HTTPConnections: @unchecked Sendable {
     }
 
     func open(
-        _ handle: OpaquePointer, _ descriptor: Int32, _ address: IPAddress, _ times: ConnectionTimes, isCounted: Bool
+        _ handle: OpaquePointer, _ session: UnsafeMutableRawPointer?, _ descriptor: Int32, _ address: IPAddress,
+        _ door: Door, _ times: ConnectionTimes, isCounted: Bool
     ) -> HTTPConnection {
         let connection = HTTPConnection(
-            handle: handle, descriptor: descriptor, address: address, countedAs: counted(address),
+            handle: handle, session: session, descriptor: descriptor, address: address, door: door,
+            countedAs: counted(address),
             isCounted: isCounted, times: times)
         all[descriptor] = connection
         openCount.add(1, ordering: .relaxed)
@@ -47,6 +50,7 @@ final class HTTPConnections: @unchecked Sendable {
     /// - Parameter mayLinger: whether the loop goes on.
     func closed(_ connection: HTTPConnection, mayLinger: Bool) {
         let descriptor = connection.descriptor
+        connection.closed()
         all[descriptor] = nil
         departures.remove(descriptor)
         openCount.subtract(1, ordering: .relaxed)
@@ -71,7 +75,7 @@ final class HTTPConnections: @unchecked Sendable {
         let over = departures.look {
             all[$0]?.served?.exchange.clientLeft() ?? .hasToBeRead
         } hasUnread: {
-            gateway_readable_bytes($0) > 0
+            all[$0]?.hasUnread ?? false
         }
         for descriptor in over { all[descriptor]?.end(.clientLeft) }
     }
@@ -116,6 +120,6 @@ final class HTTPConnections: @unchecked Sendable {
 
     /// Whether no request has come that was not read yet.
     private func isIdle(_ connection: HTTPConnection) -> Bool {
-        connection.incoming == nil && gateway_readable_bytes(connection.descriptor) <= 0
+        connection.incoming == nil && !connection.hasUnread
     }
 }

@@ -14,7 +14,13 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// Whether no new connection can come any more.
     let hasDrained = Atomic<Bool>(false)
 
+    /// Whether its connections speak TLS.
+    let isEncrypted: Bool
     private let library: Microhttpd
+    /// With TLS.
+    private var greetings = Greetings()
+    /// The connection that is being handed over.
+    private var arrival: Arrival?
     private let sockets: SocketWatch
     private var nextSweep = MonotonicTime.now()
     private var isStopped = false
@@ -22,21 +28,33 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// How often connections' deadlines are looked at.
     private static let sweepInterval: Duration = .milliseconds(500)
 
+    private struct Arrival {
+        let address: IPAddress
+        let entrance: Entrance
+    }
+
+    /// - Parameter plain: for one that speaks TLS: its sibling that does not.
     init?(
         sockets: SocketWatch, loop: EventLoop, router: Router, limits: Limits, load: HTTPLoad,
-        proxies: TrustedProxies, requestLog: RequestLog
+        proxies: TrustedProxies, requestLog: RequestLog, besides plain: HTTPDaemon? = nil
     ) {
-        guard let library = Microhttpd(limits) else { return nil }
+        isEncrypted = plain != nil
+        guard let library = Microhttpd(limits, isEncrypted: isEncrypted) else { return nil }
         self.library = library
         self.sockets = sockets
         connections = HTTPConnections(load: load, sockets: sockets, proxies: proxies)
         requests = HTTPRequests(
-            loop: loop, router: router, limits: limits, load: load, requestLog: requestLog, connections: connections)
+            loop: loop, router: router, limits: limits, load: load, requestLog: requestLog, connections: connections,
+            isEncrypted: isEncrypted)
         headErrors = HeadErrors(
             requests: requests, connections: connections, router: router, requestLog: requestLog)
         library.attach(self)
-        sockets.daemon = self
-        headErrors.tryOnce(add: { add($0, .loopback, now: .now()) }, run: { run() })
+        sockets.daemons.append(self)
+        if let plain {
+            headErrors.learn(from: plain.headErrors)
+        } else {
+            headErrors.tryOnce(add: { add($0, .loopback, Entrance(), now: .now()) }, run: { run() })
+        }
     }
 
     // MARK: EventSource
@@ -73,33 +91,71 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         library.run()
         requests.schedule.runEnded(hadEvents: hasEvents)
         connections.endDeparted()
+        if isEncrypted { settleGreetings() }
+    }
+
+    // MARK: Greetings
+
+    private func settleGreetings() {
+        guard !greetings.awake.isEmpty else { return }
+        for descriptor in greetings.settle(hasUnread: { connections.all[$0]?.hasUnread ?? true }) {
+            guard let connection = connections.all[descriptor] else { continue }
+            library.suspend(connection.handle)
+            sockets.awaitWord(descriptor)
+        }
+        if !greetings.awake.isEmpty { requests.schedule.demand() }
+    }
+
+    /// A client's first request has begun.
+    func hasSpoken(_ connection: HTTPConnection) {
+        connection.hasSpoken = true
+        if isEncrypted { greetings.ended(connection.descriptor) }
+    }
+
+    /// - Returns: whether it was waited for.
+    private func wake(_ descriptor: Int32) -> Bool {
+        guard isEncrypted, greetings.heard(descriptor), let connection = connections.all[descriptor] else {
+            return false
+        }
+        library.resume(connection.handle)
+        sockets.watchAgain(descriptor)
+        requests.schedule.demand()
+        return true
     }
 
     // MARK: Connections
 
     /// Takes a connection that was accepted. The descriptor is libmicrohttpd's from here on, which closes it if it fails.
-    func add(_ descriptor: Int32, _ address: SocketAddress, now: MonotonicTime) {
+    func add(_ descriptor: Int32, _ address: SocketAddress, _ entrance: Entrance, now: MonotonicTime) {
         requests.turn = now
-        library.add(descriptor, address)
+        arrival = Arrival(address: address.ip, entrance: entrance)
+        // It knows no other families.
+        library.add(descriptor, entrance.isUnix ? .loopback : address)
+        arrival = nil
         // Its first request may be there already.
         requests.schedule.demand()
     }
 
-    func opened(_ handle: OpaquePointer, _ descriptor: Int32, _ address: IPAddress) -> HTTPConnection {
-        connections.open(
-            handle, descriptor, address, ConnectionTimes(opened: requests.turn, requests.times),
+    /// Inside of ``add(_:_:_:now:)`` only.
+    func opened(_ handle: OpaquePointer, _ session: UnsafeMutableRawPointer?, _ descriptor: Int32) -> HTTPConnection? {
+        guard let arrival else { return nil }
+        if isEncrypted { greetings.opened(descriptor) }
+        return connections.open(
+            handle, session, descriptor, arrival.address, arrival.entrance.door,
+            ConnectionTimes(opened: requests.turn, requests.times),
             // The one that tries libmicrohttpd is nobody's.
             isCounted: headErrors.areTried)
     }
 
     func closed(_ connection: HTTPConnection) {
         if connection.incoming != nil { requests.schedule.headEnded() }
+        if isEncrypted { greetings.ended(connection.descriptor) }
         connections.closed(connection, mayLinger: !isStopped)
     }
 
-    /// The client of a connection has closed its side, or only its sending half.
-    func clientHasLeft(_ descriptor: Int32) {
-        guard connections.all[descriptor] != nil else { return }
+    /// The client of a connection has closed its side, or only its sending half; or one that was waited for has said something.
+    func clientHasMoved(_ descriptor: Int32) {
+        guard connections.all[descriptor] != nil, !wake(descriptor) else { return }
         connections.departures.add(descriptor)
         // What it has sent before is read first.
         requests.schedule.demand()
@@ -141,6 +197,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         }
         guard !requests.schedule.hasHandlers else { return false }
         isStopped = true
+        for descriptor in greetings.end() { connections.all[descriptor].map { library.resume($0.handle) } }
         library.stop()
         sockets.endLingering()
         return true

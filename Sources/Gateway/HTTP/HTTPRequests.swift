@@ -32,7 +32,7 @@ final class HTTPRequests: @unchecked Sendable {
 
     init(
         loop: EventLoop, router: Router, limits: HTTPDaemon.Limits, load: HTTPLoad, requestLog: RequestLog,
-        connections: HTTPConnections
+        connections: HTTPConnections, isEncrypted: Bool
     ) {
         self.loop = loop
         self.router = router
@@ -41,7 +41,7 @@ final class HTTPRequests: @unchecked Sendable {
         self.requestLog = requestLog
         self.connections = connections
         times = ConnectionTimes.Limits(limits)
-        schedule = RunSchedule(mostPolled: limits.mostPolled)
+        schedule = RunSchedule(mostPolled: limits.mostPolled, distrustsLibrary: isEncrypted)
     }
 
     // MARK: The head and the body
@@ -61,7 +61,7 @@ final class HTTPRequests: @unchecked Sendable {
         let hasRoom = load.began() && hasRoomForClient
         let disbelief = disbelief(of: parsed)
         let admission =
-            if let disbelief { disbelief } else { admit(parsed.takeHead(), hasRoom: hasRoom) }
+            if let disbelief { disbelief } else { admit(parsed.takeHead(), connection.door, hasRoom: hasRoom) }
         let request = admission.request
         let (exchange, beginning) = HTTPExchange.begin(
             request.head, refusal: admission.refusal, bodyLimit: request.bodyLimit, isBelieved: disbelief == nil)
@@ -85,9 +85,9 @@ final class HTTPRequests: @unchecked Sendable {
         return parsed.memory > room ? router.refuseLargeHead(parsed.head) : nil
     }
 
-    private func admit(_ head: consuming RequestHead, hasRoom: Bool) -> Admission {
+    private func admit(_ head: consuming RequestHead, _ door: Door, hasRoom: Bool) -> Admission {
         let hasRoom = hasRoom && load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
-        return router.admit(head, isOverloaded: !hasRoom)
+        return router.admit(head, at: door, isOverloaded: !hasRoom)
     }
 
     /// A piece of the body.
@@ -166,7 +166,7 @@ final class HTTPRequests: @unchecked Sendable {
         guard let request = connection.served?.request else { return .NO }
         request.dropBody()
         count(response, connection)
-        let isWhole = RawAnswer.send(response, isPost: request.isPost, to: connection.descriptor)
+        let isWhole = RawAnswer.send(response, isPost: request.isPost, to: connection)
         connection.served?.exchange.interrupt(RequestReport.Answer(response), isWhole: isWhole)
         return .NO
     }

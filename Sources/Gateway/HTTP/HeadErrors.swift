@@ -33,6 +33,9 @@ final class HeadErrors {
         for _ in 0..<2 { run() }
     }
 
+    /// What another daemon has tried: it is the same library.
+    func learn(from other: HeadErrors) { errors = other.errors }
+
     /// A line of libmicrohttpd's log.
     func heard(_ message: String) {
         switch errors.heard(message) {
@@ -49,7 +52,7 @@ final class HeadErrors {
         else { return }
         connection.incoming = nil
         requests.schedule.headEnded()
-        errors.answered(isWhole: RawAnswer.send(response, isPost: false, to: connection.descriptor))
+        errors.answered(isWhole: RawAnswer.send(response, isPost: false, to: connection))
         // What libmicrohttpd sends now goes nowhere.
         connection.endSending()
         connection.hasUnreadBody = true

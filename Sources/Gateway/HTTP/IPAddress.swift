@@ -27,7 +27,12 @@ struct IPAddress: Hashable, Sendable {
         var ipv6: (UInt64, UInt64) = (0, 0)
         guard inet_pton(AF_INET6, text, &ipv6) == 1 else { return nil }
         self.init(high: UInt64(bigEndian: ipv6.0), low: UInt64(bigEndian: ipv6.1))
+        // Nobody has it.
+        if self == .unixSocket { return nil }
     }
+
+    /// What stands for everybody who comes over a Unix socket: an address of multicast, which no client has.
+    static let unixSocket = IPAddress(high: .max, low: .max)
 
     var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
@@ -37,6 +42,7 @@ struct IPAddress: Hashable, Sendable {
 
 extension IPAddress: CustomStringConvertible {
     var description: String {
+        if self == .unixSocket { return "unix" }
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         var ipv4 = UInt32(truncatingIfNeeded: low).bigEndian
         var ipv6 = (high.bigEndian, low.bigEndian)
@@ -67,6 +73,13 @@ struct IPNetwork: Hashable, Sendable {
         guard address.high & ~highMask == 0, address.low & ~lowMask == 0 else { return nil }
         first = address
         isIPv4 = address.isIPv4 && prefix >= 96
+    }
+
+    /// Of ``IPAddress/unixSocket`` alone.
+    static let unixSocket = IPNetwork(IPAddress.unixSocket)
+
+    private init(_ only: IPAddress) {
+        (first, highMask, lowMask, isIPv4) = (only, .max, .max, false)
     }
 
     /// No IPv6 network has IPv4 addresses in it, nor the other way round.

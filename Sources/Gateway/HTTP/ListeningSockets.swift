@@ -1,11 +1,20 @@
 internal import Glibc
 
-/// Where to listen: `host:port`, `[v6]:port` or `:port` for every address.
+/// Where to listen: `host:port`, `[v6]:port` or `:port` for every address, or `unix:/path`.
 struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     let host: String
     let port: UInt16
+    /// That of a Unix socket; `nil`: it is none, and what is above counts.
+    let path: String?
 
     init?(_ text: String) {
+        if text.hasPrefix("unix:") {
+            let path = text.dropFirst("unix:".count)
+            guard path.hasPrefix("/"), !path.hasSuffix("/"), path.utf8.count <= Self.longestPath, !path.utf8.contains(0)
+            else { return nil }
+            (host, port, self.path) = ("", 0, String(path))
+            return
+        }
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil
         }
@@ -17,17 +26,26 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         }
         self.host = String(host)
         self.port = port
+        path = nil
     }
+
+    /// In bytes, so that there is room for the number of a process behind it.
+    static let longestPath = SocketAddress.longestPath - 11
 
     init(host: String, port: UInt16) {
         self.host = host
         self.port = port
+        path = nil
     }
 
-    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    var description: String {
+        if let path { return "unix:\(path)" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
 }
 
-/// One listening socket per event loop, all on one address: the kernel spreads connections over them.
+/// One listening socket per event loop, all on one address: the kernel spreads connections over them. Of a Unix socket there is
+/// one for all loops.
 ///
 /// Taking the address and listening are two steps: who connects in between is refused, or served by another process that shares
 /// the port, instead of waiting for one that cannot serve yet.
@@ -43,11 +61,21 @@ struct ListeningSockets {
     private let sharesPort: Bool
     private let socketAddress: SocketAddress
     private let first: Int32
+    private let unix: UnixListener?
 
     /// Takes the address.
     ///
-    /// - Parameter sharesPort: whether another process may serve the same port at the same time (`SO_REUSEPORT`).
-    init(_ wanted: ListenAddress, count: Int, sharesPort: Bool) throws(Failure) {
+    /// - Parameters:
+    ///   - sharesPort: whether another process may serve the same port at the same time (`SO_REUSEPORT`).
+    ///   - mode: the permissions of a Unix socket.
+    init(_ wanted: ListenAddress, count: Int, sharesPort: Bool, mode: UInt32 = 0o660) throws(Failure) {
+        if let path = wanted.path {
+            unix = try UnixListener(path, mode: mode)
+            (address, isLoopback, self.count, self.sharesPort) = (wanted, true, count, sharesPort)
+            (socketAddress, first) = (SocketAddress(), -1)
+            return
+        }
+        unix = nil
         var address: SocketAddress
         do throws(SocketAddress.Unresolvable) {
             address = try SocketAddress.resolve(wanted.host, port: wanted.port)
@@ -67,6 +95,7 @@ struct ListeningSockets {
     ///
     /// - Returns: the sockets, which do not block, one for each loop.
     func listen() throws(Failure) -> [Int32] {
+        if let unix { return try unix.listen(count: count) }
         var descriptors = [first]
         do throws(Failure) {
             try Self.listen(on: first, address)
@@ -83,6 +112,9 @@ struct ListeningSockets {
         }
         return descriptors
     }
+
+    /// Nobody finds the way here any more, if it was a file.
+    func remove() { unix?.remove() }
 
     private static func listen(on descriptor: Int32, _ wanted: ListenAddress) throws(Failure) {
         guard Glibc.listen(descriptor, SOMAXCONN) == 0 else { throw failure("cannot listen on", wanted) }

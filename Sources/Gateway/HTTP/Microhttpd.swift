@@ -1,3 +1,4 @@
+internal import CHTTPS
 internal import CMicrohttpd
 
 /// libmicrohttpd itself: epoll on the outside, no thread and no listening socket of its own.
@@ -7,9 +8,10 @@ final class Microhttpd {
     private let daemon: OpaquePointer
     private let context: Context
 
-    init?(_ limits: HTTPDaemon.Limits) {
+    /// - Parameter isEncrypted: whether its connections speak TLS, with the certificate that ``HTTPSCertificate`` serves.
+    init?(_ limits: HTTPDaemon.Limits, isEncrypted: Bool) {
         context = Context()
-        guard let daemon = context.start(limits) else { return nil }
+        guard let daemon = context.start(limits, isEncrypted: isEncrypted) else { return nil }
         self.daemon = daemon
         descriptor = gateway_mhd_epoll_descriptor(daemon)
     }
@@ -29,6 +31,11 @@ final class Microhttpd {
     func add(_ descriptor: Int32, _ address: SocketAddress) {
         _ = address.withPointer { MHD_add_connection(daemon, descriptor, $0, $1) }
     }
+
+    /// Lets a connection alone until ``resume(_:)``. Between two runs only.
+    func suspend(_ handle: OpaquePointer) { MHD_suspend_connection(handle) }
+
+    func resume(_ handle: OpaquePointer) { MHD_resume_connection(handle) }
 
     /// Ends all connections. No connection may be suspended: it would abort the process.
     func stop() { MHD_stop_daemon(daemon) }
@@ -52,8 +59,9 @@ extension Microhttpd {
             log.deallocate()
         }
 
-        func start(_ limits: HTTPDaemon.Limits) -> OpaquePointer? {
+        func start(_ limits: HTTPDaemon.Limits, isEncrypted: Bool) -> OpaquePointer? {
             var options = gateway_mhd_options(
+                certificate: isEncrypted ? gateway_https_retrieval() : nil,
                 inactivity_seconds: UInt32(limits.idleTime.components.seconds),
                 memory_per_connection: limits.memoryPerConnection, log: log)
             return gateway_mhd_start(

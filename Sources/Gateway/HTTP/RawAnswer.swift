@@ -13,10 +13,9 @@ enum RawAnswer {
         return Array(head.utf8) + response.body
     }
 
-    /// - Returns: whether all of it has left. An answer is shorter than what a socket takes at once.
-    static func send(_ response: Response, isPost: Bool, to descriptor: Int32) -> Bool {
-        let bytes = bytes(response, isPost: isPost, date: UnixTime.now())
-        return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == bytes.count
+    /// - Returns: whether all of it has left.
+    static func send(_ response: Response, isPost: Bool, to connection: HTTPConnection) -> Bool {
+        connection.send(bytes(response, isPost: isPost, date: UnixTime.now()))
     }
 
     /// Of those that are sent this way (RFC 9110, section 15).

@@ -23,8 +23,18 @@ struct RunSchedule {
     /// for the loop's next turn.
     private(set) var hasQueued = false
     private var nextBeat = MonotonicTime(nanoseconds: 0)
+    /// How long a busy libmicrohttpd that gets nothing done is left alone, in nanoseconds.
+    static let pause: Int64 = 2_000_000
+    /// Whether it says that it is busy when it is not: with TLS, while a handshake waits for its client (0.9.75).
+    private let distrustsLibrary: Bool
+    private var lastRun = MonotonicTime(nanoseconds: 0)
+    /// Until when it is not believed that it is busy.
+    private var pauseEnds = MonotonicTime(nanoseconds: 0)
 
-    init(mostPolled: Int) { self.mostPolled = mostPolled }
+    init(mostPolled: Int, distrustsLibrary: Bool = false) {
+        self.mostPolled = mostPolled
+        self.distrustsLibrary = distrustsLibrary
+    }
 
     var mayPoll: Bool { polled < mostPolled }
     /// Whether a handler is at work.
@@ -93,6 +103,7 @@ struct RunSchedule {
         hasMoved = false
         hasQueued = false
         nextBeat = now.advanced(byNanoseconds: Self.beat)
+        lastRun = now
     }
 
     /// A run is over. What has come a step further can take the next one, of which no socket tells; libmicrohttpd does, when
@@ -101,18 +112,21 @@ struct RunSchedule {
     /// - Parameter hadEvents: whether a socket had something to say before it.
     mutating func runEnded(hadEvents: Bool) {
         if polled > 0, inTransit > 0, hasMoved || hadEvents { isDemanded = true }
+        guard distrustsLibrary else { return }
+        let isVain = !hadEvents && !hasMoved && inTransit == 0
+        pauseEnds = isVain ? lastRun.advanced(byNanoseconds: Self.pause) : MonotonicTime(nanoseconds: 0)
     }
 
     /// - Parameter isLibraryBusy: what libmicrohttpd says of itself. Not asked while somebody is polled.
     func isDue(hasEvents: Bool, now: MonotonicTime, isLibraryBusy: () -> Bool) -> Bool {
         if hasEvents || isDemanded { return true }
-        return polled > 0 ? nextBeat <= now : isLibraryBusy()
+        return polled > 0 ? nextBeat <= now : pauseEnds <= now && isLibraryBusy()
     }
 
     /// When the next run is due at the latest; `nil`: when a socket says so.
     func next(isLibraryBusy: () -> Bool) -> MonotonicTime? {
         if isDemanded { return MonotonicTime(nanoseconds: 0) }
         if polled > 0 { return nextBeat }
-        return isLibraryBusy() ? MonotonicTime(nanoseconds: 0) : nil
+        return isLibraryBusy() ? pauseEnds : nil
     }
 }

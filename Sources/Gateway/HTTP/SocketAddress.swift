@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A `sockaddr` of either family.
+/// A `sockaddr` of any family.
 struct SocketAddress {
     private var storage = sockaddr_storage()
     private var count = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -14,16 +14,6 @@ struct SocketAddress {
         }
     }
 
-    /// An address of a socket; nothing, of none.
-    init(copying address: UnsafePointer<sockaddr>?) {
-        self.init()
-        guard let address else { return }
-        let size =
-            address.pointee.sa_family == sa_family_t(AF_INET6)
-            ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
-        self = SocketAddress(copying: address, count: socklen_t(size))
-    }
-
     /// 127.0.0.1, without a port.
     static var loopback: SocketAddress {
         var address = SocketAddress()
@@ -35,6 +25,20 @@ struct SocketAddress {
         address.count = socklen_t(MemoryLayout<sockaddr_in>.size)
         return address
     }
+
+    /// - Parameter path: as long as ``longestPath`` at most.
+    init(unix path: String) {
+        precondition(path.utf8.count <= Self.longestPath, "the path of a Unix socket is too long")
+        withUnsafeMutableBytes(of: &storage) { bytes in
+            bytes.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
+            // Behind the path there is a NUL.
+            bytes[2...].copyBytes(from: path.utf8)
+        }
+        count = socklen_t(MemoryLayout<sa_family_t>.size + path.utf8.count + 1)
+    }
+
+    /// Of a Unix socket, in bytes (unix(7)); ``UnixListener`` appends a number to it.
+    static let longestPath = 107
 
     struct Unresolvable: Error, CustomStringConvertible {
         let description: String
@@ -78,9 +82,10 @@ struct SocketAddress {
         }
     }
 
-    /// Without the port.
+    /// Without the port. All that come over a Unix socket have the same.
     var ip: IPAddress {
-        withUnsafeBytes(of: storage) { bytes in
+        if family == AF_UNIX { return .unixSocket }
+        return withUnsafeBytes(of: storage) { bytes in
             func number(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
             return family == AF_INET6
                 ? IPAddress(high: number(8..<16), low: number(16..<24)) : IPAddress(ipv4: UInt32(number(4..<8)))

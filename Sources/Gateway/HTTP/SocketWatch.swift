@@ -12,19 +12,24 @@ internal import Logging
 /// `@unchecked Sendable`: touched on its loop's thread only. What every turn of the loop looks at is not checked for exclusive
 /// access, as in ``HTTPRequests``.
 final class SocketWatch: EventSource, @unchecked Sendable {
-    /// Takes the connections; made after the watch.
-    unowned var daemon: HTTPDaemon!
+    /// They take the connections: the plain one, and the one with TLS, if there is one. Made after the watch, and by the same.
+    var daemons: [HTTPDaemon] = []
     /// Asks another loop to close a connection, when none of this one's can be.
     var askForRoom: () -> Void = {}
 
     private let epoll: Int32
     private let load: HTTPLoad
     private let logger: Logger
-    private var listener: Int32?
+    private var listeners: [Listener] = []
     @exclusivity(unchecked) private var rest = ListenerRest()
     private var lingering = LingerTable()
     private var turn = MonotonicTime.now()
     @exclusivity(unchecked) private var nextSweep: MonotonicTime?
+
+    private struct Listener {
+        let descriptor: Int32
+        let entrance: Entrance
+    }
 
     /// So many connections are taken in one turn of the loop: others have something to do, too.
     private static let mostAtOnce = 64
@@ -50,7 +55,9 @@ final class SocketWatch: EventSource, @unchecked Sendable {
 
     func process(events: Int16, now: MonotonicTime) {
         turn = now
-        if rest.isOver(now: now), let listener { gateway_epoll_add_readable(epoll, listener) }
+        if rest.isOver(now: now) {
+            for listener in listeners { gateway_epoll_add_listener(epoll, listener.descriptor) }
+        }
         if events != 0 { takeEvents() }
         if let sweep = nextSweep, sweep <= now {
             for descriptor in lingering.due(now: now) { end(descriptor) }
@@ -61,43 +68,44 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     func flush() {}
 
     private func takeEvents() {
-        var canAccept = false
-        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { ready in
-            let count = gateway_epoll_take(epoll, ready.baseAddress!, 256)
-            for descriptor in ready.prefix(Int(max(count, 0))) {
-                if descriptor == listener {
-                    canAccept = true
+        var ready: [Listener] = []
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { descriptors in
+            let count = gateway_epoll_take(epoll, descriptors.baseAddress!, 256)
+            for descriptor in descriptors.prefix(Int(max(count, 0))) {
+                if let listener = listeners.first(where: { $0.descriptor == descriptor }) {
+                    ready.append(listener)
                 } else if lingering.contains(descriptor) {
                     dropReceived(descriptor)
                 } else {
-                    daemon.clientHasLeft(descriptor)
+                    for daemon in daemons { daemon.clientHasMoved(descriptor) }
                 }
             }
         }
         // Last, for a new connection may get the number of one that has just been closed.
-        if canAccept { accept(atMost: Self.mostAtOnce) }
+        for listener in ready { accept(from: listener, atMost: Self.mostAtOnce) }
     }
 
     // MARK: Accepting
 
     /// Takes connections from this socket, which listens and does not block; it is closed here.
-    func listen(on descriptor: Int32) {
-        listener = descriptor
-        gateway_epoll_add_readable(epoll, descriptor)
+    func listen(on descriptor: Int32, _ entrance: Entrance) {
+        listeners.append(Listener(descriptor: descriptor, entrance: entrance))
+        gateway_epoll_add_listener(epoll, descriptor)
     }
 
     /// Takes what has connected already, and nothing afterwards: closing a listener resets what it has not accepted.
     func stopListening(now: MonotonicTime) {
-        guard let listener else { return }
+        guard !listeners.isEmpty else { return }
         turn = now
-        accept(atMost: .max)
-        close(listener)
-        self.listener = nil
+        for listener in listeners {
+            accept(from: listener, atMost: .max)
+            close(listener.descriptor)
+        }
+        listeners = []
         lingering.end(by: turn + .seconds(1))
     }
 
-    private func accept(atMost most: Int) {
-        guard let listener else { return }
+    private func accept(from listener: Listener, atMost most: Int) {
         var accepting = Accepting(atMost: most)
         var step = accepting.next(hasRoom: load.hasRoomForConnection)
         while true {
@@ -106,7 +114,7 @@ final class SocketWatch: EventSource, @unchecked Sendable {
                 let code = takeOne(of: listener)
                 let hasRoom = load.hasRoomForConnection
                 step = code == 0 ? accepting.next(hasRoom: hasRoom) : accepting.failed(code, hasRoom: hasRoom)
-            case .looksWhoWaits: step = accepting.looked(somebodyWaits: isSomebodyWaiting(on: listener))
+            case .looksWhoWaits: step = accepting.looked(somebodyWaits: isSomebodyWaiting(on: listener.descriptor))
             case .makesRoom:
                 if !closeOne() { askForRoom() }
                 step = accepting.madeRoom(hasRoom: load.hasRoomForConnection)
@@ -117,12 +125,14 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     }
 
     /// - Returns: an error of `accept4(2)`; 0: none.
-    private func takeOne(of listener: Int32) -> Int32 {
+    private func takeOne(of listener: Listener) -> Int32 {
         var address = SocketAddress()
-        let descriptor = address.fill { gateway_accept(listener, $0, $1) }
+        let descriptor = address.fill { gateway_accept(listener.descriptor, $0, $1) }
         guard descriptor >= 0 else { return errno }
-        if daemon.connections.admit(address.ip) {
-            daemon.add(descriptor, address, now: turn)
+        if let daemon = daemons.first(where: { $0.isEncrypted == listener.entrance.isEncrypted }),
+            daemon.connections.admit(address.ip)
+        {
+            daemon.add(descriptor, address, listener.entrance, now: turn)
         } else {
             close(descriptor)
         }
@@ -139,16 +149,20 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     /// - Returns: `false` if all are needed.
     @discardableResult
     func closeOne() -> Bool {
-        guard let oldest = lingering.oldest() else { return daemon.closeLeastNeeded(now: turn) }
+        guard let oldest = lingering.oldest() else {
+            // Where there are most there is most likely one that is not needed.
+            let sorted = daemons.sorted { $0.connections.all.count > $1.connections.all.count }
+            return sorted.contains { $0.closeLeastNeeded(now: turn) }
+        }
         load.evictions.add(1)
         end(oldest)
         return true
     }
 
     private func pause(_ shortage: Accepting.Shortage) {
-        guard let listener else { return }
+        guard !listeners.isEmpty else { return }
         load.pauses.add(1)
-        gateway_epoll_remove(epoll, listener)
+        for listener in listeners { gateway_epoll_remove(epoll, listener.descriptor) }
         let (reason, resource): (String, String)
         switch shortage {
         case .connections: (reason, resource) = ("maxConnections", "connections")
@@ -163,8 +177,14 @@ final class SocketWatch: EventSource, @unchecked Sendable {
 
     // MARK: Departures
 
-    /// Tells ``HTTPDaemon/clientHasLeft(_:)`` when the client closes its side.
+    /// Tells ``HTTPDaemon/clientHasMoved(_:)`` when the client closes its side.
     func watch(_ descriptor: Int32) { gateway_epoll_add_departure(epoll, descriptor) }
+
+    /// Tells it once when the client of a watched connection says something, or closes its side.
+    func awaitWord(_ descriptor: Int32) { gateway_epoll_await_readable(epoll, descriptor) }
+
+    /// As ``watch(_:)``, behind ``awaitWord(_:)``.
+    func watchAgain(_ descriptor: Int32) { gateway_epoll_await_departure(epoll, descriptor) }
 
     func unwatch(_ descriptor: Int32) { gateway_epoll_remove(epoll, descriptor) }
 

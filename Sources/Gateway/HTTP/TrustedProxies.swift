@@ -7,10 +7,13 @@ struct TrustedProxies: Sendable, Equatable {
         networks = []
     }
 
-    /// Addresses and networks, separated by commas: `10.0.0.0/8,2001:db8::1`.
+    /// Addresses and networks, separated by commas, and `unix` for whoever comes over the Unix socket: `10.0.0.0/8,2001:db8::1,unix`.
     init?(_ text: String) {
         let parts = text.isEmpty ? [] : text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-        networks = parts.compactMap { IPNetwork(Substring($0).withoutSpace) }
+        networks = parts.compactMap {
+            let part = Substring($0).withoutSpace
+            return part == "unix" ? .unixSocket : IPNetwork(part)
+        }
         guard networks.count == parts.count else { return nil }
     }
 

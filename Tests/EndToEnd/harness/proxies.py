@@ -23,7 +23,7 @@ class Proxy:
 
     def __init__(self, *upstreams, **options):
         self.address = ("127.0.0.1", free_port())
-        self._upstreams = [f"{host}:{port}" for host, port in upstreams]
+        self._upstreams = [address if isinstance(address, str) else "{}:{}".format(*address) for address in upstreams]
         self._options = options
         self._dir = Path(tempfile.mkdtemp(prefix=f"{type(self).__name__.lower()}-"))
         self._process = None
@@ -76,7 +76,7 @@ class Proxy:
 
 class Nginx(Proxy):
     """Options: `buffering` of requests (on), `keepalive` connections kept for each worker (none), `upstream` for the lines of
-    the upstream's servers, `server` for more of the server."""
+    the upstream's servers, `server` for more of the server, `scheme` of the gateway's (http)."""
 
     def command(self):
         return ["nginx", "-e", "stderr", "-p", str(self._dir), "-c", str(self._dir / "configuration")]
@@ -101,7 +101,7 @@ class Nginx(Proxy):
                 server {{
                     listen 127.0.0.1:{self.address[1]};
                     location / {{
-                        proxy_pass http://{target};
+                        proxy_pass {self._options.get("scheme", "http")}://{target};
                         proxy_request_buffering {buffering}; {kept or one_one}
                         {self._options.get("server", "")}
                     }}
@@ -111,13 +111,14 @@ class Nginx(Proxy):
 
 
 class HAProxy(Proxy):
-    """Options: `backend` for more lines of the backend."""
+    """Options: `backend` for more lines of the backend, `server` for more of each server's line."""
 
     def command(self):
         return ["haproxy", "-db", "-f", str(self._dir / "configuration")]
 
     def configuration(self):
-        servers = "\n".join(f"    server s{number} {upstream}" for number, upstream in enumerate(self._upstreams))
+        options = self._options.get("server", "")
+        servers = "\n".join(f"    server s{number} {upstream} {options}" for number, upstream in enumerate(self._upstreams))
         return f"""
 defaults
     mode http

@@ -239,7 +239,12 @@ struct ConfigurationTests {
     @Test(
         "names the setting that it cannot read, and what was expected",
         arguments: [
-            ("http.address", ["8080", "host", "host:", "host:65536", "::1:80", "a:b:1"], "host:port"),
+            (
+                "http.address", ["8080", "host", "host:", "host:65536", "::1:80", "a:b:1", "unix:x"],
+                "host:port or unix:/path"
+            ),
+            ("https.address", ["8080", "unix:/x"], "host:port"),
+            ("http.socketMode", ["8", "0880", "rw", "1777"], "permissions in octal, such as 0660 or 0600"),
             ("wireFormat", ["amqp", "AMQP0", "Cluster"], "amqp0, cluster or python-socketio"),
             ("loops", ["0", "257", "-1", "x", "1.5"], "1 to 256"),
             ("amqp0.exchange", [String(repeating: "x", count: 256)], "1 to 255 bytes"),

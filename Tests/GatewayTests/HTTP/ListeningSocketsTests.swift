@@ -17,11 +17,19 @@ struct ListenAddressTests {
         #expect(address.description == text)
     }
 
+    @Test("is the path of a Unix socket", arguments: ["unix:/run/gateway.sock", "unix:/a b:80"])
+    func paths(text: String) throws {
+        let address = try #require(ListenAddress(text))
+        #expect(address.path == String(text.dropFirst(5)) && address.description == text)
+        #expect(ListenAddress("unix:/" + String(repeating: "x", count: 95)) != nil)
+    }
+
     @Test(
         "is nothing else",
         arguments: [
             "", "8080", "host", "host:", "host:x", "host:65536", "host:-1", "::1:80", "::1", "[::1]", "[::1:80",
-            "::1]:80", "a:b:1",
+            "::1]:80", "a:b:1", "unix:", "unix:relative", "unix:/folder/", "unix:@abstract", "unix:/\0",
+            "unix:/" + String(repeating: "x", count: 96),
         ])
     func others(text: String) {
         #expect(ListenAddress(text) == nil)

@@ -45,6 +45,24 @@ struct RunScheduleTests {
         #expect(!isDue())
     }
 
+    @Test("does not believe for 2 ms, with TLS, that libmicrohttpd is busy when it has got nothing done")
+    mutating func distrust() {
+        schedule = RunSchedule(mostPolled: 4, distrustsLibrary: true)
+        #expect(isDue(libraryIsBusy: true))
+        run()
+        #expect(!isDue(after: 1, libraryIsBusy: true) && isDue(after: 2, libraryIsBusy: true))
+        #expect(!isDue(after: 2, libraryIsBusy: false))
+        // An event, or something that has got on, or is on its way, is a reason to go on.
+        run(hadEvents: true)
+        #expect(isDue(libraryIsBusy: true))
+        run()
+        run { $0.moved() }
+        #expect(isDue(libraryIsBusy: true))
+        run { $0.requestBegan() }
+        run()
+        #expect(isDue(libraryIsBusy: true))
+    }
+
     @Test("asks libmicrohttpd while nobody is polled")
     mutating func library() {
         #expect(isDue(libraryIsBusy: true) && !isDue(libraryIsBusy: false))

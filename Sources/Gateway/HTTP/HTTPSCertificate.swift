@@ -1,0 +1,66 @@
+internal import CHTTPS
+internal import Routes
+
+/// What the gateway shows to those who connect with TLS: its certificate, with those between it and its authority, and its key.
+///
+/// `@unchecked Sendable`: it never changes.
+final class HTTPSCertificate: @unchecked Sendable {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+        /// Which of the files is to blame.
+        let file: String
+    }
+
+    /// From when and until when it is valid: seconds since 1970.
+    let begins: Int
+    let ends: Int
+    private let pair: OpaquePointer
+    private let content: [[UInt8]]
+
+    private static let mostBytes = 1 << 20
+
+    /// - Parameter keyFile: may be the same.
+    init(certificateFile: String, keyFile: String) throws(Failure) {
+        let certificate = try Self.read(certificateFile)
+        let key = try Self.read(keyFile)
+        content = [certificate, key]
+        var reason = [CChar](repeating: 0, count: 1_024)
+        let pair = gateway_https_pair_read(
+            certificate, certificate.count, certificateFile, key, key.count, keyFile, &reason, reason.count)
+        guard let pair else {
+            throw Failure(
+                description: reason.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }, file: certificateFile)
+        }
+        self.pair = pair
+        (begins, ends) = (gateway_https_pair_begins(pair), gateway_https_pair_ends(pair))
+    }
+
+    deinit { gateway_https_pair_free(pair) }
+
+    private static func read(_ path: String) throws(Failure) -> [UInt8] {
+        do throws(FileContents.Unreadable) {
+            return try FileContents.read(path, atMost: mostBytes)
+        } catch {
+            throw Failure(description: "\(path): \(error.reason)", file: path)
+        }
+    }
+
+    /// Whether the files had the same in them.
+    func isSame(as other: HTTPSCertificate?) -> Bool { content == other?.content }
+
+    /// Shows it to whoever connects from now on.
+    func serve() {
+        // For ever: handshakes may still go on with it when the next one is served.
+        _ = Unmanaged.passRetained(self)
+        gateway_https_pair_serve(pair)
+    }
+
+    /// What is the matter with it, to stand behind its name.
+    ///
+    /// - Parameter now: seconds since 1970.
+    func weakness(now: Int, soon: Int, _ inDays: (Int) -> String) -> String? {
+        if ends <= now { return "has expired" }
+        if begins > now { return "is not valid before \(UTCTime(seconds: begins))" }
+        return ends - now <= soon ? "expires in \(inDays(ends - now)), at \(UTCTime(seconds: ends))" : nil
+    }
+}

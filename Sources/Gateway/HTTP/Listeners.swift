@@ -1,0 +1,62 @@
+internal import Routes
+
+/// All places where the gateway listens.
+struct Listeners {
+    private struct Entry {
+        let sockets: ListeningSockets
+        let entrance: Entrance
+    }
+
+    private var entries: [Entry] = []
+
+    /// Takes the addresses.
+    init(_ configuration: Configuration) throws(ListeningSockets.Failure) {
+        let door = configuration.adminAddress == nil ? Door.only : .callers
+        try add(configuration.listenAddress, Entrance(door: door), configuration)
+        if let https = configuration.https {
+            try add(https.address, Entrance(door: door, isEncrypted: true), configuration)
+        }
+        if let admin = configuration.adminAddress {
+            try add(admin, Entrance(door: .administration), configuration)
+        }
+    }
+
+    private mutating func add(
+        _ address: ListenAddress, _ entrance: Entrance, _ configuration: Configuration
+    ) throws(ListeningSockets.Failure) {
+        var entrance = entrance
+        entrance.isUnix = address.path != nil
+        let sockets = try ListeningSockets(
+            address, count: configuration.loops, sharesPort: configuration.sharesPort, mode: configuration.socketMode)
+        entries.append(Entry(sockets: sockets, entrance: entrance))
+    }
+
+    /// Whether only this machine can reach the gateway.
+    var isLoopback: Bool { entries.allSatisfy(\.sockets.isLoopback) }
+
+    /// Where it is for everybody, without TLS.
+    var address: ListenAddress { entries[0].sockets.address }
+
+    /// Where it is with TLS.
+    var httpsAddress: ListenAddress? { entries.first(where: \.entrance.isEncrypted)?.sockets.address }
+
+    /// Where only health and metrics are.
+    var adminAddress: ListenAddress? { entries.first(where: { $0.entrance.door == .administration })?.sockets.address }
+
+    /// Listens, once, and hands each loop its sockets.
+    func listen(_ take: (_ loop: Int, _ descriptor: Int32, Entrance) -> Void) throws(ListeningSockets.Failure) {
+        do throws(ListeningSockets.Failure) {
+            for entry in entries {
+                for (loop, descriptor) in try entry.sockets.listen().enumerated() {
+                    take(loop, descriptor, entry.entrance)
+                }
+            }
+        } catch {
+            remove()
+            throw error
+        }
+    }
+
+    /// Nobody finds the way here any more, where that is a file. Once: the next gateway's file may be there soon.
+    func remove() { for entry in entries { entry.sockets.remove() } }
+}
