@@ -43,7 +43,9 @@ struct GatewayProcess {
         configuration.https?.certificate.serve()
         let ownKey = configuration.keys.isEmpty && !configuration.allowsAnonymous ? KeyEntry.freshKey() : nil
         var live = LiveConfiguration(
-            configuration, keys: KeyRing(ownKey.map { [KeyEntry(madeForThisRun: $0)] } ?? configuration.keys),
+            configuration,
+            keys: KeyRing(
+                ownKey.map { [KeyEntry(madeForThisRun: $0)] } ?? configuration.keys, replicas: configuration.replicas),
             hooks: HookRing(configuration.hooks, configuration.cloudEvents))
         var limits = configuration.loadLimits
         // What clients take, the broker's connections must not lack.

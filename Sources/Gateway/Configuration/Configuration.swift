@@ -16,6 +16,8 @@ struct Configuration: Sendable {
     var sharesPort: Bool
     var allowsAnonymous: Bool
     var keys: [KeyEntry]
+    /// How many gateways give each key its rate together.
+    var replicas: Int
     /// The number of characters of `GATEWAY_API_KEY`; `nil`: it is not set.
     var apiKeyLength: Int?
     var hooks: [HookEntry]
@@ -83,6 +85,7 @@ extension Configuration {
         cloudEvents = source.file?.cloudEvents
         protectsMetrics = try source.read(\.protectMetrics)
         cors = try source.read(\.corsOrigins)
+        replicas = try source.read(\.replicas)
         let emitting = try BrokerConfiguration(source)
         (broker, commandLimits) = (emitting.link, emitting.limits)
         wireFormat = emitting.wireFormat

@@ -11,12 +11,16 @@ struct KeyRing: Sendable {
     /// One for each hash.
     let keys: [APIKey]
 
-    /// - Parameter previous: whose rates go on where they are the same.
-    init(_ entries: [KeyEntry], previous: KeyRing? = nil) {
+    /// - Parameters:
+    ///   - replicas: how many gateways give each key its rate together.
+    ///   - previous: whose rates go on where they are the same.
+    init(_ entries: [KeyEntry], replicas: Int = 1, previous: KeyRing? = nil) {
         var limits: [String: RateLimit] = [:]
         var uses: [SHA256.Digest: LastUse] = [:]
         keys = entries.flatMap { entry in
-            limits[entry.name] = entry.rate.map { RateLimit.holding($0, previous?.limits[entry.name]) }
+            limits[entry.name] = entry.rate.map {
+                RateLimit.holding($0.share(of: replicas), previous?.limits[entry.name])
+            }
             let caller = Caller(
                 name: entry.name, scopes: entry.scopes, reach: entry.reach, limit: limits[entry.name],
                 expires: entry.expires)

@@ -37,7 +37,7 @@ struct LiveConfiguration: Sendable {
             throw ConfigurationError(
                 description: "allowAnonymous was taken away, and there is no key: nobody could call any more")
         }
-        return KeyRing(next.keys, previous: keys)
+        return KeyRing(next.keys, replicas: next.replicas, previous: keys)
     }
 
     /// What differs from what is running, and cannot be taken over.

@@ -33,6 +33,7 @@ struct ServeOptions: ParsableArguments {
     @Option(\.logFormat) var logFormat: String?
     @Option(\.logLevel) var logLevel: String?
     @Option(\.corsOrigins) var corsOrigins: String?
+    @Option(\.replicas) var replicas: String?
     @Flag(\.allowAnonymous) var allowAnonymous = false
     @Flag(\.protectMetrics) var protectMetrics = false
     @Flag(\.reusePort) var reusePort = false

@@ -164,6 +164,9 @@ struct Settings: Sendable {
     let allowAnonymous = SettingRow(
         "GATEWAY_ALLOW_ANONYMOUS", "allowAnonymous", .onOff, default: "false",
         help: "Serve without a key; on a loopback address only what comes from this machine.", reloadable: true)
+    let replicas = SettingRow(
+        "GATEWAY_REPLICAS", "replicas", .count(1...1_000), default: "1",
+        help: "How many gateways give each key its rate together; rates of hooks are not divided.", reloadable: true)
     let reusePort = SettingRow(
         "GATEWAY_REUSE_PORT", "http.reusePort", .onOff, default: "false",
         help: "Share the port with another process that does the same.")

@@ -115,6 +115,6 @@ extension Rate: CustomStringConvertible {
         let periods: [(Duration, String)] = [
             (.seconds(1), "a second"), (.seconds(60), "a minute"), (.seconds(3_600), "an hour"),
         ]
-        return "\(count) requests \(periods.first { $0.0 == period }?.1 ?? "in \(period)")\(most)"
+        return "\(count) requests \(periods.first { $0.0 == period }?.1 ?? "in \(period.wholeSeconds) seconds")\(most)"
     }
 }

@@ -23,6 +23,20 @@ public struct Rate: Sendable, Hashable {
         self.burst = burst
     }
 
+    private init(shared count: Int, per period: Duration, burst: Int) {
+        self.count = count
+        self.period = period
+        self.burst = burst
+    }
+
+    /// What each of several gateways gives, so that it is the rate together. One may always come.
+    public func share(of gateways: Int) -> Rate {
+        let burst = max(1, burst / gateways)
+        return count.isMultiple(of: gateways)
+            ? Rate(shared: count / gateways, per: period, burst: burst)
+            : Rate(shared: count, per: period * gateways, burst: burst)
+    }
+
     private static let largestBurst = 1_000_000
 }
 

@@ -239,7 +239,7 @@ def test_the_hash_of_a_single_key_opens_too(broker, tmp_path):
 def test_what_gateways_do_not_share(broker, exchange, witness, tmp_path):
     """The rows of replicas.md: keys, deliveries, rates."""
     key = create_key("backend", "emit")
-    entry = adapted(block(REPLICAS, "yaml"), {"…": key.sha256, "100/s": "3/h", "burst: 100": "burst: 3"})
+    entry = adapted(block(REPLICAS, "yaml"), {"…": key.sha256, "300/s": "9/h"})
     config = tmp_path / "gateway.yaml"
     config.write_text(entry + "hooks:\n  - " + json.dumps(hook_entry("github", rooms=["r"], event="hook")) + "\n")
     first, second = (
@@ -258,10 +258,6 @@ def test_what_gateways_do_not_share(broker, exchange, witness, tmp_path):
                 statuses.append(gateway.request("POST", "/v1/hooks/github", b"{}", headers).json["status"])
             assert statuses == ["confirmed", "duplicate"]
         assert len(witness.take(2)) == 2
-
-
-def test_there_is_no_setting_for_the_number_of_gateways():
-    assert "replica" not in page("docs/configuration.md").lower()
 
 
 def test_every_page_is_in_the_overview_and_has_an_example():

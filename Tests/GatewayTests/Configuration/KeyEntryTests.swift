@@ -187,6 +187,17 @@ struct KeyRingTests {
         #expect(next.keys[2].caller.limit === first.keys[0].caller.limit)
     }
 
+    @Test("give each key its share of its rate, and a fresh one when the number of gateways changes")
+    func replicas() throws {
+        let six = try #require(Rate(6, per: .seconds(1)))
+        let first = KeyRing([entry("a", rate: six), entry("b", rate: nil)], replicas: 3)
+        #expect(first.keys.map { $0.caller.limit?.rate } == [Rate(2, per: .seconds(1)), nil])
+        let same = KeyRing([entry("a", rate: six)], replicas: 3, previous: first)
+        #expect(same.keys[0].caller.limit === first.keys[0].caller.limit)
+        let other = KeyRing([entry("a", rate: six)], replicas: 2, previous: first)
+        #expect(other.keys[0].caller.limit?.rate == Rate(3, per: .seconds(1)))
+    }
+
     @Test("are one caller with one rate, whichever of its hashes came")
     func severalHashes() {
         var entry = entry("a", rate: rate)
