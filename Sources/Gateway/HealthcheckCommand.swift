@@ -1,5 +1,7 @@
+internal import AMQP
 internal import AMQPBridge
 internal import ArgumentParser
+internal import EventLoop
 internal import Glibc
 internal import SettingTypes
 

@@ -1,5 +1,6 @@
 internal import AMQPBridge
 internal import CSockets
+internal import EventLoop
 internal import Synchronization
 
 /// The open connections of one event loop, and which of them have to go.

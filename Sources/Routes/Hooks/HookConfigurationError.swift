@@ -1,13 +1,13 @@
 /// What is wrong with a hook's configuration, in a sentence for who has written it.
-public struct HookConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct HookConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Which setting: `rooms[0]`.
-    public let field: String
-    public let detail: String
+    package let field: String
+    package let detail: String
 
-    public init(_ field: String, _ detail: String) {
+    package init(_ field: String, _ detail: String) {
         self.field = field
         self.detail = detail
     }
 
-    public var description: String { "\(field): \(detail)" }
+    package var description: String { "\(field): \(detail)" }
 }
