@@ -36,21 +36,27 @@ let package = Package(
         .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "JSON", dependencies: ["CJSONArena", "CJansson"], swiftSettings: strict),
         .target(name: "SettingTypes", swiftSettings: strict),
+        .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(
+            name: "AMQP",
+            dependencies: ["CRabbitMQ", "CTLS", "EventLoop", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
         .target(
             name: "AMQPBridge",
             dependencies: [
-                "CLinux", "CRabbitMQ", "CTLS", "JSON", "SettingTypes", .product(name: "Logging", package: "swift-log"),
+                "AMQP", "CLinux", "EventLoop", "JSON", "SettingTypes", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
         .target(name: "Hashing", dependencies: ["CCrypto"], swiftSettings: strict),
         .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: strict),
-        .target(name: "Routes", dependencies: ["AMQPBridge", "Hashing", "JSON"], swiftSettings: strict),
+        .target(name: "Routes", dependencies: ["AMQPBridge", "EventLoop", "Hashing", "JSON"], swiftSettings: strict),
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "AMQPBridge", "CHTTPS", "CLinux", "CMicrohttpd", "CSockets", "Hashing", "JSON", "ServedDocuments",
-                "SettingTypes", "Routes", "YAML",
+                "AMQP", "AMQPBridge", "CHTTPS", "CLinux", "CMicrohttpd", "CSockets", "EventLoop", "Hashing", "JSON",
+                "ServedDocuments", "SettingTypes", "Routes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -62,10 +68,20 @@ let package = Package(
             ]
         ),
         .testTarget(name: "JSONTests", dependencies: ["CJSONArena", "JSON"]),
+        .testTarget(name: "EventLoopTests", dependencies: ["BrokerFixtures", "EventLoop"]),
+        // What tests of several targets stand on: a broker on this machine, and frames that are read back.
+        .target(
+            name: "BrokerFixtures", dependencies: ["AMQP", "CRabbitMQ", "EventLoop"], path: "Tests/BrokerFixtures"),
+        .testTarget(
+            name: "AMQPTests",
+            dependencies: [
+                "AMQP", "BrokerFixtures", "CRabbitMQ", "EventLoop", .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(
             name: "AMQPBridgeTests",
             dependencies: [
-                "AMQPBridge", "CRabbitMQ", "JSON", "SettingTypes", .product(name: "Logging", package: "swift-log"),
+                "AMQP", "AMQPBridge", "BrokerFixtures", "EventLoop", "JSON", "SettingTypes",
+                .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("Fixtures")]
         ),
@@ -73,12 +89,13 @@ let package = Package(
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(
-            name: "RoutesTests", dependencies: ["Routes", "AMQPBridge", "Hashing", "JSON", "ServedDocuments", "YAML"],
+            name: "RoutesTests",
+            dependencies: ["Routes", "AMQPBridge", "EventLoop", "Hashing", "JSON", "ServedDocuments", "YAML"],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "AMQPBridge", "Gateway", "Hashing", "Routes", "SettingTypes", "YAML",
+                "AMQPBridge", "EventLoop", "Gateway", "Hashing", "Routes", "SettingTypes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -85,7 +85,7 @@ def setting(copy: Copy):
 
 def metric(copy: Copy):
     counters, name = "Sources/Routes/BatchCounters.swift", "gateway_dummies_total"
-    copy.insert(counters, "    public let dummies = Counter()\n", after="    public let failed = Counter()")
+    copy.insert(counters, "    package let dummies = Counter()\n", after="    package let failed = Counter()")
     copy.insert(counters, "        dummies.add(1)\n", after="        self.failed.add(")
     sample = (
         f'        single("{name}", "counter", "Dummies.", counters.reduce(UInt64(0)) {{ $0 + $1.dummies.value }})\n'

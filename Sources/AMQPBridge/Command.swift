@@ -163,12 +163,12 @@ extension CommandFault {
 
 extension ServerSideEmit {
     /// Event names that break a server (observed, socket.io 4.8.3: they threw inside the consumer and closed its connection).
-    public static let reservedEvents: Set<String> = [
+    package static let reservedEvents: Set<String> = [
         "connect", "connection", "new_namespace", "newListener", "removeListener", "error",
     ]
 
     /// What is wrong with the event's name; `nil`: nothing.
-    public var eventFault: CommandFault? {
+    package var eventFault: CommandFault? {
         if event.isEmpty { return .noEvent }
         return Self.reservedEvents.contains(event)
             ? CommandFault(CommandField("event"), "'\(event)' would break a Socket.IO server") : nil
@@ -177,7 +177,7 @@ extension ServerSideEmit {
 
 extension String {
     /// Whether the two are the same name. (`==` calls "é" in one scalar and in two equal, which servers do not.)
-    public func hasBytes(of other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+    package func hasBytes(of other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
 extension [String] {

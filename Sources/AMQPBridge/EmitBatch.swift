@@ -1,3 +1,5 @@
+internal import AMQP
+
 /// Many emits with one answer: what became of each, and how much of it may be under way at once. The window keeps a batch
 /// from filling the connection, so that what others emit meanwhile does not wait behind all of it.
 ///

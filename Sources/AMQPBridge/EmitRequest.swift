@@ -1,3 +1,6 @@
+internal import AMQP
+internal import EventLoop
+
 /// An emit under way, and who is told what became of it.
 final class EmitRequest: PublishRequest {
     private let emit: Emit
@@ -41,7 +44,8 @@ final class BatchedRequest: PublishRequest {
         self.emits = emits
         self.id = id
         self.emitter = emitter
-        super.init(publications, came: came)
+        super.init(publications)
+        self.came = came
     }
 
     override func ended(_ result: Result<Routing, PublishError>) {

@@ -1,3 +1,5 @@
+public import AMQP
+internal import EventLoop
 public import Logging
 
 /// Emits events to the clients of Socket.IO servers, from any Swift program.

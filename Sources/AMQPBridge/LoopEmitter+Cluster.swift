@@ -1,8 +1,10 @@
+internal import AMQP
+internal import EventLoop
 internal import JSON
 
 /// What needs the servers' answers.
 extension LoopEmitter {
-    public func emit(
+    package func emit(
         _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt {
         try check(emit)
@@ -32,7 +34,7 @@ extension LoopEmitter {
             exchange: cluster.exchange, routingKey: emit.namespace, body: question.body(id: RequestID.next()))
     }
 
-    public func emit(toServers command: ServerSideEmit) async throws(EmitError) -> Receipt {
+    package func emit(toServers command: ServerSideEmit) async throws(EmitError) -> Receipt {
         let cluster = try knownCluster()
         if let fault = CommandFault(namespace: command.namespace) ?? command.eventFault { throw .invalid([fault]) }
         let body = ClusterMessage.write(.serverSideEmit, namespace: command.namespace) { $0.packet(of: command) }
@@ -47,7 +49,7 @@ extension LoopEmitter {
         return Receipt(id: nextIdentifier(), routed: reason == nil, reason: reason)
     }
 
-    public func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
+    package func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
         switch command.change {
         case .join(let rooms), .leave(let rooms): try checkNumbers(["rooms": rooms])
         case .disconnect: break
@@ -80,7 +82,7 @@ extension LoopEmitter {
         return .published
     }
 
-    public func asksServers(before emit: Emit) -> Bool {
+    package func asksServers(before emit: Emit) -> Bool {
         !emit.except.isEmpty && wireFormat.asManager?.exceptsRooms == false && (cluster != nil || isClusterOff)
     }
 

@@ -1,6 +1,8 @@
+internal import EventLoop
+
 /// Emits that are only checked.
 extension LoopEmitter {
-    public func dryRun(_ requests: [DryRunRequest], timeout: Duration) async -> [Result<DryRun, EmitError>] {
+    package func dryRun(_ requests: [DryRunRequest], timeout: Duration) async -> [Result<DryRun, EmitError>] {
         let deadline = MonotonicTime.now() + timeout
         var exchanges: [String: Result<Bool, PublishError>] = [:]
         var results: [Result<DryRun, EmitError>] = []

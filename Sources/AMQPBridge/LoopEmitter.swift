@@ -1,3 +1,6 @@
+public import AMQP
+package import EventLoop
+
 /// What an emit's caller learns when the broker has confirmed it.
 public struct Receipt: Sendable, Equatable {
     /// A ULID.
@@ -28,7 +31,7 @@ public enum EmitError: Error, Sendable, Equatable {
 }
 
 /// What became of something that was to be done to sockets.
-public enum ChangeReceipt: Sendable, Equatable {
+package enum ChangeReceipt: Sendable, Equatable {
     /// The servers have done it, to so many sockets; `nil`: not all of them count.
     case done(ClusterAnswer<Int?>)
     /// It was published, and nobody says what became of it.
@@ -36,7 +39,7 @@ public enum ChangeReceipt: Sendable, Equatable {
 }
 
 /// When an emit is answered.
-public enum Confirmation: String, Sendable, CaseIterable {
+package enum Confirmation: String, Sendable, CaseIterable {
     /// When the broker has confirmed it.
     case broker
     /// As soon as it is taken; the outcome stays untold.
@@ -44,7 +47,7 @@ public enum Confirmation: String, Sendable, CaseIterable {
 }
 
 /// Emits events to the clients of Socket.IO servers.
-public protocol EmitService: AnyObject, Sendable {
+package protocol EmitService: AnyObject, Sendable {
     typealias Completion = (Result<Receipt, EmitError>) -> Void
 
     /// Whether servers have to be asked before the emit can be published: whom to leave out. That takes a task.
@@ -96,7 +99,7 @@ public protocol EmitService: AnyObject, Sendable {
 /// Turns commands into publications on one event loop's broker connection.
 ///
 /// `@unchecked Sendable`: used on its loop's thread only, by tasks that prefer the loop as their executor.
-public final class LoopEmitter: EmitService, @unchecked Sendable {
+package final class LoopEmitter: EmitService, @unchecked Sendable {
     let wireFormat: any WireFormat
     let link: BrokerLink
     let limits: CommandLimits
@@ -105,6 +108,8 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     let isClusterOff: Bool
     /// How long servers have to say whom to leave out.
     let questionTimeout: Duration
+    /// Those that nobody was there for, by the reason.
+    package let unroutedEmits = CaseCounters<UnroutedReason>()
     private let unroutedLog: UnroutedLog?
     /// Not watched for overlapping accesses: each is one step.
     @exclusivity(unchecked) private var identifiers = ULIDGenerator()
@@ -113,7 +118,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
     ///   - cluster: asks the servers; without it nothing can be done that needs their answers.
     ///   - isClusterOff: that there is none because the operator does not want it.
     ///   - unroutedLog: is told of emits that nobody was there for.
-    public init(
+    package init(
         wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits(),
         cluster: ClusterClient? = nil, isClusterOff: Bool = false, questionTimeout: Duration = .seconds(5),
         unroutedLog: UnroutedLog? = nil
@@ -127,7 +132,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         self.unroutedLog = unroutedLog
     }
 
-    public func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
+    package func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
         do throws(EmitError) {
             try check(emit)
             let publications = try encoded(emit)
@@ -137,7 +142,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         }
     }
 
-    public func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion) {
+    package func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion) {
         do throws(EmitError) {
             try check(emit)
             publish(emit, try encoded(emit), until: .now() + wait, completion)
@@ -146,7 +151,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         }
     }
 
-    public func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
+    package func emit(_ emit: Emit, confirmation: Confirmation) async throws(EmitError) -> Receipt {
         try check(emit)
         let publications = try encoded(try await resolvingExceptions(of: emit))
         return try await receipt { complete throws(EmitError) in
@@ -154,7 +159,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         }
     }
 
-    public func emit(_ emit: Emit, confirmedWithin wait: Duration) async throws(EmitError) -> Receipt {
+    package func emit(_ emit: Emit, confirmedWithin wait: Duration) async throws(EmitError) -> Receipt {
         let deadline = MonotonicTime.now() + wait
         try check(emit)
         let resolved = try await resolvingExceptions(of: emit, by: deadline)
@@ -215,7 +220,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
         }
     }
 
-    public func emit(batch emits: [Emit]) async -> [Result<Receipt, EmitError>] {
+    package func emit(batch emits: [Emit]) async -> [Result<Receipt, EmitError>] {
         let batch = EmitBatch(count: emits.count)
         let came = MonotonicTime.now()
         for (index, emit) in emits.enumerated() {
@@ -241,7 +246,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     func nextIdentifier() -> String { identifiers.next() }
 
-    public func pause() async { await link.loop.nextTurn() }
+    package func pause() async { await link.loop.nextTurn() }
 
     /// About a millisecond's work.
     static let emitsPerTurn = 64
@@ -266,7 +271,7 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// - Returns: the reason.
     func logged(_ reason: UnroutedReason, _ namespace: String, _ exchange: String) -> UnroutedReason {
-        link.counters.unroutedEmits.count(reason)
+        unroutedEmits.count(reason)
         unroutedLog?.note(reason, exchange: exchange, namespace: namespace, cluster: cluster, now: .now())
         return reason
     }
@@ -296,17 +301,6 @@ public final class LoopEmitter: EmitService, @unchecked Sendable {
             return emit.trace.map { publications.with($0) } ?? publications
         } catch {
             throw .notExpressible(error.fault)
-        }
-    }
-}
-
-extension [Publication] {
-    /// The same messages, in this trace. Wire formats know nothing of it: it is beside what they write.
-    func with(_ trace: TraceContext) -> [Publication] {
-        map { publication in
-            var publication = publication
-            publication.trace = trace
-            return publication
         }
     }
 }

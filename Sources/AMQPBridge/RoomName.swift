@@ -97,7 +97,7 @@ extension RoomName {
     /// A string, or a number that is written as an integer: `42`, and not `42.0`.
     ///
     /// - Returns: `nil` for any other value, and for a number that is not one of ``numbers``.
-    public init?(_ value: JSONValue) {
+    package init?(_ value: JSONValue) {
         if let name = value.string {
             self = .name(name)
         } else if let number = value.integerLiteral, Self.numbers.contains(number) {
@@ -110,7 +110,7 @@ extension RoomName {
 
 extension RoomName {
     /// As ``init(_:)-(JSONValue)``.
-    public init?(_ value: CheckedJSON) {
+    package init?(_ value: CheckedJSON) {
         if let name = value.string {
             self = .name(name)
         } else if let number = value.integerLiteral, Self.numbers.contains(number) {

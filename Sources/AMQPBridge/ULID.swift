@@ -3,15 +3,15 @@ internal import Glibc
 /// Makes identifiers that sort by time: 48 bits of milliseconds and 80 random bits, in Crockford's base 32
 /// (github.com/ulid/spec). The random part is drawn once and counts up from there: a generator makes no identifier twice, two
 /// generators with the chance of a collision of 80 random bits, and no request costs a system call.
-public struct ULIDGenerator {
+package struct ULIDGenerator {
     private var milliseconds: UInt64 = 0
     private var high = UInt16.random(in: 0...UInt16.max)
     private var low = UInt64.random(in: 0...UInt64.max)
 
-    public init() {}
+    package init() {}
 
     /// A fresh identifier: 26 characters.
-    public mutating func next() -> String {
+    package mutating func next() -> String {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return next(milliseconds: UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000)

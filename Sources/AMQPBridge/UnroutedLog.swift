@@ -1,9 +1,10 @@
-public import Logging
+internal import EventLoop
+package import Logging
 internal import Synchronization
 
 /// Says in the log that nobody was there for an emit, and what may be wrong: once a minute of each exchange, and of each
 /// namespace that no server has. One for all event loops of a process.
-public final class UnroutedLog: Sendable {
+package final class UnroutedLog: Sendable {
     private struct Subject: Hashable {
         let reason: UnroutedReason
         let exchange: String
@@ -17,7 +18,7 @@ public final class UnroutedLog: Sendable {
     private let limiter = Mutex(WarningLimiter<Subject>(mostSubjects: 20))
 
     /// - Parameter wireFormat: its name.
-    public init(_ logger: Logger, wireFormat: String, virtualHost: String) {
+    package init(_ logger: Logger, wireFormat: String, virtualHost: String) {
         self.logger = logger
         self.wireFormat = wireFormat
         self.virtualHost = virtualHost

@@ -1,5 +1,7 @@
+internal import AMQP
 internal import AMQPBridge
 internal import CHTTPS
+internal import EventLoop
 internal import Glibc
 
 /// One GET on a connection of its own.

@@ -1,5 +1,6 @@
 internal import AMQPBridge
 internal import ArgumentParser
+internal import EventLoop
 internal import Routes
 
 /// `socketio-gateway keys create`

@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Logging
 internal import Routes
 internal import Synchronization
@@ -11,6 +12,7 @@ final class LoopServer: Sendable {
 
     let loop: EventLoop
     let link: BrokerLink
+    let emitter: LoopEmitter
     let router: Router
     private let load: HTTPLoad
     /// The plain one, and the one with TLS, if there is one.
@@ -31,7 +33,7 @@ final class LoopServer: Sendable {
         var linkLogger = process.logger
         linkLogger[metadataKey: "connection"] = "event loop \(index)"
         link = BrokerLink(broker, knowledge: process.knowledge, loop: loop, logger: linkLogger)
-        let emitter = LoopEmitter(
+        emitter = LoopEmitter(
             wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits,
             cluster: process.cluster, isClusterOff: process.cluster == nil,
             questionTimeout: configuration.requestsTimeout, unroutedLog: process.unroutedLog)

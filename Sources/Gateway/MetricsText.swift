@@ -1,4 +1,6 @@
+internal import AMQP
 internal import AMQPBridge
+internal import EventLoop
 internal import Routes
 
 /// The gateway's numbers in Prometheus' text format, version 0.0.4.
@@ -16,6 +18,7 @@ struct MetricsText {
         metrics.batches(servers.map(\.router.batches))
         metrics.deliveries(live)
         metrics.publications(servers.map(\.link.counters))
+        metrics.unroutedEmits(servers.map(\.emitter.unroutedEmits))
         metrics.broker(servers.map(\.link))
         metrics.openConnections(open)
         metrics.channels(servers.map(\.link.counters.channelsClosed) + [cluster.channelsClosed])
@@ -91,20 +94,21 @@ struct MetricsText {
         ] {
             sample("gateway_publications_total", ["outcome": outcome], number)
         }
-        family("gateway_emits_unrouted_total", "counter", "Emits that nobody was there for, by the reason.")
-        var reasons: [String: UInt64] = [:]
-        for (reason, count) in counters.flatMap(\.unroutedEmits.counts) {
-            reasons[reason.rawValue, default: 0] += count
-        }
-        for (reason, count) in reasons.sorted(by: { $0.key < $1.key }) {
-            sample("gateway_emits_unrouted_total", ["reason": reason], count)
-        }
         single(
             "gateway_confirm_timeouts_total", "counter", "Messages that the broker did not confirm in time.",
             total { $0.timedOut.value })
         single(
             "gateway_broker_connects_total", "counter", "Connections to the broker that were opened.",
             total { $0.connects.value })
+    }
+
+    private mutating func unroutedEmits(_ counters: [CaseCounters<UnroutedReason>]) {
+        family("gateway_emits_unrouted_total", "counter", "Emits that nobody was there for, by the reason.")
+        var reasons: [String: UInt64] = [:]
+        for (reason, count) in counters.flatMap(\.counts) { reasons[reason.rawValue, default: 0] += count }
+        for (reason, count) in reasons.sorted(by: { $0.key < $1.key }) {
+            sample("gateway_emits_unrouted_total", ["reason": reason], count)
+        }
     }
 
     private mutating func broker(_ links: [BrokerLink]) {

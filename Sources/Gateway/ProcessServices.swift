@@ -1,3 +1,4 @@
+internal import AMQP
 internal import AMQPBridge
 internal import Logging
 internal import Routes

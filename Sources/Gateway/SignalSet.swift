@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Glibc
 
 /// Signals that are waited for instead of handled.

@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Synchronization
 
 /// Runs asynchronous work on this thread, and returns when it is done: for a command, which needs no pool of threads.

@@ -1,11 +1,12 @@
-public import AMQPBridge
+internal import AMQPBridge
+package import EventLoop
 
 /// The outcomes of the items of batches. Written on one event loop, read from anywhere.
-public final class BatchCounters: Sendable {
-    public let confirmed = Counter()
-    public let failed = Counter()
+package final class BatchCounters: Sendable {
+    package let confirmed = Counter()
+    package let failed = Counter()
     /// Those that may have been delivered.
-    public let unknown = Counter()
+    package let unknown = Counter()
 
     init() {}
 

@@ -1,4 +1,4 @@
-public import AMQPBridge
+package import AMQPBridge
 public import JSON
 
 extension JSONObjectWriter {
@@ -24,7 +24,7 @@ extension JSONObjectWriter {
 }
 
 extension ServerTally: JSONWritable {
-    public func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         json.object { json in
             json.member("expected", expected)
             json.member("responded", responded)
@@ -35,7 +35,7 @@ extension ServerTally: JSONWritable {
 }
 
 extension RoomPage.Room: JSONWritable {
-    public func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         json.object { json in
             json.member("room", name)
             json.member("sockets", sockets)

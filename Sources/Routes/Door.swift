@@ -1,5 +1,5 @@
 /// Through which of the gateway's addresses a request has come, as far as it matters to what is there.
-public enum Door: Sendable {
+package enum Door: Sendable {
     /// There is one for all.
     case only
     /// There is another for operators.

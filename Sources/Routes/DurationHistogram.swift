@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// How long something took, by upper bounds. Written on one event loop, read from anywhere.
 final class DurationHistogram: Sendable {

@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// Keys in the order in which they expire, which is that of their arrival, since all live equally long.
 struct ExpiryQueue<Key: Sendable>: Sendable {

@@ -1,5 +1,5 @@
 /// The request headers that the gateway reads. All others are dropped unread, but for webhooks (``WebhookPaths``).
-public enum HeaderName: String, Sendable, CaseIterable {
+package enum HeaderName: String, Sendable, CaseIterable {
     case accessControlRequestMethod = "access-control-request-method"
     case authorization = "authorization"
     case contentEncoding = "content-encoding"
@@ -20,7 +20,7 @@ public enum HeaderName: String, Sendable, CaseIterable {
     fileprivate var isList: Bool { self == .forwardedFor || self == .traceparent || self == .tracestate }
 
     /// The header of this name in any letter case.
-    public init?(_ name: UnsafeBufferPointer<UInt8>) {
+    package init?(_ name: UnsafeBufferPointer<UInt8>) {
         // By length first: nearly every name is compared at most once.
         let (first, second) = Self.candidates(ofLength: name.count)
         if let first, first.matches(name) {
@@ -100,7 +100,7 @@ public enum HeaderName: String, Sendable, CaseIterable {
 ///
 /// What has a ``HeaderName`` is kept as bytes, one value behind the other, since most of it is compared and never shown. Of one that
 /// came twice the first value is kept.
-public struct HeaderFields: Sendable {
+package struct HeaderFields: Sendable {
     private var bytes: [UInt8] = []
     /// Where in ``bytes`` a value stands, by the number of its name.
     private var parts = InlineArray<15, Part>(repeating: Part(start: 0, end: 0))
@@ -111,16 +111,16 @@ public struct HeaderFields: Sendable {
     /// The announced length of the body, in bytes; one that is no number, or that no `Int` holds, counts as the largest.
     private(set) var contentLength: Int?
     /// A header that came more than once.
-    public private(set) var repeated: HeaderName?
+    package private(set) var repeated: HeaderName?
     /// Whether a header says that a proxy has passed the request on. Proxies need not say so.
-    public private(set) var isForwarded = false
+    package private(set) var isForwarded = false
 
     private struct Part {
         var start: UInt32
         var end: UInt32
     }
 
-    public init() {
+    package init() {
         // Most requests have no more.
         bytes.reserveCapacity(128)
     }
@@ -128,9 +128,9 @@ public struct HeaderFields: Sendable {
     private init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// For where there is nothing to be put.
-    public static let none = HeaderFields(bytes: [])
+    package static let none = HeaderFields(bytes: [])
 
-    public func contains(_ name: HeaderName) -> Bool { present & name.bit != 0 }
+    package func contains(_ name: HeaderName) -> Bool { present & name.bit != 0 }
 
     private func range(of name: HeaderName) -> Range<Int> {
         let part = parts[name.number]
@@ -142,7 +142,7 @@ public struct HeaderFields: Sendable {
         parts[name.number] = Part(start: UInt32(start), end: UInt32(bytes.count))
     }
 
-    public subscript(name: HeaderName) -> String? {
+    package subscript(name: HeaderName) -> String? {
         withValue(of: name) { String(decoding: $0, as: UTF8.self) }
     }
 
@@ -153,12 +153,12 @@ public struct HeaderFields: Sendable {
         return bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
-    public mutating func add(_ name: HeaderName, _ value: String) {
+    package mutating func add(_ name: HeaderName, _ value: String) {
         var value = value
         value.withUTF8 { add(name, $0) }
     }
 
-    public mutating func add(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
+    package mutating func add(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
         if contains(name) {
             guard name.isList else {
                 repeated = name
@@ -194,12 +194,12 @@ public struct HeaderFields: Sendable {
     /// Looks at the name of a header, whether it is kept or not.
     ///
     /// - Parameter name: in any letter case.
-    public mutating func noteForwarding(_ name: UnsafeBufferPointer<UInt8>) {
+    package mutating func noteForwarding(_ name: UnsafeBufferPointer<UInt8>) {
         if !isForwarded { isForwarded = ForwardingHeaders.contain(name) }
     }
 
     /// Puts a value in the place of what was sent, if it was.
-    public mutating func replace(_ name: HeaderName, by value: String) {
+    package mutating func replace(_ name: HeaderName, by value: String) {
         guard contains(name) else { return }
         let start = bytes.count
         bytes += value.utf8
@@ -207,7 +207,7 @@ public struct HeaderFields: Sendable {
     }
 
     /// - Parameter name: in lower case, and no ``HeaderName``'s.
-    public mutating func add(other name: String, _ value: String) {
+    package mutating func add(other name: String, _ value: String) {
         others.append((name, value))
     }
 
@@ -227,12 +227,12 @@ public struct HeaderFields: Sendable {
 }
 
 /// Where headers with any name are read: signatures, ids of deliveries, and what templates ask for.
-public enum WebhookPaths {
+package enum WebhookPaths {
     static let hook = "/v1/hooks/{name}"
     static let cloudEvents = "/v1/cloudevents"
 
     /// - Parameter path: ends in NUL. This is asked for every request, and most differ in their fifth byte.
-    public static func contain(_ path: UnsafePointer<CChar>) -> Bool {
+    package static func contain(_ path: UnsafePointer<CChar>) -> Bool {
         beginning(of: path, is: "/v1/hooks/") || beginning(of: path, is: "/v1/cloudevents")
     }
 

@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Hashing
 internal import Synchronization
 
@@ -37,15 +38,15 @@ struct RequestFingerprint: Equatable, Sendable {
 /// The answers to requests with an `Idempotency-Key`, for those that come again: one for the whole process.
 ///
 /// Bounded in bytes. Nothing is forgotten early: when it is full, requests with a new key are refused.
-public final class IdempotencyStore: Sendable {
-    public struct Limits: Sendable, Equatable {
+package final class IdempotencyStore: Sendable {
+    package struct Limits: Sendable, Equatable {
         /// How long an answer is kept.
-        public var lifetime: Duration = .seconds(600)
+        package var lifetime: Duration = .seconds(600)
         /// How many bytes keys and answers may take. Until its answer is there, a request is taken to need as much as its
         /// body; an answer that turns out longer is kept all the same, and may exceed the limit.
-        public var bytes = 64 << 20
+        package var bytes = 64 << 20
 
-        public init() {}
+        package init() {}
     }
 
     /// The right, and the duty, to answer for a key.
@@ -89,15 +90,15 @@ public final class IdempotencyStore: Sendable {
     /// it, of which an event's name and a first fault are at most 400.
     static let overhead = 1_024
 
-    public init(limits: Limits = Limits()) {
+    package init(limits: Limits = Limits()) {
         self.limits = limits
     }
 
     /// How many keys are known.
-    public var count: Int { state.withLock { $0.entries.count } }
+    package var count: Int { state.withLock { $0.entries.count } }
 
     /// How many bytes they take.
-    public var bytes: Int { state.withLock { $0.bytes } }
+    package var bytes: Int { state.withLock { $0.bytes } }
 
     /// - Throws: when the first request is not answered yet, was another one, or there is no room for one more.
     func begin(

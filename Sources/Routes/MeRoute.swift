@@ -1,5 +1,6 @@
 internal import AMQPBridge
-public import JSON
+internal import EventLoop
+package import JSON
 
 /// `/v1/me`: what whoever asks may do.
 struct MeRoute: Sendable {
@@ -32,7 +33,7 @@ extension JSONObjectWriter {
     }
 
     /// Writes the members for what may be named.
-    public mutating func globs(of reach: Reach) {
+    package mutating func globs(of reach: Reach) {
         member("namespaces", reach.namespaces.patterns)
         member("rooms", reach.rooms.patterns)
         member("sockets", reach.sockets.patterns)

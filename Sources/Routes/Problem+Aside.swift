@@ -55,7 +55,7 @@ enum CredentialFault: Sendable, Equatable {
 }
 
 /// Why a delivery, or the question before the first, is not from who knows the hook's secret.
-public enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible {
+package enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible {
     /// A header that the signature is made of.
     case missingHeader(String)
     /// It came more than once, or is not what the scheme asks for.
@@ -84,7 +84,7 @@ public enum SignatureFault: Error, Sendable, Equatable, CustomStringConvertible 
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .missingHeader(let name): "there is no header \(name)"
         case .malformedHeader(let name): "the header \(name) came twice, or is not what the hook's scheme makes"

@@ -1,8 +1,8 @@
-public import AMQPBridge
+package import AMQPBridge
 
 extension Problem {
     /// The problem that an emit's caller learns of its failure: the one place where the bridge's errors become HTTP.
-    public init(_ error: EmitError) {
+    package init(_ error: EmitError) {
         switch error {
         case .invalid(let faults):
             self.init(.invalidRequest, at: faults.map(Place.init))

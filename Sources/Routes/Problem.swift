@@ -1,20 +1,20 @@
 internal import JSON
 
 /// An error as its caller sees it: RFC 9457, `application/problem+json`.
-public struct Problem: Error, Sendable, Equatable {
-    public var code: Code
+package struct Problem: Error, Sendable, Equatable {
+    package var code: Code
     /// The fault, in words: where there are places, the first of them. Safe in a log: it names fields and parameters, which may
     /// be names that nobody knows. Of values it repeats a `Content-Type`, and names that Socket.IO or a server reserves; no others.
-    public var detail: String
-    public var places: [Place] = []
+    package var detail: String
+    package var places: [Place] = []
     /// The methods of the path, for 405.
-    public var allow: String?
+    package var allow: String?
     /// After how long it may be tried again, for 429.
-    public var retryAfter: Duration?
+    package var retryAfter: Duration?
     /// For the log alone.
     var aside: Aside?
 
-    public init(_ code: Code, _ detail: String) {
+    package init(_ code: Code, _ detail: String) {
         self.code = code
         self.detail = detail
     }
@@ -23,14 +23,14 @@ public struct Problem: Error, Sendable, Equatable {
     ///   - places: the first of them is told in ``detail``.
     ///   - count: how many there are, if not all are listed.
     ///   - lead: what stands before it.
-    public init(_ code: Code, at places: [Place], count: Int? = nil, lead: String = "") {
+    package init(_ code: Code, at places: [Place], count: Int? = nil, lead: String = "") {
         self.code = code
         self.places = places
         let more = (count ?? places.count) - 1
         detail = lead + (places.first?.description ?? code.title) + (more > 0 ? " (and \(more) more)" : "")
     }
 
-    public enum Code: String, Sendable, CaseIterable {
+    package enum Code: String, Sendable, CaseIterable {
         case malformedHTTP = "malformed_http"
         case headTooLarge = "head_too_large"
         case invalidJSON = "invalid_json"
@@ -123,10 +123,10 @@ extension Problem.Code {
 
     /// Where it is explained: a reference, relative to the request's URL (RFC 9457, section 3.1.1), to the gateway's own page.
     var type: String { "\(Problem.page)#\(rawValue)" }
-    public var status: Int { meaning.status }
-    public var title: String { meaning.title }
+    package var status: Int { meaning.status }
+    package var title: String { meaning.title }
     /// Whether the same request can succeed later, and cannot have had an effect yet.
-    public var isRetryable: Bool { meaning.retryable }
+    package var isRetryable: Bool { meaning.retryable }
 }
 
 extension Problem {

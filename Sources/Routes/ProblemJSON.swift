@@ -1,4 +1,4 @@
-public import JSON
+package import JSON
 
 extension Problem {
     /// Writes the problem document (RFC 9457), for the request of this id.
@@ -18,7 +18,7 @@ extension Problem {
 }
 
 extension Problem.Place: JSONWritable {
-    public func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         json.object { json in
             switch location {
             case .body(let pointer): json.member("pointer", pointer)

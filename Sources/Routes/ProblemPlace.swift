@@ -2,8 +2,8 @@ internal import JSON
 
 extension Problem {
     /// One place in the request, and what is wrong there.
-    public struct Place: Sendable, Equatable {
-        public enum Location: Sendable, Equatable {
+    package struct Place: Sendable, Equatable {
+        package enum Location: Sendable, Equatable {
             /// In the body, by JSON Pointer (RFC 6901); empty for all of it.
             case body(String)
             /// A parameter of the query.
@@ -12,20 +12,20 @@ extension Problem {
             case path(String)
         }
 
-        public let location: Location
-        public let detail: String
+        package let location: Location
+        package let detail: String
 
-        public init(_ location: Location, _ detail: String) {
+        package init(_ location: Location, _ detail: String) {
             self.location = location
             self.detail = detail
         }
 
-        public init(_ pointer: String, _ detail: String) {
+        package init(_ pointer: String, _ detail: String) {
             self.init(.body(pointer), detail)
         }
 
         /// Where it is, if that is in the body.
-        public var pointer: String? {
+        package var pointer: String? {
             if case .body(let pointer) = location { pointer } else { nil }
         }
 
@@ -36,7 +36,7 @@ extension Problem {
 
 extension Problem.Place: CustomStringConvertible {
     /// `/rooms/0: an empty name`. Safe in a log and on a terminal: names may come from anybody, values are none of it.
-    public var description: String {
+    package var description: String {
         switch location {
         case .body(""): "the body: \(detail)"
         case .body(let pointer): "\(pointer.printable): \(detail)"
@@ -49,7 +49,7 @@ extension Problem.Place: CustomStringConvertible {
 extension String {
     /// Without anything that a terminal may take for an order or that turns the direction of writing, and at most so many characters
     /// of it.
-    public func printable(atMost most: Int) -> String {
+    package func printable(atMost most: Int) -> String {
         let scalars = unicodeScalars.prefix(most).map { scalar in
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:

@@ -1,12 +1,12 @@
-public import AMQPBridge
-public import JSON
+package import AMQPBridge
+package import JSON
 
 /// The members that every answer to an emit has: single emits, deliveries, CloudEvents, items of batches and the command line alike.
 extension JSONObjectWriter {
     /// Writes `id`, `status`, `routed` and, behind `false`, `reason`.
     ///
     /// - Parameter status: `nil` leaves it out.
-    public mutating func receipt(_ receipt: Receipt, status: StaticString?) {
+    package mutating func receipt(_ receipt: Receipt, status: StaticString?) {
         member("id", receipt.id)
         if let status { member("status", plain: status) }
         member("routed", receipt.routed)

@@ -4,8 +4,8 @@ internal import AMQPBridge
 ///
 /// `@unchecked Sendable`: touched on its event loop only. Nothing in it is checked for exclusive access, which costs 70 instructions each
 /// time: no access lasts longer than one statement.
-public final class Request: @unchecked Sendable {
-    public let head: RequestHead
+package final class Request: @unchecked Sendable {
+    package let head: RequestHead
     let id: String
     /// The path's number with the counters.
     let path: Int
@@ -14,9 +14,9 @@ public final class Request: @unchecked Sendable {
     /// The route that answers it; `nil` where it was refused before that was known.
     @exclusivity(unchecked) var route: Route?
     /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
-    public var bodyLimit: Int? { longestBody }
+    package var bodyLimit: Int? { longestBody }
     @exclusivity(unchecked) var longestBody: Int?
-    @exclusivity(unchecked) public internal(set) var body: [UInt8] = []
+    @exclusivity(unchecked) package internal(set) var body: [UInt8] = []
     /// Who sent it, as soon as that is known.
     @exclusivity(unchecked) var caller = Caller.anyone
     /// The hooks as they were when the head came: what has been checked of a delivery by its head holds for its body.
@@ -37,15 +37,15 @@ public final class Request: @unchecked Sendable {
     }
 
     /// Makes room for a body of so many bytes.
-    public func expectBody(_ count: Int) { body.reserveCapacity(count) }
+    package func expectBody(_ count: Int) { body.reserveCapacity(count) }
 
     /// A piece of the body has come.
-    public func receive(_ bytes: UnsafeRawBufferPointer) { body.append(contentsOf: bytes) }
+    package func receive(_ bytes: UnsafeRawBufferPointer) { body.append(contentsOf: bytes) }
 
     /// Nobody reads it any more.
-    public func dropBody() { body = [] }
+    package func dropBody() { body = [] }
 
-    public var isPost: Bool { head.method == .post }
+    package var isPost: Bool { head.method == .post }
 
     /// The kind of the body. The router lets nothing else pass.
     var mediaType: MediaType? { MediaType(head.fields) }

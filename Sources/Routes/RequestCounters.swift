@@ -1,24 +1,25 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// How many requests were answered, by route, method and status, and how long that took, by route. Written on one event loop,
 /// read from anywhere.
 ///
 /// Labels come from the route table, known methods and known statuses only: no caller can make a new one.
-public final class RequestCounters: Sendable {
-    public struct Sample: Sendable, Equatable {
-        public let route: String
-        public let method: String
-        public let status: Int
-        public let count: UInt64
+package final class RequestCounters: Sendable {
+    package struct Sample: Sendable, Equatable {
+        package let route: String
+        package let method: String
+        package let status: Int
+        package let count: UInt64
     }
 
     /// How long the requests of a route took, in seconds.
-    public struct Durations: Sendable {
-        public let route: String
+    package struct Durations: Sendable {
+        package let route: String
         /// How many took no longer than that; the last bound is infinite.
-        public let buckets: [(bound: Double, count: UInt64)]
-        public let sum: Double
-        public let count: UInt64
+        package let buckets: [(bound: Double, count: UInt64)]
+        package let sum: Double
+        package let count: UInt64
     }
 
     /// Requests for a path that is no route's.
@@ -54,12 +55,12 @@ public final class RequestCounters: Sendable {
     }
 
     /// - Parameter nanoseconds: from the request's head to its answer.
-    public func count(_ request: Request, nanoseconds: Int64) {
+    package func count(_ request: Request, nanoseconds: Int64) {
         histograms[request.path].add(nanoseconds: nanoseconds)
     }
 
     /// Of all routes that were asked for.
-    public var durations: [Durations] {
+    package var durations: [Durations] {
         zip(paths, histograms).compactMap { path, histogram in
             let (cumulative, nanoseconds) = histogram.sample
             guard let count = cumulative.last, count > 0 else { return nil }
@@ -70,7 +71,7 @@ public final class RequestCounters: Sendable {
     }
 
     /// All that is not zero.
-    public var samples: [Sample] {
+    package var samples: [Sample] {
         counters.values.enumerated().compactMap { index, count in
             guard count > 0 else { return nil }
             let (rest, status) = index.quotientAndRemainder(dividingBy: Self.statuses.count)

@@ -2,7 +2,7 @@ internal import AMQPBridge
 internal import Glibc
 
 /// A request's method, as far as routes tell them apart.
-public enum HTTPMethod: String, Sendable, CaseIterable {
+package enum HTTPMethod: String, Sendable, CaseIterable {
     case get = "GET"
     case head = "HEAD"
     case post = "POST"
@@ -14,7 +14,7 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
     case other = "other"
 
     /// - Parameter name: as it was sent; ends in NUL.
-    public init(_ name: UnsafePointer<CChar>) {
+    package init(_ name: UnsafePointer<CChar>) {
         // By its first byte, which only POST, PUT and PATCH have in common.
         let candidates: (HTTPMethod, HTTPMethod, HTTPMethod) =
             switch UInt8(bitPattern: name[0]) {
@@ -52,17 +52,17 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
 }
 
 /// The part of a request before its body.
-public struct RequestHead: Sendable {
-    public var method: HTTPMethod
+package struct RequestHead: Sendable {
+    package var method: HTTPMethod
     /// The path as it was sent: percent escapes are not decoded.
-    public var path: String
+    package var path: String
     /// The text behind the `?`, as it was sent; empty if there is none.
-    public var query = ""
+    package var query = ""
     /// HTTP/1.0 knows no `Host` and no chunked bodies.
-    public var isHTTP10: Bool
-    public var fields: HeaderFields
+    package var isHTTP10: Bool
+    package var fields: HeaderFields
 
-    public init(
+    package init(
         method: HTTPMethod, path: String, query: String = "", isHTTP10: Bool = false,
         fields: HeaderFields = HeaderFields()
     ) {
@@ -73,10 +73,10 @@ public struct RequestHead: Sendable {
         self.fields = fields
     }
 
-    public var isChunked: Bool { fields.contains(.transferEncoding) }
+    package var isChunked: Bool { fields.contains(.transferEncoding) }
     /// A number that no `Int` holds counts as the largest.
-    public var contentLength: Int? { fields.contentLength }
-    public var announcesBody: Bool { isChunked || (contentLength ?? 0) > 0 }
+    package var contentLength: Int? { fields.contentLength }
+    package var announcesBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 }
 
 extension RequestHead {
@@ -108,5 +108,5 @@ extension RequestHead {
 
 extension StaticString {
     /// The text as C reads it: a static string ends in NUL.
-    public var cString: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
+    package var cString: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 }

@@ -1,16 +1,16 @@
 internal import AMQPBridge
 
 /// The line of one request in the log: names and numbers, nothing of payloads, queries or credentials.
-public struct RequestReport: Sendable {
+package struct RequestReport: Sendable {
     /// How much a line matters.
-    public enum Level: Int, Sendable, CaseIterable, Comparable {
+    package enum Level: Int, Sendable, CaseIterable, Comparable {
         case trace, debug, info, warning, error
 
-        public static func < (lhs: Level, rhs: Level) -> Bool { lhs.rawValue < rhs.rawValue }
+        package static func < (lhs: Level, rhs: Level) -> Bool { lhs.rawValue < rhs.rawValue }
     }
 
     /// How a request ended.
-    public enum Outcome: String, Sendable {
+    package enum Outcome: String, Sendable {
         case answered
         /// Before the answer, or while it was sent.
         case clientLeft = "client left"
@@ -21,24 +21,24 @@ public struct RequestReport: Sendable {
     }
 
     /// The answer, or the one that would have been given.
-    public struct Answer: Sendable {
-        public let status: Int
-        public let code: Problem.Code?
+    package struct Answer: Sendable {
+        package let status: Int
+        package let code: Problem.Code?
 
-        public init(_ response: Response) {
+        package init(_ response: Response) {
             status = response.status
             code = response.code
         }
     }
 
     /// Whether a request that was answered so is only worth a line at ``success``.
-    public static func isUsual(_ request: Request, _ answer: Answer) -> Bool {
+    package static func isUsual(_ request: Request, _ answer: Answer) -> Bool {
         level(of: answer, request.remark) == success
     }
 
-    public let level: Level
+    package let level: Level
     /// By name; those without a value are not there.
-    public let fields: [(name: String, value: String)]
+    package let fields: [(name: String, value: String)]
 
     /// Probes and scrapes come every few seconds.
     private static let servicePaths: Set<String> = ["/livez", "/readyz", "/metrics"]
@@ -48,7 +48,7 @@ public struct RequestReport: Sendable {
     ///   - answer: `nil`: there is none.
     ///   - client: its address, if it is known.
     ///   - duration: from the request's head to the end of it.
-    public init(
+    package init(
         _ request: Request, _ answer: Answer?, _ outcome: Outcome, client: String?, duration: Duration,
         counters: RequestCounters
     ) {
@@ -70,7 +70,7 @@ public struct RequestReport: Sendable {
     }
 
     /// The level of a request that succeeded, unless it is one of the service: where this is not written, nothing is.
-    public static let success = Level.debug
+    package static let success = Level.debug
 
     private static func level(_ answer: Answer?, _ remark: Remark, _ outcome: Outcome, isService: Bool) -> Level {
         guard outcome == .answered, let answer else { return .info }

@@ -1,16 +1,16 @@
 /// The target of a request line (RFC 9112, section 3.2), as far as it is more than a path.
-public enum RequestTarget {
+package enum RequestTarget {
     /// Where the path begins in a target: behind scheme and authority, if it is in absolute form, as clients send it to proxies.
     ///
     /// - Parameter target: without its query.
-    public static func pathOffset(in target: some BidirectionalCollection<UInt8>) -> Int {
+    package static func pathOffset(in target: some BidirectionalCollection<UInt8>) -> Int {
         guard let authority = authorityOffset(in: target) else { return 0 }
         let rest = target.dropFirst(authority)
         return authority + rest.distance(from: rest.startIndex, to: rest.firstIndex(of: slash) ?? rest.endIndex)
     }
 
     /// `host:port` of a target in absolute form, which counts instead of the `Host` header (section 3.2.2); `nil` in any other.
-    public static func authority(of target: some BidirectionalCollection<UInt8>) -> String? {
+    package static func authority(of target: some BidirectionalCollection<UInt8>) -> String? {
         guard let start = authorityOffset(in: target) else { return nil }
         return String(decoding: target.dropFirst(start).prefix { $0 != slash }, as: UTF8.self)
     }

@@ -1,28 +1,28 @@
 internal import JSON
 
 /// A header of an answer. (No tuple: arrays of those are destroyed by reading their types.)
-public struct ResponseField: Sendable {
-    public let name: StaticString
-    public let value: String
+package struct ResponseField: Sendable {
+    package let name: StaticString
+    package let value: String
 
-    public init(_ name: StaticString, _ value: String) {
+    package init(_ name: StaticString, _ value: String) {
         self.name = name
         self.value = value
     }
 }
 
 /// An answer, complete.
-public struct Response: Sendable {
-    public var status: Int
-    public var contentType: StaticString?
-    public var fields: [ResponseField] = []
-    public var body: [UInt8]
+package struct Response: Sendable {
+    package var status: Int
+    package var contentType: StaticString?
+    package var fields: [ResponseField] = []
+    package var body: [UInt8]
     /// Whether the request has changed nothing, so that it may be tried again under the same idempotency key.
-    public var isWithoutEffect = false
+    package var isWithoutEffect = false
     /// Which problem it tells of, if any.
-    public internal(set) var code: Problem.Code?
+    package internal(set) var code: Problem.Code?
 
-    public init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
+    package init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
         self.status = status
         self.contentType = contentType
         self.body = body

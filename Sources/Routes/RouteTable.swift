@@ -1,32 +1,33 @@
-public import AMQPBridge
+package import AMQPBridge
+internal import EventLoop
 
 /// The parts of the process around them that the routes need.
-public struct RouteServices: Sendable {
-    public var emitter: any EmitService
+package struct RouteServices: Sendable {
+    package var emitter: any EmitService
     /// Asks the servers.
-    public var cluster: any ClusterService
+    package var cluster: any ClusterService
     /// How long servers and clients have to answer, unless a request says so.
-    public var questionTimeout: Duration
+    package var questionTimeout: Duration
     /// Whether requests can be served, and if not, why.
-    public var readiness: @Sendable () -> Readiness
+    package var readiness: @Sendable () -> Readiness
     /// The metrics in Prometheus' text format.
-    public var metrics: @Sendable () -> [UInt8]
+    package var metrics: @Sendable () -> [UInt8]
     /// The configuration that the gateway runs with, without secrets: JSON.
-    public var configuration: @Sendable () -> [UInt8]
+    package var configuration: @Sendable () -> [UInt8]
     /// The API's description, YAML.
-    public var openAPI: [UInt8]
+    package var openAPI: [UInt8]
     /// The same in JSON.
-    public var openAPIAsJSON: @Sendable () -> [UInt8]
+    package var openAPIAsJSON: @Sendable () -> [UInt8]
     /// The page that explains problems, in Markdown.
-    public var problemPage: [UInt8] = []
+    package var problemPage: [UInt8] = []
     /// Whether reading the metrics takes a key. `/readyz` names no brokers then.
-    public var protectsMetrics = false
+    package var protectsMetrics = false
     /// The brokers that are published to, `host:port`.
-    public var brokers: @Sendable () -> [String] = { [] }
+    package var brokers: @Sendable () -> [String] = { [] }
     /// The gateway's own.
-    public var version = ""
+    package var version = ""
 
-    public init(
+    package init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
         readiness: @escaping @Sendable () -> Readiness,
         metrics: @escaping @Sendable () -> [UInt8], configuration: @escaping @Sendable () -> [UInt8], openAPI: [UInt8],
@@ -44,7 +45,7 @@ public struct RouteServices: Sendable {
 }
 
 /// The answer of `/readyz`.
-public enum Readiness: Sendable, Equatable {
+package enum Readiness: Sendable, Equatable {
     case ready, brokerUnavailable, brokerBlocked, shuttingDown
 }
 
@@ -54,7 +55,7 @@ extension Router {
     /// - Parameters:
     ///   - deliveries: one for the whole process, as are the answers for idempotency keys.
     ///   - clock: seconds since 1970.
-    public convenience init(
+    package convenience init(
         services: RouteServices, access: AccessPolicy, limits: Limits = Limits(),
         idempotency: IdempotencyStore = IdempotencyStore(), hooks table: HookTable = .none,
         deliveries: DeliveryStore = DeliveryStore(), clock: @escaping @Sendable () -> Int64 = UnixTime.now

@@ -1,36 +1,37 @@
-public import AMQPBridge
+internal import AMQPBridge
+package import EventLoop
 internal import Hashing
 
 /// Finds the route of a request, checks all that can be checked before the body, and answers.
 ///
 /// One per event loop. `@unchecked Sendable`: used on its loop's thread only; the counters may be read from anywhere. What every
 /// request touches is not checked for exclusive access, as in ``Request``.
-public final class Router: @unchecked Sendable {
-    public struct Limits: Sendable, Equatable {
+package final class Router: @unchecked Sendable {
+    package struct Limits: Sendable, Equatable {
         /// The longest request body, in bytes: arguments of 1 MiB and 64 KiB around them.
-        public var bodyBytes = 1_024 * 1_024 + 64 * 1_024
+        package var bodyBytes = 1_024 * 1_024 + 64 * 1_024
         /// The longest body of a batch, in bytes.
-        public var batchBytes = 16 << 20
+        package var batchBytes = 16 << 20
         /// The most emits in a batch.
-        public var batchItems = 10_000
+        package var batchItems = 10_000
 
-        public init() {}
+        package init() {}
 
         /// The longest body of all.
-        public var largestBody: Int { max(bodyBytes, batchBytes) }
+        package var largestBody: Int { max(bodyBytes, batchBytes) }
     }
 
-    public let limits: Limits
-    public let counters: RequestCounters
-    public let batches: BatchCounters
+    package let limits: Limits
+    package let counters: RequestCounters
+    package let batches: BatchCounters
     /// Who may do what. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
-    public var access: AccessPolicy {
+    package var access: AccessPolicy {
         get { rules.access }
         set { rules = Rules(newValue) }
     }
     @exclusivity(unchecked) private var rules: Rules
     /// The hooks, and what CloudEvents become. May be replaced as ``access``: a delivery is what it was when its head came.
-    @exclusivity(unchecked) public var hooks: HookTable
+    @exclusivity(unchecked) package var hooks: HookTable
     let routes: [Route]
     private let idempotency: IdempotencyStore
     private let paths: [String: Path]
@@ -70,7 +71,7 @@ public final class Router: @unchecked Sendable {
     ///   - door: where it has come from.
     ///   - isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics are served all the
     ///     same.
-    public func admit(_ head: consuming RequestHead, at door: Door = .only, isOverloaded: Bool = false) -> Admission {
+    package func admit(_ head: consuming RequestHead, at door: Door = .only, isOverloaded: Bool = false) -> Admission {
         if door != .only, !door.shows(head.path) { return refuse(head, at: door) }
         let (path, parameter) = find(head.path)
         let id = requestID(of: head)
@@ -185,7 +186,7 @@ public final class Router: @unchecked Sendable {
     /// - Parameters:
     ///   - loop: where a task runs, if it takes one: the caller's own.
     ///   - completion: is called once, on the loop, with an answer that is not there at once.
-    public func handle(
+    package func handle(
         _ request: Request, on loop: EventLoop, completion: @escaping (consuming Response) -> Void
     ) -> Handling {
         guard let route = request.route else { preconditionFailure("only admitted requests are handled") }
@@ -244,34 +245,34 @@ public final class Router: @unchecked Sendable {
     }
 
     /// The answer to a body that went on beyond the limit.
-    public func refuseLongBody(_ request: Request) -> Response {
+    package func refuseLongBody(_ request: Request) -> Response {
         refuse(tooLong(request.bodyLimit ?? 0), request)
     }
 
     /// The answer to a body for which there is no memory at the moment.
-    public func refuseForMemory(_ request: Request) -> Response {
+    package func refuseForMemory(_ request: Request) -> Response {
         refuse(Problem(.overloaded, "too many bytes of requests are under way"), request)
     }
 
     /// A head that leaves no room for an answer.
-    public func refuseLargeHead(_ head: RequestHead) -> Admission {
+    package func refuseLargeHead(_ head: RequestHead) -> Admission {
         refused(unknown(head), Problem(.headTooLarge, "the request line and the headers are too large"))
     }
 
     /// Bytes that libmicrohttpd took for a request, and that are none.
-    public func refuseMalformed(_ head: RequestHead, _ detail: String) -> Admission {
+    package func refuseMalformed(_ head: RequestHead, _ detail: String) -> Admission {
         refused(unknown(head), Problem(.malformedHTTP, detail))
     }
 
     /// A `Content-Length` that no number holds.
-    public func refuseLength(_ head: RequestHead) -> Admission {
+    package func refuseLength(_ head: RequestHead) -> Admission {
         refused(unknown(head), tooLong(limits.bodyBytes))
     }
 
     /// Counts an answer that was given without this router, to bytes that never became a request.
     ///
     /// - Returns: what is known of it, and the answer without a body.
-    public func noteAnswer(_ status: Int) -> Admission {
+    package func noteAnswer(_ status: Int) -> Admission {
         let request = unknown(RequestHead(method: .other, path: ""))
         return Admission(request: request, refusal: finish(Response(status: status), request))
     }
@@ -384,14 +385,14 @@ private final class Rules {
 }
 
 /// The decision on a request by its head alone.
-public struct Admission: Sendable {
-    public let request: Request
+package struct Admission: Sendable {
+    package let request: Request
     /// `nil`: its body may come.
-    public let refusal: Response?
+    package let refusal: Response?
 }
 
 /// How a request is answered whose body is there.
-public enum Handling: Sendable {
+package enum Handling: Sendable {
     /// At once; the completion is never called.
     case answered(Response)
     /// By the completion, within the time for the broker's confirm. That cannot be cancelled.

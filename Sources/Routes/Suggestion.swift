@@ -1,12 +1,12 @@
 /// A name that may have been meant.
-public enum Suggestion {
+package enum Suggestion {
     /// A longer name is no slip of the pen, and would be costly to compare.
     private static let mostBytes = 64
 
     /// `; did you mean 'x'?`, or nothing if no name is near.
     ///
     /// - Parameter quote: what stands around the name.
-    public static func of(_ names: some Sequence<String>, for name: String, quote: String = "'") -> String {
+    package static func of(_ names: some Sequence<String>, for name: String, quote: String = "'") -> String {
         guard let nearest = nearest(of: names, to: name) else { return "" }
         return "; did you mean \(quote)\(nearest)\(quote)?"
     }

@@ -1,18 +1,18 @@
-public import JSON
+package import JSON
 
 /// A point in time in UTC, to the second, in the years 0000 to 9999.
-public struct UTCTime: Sendable, Equatable {
+package struct UTCTime: Sendable, Equatable {
     /// Since 1970.
-    public let seconds: Int
+    package let seconds: Int
 
     /// - Parameter seconds: since 1970; beyond the years that there are it is the first or the last second.
-    public init(seconds: Int) {
+    package init(seconds: Int) {
         self.seconds = min(max(seconds, Self.first), Self.last)
     }
 
     /// The end of what is written: of `2027-01-31` the end of that day, and `2027-01-31T12:00:00Z` itself (RFC 3339, in UTC, whole
     /// seconds).
-    public init?(endOf text: String) {
+    package init?(endOf text: String) {
         let parts = text.split(separator: "T", maxSplits: 1, omittingEmptySubsequences: false)
         guard let date = Self.numbers(parts[0], "-", [4, 2, 2]) else { return nil }
         let day = Self.day(date[0], date[1], date[2])
@@ -71,7 +71,7 @@ extension UTCTime {
 
 extension UTCTime: CustomStringConvertible {
     /// As it could be written: `2027-01-31T12:00:00Z`.
-    public var description: String {
+    package var description: String {
         let (day, second) = Self.floorDivided(seconds, by: Self.secondsOfDay)
         let date = Self.date(of: day)
         func padded(_ number: Int, _ width: Int) -> String {
@@ -84,5 +84,5 @@ extension UTCTime: CustomStringConvertible {
 }
 
 extension UTCTime: JSONWritable {
-    public func write(to json: inout JSONWriter) { json.string(description) }
+    package func write(to json: inout JSONWriter) { json.string(description) }
 }

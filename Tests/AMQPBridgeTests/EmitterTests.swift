@@ -1,7 +1,9 @@
+import EventLoop
 import Glibc
 import Synchronization
 import Testing
 
+@testable import AMQP
 @testable import AMQPBridge
 
 @Suite("An emitter, without a broker,", .serialized)

@@ -1,3 +1,5 @@
+import BrokerFixtures
+import EventLoop
 import Logging
 import Synchronization
 import Testing

@@ -86,7 +86,7 @@ extension Emit {
     /// Encodes the event's arguments.
     ///
     /// - Throws: ``EmitError/invalid(_:)`` with the index and, after a colon, the JSON Pointer of what cannot be sent.
-    public mutating func setArguments(_ values: [Argument]) throws(EmitError) {
+    package mutating func setArguments(_ values: [Argument]) throws(EmitError) {
         var writer = ArgumentWriter(isBinary: values.contains(where: \.isBinary))
         var faults: [CommandFault] = []
         let text = JSONText.elements { list in

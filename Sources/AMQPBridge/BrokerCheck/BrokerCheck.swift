@@ -1,9 +1,10 @@
+package import AMQP
 internal import SettingTypes
 
 /// Whether RabbitMQ would do what the gateway will ask of it, tried out: nothing is delivered, and nothing stays there.
-public struct BrokerCheck: Sendable {
+package struct BrokerCheck: Sendable {
     /// What came of one thing that was tried.
-    public enum Finding: Sendable, Equatable {
+    package enum Finding: Sendable, Equatable {
         case works(String)
         /// Nothing is wrong for most.
         case note(String)
@@ -12,9 +13,9 @@ public struct BrokerCheck: Sendable {
         case unreachable(String)
     }
 
-    public private(set) var findings: [Finding] = []
+    package private(set) var findings: [Finding] = []
     /// A line for a shell on the broker's side that would help; `nil`: none is known.
-    public private(set) var cure: String?
+    package private(set) var cure: String?
 
     /// The one that is being tried.
     private var endpoint: BrokerEndpoint
@@ -26,7 +27,7 @@ public struct BrokerCheck: Sendable {
     /// Tries. Blocks, some ten seconds for a broker that does not answer.
     ///
     /// - Parameter clusterExchange: where servers are asked; `nil`: they are asked nothing.
-    public init(_ broker: BrokerLink.Configuration, wireFormat: any WireFormat, clusterExchange: String?) {
+    package init(_ broker: BrokerLink.Configuration, wireFormat: any WireFormat, clusterExchange: String?) {
         (endpoint, self.wireFormat) = (broker.endpoint, wireFormat)
         formatName = type(of: wireFormat).name
         permissions = BrokerPermissions(wireFormat, clusterExchange: clusterExchange)
@@ -57,7 +58,7 @@ public struct BrokerCheck: Sendable {
         }
     }
 
-    public var works: Bool {
+    package var works: Bool {
         !findings.contains { finding in
             switch finding {
             case .fails, .unreachable: true
@@ -105,7 +106,7 @@ public struct BrokerCheck: Sendable {
                     ))
             return
         }
-        switch try dialogue.probe(exchange.name, kind: exchange.kind) {
+        switch try dialogue.probe(exchange.name, type: exchange.kind.rawValue) {
         case .different(property: "type", value: let kind):
             findings.append(
                 .fails(
@@ -139,7 +140,7 @@ public struct BrokerCheck: Sendable {
     private mutating func checkQuestions(over exchange: String, _ dialogue: BrokerDialogue) throws(BrokerError) {
         let name = "the exchange '\(exchange)'"
         var faults: [String] = []
-        switch try dialogue.probe(exchange, kind: .direct) {
+        switch try dialogue.probe(exchange, type: ServerExchange.Kind.direct.rawValue) {
         case .absent, .same: break
         case .notPermitted: faults.append(lacks("configure", name))
         case .different(let property, let value):

@@ -1,5 +1,5 @@
 /// What a user needs on its virtual host, as regular expressions of names (docs/operating/permissions.md).
-public struct BrokerPermissions: Sendable, Equatable {
+package struct BrokerPermissions: Sendable, Equatable {
     private(set) var configure: [String] = []
     private(set) var write: [String] = []
     private(set) var read: [String] = []
@@ -9,7 +9,7 @@ public struct BrokerPermissions: Sendable, Equatable {
     private static let defaultExchange = "amq\\.default"
 
     /// - Parameter clusterExchange: where servers are asked; `nil`: they are asked nothing.
-    public init(_ wireFormat: any WireFormat, clusterExchange: String?) {
+    package init(_ wireFormat: any WireFormat, clusterExchange: String?) {
         write = wireFormat.exchanges.map(\.name.escaped)
         if let clusterExchange {
             let needed = [clusterExchange.escaped, Self.queues]
@@ -21,7 +21,7 @@ public struct BrokerPermissions: Sendable, Equatable {
     }
 
     /// The line for a shell that gives them, in place of all that the user may do there.
-    public func command(for endpoint: BrokerEndpoint) -> String {
+    package func command(for endpoint: BrokerEndpoint) -> String {
         let patterns = [configure, write, read].map { $0.isEmpty ? "^$" : "^(\($0.joined(separator: "|")))$" }
         // Which user a certificate is, RabbitMQ alone knows.
         let user = endpoint.mechanism == .external ? "USER" : endpoint.user

@@ -1,4 +1,6 @@
+internal import AMQP
 internal import CLinux
+internal import EventLoop
 internal import JSON
 
 /// Acknowledgements of python-socketio's clients, as their servers send them to the emitter: to the fanout that all servers

@@ -1,13 +1,13 @@
-public import JSON
+package import JSON
 
 // What comes back from a cluster.
 
 /// Something gathered from servers, and from which of them.
-public struct ClusterAnswer<Value: Sendable>: Sendable {
-    public let value: Value
-    public let servers: ServerTally
+package struct ClusterAnswer<Value: Sendable>: Sendable {
+    package let value: Value
+    package let servers: ServerTally
 
-    public init(_ value: Value, servers: ServerTally) {
+    package init(_ value: Value, servers: ServerTally) {
         self.value = value
         self.servers = servers
     }
@@ -36,29 +36,29 @@ public struct ServerTally: Sendable, Equatable {
 }
 
 /// What became of an emit that clients were asked to acknowledge. What is unknown is `nil`.
-public struct AcknowledgedReceipt: Sendable, Equatable {
-    public let id: String
-    public let routed: Bool?
+package struct AcknowledgedReceipt: Sendable, Equatable {
+    package let id: String
+    package let routed: Bool?
     /// Why ``routed`` is `false`; `nil` where it is not.
-    public let reason: UnroutedReason?
+    package let reason: UnroutedReason?
     /// How many clients the event was sent to.
-    public let recipients: Int?
+    package let recipients: Int?
     /// The arguments of each answer: a JSON array.
-    public let responses: [JSONText]
+    package let responses: [JSONText]
     /// Whether all who were waited for have answered: all recipients or, if that was asked for, the first.
-    public let isComplete: Bool?
-    public let servers: ServerTally?
+    package let isComplete: Bool?
+    package let servers: ServerTally?
 }
 
-public struct ServerDescription: Sendable, Equatable {
-    public let uid: String
-    public let namespaces: [String]
-    public let lastSeen: Duration
-    public let subscriptionMode: String
+package struct ServerDescription: Sendable, Equatable {
+    package let uid: String
+    package let namespaces: [String]
+    package let lastSeen: Duration
+    package let subscriptionMode: String
     /// What it can do of what not every server can; `nil`: an early companion, which does not say.
-    public var features: Set<String>?
+    package var features: Set<String>?
     /// The class of the adapter that its companion stands beside; `nil`: not told.
-    public var adapter: String?
+    package var adapter: String?
 }
 
 /// Why a question has no answer at all.

@@ -1,9 +1,11 @@
+package import AMQP
+package import EventLoop
 internal import JSON
-public import Logging
+package import Logging
 internal import Synchronization
 
 /// What can be asked of a cluster of servers. Every answer comes by `timeout` at the latest, and says who has not given one.
-public protocol ClusterService: AnyObject, Sendable {
+package protocol ClusterService: AnyObject, Sendable {
     func ask<Command: ClusterCommand>(
         _ command: Command, timeout: Duration
     ) async throws(ClusterError) -> ClusterAnswer<Command.Answer>
@@ -16,21 +18,21 @@ public protocol ClusterService: AnyObject, Sendable {
 /// and get answers, each on its own thread.
 ///
 /// `@unchecked Sendable`: session and connector are touched on the client's own thread only.
-public final class ClusterClient: ClusterService, @unchecked Sendable {
-    public struct Configuration: Sendable {
+package final class ClusterClient: ClusterService, @unchecked Sendable {
+    package struct Configuration: Sendable {
         /// The exchange of the cluster protocol, which gateways and servers declare alike.
-        public var exchange = "socket.io.cluster"
+        package var exchange = "socket.io.cluster"
         /// How many callers may wait for answers at once.
-        public var waiting = 10_000
+        package var waiting = 10_000
 
-        public init() {}
+        package init() {}
     }
 
     /// What its connection has to do with the broker.
-    public var status: BrokerLink.Status { connector.status }
+    package var status: BrokerLink.Status { connector.status }
     /// With which its connection is open, blocked or not; `nil`: there is none. May be read on any thread.
-    public var broker: BrokerEndpoint? { connector.broker }
-    public let counters = ClusterCounters()
+    package var broker: BrokerEndpoint? { connector.broker }
+    package let counters = ClusterCounters()
 
     let exchange: String
     private let loop = EventLoop()
@@ -42,7 +44,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
 
     /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has any.
-    public init(
+    package init(
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
         wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
     ) {
@@ -85,7 +87,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
         loop.add(connector)
     }
 
-    public func start() {
+    package func start() {
         thread.withLock { thread in
             guard thread == nil else { return }
             thread = SystemThread(name: "cluster") { [loop] in loop.run() }
@@ -93,7 +95,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     }
 
     /// Ends the connection, and every question with it, and waits for the thread.
-    public func stop() {
+    package func stop() {
         loop.execute {
             self.connector.close()
             self.loop.stop()
@@ -103,7 +105,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
 
     // MARK: Questions
 
-    public func ask<Command: ClusterCommand>(
+    package func ask<Command: ClusterCommand>(
         _ command: Command, timeout: Duration
     ) async throws(ClusterError) -> ClusterAnswer<Command.Answer> {
         let outcome = try await outcome(of: command, timeout: timeout)
@@ -137,7 +139,7 @@ public final class ClusterClient: ClusterService, @unchecked Sendable {
     func summary(most: Int) -> (adapters: [String], namespaces: [String]) { known.summary(most: most) }
 
     /// The servers known, once they have had the time to say who they are.
-    public func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {
+    package func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {
         let now = MonotonicTime.now()
         let result: Result<[ServerDescription], ClusterError> = await waiting(orEnded: .failure(.brokerUnavailable)) {
             waiter, done in
@@ -254,17 +256,17 @@ private final class PendingCallbacks: Sendable {
 }
 
 /// What the cluster client has done so far.
-public final class ClusterCounters: Sendable {
-    public init() {}
+package final class ClusterCounters: Sendable {
+    package init() {}
 
-    public let connects = Counter()
-    public let channelsClosed = ChannelCloseCounters()
+    package let connects = Counter()
+    package let channelsClosed = ChannelCloseCounters()
     /// Those that are known: this one goes down, too.
-    public let servers = Gauge()
+    package let servers = Gauge()
     /// Questions that all servers have answered.
-    public let complete = Counter()
+    package let complete = Counter()
     /// Questions that some have not answered in time.
-    public let partial = Counter()
+    package let partial = Counter()
 
     func count(_ servers: ServerTally) {
         if servers.isComplete { complete.add(1) } else { partial.add(1) }

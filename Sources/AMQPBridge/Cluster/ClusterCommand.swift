@@ -1,6 +1,6 @@
 /// What can be asked of a cluster of Socket.IO servers, free of any wire format. Each is a file of `Questions`: the command, its
 /// message, what gathers the servers' answers, and what becomes of them.
-public protocol ClusterCommand: Sendable {
+package protocol ClusterCommand: Sendable {
     associatedtype Answer: Sendable
 
     /// - Parameter timeout: how long servers have to answer.

@@ -1,3 +1,5 @@
+internal import AMQP
+internal import EventLoop
 internal import JSON
 
 /// The gateway's part in the cluster protocol on one connection, without I/O: who is there, what is asked, and what comes back.

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import JSON
 
 /// Which servers there are, by what they say of themselves: heartbeats, and a goodbye.

@@ -1,7 +1,7 @@
 internal import JSON
 
 /// Something that all servers of a namespace are asked, and what makes one answer of theirs.
-public struct Question<Answer: Sendable> {
+package struct Question<Answer: Sendable> {
     let namespace: String
     let kind: ClusterMessage.Kind
     /// Whether it changes nothing: then nobody needs to carry it out when its time is over, and one that is under way already

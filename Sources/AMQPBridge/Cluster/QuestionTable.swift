@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// The questions under way: who is still to answer which, and until when. Late answers find no question, and are dropped.
 struct QuestionTable {
     private final class Entry {

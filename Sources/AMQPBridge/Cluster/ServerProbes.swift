@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// Asks the broker whether servers are still there: a `mandatory` message to the key that a server names in its heartbeat comes
 /// back when its queue is gone (docs/cluster-protocol.md, `probe`).
 ///

@@ -1,21 +1,21 @@
 /// Sockets of a namespace: the union of some rooms, minus others.
-public struct SocketSelection: Sendable, Hashable {
-    public var namespace: String
+package struct SocketSelection: Sendable, Hashable {
+    package var namespace: String
     /// Rooms and socket ids; empty means every socket.
-    public var rooms: [RoomName]
+    package var rooms: [RoomName]
     /// Rooms and socket ids that are left out.
-    public var except: [RoomName]
+    package var except: [RoomName]
     /// Only the socket with this id, which ``rooms`` then holds, too: a socket's id is a room.
-    public let id: String?
+    package let id: String?
 
-    public init(namespace: String = "/", rooms: [RoomName] = [], except: [RoomName] = []) {
+    package init(namespace: String = "/", rooms: [RoomName] = [], except: [RoomName] = []) {
         self.namespace = namespace
         self.rooms = rooms
         self.except = except
         id = nil
     }
 
-    public init(namespace: String = "/", id: String) {
+    package init(namespace: String = "/", id: String) {
         self.namespace = namespace
         self.id = id
         rooms = [.name(id)]

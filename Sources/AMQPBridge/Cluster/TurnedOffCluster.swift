@@ -1,10 +1,10 @@
 /// Stands where a ``ClusterClient`` would, if the operator does not want servers to be asked: every question ends at once.
-public final class TurnedOffCluster: ClusterService {
-    public init() {}
+package final class TurnedOffCluster: ClusterService {
+    package init() {}
 
-    public func ask<Command: ClusterCommand>(
+    package func ask<Command: ClusterCommand>(
         _ command: Command, timeout: Duration
     ) async throws(ClusterError) -> ClusterAnswer<Command.Answer> { throw .turnedOff }
 
-    public func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] { throw .turnedOff }
+    package func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] { throw .turnedOff }
 }

@@ -1,6 +1,6 @@
 /// A wire format of servers that do by themselves what others do only with a companion: python-socketio's client managers take
 /// messages that do something to sockets, and publish what clients acknowledge.
-public protocol ManagerFormat: WireFormat {
+package protocol ManagerFormat: WireFormat {
     /// Where the acknowledgements of clients arrive.
     var callbackAddress: CallbackAddress { get }
 
@@ -17,10 +17,10 @@ public protocol ManagerFormat: WireFormat {
 }
 
 /// Where the acknowledgements for an emitter arrive.
-public struct CallbackAddress: Sendable, Equatable {
-    public let exchange: String
+package struct CallbackAddress: Sendable, Equatable {
+    package let exchange: String
     /// What tells an emitter's messages from those of others.
-    public let hostID: String
+    package let hostID: String
 }
 
 extension WireFormat {

@@ -35,8 +35,8 @@ public struct PythonSocketIO: ManagerFormat {
 
     public var exchanges: [ServerExchange] { [ServerExchange(name: exchange, kind: .fanout)] }
 
-    public var callbackAddress: CallbackAddress { CallbackAddress(exchange: exchange, hostID: hostID) }
-    public let exceptsRooms = false
+    package var callbackAddress: CallbackAddress { CallbackAddress(exchange: exchange, hostID: hostID) }
+    package let exceptsRooms = false
 
     /// Every server has a queue for all of its namespaces.
     public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason { .noServer }
@@ -44,7 +44,7 @@ public struct PythonSocketIO: ManagerFormat {
     /// The library's own messages for one socket, and for emptying a room. What it does with some rooms was observed with
     /// 5.18.1: it lets a socket leave the room of its own id, by which alone it can be reached; joining or emptying that of
     /// another socket is an error in the server (`ValueError`: "cannot enter a sid room", "cannot close a sid room").
-    public func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]? {
+    package func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]? {
         let selection = command.selection
         switch command.change {
         case .join(let rooms):
@@ -103,7 +103,7 @@ public struct PythonSocketIO: ManagerFormat {
 
     /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so there
     /// has to be one.
-    public func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication {
+    package func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication {
         guard let room = emit.rooms.first else {
             throw NotExpressible(
                 CommandField("rooms"),

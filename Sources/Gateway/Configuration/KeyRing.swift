@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Hashing
 internal import Routes
 

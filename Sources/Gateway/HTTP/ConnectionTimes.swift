@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// Until when a connection must have got on, and from when on it may make room for others.
 ///

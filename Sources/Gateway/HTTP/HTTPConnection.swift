@@ -1,6 +1,7 @@
 internal import AMQPBridge
 internal import CHTTPS
 internal import CSockets
+internal import EventLoop
 internal import Glibc
 internal import Routes
 

@@ -1,5 +1,6 @@
 internal import AMQPBridge
 internal import CMicrohttpd
+internal import EventLoop
 internal import Glibc
 internal import Routes
 internal import Synchronization

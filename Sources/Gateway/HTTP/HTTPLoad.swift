@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Synchronization
 
 /// How much the whole process has on its hands, over all event loops: connections, also by address, and requests.

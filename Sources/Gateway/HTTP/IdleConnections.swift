@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// Which connections to close when there are too many: those that have been idle longest.
 ///

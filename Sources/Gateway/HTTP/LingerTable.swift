@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// Connections that are over on our side while their clients still send: whoever closes a socket with unread bytes in it
 /// resets it, and the answer that was sent is lost on the way.

@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// When a listener takes no connections: for a moment, whenever something that accepting takes has run out.
 ///

@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// When libmicrohttpd has to run, beyond what its epoll descriptor says.
 ///

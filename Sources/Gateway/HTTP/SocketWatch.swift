@@ -1,5 +1,6 @@
 internal import AMQPBridge
 internal import CSockets
+internal import EventLoop
 internal import Glibc
 internal import Logging
 

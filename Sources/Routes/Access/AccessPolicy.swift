@@ -1,9 +1,9 @@
 internal import Hashing
 
 /// Who may use the gateway.
-public struct AccessPolicy: Sendable {
+package struct AccessPolicy: Sendable {
     /// Who is served without a key.
-    public enum Keyless: Sendable {
+    package enum Keyless: Sendable {
         case nobody
         /// Programs on this machine only, so that no web page can reach the gateway through its visitor's browser. `Host`
         /// must be a loopback name (against DNS rebinding) and `Origin` must not be there, unless it is
@@ -19,12 +19,12 @@ public struct AccessPolicy: Sendable {
     private let digests: [SHA256.Digest]
     private let keyless: Keyless
     /// Whose web pages may call.
-    public var cors = CORSPolicy.off
+    package var cors = CORSPolicy.off
     /// Seconds since 1970.
     private let clock: @Sendable () -> Int
 
     /// - Parameter keyless: what holds when there are no keys.
-    public init(keys: [APIKey], keyless: Keyless, clock: @escaping @Sendable () -> Int) {
+    package init(keys: [APIKey], keyless: Keyless, clock: @escaping @Sendable () -> Int) {
         self.keys = keys
         digests = keys.map(\.digest)
         self.keyless = keys.isEmpty ? keyless : .nobody
@@ -32,8 +32,8 @@ public struct AccessPolicy: Sendable {
     }
 
     /// Without keys.
-    public static let loopbackOnly = AccessPolicy(keys: [], keyless: .loopback) { 0 }
-    public static let anonymous = AccessPolicy(keys: [], keyless: .everybody) { 0 }
+    package static let loopbackOnly = AccessPolicy(keys: [], keyless: .loopback) { 0 }
+    package static let anonymous = AccessPolicy(keys: [], keyless: .everybody) { 0 }
 
     /// Who sends a request.
     ///

@@ -2,18 +2,18 @@
 ///
 /// Pages send keys themselves: nothing that a browser adds by itself, such as cookies, means anything here. So
 /// `Access-Control-Allow-Credentials` is never sent.
-public struct CORSPolicy: Sendable, Equatable {
+package struct CORSPolicy: Sendable, Equatable {
     /// Pages of no origin. Nothing of a request is looked at.
-    public static let off = CORSPolicy(origins: [])
+    package static let off = CORSPolicy(origins: [])
 
     private let origins: Set<String>
 
-    public init(origins: [WebOrigin]) {
+    package init(origins: [WebOrigin]) {
         self.origins = Set(origins.map(\.description))
     }
 
     /// `none`, or origins separated by commas.
-    public init?(text: String) {
+    package init?(text: String) {
         if text.isEmpty || text == "none" {
             self = .off
             return
@@ -73,7 +73,7 @@ public struct CORSPolicy: Sendable, Equatable {
 }
 
 extension CORSPolicy: CustomStringConvertible {
-    public var description: String { isOff ? "none" : origins.sorted().joined(separator: ",") }
+    package var description: String { isOff ? "none" : origins.sorted().joined(separator: ",") }
 }
 
 extension RequestHead {

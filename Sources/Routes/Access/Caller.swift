@@ -1,10 +1,11 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import JSON
 
 /// Who sends a request, and what that one may do.
-public final class Caller: Sendable {
+package final class Caller: Sendable {
     /// The key's; `nil` where no key is needed.
-    public let name: String?
+    package let name: String?
     let scopes: Set<Scope>
     /// The same, a bit each.
     private let scopeBits: UInt32
@@ -15,7 +16,7 @@ public final class Caller: Sendable {
     /// Seconds since 1970; from then on its keys open nothing. `nil`: never.
     let expires: Int?
 
-    public init(
+    package init(
         name: String?, scopes: Set<Scope>, reach: Reach = Reach(), limit: RateLimit? = nil, expires: Int? = nil
     ) {
         self.name = name
@@ -110,7 +111,7 @@ extension Problem {
 }
 
 extension Rate: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         let most = burst == count ? "" : ", and \(burst) at once"
         let periods: [(Duration, String)] = [
             (.seconds(1), "a second"), (.seconds(60), "a minute"), (.seconds(3_600), "an hour"),

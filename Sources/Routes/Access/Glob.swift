@@ -1,9 +1,9 @@
 /// A pattern for names, in which each `*` stands for any bytes, or none. Nothing else is special.
-public struct Glob: Sendable, Hashable {
-    public let pattern: String
+package struct Glob: Sendable, Hashable {
+    package let pattern: String
     private let bytes: [UInt8]
 
-    public init(_ pattern: String) {
+    package init(_ pattern: String) {
         self.pattern = pattern
         bytes = Array(pattern.utf8)
     }
@@ -12,7 +12,7 @@ public struct Glob: Sendable, Hashable {
     var matchesEverything: Bool { !bytes.isEmpty && bytes.allSatisfy { $0 == Self.star } }
 
     /// Compares bytes, as Socket.IO's servers do. Takes at most the product of both lengths.
-    public func matches(_ name: String) -> Bool {
+    package func matches(_ name: String) -> Bool {
         var name = name
         return name.withUTF8 { name in
             var (index, place) = (0, 0)

@@ -1,14 +1,14 @@
 internal import Synchronization
 
 /// When something was last used: to the second, over all event loops.
-public final class LastUse: Sendable {
+package final class LastUse: Sendable {
     /// Since 1970; 0: never.
     private let second = Atomic<Int>(0)
 
-    public init() {}
+    package init() {}
 
     /// `nil`: not since the start.
-    public var time: UTCTime? {
+    package var time: UTCTime? {
         let second = second.load(ordering: .relaxed)
         return second == 0 ? nil : UTCTime(seconds: second)
     }

@@ -1,19 +1,20 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Synchronization
 
 /// So many in so long.
-public struct Rate: Sendable, Hashable {
+package struct Rate: Sendable, Hashable {
     /// At least 1.
-    public let count: Int
-    public let period: Duration
+    package let count: Int
+    package let period: Duration
     /// How many may come at once.
-    public let burst: Int
+    package let burst: Int
 
     /// - Parameters:
     ///   - count: 1 to 1,000,000,000.
     ///   - period: at most a day.
     ///   - burst: 1 to 1,000,000, and no more than what comes together in a year.
-    public init?(_ count: Int, per period: Duration, burst: Int? = nil) {
+    package init?(_ count: Int, per period: Duration, burst: Int? = nil) {
         let burst = burst ?? min(count, Self.largestBurst)
         guard (1...1_000_000_000).contains(count), (1...Self.largestBurst).contains(burst), period > .zero,
             period <= .seconds(86_400), period / count * burst <= .seconds(365 * 86_400)
@@ -30,7 +31,7 @@ public struct Rate: Sendable, Hashable {
     }
 
     /// What each of several gateways gives, so that it is the rate together. One may always come.
-    public func share(of gateways: Int) -> Rate {
+    package func share(of gateways: Int) -> Rate {
         let burst = max(1, burst / gateways)
         return count.isMultiple(of: gateways)
             ? Rate(shared: count / gateways, per: period, burst: burst)
@@ -44,8 +45,8 @@ public struct Rate: Sendable, Hashable {
 ///
 /// A bucket of tokens, kept as the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371): that
 /// is one number, which loops exchange atomically.
-public final class RateLimit: Sendable {
-    public let rate: Rate
+package final class RateLimit: Sendable {
+    package let rate: Rate
     /// Nanoseconds for a token, and for all of them.
     private let interval: Int64
     private let capacity: Int64
@@ -53,7 +54,7 @@ public final class RateLimit: Sendable {
     private let burst: String
     private let fullAt = Atomic<Int64>(0)
 
-    public init(_ rate: Rate) {
+    package init(_ rate: Rate) {
         self.rate = rate
         interval = max(1, rate.period.nanoseconds / Int64(rate.count))
         capacity = interval * Int64(rate.burst)

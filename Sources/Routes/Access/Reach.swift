@@ -1,16 +1,16 @@
 internal import AMQPBridge
 
 /// The namespaces, rooms, sockets and events that a key or a hook may name.
-public struct Reach: Sendable, Equatable {
-    public var namespaces: NameGlobs
+package struct Reach: Sendable, Equatable {
+    package var namespaces: NameGlobs
     /// For all names that stand where a room may: a socket's id is a room, too.
-    public var rooms: NameGlobs
+    package var rooms: NameGlobs
     /// For names that stand where a socket's id is expected. What does not look like one must be among the rooms as well.
-    public var sockets: NameGlobs
-    public var events: NameGlobs
+    package var sockets: NameGlobs
+    package var events: NameGlobs
 
     /// - Parameter sockets: `nil`: as for rooms, since a socket's id is one.
-    public init(
+    package init(
         namespaces: NameGlobs = .any, rooms: NameGlobs = .any, sockets: NameGlobs? = nil, events: NameGlobs = .any
     ) {
         self.namespaces = namespaces
@@ -25,16 +25,16 @@ public struct Reach: Sendable, Equatable {
 }
 
 /// Globs of which one must match.
-public struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
+package struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
     private let globs: [Glob]
     let matchEverything: Bool
 
-    public init(_ globs: [Glob]) {
+    package init(_ globs: [Glob]) {
         self.globs = globs
         matchEverything = globs.contains(where: \.matchesEverything)
     }
 
-    public static let any = NameGlobs([Glob("*")])
+    package static let any = NameGlobs([Glob("*")])
 
     func matches(_ name: String) -> Bool {
         matchEverything || globs.contains { $0.matches(name) }
@@ -47,10 +47,10 @@ public struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
         globs.contains { $0.matchesAll(beginningWith: prefix) }
     }
 
-    public var patterns: [String] { globs.map(\.pattern) }
+    package var patterns: [String] { globs.map(\.pattern) }
 
     /// The first of them: a batch may say this thousands of times.
-    public var description: String {
+    package var description: String {
         let more = globs.count > Self.mostShown ? " and \(globs.count - Self.mostShown) more" : ""
         return patterns.prefix(Self.mostShown).joined(separator: ", ") + more
     }

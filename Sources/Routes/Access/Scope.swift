@@ -1,5 +1,5 @@
 /// A right that a key can have.
-public enum Scope: String, Sendable, CaseIterable {
+package enum Scope: String, Sendable, CaseIterable {
     case emit
     case readSockets = "sockets:read"
     /// To see headers, address and query of clients' handshakes, too.

@@ -1,15 +1,15 @@
 /// The origin of web pages, as browsers write it: `scheme://host` or `scheme://host:port` (Fetch standard, section
 /// 3.1; HTML standard, "serialization of an origin").
-public struct WebOrigin: Sendable, Hashable, CustomStringConvertible {
+package struct WebOrigin: Sendable, Hashable, CustomStringConvertible {
     /// In lower case, as in an `Origin` header.
-    public let description: String
+    package let description: String
 
     /// A DNS name has at most 253 bytes; an `Origin` is sent back, and must fit an answer's head.
     private static let longestHost = 253
 
     /// - Parameter text: in any letter case. `nil` for what no browser sends: a path or a slash at the end, the scheme's
     ///   default port, a name that is not ASCII (browsers send `xn--…`), `*`, `null`.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let origin = text.lowercased()
         guard origin.utf8.allSatisfy({ $0 < 0x80 }), let colon = origin.firstIndex(of: ":") else { return nil }
         let (scheme, rest) = (origin[..<colon], origin[colon...])

@@ -1,17 +1,17 @@
 /// The emit that a CloudEvent becomes. Its templates see it as in the JSON format: `{/type}`, `{/subject}`, `{/data/order/id}`.
-public struct CloudEventMapping: Sendable {
+package struct CloudEventMapping: Sendable {
     let mapping: EmitMapping
     let confirmWait: Duration
     let handshake: Handshake
     /// Counts what becomes of them.
-    public var counters = DeliveryCounters()
+    package var counters = DeliveryCounters()
 
     /// - Parameters:
     ///   - mapping: `nil`: the event is named `{/type}`, its room `{/subject}`, and its argument is the whole CloudEvent.
     ///   - confirmWait: how long RabbitMQ has to confirm a single event; at most ``Hook/longestConfirmWait``.
     ///   - allowedOrigins: who is granted what it asks for with the handshake: host names, or `*`.
     ///   - allowedRate: what it is promised, in a minute.
-    public init(
+    package init(
         mapping: EmitMapping? = nil, confirmWait: Duration = Hook.usualConfirmWait, allowedOrigins: [String] = [],
         allowedRate: Int? = nil
     ) throws(HookConfigurationError) {
@@ -26,7 +26,7 @@ public struct CloudEventMapping: Sendable {
     }
 
     /// The mapping where none is configured.
-    public static let standard: CloudEventMapping = {
+    package static let standard: CloudEventMapping = {
         do throws(HookConfigurationError) {
             return try CloudEventMapping()
         } catch {

@@ -1,7 +1,7 @@
 internal import JSON
 
 /// One argument of an event.
-public struct ArgumentTemplate: Sendable {
+package struct ArgumentTemplate: Sendable {
     private enum Kind: Sendable {
         case constant(JSONText)
         case template(Template)
@@ -10,12 +10,12 @@ public struct ArgumentTemplate: Sendable {
     private let kind: Kind
 
     /// A template. `{/a/b}` or `{body}` alone is the JSON value there, as it was sent; anything else is a string.
-    public init(template: String) throws(HookConfigurationError) {
+    package init(template: String) throws(HookConfigurationError) {
         kind = .template(try Template(template, of: "args"))
     }
 
     /// A JSON value, the same for every delivery.
-    public init(json: String) throws(HookConfigurationError) {
+    package init(json: String) throws(HookConfigurationError) {
         do throws(JSONError) {
             kind = .constant(try JSONDocument(parsing: Array(json.utf8)).root.text)
         } catch {

@@ -1,8 +1,9 @@
 internal import AMQPBridge
+internal import EventLoop
 
 /// The outcomes of the deliveries, and of the questions before the first, to one hook, over all event loops, and over reloads; or of all CloudEvents.
-public final class DeliveryCounters: Sendable {
-    public enum Outcome: String, Sendable, CaseIterable {
+package final class DeliveryCounters: Sendable {
+    package enum Outcome: String, Sendable, CaseIterable {
         case challenge, duplicate, emitted
         /// It was accepted, and its event could not be published, or nobody knows whether it was.
         case failed
@@ -16,10 +17,10 @@ public final class DeliveryCounters: Sendable {
 
     private let counters = CaseCounters<Outcome>()
 
-    public init() {}
+    package init() {}
 
     /// All of them, in order.
-    public var counts: [(outcome: Outcome, count: UInt64)] { counters.counts }
+    package var counts: [(outcome: Outcome, count: UInt64)] { counters.counts }
 
     func count(_ response: Response, _ remark: Remark) { counters.count(Outcome(response, remark)) }
 }

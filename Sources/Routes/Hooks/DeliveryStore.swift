@@ -1,4 +1,5 @@
 internal import AMQPBridge
+internal import EventLoop
 internal import Synchronization
 
 /// Which deliveries have become events already, so that one that comes again does not become another: one for the whole
@@ -6,14 +7,14 @@ internal import Synchronization
 ///
 /// Bounded in number. When it is full it forgets the oldest: a delivery that comes twice does less harm than one that is
 /// refused.
-public final class DeliveryStore: Sendable {
-    public struct Limits: Sendable, Equatable {
+package final class DeliveryStore: Sendable {
+    package struct Limits: Sendable, Equatable {
         /// The most deliveries that are remembered. Each takes about 100 bytes.
-        public var deliveries = 100_000
+        package var deliveries = 100_000
         /// How long one is remembered.
-        public var lifetime: Duration = .seconds(86_400)
+        package var lifetime: Duration = .seconds(86_400)
 
-        public init() {}
+        package init() {}
     }
 
     /// The right to emit a delivery, and the duty to say what became of it.
@@ -47,12 +48,12 @@ public final class DeliveryStore: Sendable {
     private let limits: Limits
     private let state = Mutex(State())
 
-    public init(limits: Limits = Limits()) {
+    package init(limits: Limits = Limits()) {
         self.limits = limits
     }
 
     /// How many deliveries are remembered.
-    public var count: Int { state.withLock { $0.deliveries.count } }
+    package var count: Int { state.withLock { $0.deliveries.count } }
 
     func begin(_ key: DeliveryKey, now: MonotonicTime) -> Place {
         state.withLock { state in

@@ -2,7 +2,7 @@ internal import AMQPBridge
 internal import JSON
 
 /// The emit that a delivery becomes: which event, for whom.
-public struct EmitMapping: Sendable {
+package struct EmitMapping: Sendable {
     private let namespace: Template
     private let event: Template
     private let rooms: [Template]
@@ -18,7 +18,7 @@ public struct EmitMapping: Sendable {
     ///   - args: `nil`: one, the whole body.
     ///   - conditions: all of them must be met; a delivery that does not meet them becomes nothing.
     ///   - reach: what may come out at all.
-    public init(
+    package init(
         namespace: String = "/", event: String, rooms: [String]? = nil, everyone: Bool = false, except: [String] = [],
         args: [ArgumentTemplate]? = nil, when conditions: [HookCondition] = [], reach: Reach = Reach()
     ) throws(HookConfigurationError) {

@@ -1,9 +1,9 @@
-public import AMQPBridge
+package import AMQPBridge
 internal import JSON
 
 extension Hook {
     /// The outcome of a delivery.
-    public enum Outcome: Sendable {
+    package enum Outcome: Sendable {
         /// An event. The id is what its sender calls the delivery; `nil`: nothing.
         case emit(Emit, deliveryID: String?)
         /// The first condition that is not met.
@@ -14,25 +14,25 @@ extension Hook {
 
     /// - Parameter now: seconds since 1970.
     /// - Throws: when a delivery is not from who has a secret, or was not signed just now.
-    public func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+    package func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
         try scheme.verify(fields, body: body, now: now)
     }
 
     /// The headers with which a delivery of this body would come from its sender.
     ///
     /// - Parameter now: seconds since 1970.
-    public func sign(_ body: [UInt8], now: Int64) -> [SignedHeader] { scheme.sign(body, now: now) }
+    package func sign(_ body: [UInt8], now: Int64) -> [SignedHeader] { scheme.sign(body, now: now) }
 
     /// The answer, in plain text, to a sender that asks by GET or HEAD whether the address is ours.
     ///
     /// - Parameter query: as it was sent.
     /// - Throws: when it is not from who was told the address.
-    public func confirmation(of query: String) throws(SignatureFault) -> String {
+    package func confirmation(of query: String) throws(SignatureFault) -> String {
         try scheme.confirmation(of: query)
     }
 
     /// The fault for which the gateway refuses a delivery before it looks for a signature; `nil`: none.
-    public func problem(_ fields: HeaderFields, bodyBytes count: Int) -> Problem? {
+    package func problem(_ fields: HeaderFields, bodyBytes count: Int) -> Problem? {
         let limit = bodyBytes ?? Router.Limits().bodyBytes
         if let name = fields.repeated { return Problem(.malformedHTTP, "the header \(name.rawValue) comes twice") }
         if count > limit { return Problem(.payloadTooLarge, "at most \(limit) bytes are allowed") }
@@ -43,7 +43,7 @@ extension Hook {
     /// The outcome of an authentic delivery. Publishes nothing.
     ///
     /// - Throws: why it becomes nothing.
-    public func outcome(_ fields: HeaderFields, body: [UInt8]) throws(Problem) -> Outcome {
+    package func outcome(_ fields: HeaderFields, body: [UInt8]) throws(Problem) -> Outcome {
         let document = try Self.document(fields, body)
         if let challenge = try scheme.challenge(in: document.root) { return .challenge(challenge) }
         let source = TemplateSource(body: document.root, fields: fields)

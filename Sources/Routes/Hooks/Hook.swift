@@ -1,6 +1,6 @@
 /// The event that a delivery to `/v1/hooks/{name}` becomes, and the senders from which it is taken.
-public struct Hook: Sendable {
-    public let name: String
+package struct Hook: Sendable {
+    package let name: String
     let scheme: any HookScheme
     let mapping: EmitMapping
     /// The sender's id of a delivery; `nil`: as the scheme says.
@@ -10,17 +10,17 @@ public struct Hook: Sendable {
     let confirmWait: Duration
     let handshake: Handshake
     /// How often; `nil`: as often as it likes.
-    public var limit: RateLimit?
+    package var limit: RateLimit?
     /// Counts what becomes of its deliveries.
-    public var counters = DeliveryCounters()
+    package var counters = DeliveryCounters()
     /// Whether a delivery proves whose it is.
-    public let isSigned: Bool
+    package let isSigned: Bool
     /// Whether GET and HEAD are answered.
-    public let confirmsAddress: Bool
+    package let confirmsAddress: Bool
 
     /// Less than any sender waits for an answer; Slack's 3 s are the shortest.
-    public static let longestConfirmWait: Duration = .milliseconds(2_900)
-    public static let usualConfirmWait: Duration = .milliseconds(2_500)
+    package static let longestConfirmWait: Duration = .milliseconds(2_900)
+    package static let usualConfirmWait: Duration = .milliseconds(2_500)
 
     /// - Parameters:
     ///   - name: 1 to 64 of `A-Z a-z 0-9 - . _ ~`.
@@ -32,7 +32,7 @@ public struct Hook: Sendable {
     ///   - confirmWait: how long RabbitMQ has to confirm; at most ``longestConfirmWait``.
     ///   - allowedOrigins: who is granted what it asks for with CloudEvents' handshake: host names, or `*`.
     ///   - allowedRate: what it is promised, in a minute.
-    public init(
+    package init(
         name: String, scheme: String, values: SchemeValues, mapping: EmitMapping, deliveryID: String? = nil,
         bodyBytes: Int? = nil, confirmWait: Duration = Hook.usualConfirmWait, allowedOrigins: [String] = [],
         allowedRate: Int? = nil

@@ -1,8 +1,8 @@
 internal import JSON
 
 /// Something that must be so for a delivery to become an event.
-public struct HookCondition: Sendable {
-    public enum Test: Sendable {
+package struct HookCondition: Sendable {
+    package enum Test: Sendable {
         case equals(String)
         case isOneOf([String])
         /// A pattern in which `*` stands for anything.
@@ -15,7 +15,7 @@ public struct HookCondition: Sendable {
     private let test: Test
 
     /// - Parameter value: a template; of numbers and booleans their text is compared, as it was sent.
-    public init(value: String, _ test: Test) throws(HookConfigurationError) {
+    package init(value: String, _ test: Test) throws(HookConfigurationError) {
         self.value = try Template(value, of: "when")
         self.test = test
         switch test {
@@ -49,20 +49,20 @@ public struct HookCondition: Sendable {
 }
 
 /// Why a delivery becomes no event though nothing is wrong with it.
-public struct UnmetCondition: Sendable {
+package struct UnmetCondition: Sendable {
     /// Its place in the list of conditions, which counts from 0.
-    public let index: Int
+    package let index: Int
     /// The template that is compared.
-    public let value: String
-    public let test: HookCondition.Test
+    package let value: String
+    package let test: HookCondition.Test
     /// The delivery's value there.
     let found: Result<String, UnfilledTemplate>
 
     /// Where the condition stands, without anything of the delivery: for logs.
-    public var place: String { "when[\(index)] (\(value))" }
+    package var place: String { "when[\(index)] (\(value))" }
 
     /// The condition, and what it was compared with: it shows what was delivered.
-    public var description: String {
+    package var description: String {
         switch found {
         case .success(let text): "when[\(index)]: \(value) is \(text.quoted), and must \(test)"
         case .failure(let unfilled): "when[\(index)]: \(unfilled.detail), and \(value) must \(test)"
@@ -72,7 +72,7 @@ public struct UnmetCondition: Sendable {
 
 extension HookCondition.Test: CustomStringConvertible {
     /// As in "it must …".
-    public var description: String {
+    package var description: String {
         switch self {
         case .equals(let name): "equal \(name.quoted)"
         case .isOneOf(let list): "be one of \(list.map(\.quoted).joined(separator: ", "))"

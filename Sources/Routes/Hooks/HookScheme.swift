@@ -54,10 +54,10 @@ extension HookScheme {
 }
 
 /// A header of a delivery that was signed here.
-public struct SignedHeader: Sendable, Equatable {
+package struct SignedHeader: Sendable, Equatable {
     /// In lower case.
-    public let name: String
-    public let value: String
+    package let name: String
+    package let value: String
 
     init(_ name: String, _ value: String) {
         self.name = name

@@ -1,5 +1,5 @@
 /// The schemes that there are.
-public enum HookSchemes {
+package enum HookSchemes {
     /// In the order in which they are told of.
     static let all: [any HookScheme.Type] = [
         GitHubScheme.self,
@@ -15,17 +15,17 @@ public enum HookSchemes {
     ]
 
     /// The settings of the scheme of this name; `nil`: there is none of this name.
-    public static func settings(of name: String) -> [SchemeSetting]? { all.first { $0.name == name }?.settings }
+    package static func settings(of name: String) -> [SchemeSetting]? { all.first { $0.name == name }?.settings }
 
     /// The settings of all schemes, each once.
-    public static var allSettings: [SchemeSetting] {
+    package static var allSettings: [SchemeSetting] {
         var settings: [SchemeSetting] = []
         for setting in all.flatMap({ $0.settings }) where !settings.contains(setting) { settings.append(setting) }
         return settings
     }
 
     /// The names of the schemes that have this setting.
-    public static func names(having setting: SchemeSetting) -> [String] {
+    package static func names(having setting: SchemeSetting) -> [String] {
         all.filter { $0.settings.contains { $0.name == setting.name } }.map { $0.name }
     }
 

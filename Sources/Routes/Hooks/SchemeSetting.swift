@@ -1,11 +1,11 @@
 internal import Hashing
 
 /// A setting that hooks of some schemes have: a text.
-public struct SchemeSetting: Sendable, Equatable {
-    public let name: String
-    public let isRequired: Bool
+package struct SchemeSetting: Sendable, Equatable {
+    package let name: String
+    package let isRequired: Bool
     /// Whether its value is shown nowhere, and may stand in a file of its own, whose name is the setting `…File`.
-    public let isSecret: Bool
+    package let isSecret: Bool
 
     init(_ name: String, isRequired: Bool = false, isSecret: Bool = false) {
         self.name = name
@@ -15,20 +15,20 @@ public struct SchemeSetting: Sendable, Equatable {
 }
 
 /// What a hook's scheme is configured with. Nothing of it is in a description.
-public struct SchemeValues: Sendable, CustomStringConvertible, CustomReflectable {
+package struct SchemeValues: Sendable, CustomStringConvertible, CustomReflectable {
     private let secrets: [String]
     private let texts: [String: String]
 
     /// - Parameters:
     ///   - secrets: what the sender shares with the hook. Several while one is replaced by another.
     ///   - texts: by the settings' names.
-    public init(secrets: [String], _ texts: [String: String] = [:]) {
+    package init(secrets: [String], _ texts: [String: String] = [:]) {
         self.secrets = secrets
         self.texts = texts
     }
 
-    public var description: String { "what a hook's scheme is configured with" }
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var description: String { "what a hook's scheme is configured with" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     subscript(_ setting: SchemeSetting) -> String? { texts[setting.name] }
 

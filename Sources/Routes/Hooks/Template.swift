@@ -8,12 +8,12 @@ internal import JSON
 /// - `{{` and `}}`: a brace.
 ///
 /// A key with a brace in it cannot be pointed to.
-public struct Template: Sendable, Equatable {
-    public struct ParseError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct Template: Sendable, Equatable {
+    package struct ParseError: Error, Equatable, Sendable, CustomStringConvertible {
         /// Counts from 1.
-        public let byte: Int
-        public let detail: String
-        public var description: String { "\(detail), at byte \(byte)" }
+        package let byte: Int
+        package let detail: String
+        package var description: String { "\(detail), at byte \(byte)" }
     }
 
     enum Part: Sendable, Equatable {
@@ -28,7 +28,7 @@ public struct Template: Sendable, Equatable {
     /// As it was written.
     let text: String
 
-    public init(_ text: String) throws(ParseError) {
+    package init(_ text: String) throws(ParseError) {
         self.text = text
         var parser = TemplateParser(text)
         parts = try parser.parse()

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import AMQP
 @testable import AMQPBridge
 
 @Suite("The permissions that a gateway needs")

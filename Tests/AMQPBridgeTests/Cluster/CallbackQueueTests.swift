@@ -1,6 +1,9 @@
+import BrokerFixtures
+import EventLoop
 import JSON
 import Testing
 
+@testable import AMQP
 @testable import AMQPBridge
 
 @Suite("The queue of callbacks")

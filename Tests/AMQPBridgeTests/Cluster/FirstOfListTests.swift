@@ -1,3 +1,4 @@
+import BrokerFixtures
 import Testing
 
 @testable import AMQPBridge

@@ -1,3 +1,4 @@
+import BrokerFixtures
 import JSON
 import Testing
 

@@ -1,3 +1,5 @@
+import BrokerFixtures
+import EventLoop
 import JSON
 import Testing
 

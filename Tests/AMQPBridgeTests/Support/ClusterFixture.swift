@@ -1,6 +1,9 @@
+import BrokerFixtures
+import EventLoop
 import JSON
 import Testing
 
+@testable import AMQP
 @testable import AMQPBridge
 
 /// A cluster session, a clock of its own, and a broker that says what the test says.

@@ -55,6 +55,15 @@ struct WireFormatsTests {
         #expect(AMQP0(exchange: "a", namespaces: namespaces).exchanges.map(\.name) == ["a"])
     }
 
+    @Test("know whether a queue that takes a message is a server's that wanted it")
+    func recipients() throws {
+        for format in [AMQP0(), ClusterFormat(), PythonSocketIO()] as [any WireFormat] {
+            let publications = try format.publications(for: Emit(event: "e"))
+            #expect(publications.allSatisfy { $0.knowsRecipients == format.knowsRecipients })
+        }
+        #expect(!PythonSocketIO().knowsRecipients && AMQP0().knowsRecipients && ClusterFormat().knowsRecipients)
+    }
+
     @Test(
         "replace every placeholder",
         arguments: [("", ""), ("x", "x"), ("{n}", "1"), ("a{n}b{n}", "a1b1"), ("{n}{n}", "11"), ("{n", "{n")])

@@ -1,4 +1,5 @@
 import AMQPBridge
+import EventLoop
 import Foundation
 import JSON
 import Testing

@@ -1,4 +1,5 @@
 import AMQPBridge
+import EventLoop
 import Testing
 
 @testable import Routes

@@ -1,5 +1,6 @@
 import AMQPBridge
 import Dispatch
+import EventLoop
 import Synchronization
 import Testing
 

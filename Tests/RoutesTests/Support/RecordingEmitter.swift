@@ -1,4 +1,5 @@
 import AMQPBridge
+import EventLoop
 import Synchronization
 
 /// Takes emits down, and answers what it is told to.

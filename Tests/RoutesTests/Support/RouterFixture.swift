@@ -1,4 +1,5 @@
 import AMQPBridge
+import EventLoop
 import Hashing
 import JSON
 import Testing

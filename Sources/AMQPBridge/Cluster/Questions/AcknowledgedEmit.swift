@@ -12,7 +12,7 @@ struct AcknowledgedEmit {
 }
 
 /// How many of the clients' acknowledgements are waited for.
-public enum AcknowledgementMode: String, Sendable, CaseIterable {
+package enum AcknowledgementMode: String, Sendable, CaseIterable {
     case first, all
 }
 

@@ -1,20 +1,20 @@
 internal import JSON
 
 /// Something done to every selected socket.
-public struct ChangeSockets: Sendable, Equatable {
-    public enum Change: Sendable, Equatable {
+package struct ChangeSockets: Sendable, Equatable {
+    package enum Change: Sendable, Equatable {
         case join([RoomName])
         case leave([RoomName])
         /// - Parameter close: whether the whole connection is closed, or only this namespace left.
         case disconnect(close: Bool)
     }
 
-    public var selection: SocketSelection
-    public var change: Change
+    package var selection: SocketSelection
+    package var change: Change
     /// Goes with the messages to the broker; `nil`: no trace.
-    public var trace: TraceContext?
+    package var trace: TraceContext?
 
-    public init(_ selection: SocketSelection, _ change: Change) {
+    package init(_ selection: SocketSelection, _ change: Change) {
         self.selection = selection
         self.change = change
     }
@@ -29,15 +29,15 @@ public struct ChangeSockets: Sendable, Equatable {
 }
 
 /// What became of something that was to be done to sockets.
-public struct ChangedSockets: Sendable, Equatable {
+package struct ChangedSockets: Sendable, Equatable {
     /// To how many it was done; `nil` if a server did not say.
-    public internal(set) var matched: Int?
+    package internal(set) var matched: Int?
     /// Whether a server has refused it for some sockets: one of the rooms to join is the id of another socket.
-    public internal(set) var isRefused: Bool
+    package internal(set) var isRefused: Bool
 }
 
 extension ChangeSockets: ClusterCommand {
-    public func question(timeout: Duration) -> Question<ChangedSockets> {
+    package func question(timeout: Duration) -> Question<ChangedSockets> {
         Question(
             kind, selection.namespace, isRead: false, timeout: timeout, features: namesNumbers ? [.numbers] : [],
             trace: trace, MatchGathering()

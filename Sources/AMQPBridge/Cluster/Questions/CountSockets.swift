@@ -1,24 +1,24 @@
 internal import JSON
 
 /// How many sockets a namespace has, and each of these rooms.
-public struct CountSockets: Sendable, Hashable {
-    public var namespace: String
-    public var rooms: [RoomName]
+package struct CountSockets: Sendable, Hashable {
+    package var namespace: String
+    package var rooms: [RoomName]
 
-    public init(namespace: String = "/", rooms: [RoomName] = []) {
+    package init(namespace: String = "/", rooms: [RoomName] = []) {
         self.namespace = namespace
         self.rooms = rooms
     }
 }
 
-public struct SocketCounts: Sendable, Equatable {
-    public let sockets: Int
+package struct SocketCounts: Sendable, Equatable {
+    package let sockets: Int
     /// In the order of the question.
-    public let rooms: [RoomPage.Room]
+    package let rooms: [RoomPage.Room]
 }
 
 extension CountSockets: ClusterCommand {
-    public func question(timeout: Duration) -> Question<SocketCounts> {
+    package func question(timeout: Duration) -> Question<SocketCounts> {
         Question(
             .fetchSockets, namespace, isRead: true, timeout: timeout, features: rooms.nameNumbers ? [.numbers] : [],
             CountGathering(self)

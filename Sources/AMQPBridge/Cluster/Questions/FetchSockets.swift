@@ -1,17 +1,17 @@
-public import JSON
+package import JSON
 
 /// Sockets in the order of their ids (by code point), a page at a time.
-public struct FetchSockets: Sendable, Hashable {
-    public var selection: SocketSelection
-    public var fields: [SocketField]
+package struct FetchSockets: Sendable, Hashable {
+    package var selection: SocketSelection
+    package var fields: [SocketField]
     /// Only sockets behind this id.
-    public var after: String?
-    public var limit: Int
+    package var after: String?
+    package var limit: Int
     /// Whether servers that have fallen silent are to answer, too: one that was stopped for a while may yet do what others have
     /// taken it for gone for.
     var includesLost = false
 
-    public init(
+    package init(
         _ selection: SocketSelection, fields: [SocketField] = [.rooms, .data], after: String? = nil, limit: Int = 100
     ) {
         self.selection = selection
@@ -22,28 +22,28 @@ public struct FetchSockets: Sendable, Hashable {
 }
 
 /// What a socket's description can hold beside its id.
-public enum SocketField: String, Sendable, CaseIterable {
+package enum SocketField: String, Sendable, CaseIterable {
     case rooms, data, handshake
 }
 
-public struct ClusterSocket: Sendable, Equatable {
-    public let id: String
+package struct ClusterSocket: Sendable, Equatable {
+    package let id: String
     /// An array of strings and integers, as JSON; `nil` when it was not asked for or not told, and so for the others.
-    public let rooms: JSONText?
-    public let data: JSONText?
+    package let rooms: JSONText?
+    package let data: JSONText?
     /// Without credentials: no `auth`, no `cookie`, no `authorization`.
-    public let handshake: JSONText?
+    package let handshake: JSONText?
     /// The uid of the socket's server.
-    public let server: String
+    package let server: String
 }
 
-public struct SocketPage: Sendable, Equatable {
-    public let sockets: [ClusterSocket]
-    public let hasMore: Bool
+package struct SocketPage: Sendable, Equatable {
+    package let sockets: [ClusterSocket]
+    package let hasMore: Bool
 }
 
 extension FetchSockets: ClusterCommand {
-    public func question(timeout: Duration) -> Question<SocketPage> {
+    package func question(timeout: Duration) -> Question<SocketPage> {
         Question(
             .fetchSockets, selection.namespace, isRead: true, includesLost: includesLost, timeout: timeout,
             features: selection.namesNumbers ? [.numbers] : [], SocketGathering(self)

@@ -2,17 +2,17 @@ internal import JSON
 
 /// Rooms and how many sockets each has, in the order of their names (by code point; a number by its digits), a page at a
 /// time.
-public struct ListRooms: Sendable, Hashable {
-    public var namespace: String
+package struct ListRooms: Sendable, Hashable {
+    package var namespace: String
     /// What their names begin with, and the digits of those that are numbers.
-    public var prefix: String
+    package var prefix: String
     /// Only rooms behind this one.
-    public var after: RoomName?
-    public var limit: Int
+    package var after: RoomName?
+    package var limit: Int
     /// Whether rooms that are a socket's id are listed, too.
-    public var includesPrivate: Bool
+    package var includesPrivate: Bool
 
-    public init(
+    package init(
         namespace: String = "/", prefix: String = "", after: RoomName? = nil, limit: Int = 100,
         includesPrivate: Bool = false
     ) {
@@ -24,18 +24,18 @@ public struct ListRooms: Sendable, Hashable {
     }
 }
 
-public struct RoomPage: Sendable, Equatable {
-    public struct Room: Sendable, Equatable {
-        public let name: RoomName
-        public let sockets: Int
+package struct RoomPage: Sendable, Equatable {
+    package struct Room: Sendable, Equatable {
+        package let name: RoomName
+        package let sockets: Int
     }
 
-    public let rooms: [Room]
-    public let hasMore: Bool
+    package let rooms: [Room]
+    package let hasMore: Bool
 }
 
 extension ListRooms: ClusterCommand {
-    public func question(timeout: Duration) -> Question<RoomPage> {
+    package func question(timeout: Duration) -> Question<RoomPage> {
         let isBehindNumber = after?.isNumber == true
         return Question(
             .fetchSockets, namespace, isRead: true, isApart: isBehindNumber, timeout: timeout, RoomGathering(self)

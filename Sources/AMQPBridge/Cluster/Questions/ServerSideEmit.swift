@@ -1,31 +1,31 @@
-public import JSON
+package import JSON
 
 /// An event for the servers themselves.
-public struct ServerSideEmit: Sendable, Equatable {
-    public var namespace: String
-    public var event: String
+package struct ServerSideEmit: Sendable, Equatable {
+    package var namespace: String
+    package var event: String
     /// The elements of a JSON array as they were written, without its brackets.
-    public var arguments: JSONText
+    package var arguments: JSONText
     /// The bytes for the placeholders `{"_placeholder":true,"num":n}` in ``arguments``, in base64.
-    public var attachments: [String] = []
+    package var attachments: [String] = []
     /// Goes with the message to the broker; `nil`: no trace.
-    public var trace: TraceContext?
+    package var trace: TraceContext?
 
-    public init(namespace: String = "/", event: String, arguments: JSONText = .empty) {
+    package init(namespace: String = "/", event: String, arguments: JSONText = .empty) {
         self.namespace = namespace
         self.event = event
         self.arguments = arguments
     }
 }
 
-public struct ServerResponse: Sendable, Equatable {
-    public let server: String
+package struct ServerResponse: Sendable, Equatable {
+    package let server: String
     /// A JSON value; `null` if the server gave none.
-    public let value: JSONText
+    package let value: JSONText
 }
 
 extension ServerSideEmit: ClusterCommand {
-    public func question(timeout: Duration) -> Question<[ServerResponse]> {
+    package func question(timeout: Duration) -> Question<[ServerResponse]> {
         Question(
             .serverSideEmit, namespace, isRead: false, timeout: timeout, trace: trace, ServerResponseGathering()
         ) { json in

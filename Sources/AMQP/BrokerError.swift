@@ -1,0 +1,29 @@
+/// Why there is no connection to the broker (any more). Carries no credentials.
+public struct BrokerError: Error, Equatable, CustomStringConvertible {
+    /// What would help, as far as that follows from what went wrong.
+    public enum Cause: Sendable {
+        /// The broker does not know the user, or the password is another.
+        case credentials
+        case noVirtualHost
+        /// The user may do nothing in the virtual host.
+        case noPermission
+        case other
+    }
+
+    public let description: String
+    public let cause: Cause
+
+    package init(_ description: String, cause: Cause = .other) {
+        self.description = description
+        self.cause = cause
+    }
+}
+
+extension BrokerError {
+    package static let noThread = BrokerError("the system refuses another thread")
+
+    /// With the broker's own words.
+    package static func connectionClosed(_ code: Int, _ text: String) -> BrokerError {
+        BrokerError("the broker closed the connection: \(code) \(text)")
+    }
+}

@@ -1,0 +1,89 @@
+internal import EventLoop
+
+/// Tries brokers, and all addresses of each, one after the other until one lets us in. Blocks, so call it on a thread that may wait.
+struct BrokerRound {
+    /// In the order in which they are tried.
+    let endpoints: [BrokerEndpoint]
+    /// As RabbitMQ's management shows the connection.
+    let name: String
+    let keepsContent: Bool
+    let heartbeat: Duration
+    /// For all of them together: each gets its share of what is left, so that one that swallows everything leaves time for the others.
+    let timeout: Duration
+
+    init(_ endpoints: [BrokerEndpoint], _ configuration: BrokerLink.Configuration, keepsContent: Bool) {
+        self.endpoints = endpoints
+        name = configuration.connectionName
+        self.keepsContent = keepsContent
+        heartbeat = configuration.heartbeat
+        timeout = endpoints.compactMap(\.connectTimeout).max() ?? configuration.connectTimeout
+    }
+
+    /// - Throws: why none has; with several brokers, of each.
+    func connect() throws(BrokerError) -> AMQPConnection {
+        var left = timeout.nanoseconds
+        var failures: [(endpoint: BrokerEndpoint, error: BrokerError)] = []
+        for (index, endpoint) in endpoints.enumerated() {
+            do throws(BrokerError) {
+                return try connect(to: endpoint, within: left / Int64(endpoints.count - index), of: &left)
+            } catch {
+                failures.append((endpoint, error))
+            }
+        }
+        guard failures.count > 1 else { throw failures.first?.error ?? BrokerError("there is no broker") }
+        let texts = failures.map { "\($0.endpoint.place): \($0.error)" }
+        throw BrokerError(
+            texts.joined(separator: "; "), cause: failures.lazy.map(\.error.cause).first { $0 != .other } ?? .other)
+    }
+
+    /// - Parameters:
+    ///   - share: how long all addresses may take, in nanoseconds. Name servers have their own time: nobody can hurry them.
+    ///   - left: of which what was taken is taken away.
+    private func connect(
+        to endpoint: BrokerEndpoint, within share: Int64, of left: inout Int64
+    ) throws(BrokerError) -> AMQPConnection {
+        let addresses: [TCPSocket.Address]
+        do throws(TCPSocket.Failure) {
+            addresses = try TCPSocket.addresses(of: endpoint.host, port: endpoint.port)
+        } catch {
+            throw BrokerError(error.description)
+        }
+        let start = MonotonicTime.now()
+        defer { left = max(0, left - (MonotonicTime.now().nanoseconds - start.nanoseconds)) }
+        return try connect(to: addresses, of: endpoint, until: start.advanced(byNanoseconds: share))
+    }
+
+    private func connect(
+        to addresses: [TCPSocket.Address], of endpoint: BrokerEndpoint, until deadline: MonotonicTime
+    ) throws(BrokerError) -> AMQPConnection {
+        var failures: [(address: TCPSocket.Address, error: BrokerError)] = []
+        for (index, address) in addresses.enumerated() {
+            do throws(BrokerError) {
+                let now = MonotonicTime.now()
+                let share = max(0, deadline.nanoseconds - now.nanoseconds) / Int64(addresses.count - index)
+                return try connect(to: address, of: endpoint, until: now.advanced(byNanoseconds: share))
+            } catch {
+                failures.append((address, error))
+                // The broker has spoken: it would not say anything else elsewhere.
+                if error.cause != .other { break }
+            }
+        }
+        guard let last = failures.last else { throw BrokerError("no such host") }
+        if failures.allSatisfy({ $0.error == last.error }) { throw last.error }
+        let texts = failures.map { "\($0.address): \($0.error)" }
+        throw BrokerError(texts.joined(separator: ", "), cause: last.error.cause)
+    }
+
+    private func connect(
+        to address: TCPSocket.Address, of endpoint: BrokerEndpoint, until deadline: MonotonicTime
+    ) throws(BrokerError) -> AMQPConnection {
+        let descriptor: Int32
+        do throws(TCPSocket.Failure) {
+            descriptor = try TCPSocket.connect(to: address, until: deadline)
+        } catch {
+            throw BrokerError(error.description)
+        }
+        return try AMQPConnection(
+            on: descriptor, to: endpoint, name: name, keepsContent: keepsContent, heartbeat: heartbeat, until: deadline)
+    }
+}

@@ -1,0 +1,106 @@
+/// Puts messages that come in together again, channel by channel: method, content header, body frames unless the body is empty
+/// (AMQP 0-9-1, section 4.2.6). Between channels their frames may be mixed.
+///
+/// What is returned comes on the publishing channel before the ack of the same message, and carries no delivery tag: the
+/// message id tells whose it is.
+package struct ContentAssembler {
+    package enum Source: Equatable {
+        case delivery(consumerTag: String)
+        /// Nobody wanted the message with this id.
+        case returned
+    }
+
+    package struct Message {
+        package let source: Source
+        package let messageID: String
+        package let correlationID: String
+        package let body: [UInt8]
+        /// How long it is, in bytes. Longer than `body`: it is too long to be kept.
+        package let size: UInt64
+
+        package var isTooLong: Bool { size > body.count && source != .returned }
+    }
+
+    private struct Partial {
+        let source: Source
+        var hasHeader = false
+        var messageID = ""
+        var correlationID = ""
+        var size: UInt64 = 0
+        var left: UInt64 = 0
+        var body: [UInt8] = []
+        var isKept = true
+    }
+
+    /// What longer messages say is dropped.
+    private let maximumBytes: Int
+    private let maximumBytesOfChannel: [UInt16: Int]
+    private var partial: [UInt16: Partial] = [:]
+    /// Whether frames came that cannot follow each other. librabbitmq drops frames of a type that it does not know: then one
+    /// is missing, perhaps of a return, and what is acknowledged next may have been returned.
+    package private(set) var isOutOfOrder = false
+
+    /// - Parameter channels: where it is another length.
+    package init(maximumBytes: Int, on channels: [UInt16: Int] = [:]) {
+        self.maximumBytes = maximumBytes
+        maximumBytesOfChannel = channels
+    }
+
+    /// Takes a frame of a channel, of whatever kind.
+    ///
+    /// - Returns: the message that it completes.
+    package mutating func take(_ frame: InboundFrame, on channel: UInt16) -> Message? {
+        switch frame {
+        case .delivered(let tag): begin(Partial(source: .delivery(consumerTag: tag)), on: channel)
+        case .returned: begin(Partial(source: .returned), on: channel)
+        case .header(let messageID, let correlationID, let size):
+            guard var message = partial[channel], !message.hasHeader else { return outOfOrder() }
+            message.hasHeader = true
+            (message.messageID, message.correlationID) = (messageID, correlationID)
+            (message.size, message.left) = (size, size)
+            // What was returned is known.
+            let maximumBytes = maximumBytesOfChannel[channel] ?? maximumBytes
+            message.isKept = size <= UInt64(maximumBytes) && message.source != .returned
+            if message.isKept { message.body.reserveCapacity(Int(size)) }
+            partial[channel] = message
+            if size == 0 { return complete(channel) }
+        case .content(let bytes): return take(bytes, count: bytes.count, on: channel)
+        case .body(let count): return take([], count: count, on: channel)
+        // The broker may have had no time for the rest.
+        case .channelClosed(let closed, _, _): partial[closed] = nil
+        default:
+            if !partial.isEmpty, partial[channel] != nil { isOutOfOrder = true }
+        }
+        return nil
+    }
+
+    private mutating func begin(_ message: Partial, on channel: UInt16) {
+        if partial.updateValue(message, forKey: channel) != nil { isOutOfOrder = true }
+    }
+
+    private mutating func take(_ bytes: [UInt8], count: Int, on channel: UInt16) -> Message? {
+        guard let message = partial[channel], message.hasHeader, message.left >= UInt64(count) else {
+            return outOfOrder()
+        }
+        if message.isKept { partial[channel]!.body += bytes }
+        partial[channel]!.left -= UInt64(count)
+        return message.left == UInt64(count) ? complete(channel) : nil
+    }
+
+    private mutating func outOfOrder() -> Message? {
+        isOutOfOrder = true
+        return nil
+    }
+
+    private mutating func complete(_ channel: UInt16) -> Message? {
+        guard let message = partial.removeValue(forKey: channel) else { return nil }
+        return Message(
+            source: message.source, messageID: message.messageID, correlationID: message.correlationID,
+            body: message.body, size: message.size)
+    }
+}
+
+extension BrokerError {
+    /// A frame is missing, and the connection cannot be believed any more.
+    package static let framesOutOfOrder = BrokerError("the broker's frames do not follow each other")
+}

@@ -1,0 +1,103 @@
+internal import CRabbitMQ
+
+/// What the broker says, as far as we listen.
+package enum InboundFrame: Equatable {
+    case acknowledged(tag: UInt64, multiple: Bool)
+    case refused(tag: UInt64, multiple: Bool)
+    case returned
+    case header(messageID: String, correlationID: String = "", bodySize: UInt64)
+    case body(count: Int)
+    /// As ``body(count:)``, for connections that keep content.
+    case content([UInt8])
+    case delivered(consumerTag: String)
+    case queueDeclared(name: String)
+    case queueBound
+    case queueUnbound
+    case consuming(consumerTag: String)
+    /// The broker ended a consumer: its queue is gone.
+    case consumerCancelled(consumerTag: String)
+    case channelOpened(UInt16)
+    case confirmSelected
+    case transactionRolledBack
+    case exchangeFound
+    case channelClosed(UInt16, code: Int, text: String)
+    case channelCloseConfirmed(UInt16)
+    case connectionClosed(code: Int, text: String)
+    case connectionCloseConfirmed
+    case blocked(reason: String)
+    case unblocked
+    /// The first frame; `mechanisms`: those of SASL that are offered, with blanks between them.
+    case started(mechanisms: String)
+    /// What the broker wants at the most: of channels, bytes in a frame, seconds between heartbeats; 0: as you like.
+    case tuned(channelMax: Int, frameMax: Int, heartbeat: Int)
+    /// More is asked for to log in.
+    case challenged
+    case connectionOpened
+    /// It speaks another version of AMQP.
+    case otherVersion
+    case other
+
+    /// Copies what is needed out of librabbitmq's frame, whose memory is recycled.
+    init(_ frame: inout amqp_frame_t, keepsContent: Bool = false) {
+        switch Int32(frame.frame_type) {
+        case 1: self = Self.method(&frame)
+        case 2:
+            self = .header(
+                messageID: String(gateway_frame_message_id(&frame)),
+                correlationID: String(gateway_frame_correlation_id(&frame)),
+                bodySize: gateway_frame_body_size(&frame))
+        case 3 where keepsContent: self = .content([UInt8](gateway_frame_fragment(&frame)))
+        case 3: self = .body(count: gateway_frame_fragment_length(&frame))
+        case 65: self = .otherVersion  // librabbitmq's own type: `AMQP` and a version
+        default: self = .other  // a heartbeat: that something came is all it says
+        }
+    }
+
+    private static func method(_ frame: inout amqp_frame_t) -> InboundFrame {
+        let channel = frame.channel
+        guard let decoded = gateway_frame_decoded(&frame) else { return .other }
+        // Method ids: class id << 16 | method id (AMQP 0-9-1 and RabbitMQ's extensions).
+        switch gateway_frame_method(&frame) {
+        case 0x003C_0050:
+            let ack = decoded.load(as: amqp_basic_ack_t.self)
+            return .acknowledged(tag: ack.delivery_tag, multiple: ack.multiple != 0)
+        case 0x003C_0078:
+            let nack = decoded.load(as: amqp_basic_nack_t.self)
+            return .refused(tag: nack.delivery_tag, multiple: nack.multiple != 0)
+        case 0x003C_0032: return .returned
+        case 0x003C_003C:
+            return .delivered(consumerTag: String(decoded.load(as: amqp_basic_deliver_t.self).consumer_tag))
+        case 0x0032_000B: return .queueDeclared(name: String(decoded.load(as: amqp_queue_declare_ok_t.self).queue))
+        case 0x0032_0015: return .queueBound
+        case 0x0032_0033: return .queueUnbound
+        case 0x003C_0015:
+            return .consuming(consumerTag: String(decoded.load(as: amqp_basic_consume_ok_t.self).consumer_tag))
+        case 0x003C_001E:
+            return .consumerCancelled(consumerTag: String(decoded.load(as: amqp_basic_cancel_t.self).consumer_tag))
+        case 0x0014_000B: return .channelOpened(channel)
+        case 0x0055_000B: return .confirmSelected
+        case 0x005A_001F: return .transactionRolledBack
+        case 0x0028_000B: return .exchangeFound
+        case 0x0014_0028:
+            let close = decoded.load(as: amqp_channel_close_t.self)
+            return .channelClosed(channel, code: Int(close.reply_code), text: String(close.reply_text))
+        case 0x0014_0029: return .channelCloseConfirmed(channel)
+        case 0x000A_0032:
+            let close = decoded.load(as: amqp_connection_close_t.self)
+            return .connectionClosed(code: Int(close.reply_code), text: String(close.reply_text))
+        case 0x000A_0033: return .connectionCloseConfirmed
+        case 0x000A_003C:
+            return .blocked(reason: String(decoded.load(as: amqp_connection_blocked_t.self).reason))
+        case 0x000A_003D: return .unblocked
+        case 0x000A_000A:
+            return .started(mechanisms: String(decoded.load(as: amqp_connection_start_t.self).mechanisms))
+        case 0x000A_0014: return .challenged
+        case 0x000A_001E:
+            let tune = decoded.load(as: amqp_connection_tune_t.self)
+            return .tuned(
+                channelMax: Int(tune.channel_max), frameMax: Int(tune.frame_max), heartbeat: Int(tune.heartbeat))
+        case 0x000A_0029: return .connectionOpened
+        default: return .other
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// Bytes on their way to the broker, in order: what is appended during a turn of the loop leaves in one `send`.
+package struct OutboundBuffer {
+    package var bytes: [UInt8] = []
+    private var sent = 0
+    /// How many bytes have left since the connection was opened.
+    package private(set) var totalSent: UInt64 = 0
+
+    package init() {}
+
+    package var pending: Int { bytes.count - sent }
+    /// Where in the stream the next appended byte will stand: what begins at or behind ``totalSent`` has never left.
+    package var streamEnd: UInt64 { totalSent + UInt64(pending) }
+
+    /// Offers everything pending to `send`, which returns how many bytes it took.
+    package mutating func drain<E: Error>(_ send: (UnsafeRawBufferPointer) throws(E) -> Int) throws(E) {
+        guard pending > 0 else { return }
+        let start = sent
+        let result: Result<Int, E> = bytes.withUnsafeBytes { buffer in
+            do throws(E) {
+                return .success(try send(UnsafeRawBufferPointer(rebasing: buffer[start...])))
+            } catch {
+                return .failure(error)
+            }
+        }
+        let count = try result.get()
+        sent += count
+        totalSent += UInt64(count)
+        if pending == 0 {
+            // A burst's buffer is given back; the usual one is kept.
+            bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
+            sent = 0
+        } else if sent > 1 << 20, sent > pending {
+            // A socket that is never quite done would keep all that ever left.
+            bytes.removeFirst(sent)
+            sent = 0
+        }
+    }
+}

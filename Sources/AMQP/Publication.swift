@@ -1,0 +1,50 @@
+/// One message as it goes to RabbitMQ: what a wire format makes of a command.
+public struct Publication: Sendable, Equatable {
+    public var exchange: String
+    /// At most ``maximumNameBytes`` bytes.
+    public var routingKey: String
+    /// Further routing keys, as the `CC` header (RabbitMQ's sender-selected distribution).
+    public var carbonCopies: [String]
+    /// How long the message may wait in a queue, in milliseconds; `nil`: for ever.
+    public var expiration: Int?
+    public var body: [UInt8]
+    /// Whether a queue that takes it is a server that wanted it.
+    public var knowsRecipients = true
+    /// In the headers, as `traceparent` and `tracestate`; `nil`: neither.
+    public var trace: TraceContext?
+
+    /// A short string's limit (AMQP 0-9-1, section 4.2.5.3): exchanges, routing keys and so room names.
+    public static let maximumNameBytes = 255
+
+    public init(
+        exchange: String, routingKey: String, carbonCopies: [String] = [], expiration: Int? = nil, body: [UInt8]
+    ) {
+        self.exchange = exchange
+        self.routingKey = routingKey
+        self.carbonCopies = carbonCopies
+        self.expiration = expiration
+        self.body = body
+    }
+
+    /// About how many bytes the publication takes on the wire.
+    package var encodedSize: Int {
+        body.count + routingKey.utf8.count + exchange.utf8.count
+            + carbonCopies.reduce(0) { $0 + $1.utf8.count + 5 } + 128 + (trace?.encodedSize ?? 0)
+    }
+}
+
+extension TraceContext {
+    /// How many bytes it takes in the headers, at the most.
+    fileprivate var encodedSize: Int { traceparent.utf8.count + (tracestate?.utf8.count ?? 0) + 40 }
+}
+
+extension [Publication] {
+    /// The same messages, in this trace. Wire formats know nothing of it: it is beside what they write.
+    package func with(_ trace: TraceContext) -> [Publication] {
+        map { publication in
+            var publication = publication
+            publication.trace = trace
+            return publication
+        }
+    }
+}

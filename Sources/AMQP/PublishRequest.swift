@@ -1,0 +1,88 @@
+package import EventLoop
+
+/// What is published in one go: waits for all of it, and then tells how it ended, once. Its messages share it, in the ledger
+/// and wherever they wait. Who is told is a subclass, so that an emit under way is one object.
+///
+/// Lives on one event loop.
+open class PublishRequest {
+    /// What became of one publication.
+    enum Outcome: Equatable {
+        case confirmed(Routing)
+        case failed(PublishError)
+    }
+
+    /// To one exchange. They are kept until the end: what the broker discards is sent again.
+    package final let publications: [Publication]
+    /// What is kept, in bytes as they are on the wire.
+    package final let encodedSize: Int
+    /// When it came; earlier, if what it is a part of did. To be set, if at all, before it is published.
+    package final var came = MonotonicTime.never
+    /// How long it may wait for its confirms.
+    private(set) final var deadline = MonotonicTime.never
+    private final var outstanding: Int
+    private final var confirmed = 0
+    private final var routing: Routing?
+    private final var failure: PublishError?
+
+    public init(_ publications: [Publication]) {
+        self.publications = publications
+        encodedSize = publications.encodedSize
+        outstanding = publications.count
+    }
+
+    /// It is to be published now.
+    final func begin(now: MonotonicTime, deadline: MonotonicTime) {
+        came = min(came, now)
+        self.deadline = deadline
+    }
+
+    /// How it ended: where the publications went, or why not all were confirmed. For subclasses; called once.
+    open func ended(_ result: Result<Routing, PublishError>) {
+        preconditionFailure("nobody is told")
+    }
+
+    package final var exchange: String { publications[0].exchange }
+
+    final func encodedSize(of index: Int) -> Int {
+        publications.count == 1 ? encodedSize : publications[index].encodedSize
+    }
+
+    /// Takes what became of one publication.
+    ///
+    /// - Returns: how all of it ended, if it was the last: ``ended(_:)`` is to be told, and nothing is kept any more.
+    final func settle(_ outcome: Outcome) -> Result<Routing, PublishError>? {
+        outstanding -= 1
+        switch outcome {
+        case .confirmed(let routing):
+            confirmed += 1
+            self.routing = self.routing?.joined(routing) ?? routing
+        case .failed(let error):
+            // An unknown outcome outweighs a failure that is certain.
+            if case .unknown = failure { break }
+            failure = error
+        }
+        return outstanding == 0 ? result : nil
+    }
+
+    private final var result: Result<Routing, PublishError> {
+        guard let failure else { return .success(routing ?? .unroutable) }
+        if case .unknown = failure { return .failure(failure) }
+        return .failure(confirmed == 0 ? failure : .unknown(.partial))
+    }
+}
+
+/// Tells a closure.
+final class ClosureRequest: PublishRequest {
+    private let completion: (Result<Routing, PublishError>) -> Void
+
+    init(_ publications: [Publication], completion: @escaping (Result<Routing, PublishError>) -> Void) {
+        self.completion = completion
+        super.init(publications)
+    }
+
+    override func ended(_ result: Result<Routing, PublishError>) { completion(result) }
+}
+
+extension [Publication] {
+    package var encodedSize: Int { reduce(0) { $0 + $1.encodedSize } }
+}

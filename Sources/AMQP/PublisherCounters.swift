@@ -1,0 +1,29 @@
+package import EventLoop
+
+/// What one publisher has done so far. Written on its event loop, read from anywhere.
+package final class PublisherCounters: Sendable {
+    /// Messages that a server wanted, as far as the broker can tell.
+    package let routed = Counter()
+    /// Messages that a queue has taken, of which nobody can tell whether a server is behind it.
+    package let queued = Counter()
+    package let unrouted = Counter()
+    package let failed = Counter()
+    package let unknown = Counter()
+    package let timedOut = Counter()
+    package let connects = Counter()
+    package let channelsClosed = ChannelCloseCounters()
+    /// Messages that wait to be published or confirmed: this one goes down, too.
+    package let unsettled = Gauge()
+
+    package init() {}
+
+    /// - Parameter knowsRecipients: see ``Publication/knowsRecipients``.
+    func count(_ outcome: PublishRequest.Outcome, knowsRecipients: Bool) {
+        switch outcome {
+        case .confirmed(.routed): if knowsRecipients { routed.add(1) } else { queued.add(1) }
+        case .confirmed(.unroutable), .confirmed(.noExchange): unrouted.add(1)
+        case .failed(.unknown): unknown.add(1)
+        case .failed: failed.add(1)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+package import Synchronization
+
+/// A number that only grows. Any thread adds, any may read.
+package struct Counter: ~Copyable, Sendable {
+    @usableFromInline let number = Atomic<UInt64>(0)
+
+    package init() {}
+
+    @inlinable
+    package func add(_ count: UInt64) {
+        number.wrappingAdd(count, ordering: .relaxed)
+    }
+
+    @inlinable
+    package var value: UInt64 { number.load(ordering: .relaxed) }
+}
+
+/// A number that goes up and down. Any thread changes it, any may read.
+package struct Gauge: ~Copyable, Sendable {
+    @usableFromInline let number = Atomic<Int>(0)
+
+    package init() {}
+
+    @inlinable
+    package func add(_ count: Int) {
+        number.wrappingAdd(count, ordering: .relaxed)
+    }
+
+    @inlinable
+    package func set(_ count: Int) {
+        number.store(count, ordering: .relaxed)
+    }
+
+    @inlinable
+    package var value: Int { number.load(ordering: .relaxed) }
+}

@@ -1,0 +1,170 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// One thread that does everything for its share of the clients: it polls, serves its ``EventSource``s and runs the
+/// tasks that prefer it as their executor. What lives on a loop needs no lock.
+///
+/// `@unchecked Sendable`: `jobs`, `spareJobs` and `sources` are touched on the loop's thread only (sources are added
+/// before it starts); other threads reach the loop through `inbox`, which is locked, and the eventfd.
+package final class EventLoop: TaskExecutor, @unchecked Sendable {
+    private enum Message {
+        case job(UnownedJob)
+        case closure(@Sendable () -> Void)
+    }
+
+    private struct Inbox {
+        var messages: [Message] = []
+        var hasEnded = false
+    }
+
+    private var jobs: [UnownedJob] = []
+    private var spareJobs: [UnownedJob] = []
+    /// Whether there are jobs: asked several times in each turn, where the list itself would cost more.
+    /// Not watched for overlapping accesses: it is read and written in one step.
+    @exclusivity(unchecked) private var hasJobs = false
+    private var sources: [any EventSource] = []
+    private let inbox = Mutex(Inbox())
+    private let wakeUp: Int32
+    private let threadID = Atomic<UInt>(0)
+    private let isStopped = Atomic<Bool>(false)
+
+    package init() {
+        wakeUp = gateway_eventfd()
+        precondition(wakeUp >= 0, "no descriptor left for an event loop")
+    }
+
+    deinit { close(wakeUp) }
+
+    /// Adds a source. Sources are processed in the order in which they were added. Before ``run()`` only.
+    package func add(_ source: any EventSource) {
+        sources.append(source)
+    }
+
+    package var isCurrent: Bool { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    /// Takes a task's next piece: on the loop's own thread without a lock, from elsewhere through the inbox.
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isCurrent { append(job) } else { send(.job(job)) }
+    }
+
+    private func append(_ job: UnownedJob) {
+        jobs.append(job)
+        hasJobs = true
+    }
+
+    /// Runs `body` on the loop's thread, in its next turn.
+    ///
+    /// - Returns: `false` if the loop has ended: then nothing will run it.
+    @discardableResult
+    package func execute(_ body: @escaping @Sendable () -> Void) -> Bool {
+        send(.closure(body))
+    }
+
+    /// Returns in the loop's next turn, when all others have had theirs. For tasks that run on the loop.
+    package func nextTurn() async {
+        // Unsafe only in that nothing checks for the one resume: closures are run exactly once.
+        await withUnsafeContinuation { continuation in execute { continuation.resume() } }
+    }
+
+    /// Ends ``run()`` after the turn in progress.
+    package func stop() {
+        execute { self.isStopped.store(true, ordering: .relaxed) }
+    }
+
+    /// Serves until ``stop()``; the calling thread becomes the loop's.
+    package func run() {
+        threadID.store(UInt(pthread_self()), ordering: .relaxed)
+        let sources = sources
+        // The wake-up descriptor's, and one for each source.
+        var descriptors = Array(
+            repeating: pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0), count: sources.count + 1)
+        while !isStopped.load(ordering: .relaxed) {
+            wait(for: sources, &descriptors)
+            drainInbox()
+            let now = MonotonicTime.now()
+            for index in sources.indices {
+                sources[index].process(events: descriptors[index + 1].revents, now: now)
+                runJobs()
+            }
+            for source in sources { source.flush() }
+        }
+        repeat { drainInbox() } while !end()
+        // They hold on to their loop: neither would ever go.
+        self.sources = []
+        threadID.store(0, ordering: .relaxed)
+    }
+
+    /// Polls all sources and the wake-up descriptor until one is ready or the earliest deadline has come.
+    private func wait(for sources: [any EventSource], _ descriptors: inout [pollfd]) {
+        var earliest: MonotonicTime?
+        for index in sources.indices {
+            // A negative descriptor is one that poll(2) leaves out.
+            let interest = sources[index].pollInterest ?? (descriptor: -1, events: 0)
+            descriptors[index + 1] = pollfd(fd: interest.descriptor, events: interest.events, revents: 0)
+            if let deadline = sources[index].deadline { earliest = min(earliest ?? deadline, deadline) }
+        }
+        _ = poll(&descriptors, nfds_t(descriptors.count), timeout(until: earliest))
+        if descriptors[0].revents != 0 {
+            var count: UInt64 = 0
+            _ = read(wakeUp, &count, 8)
+        }
+    }
+
+    private func timeout(until deadline: MonotonicTime?) -> Int32 {
+        if hasJobs { return 0 }
+        guard let deadline else { return -1 }
+        let left = deadline.nanoseconds - MonotonicTime.now().nanoseconds
+        // Rounded up: waking a fraction of a millisecond early would spin.
+        return left <= 0 ? 0 : Int32(clamping: (left + 999_999) / 1_000_000)
+    }
+
+    @discardableResult
+    private func send(_ message: Message) -> Bool {
+        let (isFirst, hasEnded) = inbox.withLock { inbox in
+            guard !inbox.hasEnded else { return (false, true) }
+            inbox.messages.append(message)
+            return (inbox.messages.count == 1, false)
+        }
+        if isFirst {
+            var one: UInt64 = 1
+            _ = write(wakeUp, &one, 8)
+        }
+        return !hasEnded
+    }
+
+    /// Takes no more messages from now on, unless there are some.
+    private func end() -> Bool {
+        inbox.withLock { inbox in
+            inbox.hasEnded = inbox.messages.isEmpty
+            return inbox.hasEnded
+        }
+    }
+
+    private func drainInbox() {
+        let messages = inbox.withLock { inbox in
+            guard !inbox.messages.isEmpty else { return [Message]() }
+            let messages = inbox.messages
+            inbox.messages = []
+            return messages
+        }
+        for message in messages {
+            switch message {
+            case .job(let job): append(job)
+            case .closure(let body): body()
+            }
+        }
+        runJobs()
+    }
+
+    /// Runs what is ready, and what that makes ready.
+    private func runJobs() {
+        while hasJobs {
+            swap(&jobs, &spareJobs)
+            hasJobs = false
+            for job in spareJobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
+            spareJobs.removeAll(keepingCapacity: true)
+        }
+    }
+}

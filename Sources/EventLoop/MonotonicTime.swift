@@ -1,0 +1,48 @@
+internal import Glibc
+
+/// A point on the monotonic clock, in nanoseconds. Deadlines are values, so that pure logic takes "now" as an argument.
+package struct MonotonicTime: Comparable, Hashable, Sendable {
+    package var nanoseconds: Int64
+
+    @inlinable
+    package init(nanoseconds: Int64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    /// Later than all that comes.
+    @inlinable package static var never: MonotonicTime { MonotonicTime(nanoseconds: .max) }
+
+    package static func now() -> MonotonicTime {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    @inlinable
+    package static func < (lhs: MonotonicTime, rhs: MonotonicTime) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
+
+    @inlinable
+    package static func + (time: MonotonicTime, duration: Duration) -> MonotonicTime {
+        MonotonicTime(nanoseconds: time.nanoseconds + duration.nanoseconds)
+    }
+
+    @inlinable
+    package static func - (lhs: MonotonicTime, rhs: MonotonicTime) -> Duration {
+        .nanoseconds(lhs.nanoseconds - rhs.nanoseconds)
+    }
+}
+
+extension MonotonicTime {
+    /// The same as adding a `Duration`, whose 128 bits cost more than the rest of what a request does with time.
+    @inlinable
+    package func advanced(byNanoseconds nanoseconds: Int64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: self.nanoseconds + nanoseconds)
+    }
+}
+
+extension Duration {
+    @inlinable
+    package var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+}

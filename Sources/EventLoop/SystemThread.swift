@@ -1,0 +1,55 @@
+internal import CLinux
+internal import Glibc
+
+/// A POSIX thread with a name.
+package struct SystemThread: Sendable {
+    private let identifier: pthread_t
+
+    /// Starts a thread that has to be joined. Traps if the system refuses.
+    package init(name: String, _ body: @escaping @Sendable () -> Void) {
+        guard let identifier = Self.create(name: name, body) else { preconditionFailure("no thread \(name)") }
+        self.identifier = identifier
+    }
+
+    /// Starts a thread for work that may block for longer than anyone wants to wait: it is never joined.
+    ///
+    /// - Returns: `false` if the system refuses another thread.
+    package static func detach(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+        guard let identifier = create(name: name, body) else { return false }
+        pthread_detach(identifier)
+        return true
+    }
+
+    package func join() {
+        pthread_join(identifier, nil)
+    }
+
+    private final class Start {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(name: String, body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    private static func create(name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t? {
+        var identifier = pthread_t()
+        // Retained here, released once: by the thread itself, or below if there is none.
+        let start = Unmanaged.passRetained(Start(name: name, body: body))
+        let code = pthread_create(
+            &identifier, nil,
+            { argument in
+                let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                gateway_name_current_thread(start.name)
+                start.body()
+                return nil
+            }, start.toOpaque())
+        guard code == 0 else {
+            start.release()
+            return nil
+        }
+        return identifier
+    }
+}

@@ -1,0 +1,11 @@
+internal import Glibc
+
+/// The time of day, for what others have dated.
+package enum UnixTime {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    package static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec)
+    }
+}
