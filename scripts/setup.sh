@@ -8,7 +8,8 @@
 #   scripts/setup.sh proxies    nginx, HAProxy and Caddy (as files only), for the tests behind proxies
 #   scripts/setup.sh shells     zsh and fish, for the tests of completions
 #   scripts/setup.sh clients    Go, Java, PHP and .cache/openapi-generator-….jar, for the slow tests of clients
-#   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
+#   scripts/setup.sh packaging  what packages are made with, and systemd and man, which look at what is in them
+#   scripts/setup.sh container  debootstrap and lintian, for the tests of the Dockerfile's run-time stage and the Debian package
 #   scripts/setup.sh kubernetes kubectl and .cache/kubernetes-validate, for the tests of deploy/kubernetes
 #   scripts/setup.sh lint       hadolint, for the Dockerfiles; ruff and mypy, in .venv
 set -euo pipefail
@@ -212,7 +213,7 @@ install_promtool() {
     rm -rf "$folder" "$log"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|container|kubernetes|lint …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|packaging|container|kubernetes|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -240,7 +241,8 @@ for group in "$@"; do
             command -v node >/dev/null || apt_install nodejs
             [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed, this is $(node --version)"
             ;;
-        container) apt_install debootstrap binutils ;;
+        packaging) apt_install binutils dpkg-dev python3 systemd man-db ;;
+        container) apt_install debootstrap binutils lintian ;;
         kubernetes)
             command -v kubectl >/dev/null || apt_install kubernetes-client
             apt_install python3-venv
@@ -251,6 +253,6 @@ for group in "$@"; do
             install_hadolint
             install_venv
             ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, container, kubernetes, lint)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, packaging, container, kubernetes, lint)" ;;
     esac
 done

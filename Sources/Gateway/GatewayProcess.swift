@@ -68,11 +68,13 @@ struct GatewayProcess {
                     "broker": "\(configuration.broker.place)", "version": "\(GatewayCommand.version)",
                 ])
             sayWhoMayCall(sockets, ownKey)
+            ServiceManager.isReady("listening on \(sockets.address)")
             received = signals.wait(every: Self.watchInterval) { isHangup in
                 guard live.files.hasChanged() || isHangup else { return }
                 reload(&live, group, isLoopback: sockets.isLoopback)
             }
         }
+        ServiceManager.isStopping()
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
         // Whoever presses Ctrl-C waits for it.
         let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
@@ -102,6 +104,7 @@ struct GatewayProcess {
     /// Takes over what can be changed while requests are under way. A configuration that is not valid changes nothing.
     private func reload(_ live: inout LiveConfiguration, _ group: LoopGroup, isLoopback: Bool) {
         live.files.accept()
+        ServiceManager.isReloading()
         do throws(ConfigurationError) {
             let next = try load()
             let keys = try live.keys(for: next)
@@ -111,12 +114,14 @@ struct GatewayProcess {
             group.take(live, LivePolicy(live, isLoopback: isLoopback))
             logger.info(
                 "configuration reloaded", metadata: ["keys": "\(keys.entries.count)", "hooks": "\(next.hooks.count)"])
+            ServiceManager.isReady("configuration reloaded")
             if !waiting.isEmpty {
                 let names = waiting.map(\.path).joined(separator: ", ")
                 logger.warning("some settings wait for a restart", metadata: ["settings": "\(names)"])
             }
         } catch {
             group.metrics.refused()
+            ServiceManager.isReady("the configuration file is not valid; the one before holds")
             if let file = error.missingFile { live.files.add(missing: file) }
             logger.error(
                 "configuration not reloaded; the one before stays",
