@@ -1,18 +1,34 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo compose-env test unit companions e2e slow torture lint bench clean
+.PHONY: help setup build install deb tarball demo compose-env test unit companions e2e slow torture lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 setup: ## Install what building, testing and the demo need
-	@scripts/setup.sh build run browser node proxies shells clients emitters container kubernetes lint
+	@scripts/setup.sh build run browser node proxies shells clients emitters packaging container kubernetes lint
 
 build: ## Build the gateway
 	@[ -e $(binary) ] || echo "The first build takes some minutes."
 	@scripts/setup.sh build
 	@swift build -c release --static-swift-stdlib --product socketio-gateway
+
+# For `make install`; DESTDIR comes before all paths while a package is made.
+PREFIX ?= /usr/local
+
+install: ## Install what `make build` has built below PREFIX (/usr/local), with manual, completions and systemd unit
+	@[ -e $(binary) ] || { echo "install: first run make build" >&2; exit 1; }
+	@scripts/setup.sh packaging
+	@scripts/install.sh $(binary) '$(PREFIX)' '$(DESTDIR)'
+
+deb: build ## Make the Debian package, in dist
+	@scripts/setup.sh packaging
+	@scripts/deb.sh $(binary) dist
+
+tarball: build ## Make an archive for /usr/local, a list of what the program is made of (CycloneDX), and checksums, in dist
+	@scripts/setup.sh packaging
+	@scripts/tarball.sh $(binary) dist
 
 demo: build ## Run everything on this machine and send an event through it
 	@scripts/setup.sh run
@@ -39,11 +55,11 @@ companions: ## Test what runs on the Socket.IO servers: adapters/python and adap
 ONLY ?=
 
 e2e: build ## Run the built gateway against real brokers, servers, clients and a browser (ONLY=hooks: those alone)
-	@scripts/setup.sh run browser node proxies shells kubernetes
+	@scripts/setup.sh run browser node proxies shells packaging kubernetes
 	@scripts/e2e.sh 'not slow' '$(ONLY)'
 
 slow: build ## Run the end-to-end tests that take long, and count the files that an addition needs
-	@scripts/setup.sh run browser node proxies clients emitters container
+	@scripts/setup.sh run browser node proxies clients emitters packaging container
 	@scripts/e2e.sh slow '$(ONLY)'
 	@[ -n '$(ONLY)' ] || timeout 1200 scripts/count-files.py
 
@@ -74,4 +90,4 @@ bench: build ## Measure the built gateway beside its ceiling, FastAPI and Rabbit
 	@bench/idle.py --gateway $(binary)
 
 clean: ## Remove what was built (not what setup installed)
-	@rm -rf .build .build-example
+	@rm -rf .build .build-example dist

@@ -9,7 +9,8 @@
 #   scripts/setup.sh shells     zsh and fish, for the tests of completions
 #   scripts/setup.sh clients    Go, Java, Perl, PHP, Ruby, curl and .cache/openapi-generator-….jar, for the slow tests of clients
 #   scripts/setup.sh emitters   Node.js, PHP, Ruby, Go, and .cache/packaging, for the slow tests of emitters and of packages
-#   scripts/setup.sh container  debootstrap, for the test of the Dockerfile's run-time stage
+#   scripts/setup.sh packaging  what packages are made with, and systemd and man, which look at what is in them
+#   scripts/setup.sh container  debootstrap and lintian, for the tests of the Dockerfile's run-time stage and the Debian package
 #   scripts/setup.sh kubernetes kubectl and .cache/kubernetes-validate, for the tests of deploy/kubernetes
 #   scripts/setup.sh lint       hadolint, for the Dockerfiles; ruff and mypy, in .venv
 set -euo pipefail
@@ -228,7 +229,7 @@ install_promtool() {
     rm -rf "$folder" "$log"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|emitters|container|kubernetes|lint …"
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|run|browser|node|proxies|shells|clients|emitters|packaging|container|kubernetes|lint …"
 for group in "$@"; do
     case $group in
         build)
@@ -264,7 +265,8 @@ for group in "$@"; do
             install_packaging
             ;;
         node) install_node ;;
-        container) apt_install debootstrap binutils ;;
+        packaging) apt_install binutils dpkg-dev python3 systemd man-db ;;
+        container) apt_install debootstrap binutils lintian ;;
         kubernetes)
             command -v kubectl >/dev/null || apt_install kubernetes-client
             apt_install python3-venv
@@ -275,6 +277,6 @@ for group in "$@"; do
             install_hadolint
             install_venv
             ;;
-        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, emitters, container, kubernetes, lint)" ;;
+        *) fail "unknown group: $group (build, run, browser, node, proxies, shells, clients, emitters, packaging, container, kubernetes, lint)" ;;
     esac
 done

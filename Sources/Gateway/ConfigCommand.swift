@@ -86,8 +86,11 @@ struct ConfigCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print what settings there are, with their defaults and ranges: docs/configuration.md.")
 
+        @Flag(help: "Print them as a configuration file to begin with, in which none is set.")
+        var yaml = false
+
         func run() {
-            print(SettingReference.markdown, terminator: "")
+            print(yaml ? ConfigurationTemplate.text : SettingReference.markdown, terminator: "")
         }
     }
 }

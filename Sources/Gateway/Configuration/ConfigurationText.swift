@@ -67,6 +67,12 @@ struct ConfigurationText {
         }
     }
 
+    /// The default, as a value in YAML.
+    static func value(of setting: Setting) -> String {
+        setting.kind.isList
+            ? list(setting.defaultText.split(separator: ",").map(String.init)) : quoted(setting.defaultText)
+    }
+
     /// What may be shown of a setting.
     enum Shown: Equatable {
         case hidden

@@ -31,7 +31,7 @@ enum SettingReference {
         """
 
     /// The first names of paths, and the settings below them; those without one come first.
-    private static var sections: [(name: String, settings: [Setting])] {
+    static var sections: [(name: String, settings: [Setting])] {
         let names = Setting.all.map(\.section)
         let distinct = names.enumerated().filter { names.firstIndex(of: $1) == $0 }.map(\.element)
         let sorted = distinct.filter(\.isEmpty) + distinct.filter { !$0.isEmpty }

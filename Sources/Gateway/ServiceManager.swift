@@ -1,0 +1,51 @@
+internal import Glibc
+
+/// Tells systemd what this process is doing, if it wants to know (`Type=notify`): a datagram of lines `NAME=value` to the socket
+/// that NOTIFY_SOCKET names, as sd_notify(3) describes. Where nobody listens, nothing is said.
+enum ServiceManager {
+    /// It serves.
+    ///
+    /// - Parameter status: what `systemctl status` shows.
+    static func isReady(_ status: String) { send("READY=1\nSTATUS=\(status)") }
+
+    /// It reads its configuration again, until ``isReady(_:)``.
+    static func isReloading() { send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)") }
+
+    static func isStopping() { send("STOPPING=1\nSTATUS=stopping") }
+
+    /// By the clock that the system wants to hear.
+    private static var microseconds: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
+    }
+
+    private static func send(_ text: String) {
+        guard let name = getenv("NOTIFY_SOCKET"), var address = sockaddr_un(name: String(cString: name)) else { return }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + strlen(name))
+        withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                _ = text.withCString { sendto(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL), address, length) }
+            }
+        }
+    }
+}
+
+extension sockaddr_un {
+    /// - Parameter name: an absolute path, or a name behind `@` that is in no file system (unix(7), "abstract"). Others are `nil`.
+    fileprivate init?(name: String) {
+        self.init()
+        sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(name.utf8)
+        guard let first = bytes.first, first == UInt8(ascii: "/") || first == UInt8(ascii: "@"),
+            bytes.count < MemoryLayout.size(ofValue: sun_path)
+        else { return nil }
+        withUnsafeMutableBytes(of: &sun_path) {
+            $0.copyBytes(from: bytes)
+            if first == UInt8(ascii: "@") { $0[0] = 0 }
+        }
+    }
+}
