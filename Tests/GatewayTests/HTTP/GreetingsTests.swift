@@ -10,12 +10,16 @@ struct GreetingsTests {
     mutating func turns() {
         greetings.opened(1)
         greetings.opened(2)
-        #expect(greetings.settle { $0 == 2 } == [1])
+        let tired = greetings.settle { $0 == 2 }
+        #expect(tired == [1])
         #expect(greetings.awake == [2] && greetings.asleep == [1])
-        #expect(greetings.settle { _ in true } == [])
-        #expect(greetings.heard(1) && greetings.awake == [1, 2])
+        let others = greetings.settle { _ in true }
+        #expect(others == [])
+        let slept = greetings.heard(1)
+        #expect(slept && greetings.awake == [1, 2])
         // It is awake by now.
-        #expect(!greetings.heard(1))
+        let sleeps = greetings.heard(1)
+        #expect(!sleeps)
     }
 
     @Test("are over when something is asked, or nobody is there any more")
@@ -27,15 +31,18 @@ struct GreetingsTests {
         greetings.ended(2)
         greetings.ended(3)
         #expect(greetings.awake.isEmpty && greetings.asleep.isEmpty)
-        #expect(!greetings.heard(1) && greetings.settle { _ in false } == [])
+        let slept = greetings.heard(1)
+        let tired = greetings.settle { _ in false }
+        #expect(!slept && tired == [])
     }
 
     @Test("all wake when the gateway ends, and none falls asleep again")
     mutating func stop() {
         greetings.opened(1)
         _ = greetings.settle { _ in false }
-        #expect(greetings.end() == [1])
-        #expect(greetings.settle { _ in false } == [])
-        #expect(greetings.end() == [])
+        let woken = greetings.end()
+        let tired = greetings.settle { _ in false }
+        let again = greetings.end()
+        #expect(woken == [1] && tired == [] && again == [])
     }
 }
