@@ -18,8 +18,17 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
         return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
+    // All of them, for what stands for them in the protocols is called through a table in other modules.
+    @inlinable
+    package static func == (lhs: MonotonicTime, rhs: MonotonicTime) -> Bool { lhs.nanoseconds == rhs.nanoseconds }
     @inlinable
     package static func < (lhs: MonotonicTime, rhs: MonotonicTime) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
+    @inlinable
+    package static func <= (lhs: MonotonicTime, rhs: MonotonicTime) -> Bool { lhs.nanoseconds <= rhs.nanoseconds }
+    @inlinable
+    package static func > (lhs: MonotonicTime, rhs: MonotonicTime) -> Bool { lhs.nanoseconds > rhs.nanoseconds }
+    @inlinable
+    package static func >= (lhs: MonotonicTime, rhs: MonotonicTime) -> Bool { lhs.nanoseconds >= rhs.nanoseconds }
 
     @inlinable
     package static func + (time: MonotonicTime, duration: Duration) -> MonotonicTime {

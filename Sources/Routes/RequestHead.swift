@@ -62,6 +62,7 @@ package struct RequestHead: Sendable {
     package var isHTTP10: Bool
     package var fields: HeaderFields
 
+    @inlinable
     package init(
         method: HTTPMethod, path: String, query: String = "", isHTTP10: Bool = false,
         fields: HeaderFields = HeaderFields()
@@ -108,5 +109,7 @@ extension RequestHead {
 
 extension StaticString {
     /// The text as C reads it: a static string ends in NUL.
-    package var cString: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
+    @inlinable package var cString: UnsafePointer<CChar> {
+        UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
+    }
 }

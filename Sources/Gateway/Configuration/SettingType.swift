@@ -52,7 +52,9 @@ extension SettingType<ListenAddress?> {
     /// Empty: nowhere.
     static var optionalListenAddress: Self {
         SettingType(SettingKind(words: "host:port or unix:/path", placeholder: "address")) { text in
-            text.isEmpty ? .some(nil) : ListenAddress(text)
+            guard !text.isEmpty else { return .some(nil) }
+            guard let address = ListenAddress(text) else { return nil }
+            return address
         }
     }
 

@@ -108,8 +108,10 @@ private struct HeadLayout {
                 malformation = "a header name that is not a token"
                 return
             }
-            if known == nil || known == .forwardedFor { fields.noteForwarding(name) }
-            guard known != nil || keepsOthers, known != .forwardedFor || isFromProxy else { return }
+            // A pattern, for the enumeration's `==` is called through a table.
+            let isForwardedFor = if case .forwardedFor? = known { true } else { false }
+            if known == nil || isForwardedFor { fields.noteForwarding(name) }
+            guard known != nil || keepsOthers, !isForwardedFor || isFromProxy else { return }
             value.withMemoryRebound(to: UInt8.self, capacity: valueSize) { bytes in
                 let value = Self.withoutTrailingSpace(UnsafeBufferPointer(start: bytes, count: valueSize))
                 if let known {

@@ -53,6 +53,9 @@ struct ConfigurationTests {
         Sample("http.maxConnectionsPerAddress", "12", "12"),
         Sample("http.trustedProxies", "10.0.0.0/8,::1", "10.0.0.0/8,::1"),
         Sample("http.maxInFlight", "13", "13"),
+        Sample("replicas", "3", "3"),
+        Sample("http.adminAddress", "unix:/run/admin", "unix:/run/admin"),
+        Sample("http.socketMode", "0600", "600"),
         Sample("http.maxBufferedBytes", "2000000", "2000000"),
         Sample("idempotency.lifetime", "90s", "90.0 seconds"),
         Sample("idempotency.bytes", "65536", "65536"),
@@ -91,6 +94,7 @@ struct ConfigurationTests {
             "loops": Setting(\.loops).defaultText,
             "http.maxConnections": "10000",
             "http.maxConnectionsPerAddress": "0", "http.trustedProxies": "", "http.maxInFlight": "10000",
+            "replicas": "1", "http.adminAddress": "", "http.socketMode": "660",
             "http.maxBufferedBytes": "268435456",
             "limits.maxBatchBytes": "16777216", "limits.maxBatchItems": "10000",
             "idempotency.lifetime": "600.0 seconds",
@@ -118,7 +122,22 @@ struct ConfigurationTests {
     @Test("has a sample of every setting here")
     func coversAllSettings() {
         let flags: Set<Setting> = ["apiKey", "allowAnonymous", "protectMetrics", "http.reusePort"]
-        #expect(Set(Self.samples.map(\.setting)).union(flags) == Set(Setting.all))
+        // Only together do they mean something.
+        let https: Set<Setting> = ["https.address", "https.certificateFile", "https.keyFile"]
+        #expect(Set(Self.samples.map(\.setting)).union(flags).union(https) == Set(Setting.all))
+    }
+
+    @Test(
+        "says what HTTPS lacks",
+        arguments: [
+            (["https.address": ":8443"], "needs https.certificateFile"),
+            (["https.certificateFile": "/c.pem"], "but no https.address"),
+            (["https.keyFile": "/k.pem"], "but no https.address"),
+            (["https.address": ":8443", "https.certificateFile": "/no/such.pem"], "/no/such.pem"),
+        ] as [([Setting: String], String)])
+    func https(settings: [Setting: String], complaint: String) {
+        let error = #expect(throws: ConfigurationError.self) { try configuration(settings) }
+        #expect(error?.description.contains(complaint) == true, "\(String(describing: error))")
     }
 
     @Test("takes every setting from the environment, and changes nothing else", arguments: samples)
@@ -271,6 +290,7 @@ struct ConfigurationTests {
             ("http.maxConnectionsPerAddress", ["-1", "1000001"], "0 (no limit)"),
             ("http.trustedProxies", ["host", "10.0.0.1/8", "10.0.0.0/8,", "::/129"], "10.0.0.0/8,2001:db8::1"),
             ("http.maxInFlight", ["0", "1000001"], "1 to 1000000"),
+            ("replicas", ["0", "1001"], "1 to 1000"),
             ("http.maxBufferedBytes", ["0", "1048575", "1MB", "99999999999TiB"], "1048576"),
             ("idempotency.lifetime", ["0", "10 m", "-1s"], "at least 1ms"),
             ("idempotency.bytes", ["65535", "1099511627777", "64M"], "65536 to 1099511627776"),
@@ -436,6 +456,9 @@ struct ConfigurationTests {
             "amqp.verify": "\(configuration.broker.endpoint.tls?.verifies ?? true)",
             "http.trustedProxies": show(configuration.trustedProxies),
             "http.maxInFlight": "\(configuration.loadLimits.requests)",
+            "replicas": "\(configuration.replicas)",
+            "http.adminAddress": configuration.adminAddress.map { "\($0)" } ?? "",
+            "http.socketMode": String(configuration.socketMode, radix: 8),
             "http.maxBufferedBytes": "\(configuration.loadLimits.bodyBytes)",
             "cluster.enabled": "\(configuration.asksServers)", "cluster.exchange": configuration.cluster.exchange,
             "cluster.requestsTimeout": "\(configuration.requestsTimeout)",

@@ -46,7 +46,10 @@ struct SettingTests {
     func reloadable() {
         #expect(
             Set(Setting.all.filter(\.isReloadable))
-                == ["apiKey", "allowAnonymous", "http.corsOrigins", "http.trustedProxies", "log.level"])
+                == [
+                    "apiKey", "allowAnonymous", "http.corsOrigins", "http.trustedProxies", "https.certificateFile",
+                    "https.keyFile", "log.level", "replicas",
+                ])
     }
 }
 

@@ -27,7 +27,10 @@ struct RateLimitTests {
     @Test(
         "is divided among gateways: together they give what it is, and each lets one pass at least",
         arguments: [(300, 1, 3, "100 requests a second"), (100, 1, 3, "100 requests in 3 seconds, and 33 at once")]
-            + [(1, 3_600, 4, "1 requests in 14400 seconds"), (7, 86_400, 1_000, "7 requests in 86400000 seconds, and 1 at once")])
+            + [
+                (1, 3_600, 4, "1 requests in 14400 seconds"),
+                (7, 86_400, 1_000, "7 requests in 86400000 seconds, and 1 at once"),
+            ])
     func shares(count: Int, seconds: Int, gateways: Int, text: String) throws {
         let rate = try #require(Rate(count, per: .seconds(seconds)))
         let share = rate.share(of: gateways)
