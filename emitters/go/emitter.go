@@ -405,8 +405,8 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 		response, body, sent, err := c.exchange(ctx, path, key, data, c.timeout+wait)
 		if err != nil {
 			unsettled = unsettled || sent
-			failure = &Error{Code: "no_answer", Detail: err.Error(), cause: err}
 			again = !isOfCertificate(err)
+			failure = &Error{Code: "no_answer", Detail: err.Error(), Retryable: again, cause: err}
 		} else {
 			answer := new(T)
 			if response.StatusCode/100 == 2 && json.Unmarshal(body, answer) == nil {

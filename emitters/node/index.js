@@ -239,7 +239,7 @@ class Client {
       } catch (lost) {
         if (!(lost instanceof Lost)) throw lost;
         unsettled ||= lost.sent;
-        error = new GatewayError(undefined, "no_answer", lost.message);
+        error = new GatewayError(undefined, "no_answer", lost.message, { retryable: lost.again });
         error.cause = lost.cause;
         again = lost.again;
       }

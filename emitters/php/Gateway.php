@@ -408,7 +408,8 @@ final class Client implements Sink
                 $pause = ctype_digit($fields['retry-after'] ?? '') ? (float) $fields['retry-after'] : $pause;
             } catch (Lost $lost) {
                 $unsettled = $unsettled || $lost->sent;
-                [$error, $again] = [new GatewayError(null, 'no_answer', $lost->getMessage()), $lost->again];
+                $again = $lost->again;
+                $error = new GatewayError(null, 'no_answer', $lost->getMessage(), ['retryable' => $again]);
             }
             if (!$again || microtime(true) + $pause > $end) {
                 if ($unsettled) {

@@ -138,7 +138,8 @@ def test_without_an_answer_nobody_knows(start, gateway, witness):
 def test_without_a_connection_nothing_was_sent(start):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         url = "http://127.0.0.1:%d" % unused.getsockname()[1]
-    assert error(start(url, "once", retry_for=0.5).result()) == (None, "no_answer", None)
+    result = start(url, "once", retry_for=0.5).result()
+    assert error(result, "status", "code", "outcome", "retryable") == (None, "no_answer", None, True)
 
 
 def test_after_a_loss_the_gateway_that_does_not_know_settles_nothing(start, broker, exchange, witness):
@@ -157,7 +158,8 @@ def test_over_tls_too_and_never_to_somebody_else(start, gateway, witness, tmp_pa
         assert [answer["status"] for answer in answers] == ["confirmed"] * 2
         assert [request.connection for request in middleman.requests] == [1, 1, 2]
         asked = time.monotonic()
-        assert error(start(middleman.url, "once", retry_for=60).result()) == (None, "no_answer", None)
+        result = start(middleman.url, "once", retry_for=60).result()
+        assert error(result, "status", "code", "outcome", "retryable") == (None, "no_answer", None, False)
         assert time.monotonic() - asked < 30 and len(middleman.requests) == 3, "a certificate does not mend by waiting"
     assert sent(witness) == [ONCE] * 2
 

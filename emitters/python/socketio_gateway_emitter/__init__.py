@@ -264,7 +264,8 @@ class _Client:
                 status, fields, answer = self._exchange(path, data, headers, self._timeout + wait)
             except _Lost as lost:
                 unsettled |= lost.sent
-                error, again = GatewayError(None, "no_answer", lost.reason), lost.again
+                again = lost.again
+                error = GatewayError(None, "no_answer", lost.reason, {"retryable": again})
             else:
                 if 200 <= status < 300 and isinstance(answer, dict):
                     return answer

@@ -276,8 +276,8 @@ module SocketIOGateway
         response = exchange(path, data, headers, @timeout + wait)
         if response.is_a?(Lost)
           unsettled ||= response.sent
-          error = Error.new(nil, "no_answer", response.message)
           again = response.again
+          error = Error.new(nil, "no_answer", response.message, { "retryable" => again })
         else
           status = response.code.to_i
           answer = parsed(response.body)
