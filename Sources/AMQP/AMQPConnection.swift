@@ -7,7 +7,7 @@ internal import Glibc
 /// `@unchecked Sendable`: one connection belongs to one thread at a time. The thread that opened it hands it over to the
 /// event loop whole and keeps nothing; from then on it is touched on the loop only.
 final class AMQPConnection: @unchecked Sendable {
-    /// Whose it is.
+    /// The broker at the other end.
     let endpoint: BrokerEndpoint
     private(set) var frameMax = 0
     /// The agreed heartbeat interval; `nil`: none.
@@ -18,7 +18,7 @@ final class AMQPConnection: @unchecked Sendable {
     /// `nil`: plain.
     private let tls: TLSSession?
     private let decoder: FrameDecoder
-    /// What has to become ready before there is something to read, or room to write: with TLS each may wait for the other.
+    /// The events that reading and writing wait for (`poll(2)`): with TLS each may wait for the other.
     private var readable = Int16(POLLIN)
     private var writable = Int16(POLLOUT)
     /// Whether there may be something to read of which the socket says nothing.
@@ -107,7 +107,7 @@ final class AMQPConnection: @unchecked Sendable {
 
     var isTLS: Bool { tls != nil }
 
-    /// What to wait for (`poll(2)`).
+    /// The descriptor, and the events to wait for (`poll(2)`).
     ///
     /// - Parameter hasOutput: whether there is something to send.
     func interest(hasOutput: Bool) -> (descriptor: Int32, events: Int16) {
@@ -172,7 +172,8 @@ final class AMQPConnection: @unchecked Sendable {
         }
     }
 
-    /// Until nothing is left: a short read says nothing of what OpenSSL holds, and the socket tells nothing of that.
+    /// Reads until nothing is left: a short read says nothing of what OpenSSL holds, and the socket tells nothing of
+    /// that.
     private func receive(
         by tls: TLSSession, _ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void
     ) throws(BrokerError) {
@@ -217,8 +218,8 @@ final class AMQPConnection: @unchecked Sendable {
 extension BrokerError {
     fileprivate static let closed = BrokerError("the broker closed the connection")
 
-    /// The same, when nobody is logged in yet. With TLS 1.3 a server says after the handshake that it wants a certificate, and what
-    /// it says can get lost over its hanging up.
+    /// The same error before the login is done, with a hint. With TLS 1.3 a server says after the handshake that it
+    /// wants a certificate, and this message can get lost when it hangs up.
     fileprivate func beforeLogIn(isTLS: Bool) -> BrokerError {
         let isCut = self == .closed || description == TLSFailure.cut || description.hasPrefix("the connection broke")
         if description.hasPrefix("bad AMQP") {

@@ -25,7 +25,7 @@ package final class ChannelCloseLog {
     }
 }
 
-/// How many lines may be written: a few at once, then one a second.
+/// The number of lines that may be written: a few at once, then one a second.
 struct LineBudget {
     static let burst = 10
     static let interval: Duration = .seconds(1)

@@ -2,7 +2,7 @@ internal import CRabbitMQ
 
 /// Finds the frames in the bytes of a connection, with librabbitmq's codec and nothing else of it.
 final class FrameDecoder {
-    /// Where bytes are put that ``decode(_:_:)`` is to read.
+    /// The memory for the bytes that ``decode(_:_:)`` is to read.
     let input: UnsafeMutableRawBufferPointer
     /// Whether the first bytes of all were an alert of TLS, with which a port for TLS answers AMQP (RFC 8446, section 5.1).
     private(set) var hasSpokenTLS = false
@@ -30,7 +30,7 @@ final class FrameDecoder {
         input.deallocate()
     }
 
-    /// From now on frames may be as long as was agreed.
+    /// Takes frames of the agreed length from now on.
     func tune(_ agreement: BrokerLogIn.Agreement) {
         // Heartbeats are the connector's business.
         amqp_tune_connection(state, Int32(agreement.channelMax), Int32(agreement.frameMax), 0)

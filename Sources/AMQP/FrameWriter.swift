@@ -171,7 +171,7 @@ package enum FrameWriter {
         frame(type: 8, channel: 0, into: &buffer) { _ in }
     }
 
-    /// A message to nobody, on the control channel: the broker drops it, unless it has raised an alarm. Then it says
+    /// A message to no queue, on the control channel: the broker drops it, unless it has raised an alarm. Then it says
     /// `connection.blocked`, which it does only to those that publish (observed, RabbitMQ 3.10.8).
     package static func probe(into buffer: inout [UInt8]) {
         emptyMessage(exchange: "", routingKey: "socketio-gateway.probe", channel: controlChannel, into: &buffer)

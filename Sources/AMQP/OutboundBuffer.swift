@@ -2,13 +2,13 @@
 package struct OutboundBuffer {
     package var bytes: [UInt8] = []
     private var sent = 0
-    /// How many bytes have left since the connection was opened.
+    /// The number of bytes that have left since the connection was opened.
     package private(set) var totalSent: UInt64 = 0
 
     package init() {}
 
     package var pending: Int { bytes.count - sent }
-    /// Where in the stream the next appended byte will stand: what begins at or behind ``totalSent`` has never left.
+    /// The position in the stream of the next appended byte. Bytes at or behind ``totalSent`` have never left.
     package var streamEnd: UInt64 { totalSent + UInt64(pending) }
 
     /// Offers everything pending to `send`, which returns how many bytes it took.

@@ -1,4 +1,5 @@
-/// Why a publish was not confirmed. Every case but ``unknown(_:)`` and ``brokerNack`` says that nothing was published.
+/// The reason why a publish was not confirmed. Every case but ``unknown(_:)`` and ``brokerNack`` says that nothing was
+/// published.
 public enum PublishError: Error, Sendable, Equatable {
     /// There is no connection to the broker.
     case brokerUnavailable
@@ -16,7 +17,7 @@ public enum PublishError: Error, Sendable, Equatable {
     case tooLarge(bytes: Int, limit: Int)
     /// A message is longer than the broker takes (`max_message_size`).
     case messageTooLarge(bytes: Int, limit: Int)
-    /// It may or may not have reached the servers.
+    /// The message may or may not have reached the servers.
     case unknown(UnknownOutcome)
 }
 

@@ -158,7 +158,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         runJobs()
     }
 
-    /// Runs what is ready, and what that makes ready.
+    /// Runs the jobs that are ready, and those that they make ready.
     private func runJobs() {
         while hasJobs {
             swap(&jobs, &spareJobs)
