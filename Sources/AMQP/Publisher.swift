@@ -395,7 +395,7 @@ final class Publisher: BrokerSession {
         knowledge.learn(longestBody: refusal.limit)
         let closed = ledger.reset(closedOverFirst: { $0.publication.body.count > refusal.limit })
         guard let rejected = closed.rejected, rejected.entry.publication.body.count == refusal.size else {
-            // It was given up on already, and the messages before it are not known.
+            // It was given up on already, so it is unknown which messages stood before it.
             settle(unknown: closed.unknown + [closed.rejected].compactMap { $0 } + closed.discarded)
             return
         }

@@ -27,7 +27,8 @@ public final class Emitter: Sendable {
     ///   - wireFormat: that of the servers: ``AMQP0`` or ``PythonSocketIO``.
     ///   - confirmTimeout: how long an emit may wait for RabbitMQ's confirm.
     ///   - limits: what one emit may ask for.
-    ///   - logger: is told of connections made and lost, and of emits that nobody was there for; nobody, unless given.
+    ///   - logger: is told of connections made and lost, and of emits without a receiver; unless given, nothing is
+    ///     logged.
     /// - Throws: why the first attempt to connect failed, also if the broker is blocked by an alarm; no other is made. A
     ///   broker that says nothing is given 10 seconds to log us in, and 10 to open channels.
     public static func connect(
@@ -101,8 +102,8 @@ public final class Emitter: Sendable {
 
     /// Publishes an emit and waits for RabbitMQ's confirm. ``to(_:_:)`` and its like are more convenient.
     ///
-    /// Whoever waits can be cancelled, the emit cannot: this returns when its outcome is known, within the time for the
-    /// confirm.
+    /// The waiting task can be cancelled, the emit cannot: this returns when its outcome is known, within the time for
+    /// the confirm.
     ///
     /// - Throws: what is wrong with the emit, or why it was not confirmed. Except for ``PublishError/unknown(_:)`` and
     ///   ``PublishError/brokerNack``, nothing was published. A closed emitter has no connection any more.

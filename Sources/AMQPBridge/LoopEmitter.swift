@@ -1,13 +1,14 @@
 public import AMQP
 package import EventLoop
 
-/// What an emit's caller learns when the broker has confirmed it.
+/// The receipt that an emit's caller gets when the broker has confirmed it.
 public struct Receipt: Sendable, Equatable {
     /// A ULID.
     public let id: String
-    /// Whether the broker had anybody to give it to; `nil`: this wire format, or not waiting, cannot tell.
+    /// Whether the emit had a receiver, as far as the broker can tell; `nil`: this wire format, or not waiting, cannot
+    /// tell.
     public let routed: Bool?
-    /// Why ``routed`` is `false`; `nil` where it is not.
+    /// The reason why ``routed`` is `false`; `nil` where it is not.
     public let reason: UnroutedReason?
 
     public init(id: String, routed: Bool?, reason: UnroutedReason? = nil) {
@@ -17,7 +18,7 @@ public struct Receipt: Sendable, Equatable {
     }
 }
 
-/// Why an emit failed. Whether nothing was published, ``PublishError`` says.
+/// The reason why an emit failed. ``PublishError`` says whether nothing was published.
 public enum EmitError: Error, Sendable, Equatable {
     /// The command is wrong under any wire format.
     case invalid([CommandFault])
@@ -26,23 +27,23 @@ public enum EmitError: Error, Sendable, Equatable {
     case notPublished(PublishError)
     /// The servers had to be asked, and could not be.
     case notAsked(ClusterError)
-    /// Not all servers have said whom to leave out; nothing was published.
+    /// Not all servers have named the sockets to leave out; nothing was published.
     case exceptionsUnknown(ServerTally)
 }
 
-/// What became of something that was to be done to sockets.
+/// The outcome of a change to sockets.
 package enum ChangeReceipt: Sendable, Equatable {
     /// The servers have done it, to so many sockets; `nil`: not all of them count.
     case done(ClusterAnswer<Int?>)
-    /// It was published, and nobody says what became of it.
+    /// It was published, and its outcome stays unknown.
     case published
 }
 
-/// When an emit is answered.
+/// The event on which an emit is answered.
 package enum Confirmation: String, Sendable, CaseIterable {
-    /// When the broker has confirmed it.
+    /// The broker's confirm.
     case broker
-    /// As soon as it is taken; the outcome stays untold.
+    /// None: the emit is answered as soon as it is taken, and the outcome stays untold.
     case none
 }
 
@@ -50,7 +51,8 @@ package enum Confirmation: String, Sendable, CaseIterable {
 package protocol EmitService: AnyObject, Sendable {
     typealias Completion = (Result<Receipt, EmitError>) -> Void
 
-    /// Whether servers have to be asked before the emit can be published: whom to leave out. That takes a task.
+    /// Whether servers have to be asked before the emit can be published: for the sockets to leave out. That takes a
+    /// task.
     func asksServers(before emit: Emit) -> Bool
 
     /// Emits what no server has to be asked for. On the event loop only.
@@ -106,9 +108,9 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     let cluster: ClusterClient?
     /// Whether the operator does not want servers to be asked.
     let isClusterOff: Bool
-    /// How long servers have to say whom to leave out.
+    /// The time that servers have to name the sockets to leave out.
     let questionTimeout: Duration
-    /// Those that nobody was there for, by the reason.
+    /// The counts of emits without a receiver, by the reason.
     package let unroutedEmits = CaseCounters<UnroutedReason>()
     private let unroutedLog: UnroutedLog?
     /// Not watched for overlapping accesses: each is one step.
@@ -117,7 +119,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     /// - Parameters:
     ///   - cluster: asks the servers; without it nothing can be done that needs their answers.
     ///   - isClusterOff: that there is none because the operator does not want it.
-    ///   - unroutedLog: is told of emits that nobody was there for.
+    ///   - unroutedLog: is told of emits without a receiver.
     package init(
         wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits(),
         cluster: ClusterClient? = nil, isClusterOff: Bool = false, questionTimeout: Duration = .seconds(5),
@@ -163,7 +165,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         let deadline = MonotonicTime.now() + wait
         try check(emit)
         let resolved = try await resolvingExceptions(of: emit, by: deadline)
-        // Nobody would wait for what is published now, and all would be done twice.
+        // No caller would wait for messages published now, and all would be done twice.
         guard .now() < deadline else { throw .notPublished(.brokerSilent) }
         let publications = try encoded(resolved)
         return try await receipt { publish(emit, publications, until: deadline, $0) }
@@ -184,7 +186,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return try result.get()
     }
 
-    /// - Throws: when nothing can be published now, and nobody would wait for it; then `completion` is not called.
+    /// - Throws: when nothing can be published now, and no caller would wait for it; then `completion` is not called.
     private func publish(
         _ emit: consuming Emit, _ publications: [Publication], _ confirmation: Confirmation,
         _ completion: @escaping Completion
@@ -192,7 +194,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         let id = identifiers.next()
         switch confirmation {
         case .none:
-            // Nobody waits for the answer: that nobody was there is told by the log and the metrics alone.
+            // No caller waits for the answer: an emit without a receiver is told by the log and the metrics alone.
             let request = EmitRequest(consume emit, publications, id: id, of: self) { _ in }
             if let refusal = link.refusal(of: request) { throw .notPublished(refusal) }
             link.publish(request)
@@ -209,7 +211,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         link.publish(publications, until: deadline) { [self] in completion(outcome($0, id, emit, exchange)) }
     }
 
-    /// - Parameter emit: is asked for only if nobody was there for it: emits are large to copy.
+    /// - Parameter emit: is asked for only if it had no receiver: emits are large to copy.
     func outcome(
         _ result: Result<Routing, PublishError>, _ id: String, _ emit: @autoclosure () -> Emit, _ exchange: String
     ) -> Result<Receipt, EmitError> {
@@ -259,7 +261,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return Receipt(id: id, routed: false, reason: reason)
     }
 
-    /// Why nobody was there, which is logged; `nil`: somebody was.
+    /// The reason why an emit had no receiver, which is logged; `nil`: it had one.
     func unroutedReason(_ routing: Routing, _ emit: Emit, _ exchange: String) -> UnroutedReason? {
         switch routing {
         case .routed: nil
@@ -276,7 +278,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return reason
     }
 
-    /// What is known of the servers at this moment.
+    /// The servers of the namespace that are known at this moment.
     func servers(of namespace: String) -> NamespaceServers { cluster?.servers(of: namespace) ?? NamespaceServers() }
 
     /// Whether the emit is what a caller may ask these servers for.

@@ -1,7 +1,7 @@
 internal import JSON
 
 extension ArgumentWriter {
-    /// How many arrays and objects of an argument may be open at once; servers parse recursively.
+    /// The most arrays and objects of an argument that may be open at once; servers parse recursively.
     static let maximumDepth = 64
 
     /// - Parameters:

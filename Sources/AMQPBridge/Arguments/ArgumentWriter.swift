@@ -10,7 +10,8 @@ struct ArgumentWriter {
     let isBinary: Bool
 
     private static let marker = "$binary"
-    /// What Socket.IO itself puts in the place of bytes (protocol revision 5): data that contains it could not be told apart.
+    /// The member that Socket.IO itself puts in the place of bytes (protocol revision 5): data that contains it could
+    /// not be told apart.
     private static let placeholder = "_placeholder"
 
     init(isBinary: Bool) {

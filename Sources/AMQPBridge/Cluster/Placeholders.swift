@@ -1,9 +1,9 @@
 internal import JSON
 
 extension CheckedJSON {
-    /// Anything longer is no placeholder.
+    /// The longest placeholder, in bytes.
     private static let mostPlaceholderBytes = 128
-    /// One answer has no more.
+    /// The most attachments of one answer.
     private static let mostAttachments = 10_000
 
     /// The value with each placeholder `{"_placeholder":true,"num":n}` replaced by `{"$binary":"…"}`, as callers send
@@ -27,6 +27,6 @@ extension CheckedJSON {
 }
 
 extension JSONText {
-    /// What it takes, in bytes, about: its own and those of the array around them.
+    /// The memory that it takes, in bytes, about: its own and those of the array around them.
     var heldBytes: Int { bytes.count + 128 }
 }

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// What not every server can do: nothing of it is asked of one that does not name it in its heartbeats
+/// A feature that not every server has: it is not asked of one that does not name it in its heartbeats
 /// (docs/cluster-protocol.md, Presence).
 public enum ServerFeature: String, Sendable, CaseIterable {
     /// Emits with acknowledgements.
@@ -14,7 +14,8 @@ extension ServerFeature {
     func isAmong(_ features: Set<String>?) -> Bool { features?.contains(rawValue) ?? (self == .acks) }
 }
 
-/// What a heartbeat says of its server beside its namespaces. Whoever can write to the exchange can write it, so it is bounded.
+/// The traits that a heartbeat tells of its server beside its namespaces. Any writer to the exchange can make them up,
+/// so they are bounded.
 struct ServerTraits: Equatable {
     /// `nil`: an early companion, which says nothing of them.
     var features: Set<String>?
@@ -27,7 +28,7 @@ struct ServerTraits: Equatable {
     static let mostFeatures = 32
     private static let longestFeature = 64
     private static let longestAdapter = 128
-    /// Any other key could be somebody's who takes what comes there for something else.
+    /// The beginning of keys for probes. Another key could belong to a reader that takes a probe for something else.
     private static let probePrefix = "#server#"
 
     func has(_ feature: ServerFeature) -> Bool { feature.isAmong(features) }

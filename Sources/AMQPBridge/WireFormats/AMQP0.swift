@@ -3,8 +3,8 @@ package import SettingTypes
 
 /// socket.io-amqp0, version 5.0.2 and later (observed: 7.0.2 with socket.io 4.8.3).
 ///
-/// A direct exchange; every server has one queue bound with `broadcast` and one per room (a socket's id is a room).
-/// The routing key is the room, the body the packet and whom to leave out. Flags are not on this wire.
+/// A direct exchange; every server has one queue bound with `broadcast` and one per room (a socket's id is a room). The
+/// routing key is the room, the body the packet and the rooms to leave out. Flags are not on this wire.
 public struct AMQP0: WireFormat {
     public static let name = "amqp0"
 
@@ -90,7 +90,7 @@ public struct AMQP0: WireFormat {
         }
     }
 
-    /// How many bytes the names take that the messages to these rooms leave out, with their quotes and commas.
+    /// The bytes of the names that the messages to these rooms leave out, with their quotes and commas.
     private static func listedBytes(_ rooms: [String], _ except: [String]) -> Int {
         let own = except.reduce(0) { $0 + $1.utf8.count + 3 } * rooms.count
         return rooms.indices.reduce(own) { $0 + (rooms[$1].utf8.count + 3) * (rooms.count - 1 - $1) }

@@ -11,9 +11,10 @@ public struct PythonSocketIO: ManagerFormat {
 
     /// The library's `channel`.
     public var exchange: String
-    /// How long a message may wait for a server, in milliseconds: the queue of a dead one collects for five minutes.
+    /// The time that a message may wait for a server, in milliseconds: the queue of a dead one collects for five
+    /// minutes.
     public var expiration: Int?
-    /// Who published: servers ignore messages with their own. 32 hexadecimal digits, random per process.
+    /// The id of the publisher: servers ignore messages with their own. 32 hexadecimal digits, random per process.
     public let hostID: String
 
     public let knowsRecipients = false
