@@ -2,7 +2,7 @@
 /// parameters, several hosts in one URL, several URLs with `;` between them (Kombu's way), and the path `//` for the
 /// virtual host `/` (Celery, Kombu, python-socketio).
 ///
-/// What is not understood is refused by its name, unless it may be a part of a password.
+/// A part that is not understood is refused by its name, unless it may be a part of a password.
 struct BrokerURL {
     /// The brokers, in the order in which they stand there; at least one.
     ///

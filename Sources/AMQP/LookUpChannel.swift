@@ -2,9 +2,9 @@ internal import EventLoop
 
 /// Carries out this connection's share of the look-ups, on a channel of its own: nothing else is lost when one closes it.
 ///
-/// A look-up is a message in a transaction that is rolled back: RabbitMQ checks whether the exchange is there and whether we
-/// may write to it as for any message, and gives it to nobody (observed, RabbitMQ 3.10.8). A passive declare would say only
-/// the first. Lives on one event loop.
+/// A look-up is a message in a transaction that is rolled back: RabbitMQ checks whether the exchange is there and
+/// whether we may write to it as for any message, and gives it to no queue (observed, RabbitMQ 3.10.8). A passive
+/// declare would say only the first. Lives on one event loop.
 final class LookUpChannel {
     private let knowledge: BrokerKnowledge
     let asker: BrokerKnowledge.Asker

@@ -18,7 +18,7 @@ final class Publisher: BrokerSession {
         case closed, opening, open
     }
 
-    /// One of a request's messages, under way.
+    /// A message of a request, under way.
     private struct Entry {
         let request: PublishRequest
         let index: Int

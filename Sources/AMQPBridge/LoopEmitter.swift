@@ -94,7 +94,7 @@ package protocol EmitService: AnyObject, Sendable {
     /// - Returns: what would have become of each, in the same order.
     func dryRun(_ requests: [DryRunRequest], timeout: Duration) async -> [Result<DryRun, EmitError>]
 
-    /// Lets everybody else on the event loop have a turn: for work that takes longer than an emit.
+    /// Lets the other tasks of the event loop have a turn: for work that takes longer than an emit.
     func pause() async
 }
 

@@ -6,7 +6,7 @@ enum LogFormat: String, Sendable, CaseIterable {
     case text, json
 }
 
-/// For what commands say before they end; one `write` each. Whoever serves logs instead.
+/// Standard error, for the last words of commands; one `write` each. The serving gateway logs instead.
 enum StandardError {
     static func write(_ text: String) {
         write(Array(text.utf8))
@@ -22,7 +22,7 @@ struct LogLines: LogHandler {
     var metadata: Logger.Metadata = [:]
     let format: LogFormat
     private let shared: LogLevel
-    /// One that was set for this logger alone.
+    /// The level that was set for this logger alone.
     private var own: Logger.Level?
 
     init(format: LogFormat, level: LogLevel) {

@@ -13,7 +13,7 @@ final class LoopGroup: @unchecked Sendable {
     let process: ProcessServices
     let metrics = ConfigurationMetrics()
     let isDraining = Atomic<Bool>(false)
-    /// What is told of the configuration that holds.
+    /// The document that tells the configuration that holds.
     private let document: Mutex<ConfigurationDocument>
     /// The loops that have not yet tried to reach the broker.
     private let untried: Atomic<Int>
@@ -42,7 +42,7 @@ final class LoopGroup: @unchecked Sendable {
     /// Whether every loop has reached the broker, or failed once.
     var haveTried: Bool { untried.load(ordering: .relaxed) <= 0 }
 
-    /// For the loops to take over what was reloaded, a millisecond each.
+    /// The most waits for the loops to take over a reload, a millisecond each.
     private static let mostWaits = 2_000
 
     /// Takes over what was reloaded. Returns when all loops have; one that is busy for seconds is not waited for.

@@ -249,7 +249,7 @@ struct MetricsText {
     }
 }
 
-/// What a sample's value can be.
+/// A type that a sample's value can have.
 private protocol Number: CustomStringConvertible {}
 extension UInt64: Number {}
 extension Double: Number {}

@@ -1,12 +1,12 @@
 internal import AMQPBridge
 
-/// With which brokers connections are open.
+/// The brokers with which connections are open.
 struct OpenConnections: Sendable {
-    /// What a connection is for.
+    /// The purpose of a connection.
     enum Purpose: String, CaseIterable {
         /// An event loop's: it publishes.
         case emits
-        /// Over it servers are asked.
+        /// The cluster client's: servers are asked over it.
         case questions
     }
 

@@ -4,7 +4,7 @@ internal import Routes
 /// A word that stands where the name of a command should, and is none.
 struct UnknownCommand: Error, Equatable, CustomStringConvertible {
     let word: String
-    /// Of the command before it.
+    /// The names of the commands that may stand there.
     let names: [String]
     let usage: String
 

@@ -61,7 +61,7 @@ public struct PythonSocketIO: ManagerFormat {
                 }
                 return rooms.withoutDuplicates.map { native("leave_room", selection, sid: id, room: $0) }
             }
-            // Everybody in a room leaves it.
+            // All sockets in a room leave it.
             guard selection.except.isEmpty, rooms.count == 1, rooms == selection.rooms else { return nil }
             try refuse(rooms, "python-socketio's servers do not empty the room of a socket's id") { $0.isSocketID }
             return [native("close_room", selection, room: rooms[0])]

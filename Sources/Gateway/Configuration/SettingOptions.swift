@@ -26,7 +26,7 @@ extension Flag<Bool> {
 }
 
 extension CompletionKind {
-    /// One of several words.
+    /// The completion of one of several words.
     static func choices(_ words: [String]) -> CompletionKind {
         // To zsh a description stands behind a colon.
         .list(CompletionShell.requesting == .zsh ? words.map { $0.replacing(":", with: "\\:") } : words)

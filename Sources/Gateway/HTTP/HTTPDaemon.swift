@@ -18,7 +18,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// Whether its connections speak TLS.
     let isEncrypted: Bool
     private let library: Microhttpd
-    /// With TLS.
+    /// The connections with TLS that have asked nothing yet.
     private var greetings = Greetings()
     /// The connection that is being handed over.
     private var arrival: Arrival?
@@ -26,7 +26,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     private var nextSweep = MonotonicTime.now()
     private var isStopped = false
 
-    /// How often connections' deadlines are looked at.
+    /// The time between two looks at connections' deadlines.
     private static let sweepInterval: Duration = .milliseconds(500)
 
     private struct Arrival {
@@ -144,7 +144,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         return connections.open(
             handle, session, descriptor, arrival.address, arrival.entrance.door,
             ConnectionTimes(opened: requests.turn, requests.times),
-            // The one that tries libmicrohttpd is nobody's.
+            // The connection that tries libmicrohttpd has no client.
             isCounted: headErrors.areTried)
     }
 

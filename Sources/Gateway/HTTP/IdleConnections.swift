@@ -1,7 +1,7 @@
 internal import AMQPBridge
 internal import EventLoop
 
-/// Which connections to close when there are too many: those that have been idle longest.
+/// The connections to close when there are too many: those that have been idle longest.
 ///
 /// Nothing is kept in order while there is room, for that would cost each request something. A few that are idle longest are
 /// looked for when there is none, and are enough for as many new connections.
@@ -11,7 +11,7 @@ struct IdleConnections {
         let since: MonotonicTime
     }
 
-    /// How many are found in one search.
+    /// The number of connections that are found in one search.
     static let batch = 32
 
     /// The longest idle is the last.

@@ -16,7 +16,7 @@ final class Microhttpd {
         descriptor = gateway_mhd_epoll_descriptor(daemon)
     }
 
-    /// Whose the callbacks are. To be told before the first run; it must outlive the last one.
+    /// Names the owner of the callbacks. To be called before the first run; the owner must outlive the last one.
     func attach(_ owner: HTTPDaemon) { context.owner.pointee = .passUnretained(owner) }
 
     func run() { MHD_run(daemon) }
@@ -42,7 +42,7 @@ final class Microhttpd {
 }
 
 extension Microhttpd {
-    /// What the callbacks get as their context: a daemon cannot be its own before it exists. Callbacks come inside of
+    /// The context that the callbacks get: a daemon cannot be its own before it exists. Callbacks come inside of
     /// ``Microhttpd/run()`` and its like only, so nothing in it is counted.
     fileprivate final class Context {
         let owner = UnsafeMutablePointer<Unmanaged<HTTPDaemon>?>.allocate(capacity: 1)

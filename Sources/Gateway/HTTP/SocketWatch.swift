@@ -13,7 +13,8 @@ internal import Logging
 /// `@unchecked Sendable`: touched on its loop's thread only. What every turn of the loop looks at is not checked for exclusive
 /// access, as in ``HTTPRequests``.
 final class SocketWatch: EventSource, @unchecked Sendable {
-    /// They take the connections: the plain one, and the one with TLS, if there is one. Made after the watch, and by the same.
+    /// The daemons that take the connections: the plain one, and the one with TLS, if there is one. Made after the
+    /// watch, and by the same.
     var daemons: [HTTPDaemon] = []
     /// Asks another loop to close a connection, when none of this one's can be.
     var askForRoom: () -> Void = {}
@@ -184,7 +185,7 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     /// Tells it once when the client of a watched connection says something, or closes its side.
     func awaitWord(_ descriptor: Int32) { gateway_epoll_await_readable(epoll, descriptor) }
 
-    /// As ``watch(_:)``, behind ``awaitWord(_:)``.
+    /// Watches the connection as ``watch(_:)`` does, after ``awaitWord(_:)``.
     func watchAgain(_ descriptor: Int32) { gateway_epoll_await_departure(epoll, descriptor) }
 
     func unwatch(_ descriptor: Int32) { gateway_epoll_remove(epoll, descriptor) }
