@@ -15,7 +15,7 @@ final class AMQPConnection: @unchecked Sendable {
 
     // Owned; closed with this object.
     let descriptor: Int32
-    /// `nil`: plain.
+    /// The session of TLS; `nil`: the connection is plain.
     private let tls: TLSSession?
     private let decoder: FrameDecoder
     /// The events that reading and writing wait for (`poll(2)`): with TLS each may wait for the other.
@@ -30,7 +30,7 @@ final class AMQPConnection: @unchecked Sendable {
     /// Shakes hands, if it is TLS, and logs in. Blocks, so call it on a thread that may wait.
     ///
     /// - Parameters:
-    ///   - descriptor: of a connected socket, which is this object's from now on, also when this throws.
+    ///   - descriptor: a connected socket, which is this object's from now on, also when this throws.
     ///   - keepsContent: whether ``receive(_:)`` hands over the bytes of messages, or only their number.
     ///   - deadline: for all of it.
     init(
@@ -120,8 +120,8 @@ final class AMQPConnection: @unchecked Sendable {
         return events & ~(readable & Int16(POLLOUT) == 0 ? Int16(POLLOUT) : 0) != 0
     }
 
-    /// Offers bytes to the socket. Returns how many it took, 0 if it is full. What TLS took counts as sent, as what the system
-    /// took does: it may have reached the broker.
+    /// Offers bytes to the socket. Returns the number that it took, 0 if it is full. Bytes that TLS took count as sent,
+    /// as those that the system took do: they may have reached the broker.
     func send(_ bytes: UnsafeRawBufferPointer) throws(BrokerError) -> Int {
         if let tls { return try send(bytes, by: tls) }
         let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))

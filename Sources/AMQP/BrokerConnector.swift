@@ -156,7 +156,8 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         }
     }
 
-    /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.
+    /// Ends the connection, politely if nothing is half sent. The outcome of messages that are not confirmed by then
+    /// stays unknown.
     package func close() {
         if case .connected(let connection, _) = phase { sayGoodbye(on: connection) }
         phase = .closed

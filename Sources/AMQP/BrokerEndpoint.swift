@@ -15,7 +15,7 @@ public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
     public let user: String
     let password: String
     public let mechanism: Mechanism
-    /// `nil`: plain text.
+    /// The settings of TLS; `nil`: plain text.
     public var tls: BrokerTLS?
     /// The interval of heartbeats that the URL asks for; `nil`: the usual one.
     var heartbeat: Duration?

@@ -1,8 +1,8 @@
 internal import EventLoop
 internal import Synchronization
 
-/// The knowledge of their broker that the connections of a process share: which of its exchanges take messages, and how
-/// long a message may be. One for all event loops, touched by them only where something is new.
+/// The knowledge of their broker that the connections of a process share: the exchanges that take messages, and the
+/// longest message. One for all event loops, touched by them only where something is new.
 package final class BrokerKnowledge: Sendable {
     typealias Asker = ExchangeLookUps.Asker
     /// Hands an answer to an event loop, from any thread; `nil`: there is none, but it may have a turn.

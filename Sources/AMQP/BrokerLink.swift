@@ -21,7 +21,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         /// - Parameters:
         ///   - url: `amqp://user:password@host:port/vhost`, `amqps://…` for TLS, with RabbitMQ's query parameters; or several with
         ///     `;` between them. Each may have several hosts, with commas between them.
-        ///   - tls: how TLS is spoken, as far as a URL that asks for it does not say so itself.
+        ///   - tls: the settings of TLS, as far as a URL that asks for it does not have its own.
         public init(url: String, tls: BrokerTLS = BrokerTLS()) throws(BrokerURLError) {
             endpoints = try BrokerURL.endpoints(of: url, tls: tls)
         }
@@ -98,8 +98,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         return try result.get()
     }
 
-    /// Publishes, and says once what became of it by the deadline, perhaps before this returns. What is not confirmed by then is
-    /// unknown to the caller; it stays under way.
+    /// Publishes, and tells the outcome once, by the deadline, perhaps before this returns. The outcome of messages
+    /// that are not confirmed by then is unknown to the caller; they stay under way.
     package func publish(
         _ publications: [Publication], until deadline: MonotonicTime,
         completion: @escaping (Result<Routing, PublishError>) -> Void
@@ -159,7 +159,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     package func flush() { connector.flush() }
 
-    /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.
+    /// Ends the connection, politely if nothing is half sent. The outcome of messages that are not confirmed by then
+    /// stays unknown.
     package func close() {
         connector.close()
         knowledge.stopListening(publisher.asker)

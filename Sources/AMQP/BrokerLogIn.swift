@@ -31,7 +31,7 @@ struct BrokerLogIn {
     private var state = State.waitsForStart
 
     /// - Parameters:
-    ///   - name: as RabbitMQ's management shows the connection.
+    ///   - name: the name under which RabbitMQ's management shows the connection.
     ///   - heartbeat: the longest time between them, whole seconds; 0: none.
     init(_ endpoint: BrokerEndpoint, name: String, heartbeat: Duration) {
         self.endpoint = endpoint

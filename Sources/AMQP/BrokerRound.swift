@@ -20,7 +20,7 @@ struct BrokerRound {
         timeout = endpoints.compactMap(\.connectTimeout).max() ?? configuration.connectTimeout
     }
 
-    /// - Throws: why none has; with several brokers, of each.
+    /// - Throws: the reason why no broker has let us in; with several brokers, the reason of each.
     func connect() throws(BrokerError) -> AMQPConnection {
         var left = timeout.nanoseconds
         var failures: [(endpoint: BrokerEndpoint, error: BrokerError)] = []

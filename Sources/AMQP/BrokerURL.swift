@@ -6,7 +6,7 @@
 struct BrokerURL {
     /// The brokers, in the order in which they stand there; at least one.
     ///
-    /// - Parameter tls: how TLS is spoken with those that ask for it, unless they say more.
+    /// - Parameter tls: the settings of TLS for brokers whose URL asks for it, unless it has its own.
     static func endpoints(of text: String, tls: BrokerTLS) throws(BrokerURLError) -> [BrokerEndpoint] {
         var endpoints: [BrokerEndpoint] = []
         for url in urls(in: text) {

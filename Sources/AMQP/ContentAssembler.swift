@@ -36,8 +36,8 @@ package struct ContentAssembler {
     private let maximumBytes: Int
     private let maximumBytesOfChannel: [UInt16: Int]
     private var partial: [UInt16: Partial] = [:]
-    /// Whether frames came that cannot follow each other. librabbitmq drops frames of a type that it does not know: then one
-    /// is missing, perhaps of a return, and what is acknowledged next may have been returned.
+    /// Whether frames came that cannot follow each other. librabbitmq drops frames of a type that it does not know:
+    /// then one is missing, perhaps of a return, and the message that is acknowledged next may have been returned.
     package private(set) var isOutOfOrder = false
 
     /// - Parameter channels: where it is another length.

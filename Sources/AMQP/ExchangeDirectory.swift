@@ -21,7 +21,7 @@ package struct ExchangeAnswer: Equatable, Sendable {
 ///
 /// Publishing to an exchange that does not exist, or that we may not write to, closes the channel and makes the fate of
 /// everything in flight on it doubtful. So an exchange is looked up before it is first used, and the first publish goes
-/// alone: until it is settled, the others wait. What is remembered may save work, but decides nothing: that there is no
+/// alone: until it is settled, the others wait. An old answer may save work, but decides nothing: that there is no
 /// exchange is said only to emits that came before the look-up.
 struct ExchangeDirectory {
     /// The thing to do with an emit to an exchange.

@@ -251,7 +251,7 @@ package enum FrameWriter {
         }
     }
 
-    /// The most bytes of a frame that is not a message: three names and what stands between them.
+    /// The most bytes of a frame that is not a message: three names and the bytes between them.
     private static let mostOfMethod = 1_024
 
     static func method(
@@ -271,7 +271,7 @@ package enum FrameWriter {
 
     /// Reserves memory at the end of a buffer, once for all that is written there.
     ///
-    /// - Parameter most: how many bytes that may be.
+    /// - Parameter most: the most bytes that may be written.
     static func write(into buffer: inout [UInt8], atMost most: Int, _ write: (inout FrameCursor) -> Void) {
         buffer.append(addingCapacity: most) { span in
             span.withUnsafeMutableBufferPointer { memory, count in

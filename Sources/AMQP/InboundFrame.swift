@@ -30,7 +30,7 @@ package enum InboundFrame: Equatable {
     case started(mechanisms: String)
     /// The limits that the broker proposes: channels, bytes in a frame, seconds between heartbeats; 0: no limit.
     case tuned(channelMax: Int, frameMax: Int, heartbeat: Int)
-    /// More is asked for to log in.
+    /// The broker asks for more to log in.
     case challenged
     case connectionOpened
     /// The header of a broker that speaks another version of AMQP.

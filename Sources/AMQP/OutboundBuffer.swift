@@ -1,4 +1,4 @@
-/// Bytes on their way to the broker, in order: what is appended during a turn of the loop leaves in one `send`.
+/// Bytes on their way to the broker, in order: bytes that are appended during one turn of the loop leave in one `send`.
 package struct OutboundBuffer {
     package var bytes: [UInt8] = []
     private var sent = 0
@@ -11,7 +11,7 @@ package struct OutboundBuffer {
     /// The position in the stream of the next appended byte. Bytes at or behind ``totalSent`` have never left.
     package var streamEnd: UInt64 { totalSent + UInt64(pending) }
 
-    /// Offers everything pending to `send`, which returns how many bytes it took.
+    /// Offers everything pending to `send`, which returns the number of bytes that it took.
     package mutating func drain<E: Error>(_ send: (UnsafeRawBufferPointer) throws(E) -> Int) throws(E) {
         guard pending > 0 else { return }
         let start = sent

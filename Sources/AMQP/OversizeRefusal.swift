@@ -6,7 +6,7 @@ package struct OversizeRefusal: Equatable {
     package let size: Int
     package let limit: Int
 
-    /// `nil`: the close has another reason.
+    /// The refusal that a close tells of; `nil`: it has another reason.
     package init?(code: Int, text: String) {
         guard code == 406 else { return nil }
         let words = text.split(separator: " ")

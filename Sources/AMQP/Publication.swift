@@ -26,7 +26,7 @@ public struct Publication: Sendable, Equatable {
         self.body = body
     }
 
-    /// About how many bytes the publication takes on the wire.
+    /// The bytes that the publication takes on the wire, about.
     package var encodedSize: Int {
         body.count + routingKey.utf8.count + exchange.utf8.count
             + carbonCopies.reduce(0) { $0 + $1.utf8.count + 5 } + 128 + (trace?.encodedSize ?? 0)

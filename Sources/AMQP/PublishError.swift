@@ -13,7 +13,7 @@ public enum PublishError: Error, Sendable, Equatable {
     case brokerSilent
     /// Too much is waiting for the broker already.
     case overloaded
-    /// More than could ever be sent.
+    /// The request is larger than could ever be sent.
     case tooLarge(bytes: Int, limit: Int)
     /// A message is longer than the broker takes (`max_message_size`).
     case messageTooLarge(bytes: Int, limit: Int)

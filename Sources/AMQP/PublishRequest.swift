@@ -50,9 +50,10 @@ open class PublishRequest {
         publications.count == 1 ? encodedSize : publications[index].encodedSize
     }
 
-    /// Takes what became of one publication.
+    /// Takes the outcome of one publication.
     ///
-    /// - Returns: how all of it ended, if it was the last: ``ended(_:)`` is to be told, and nothing is kept any more.
+    /// - Returns: the outcome of the whole request, if it was the last: ``ended(_:)`` is to be told, and nothing is
+    ///   kept any more.
     final func settle(_ outcome: Outcome) -> Result<Routing, PublishError>? {
         outstanding -= 1
         switch outcome {

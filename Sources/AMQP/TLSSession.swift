@@ -3,14 +3,14 @@ internal import Glibc
 
 /// TLS on a connected socket that does not block, with OpenSSL.
 ///
-/// A read may want to write and a write to read (a key update), so what to wait for is known for each direction by itself.
+/// A read may want to write and a write to read (a key update), so each direction has events of its own to wait for.
 final class TLSSession {
     /// The outcome of a read or a write.
     enum Progress: Equatable {
         case moved(Int)
-        /// Nothing, until the socket can be read.
+        /// Nothing was moved, until the socket can be read.
         case wantsRead
-        /// Nothing, until the socket can be written to.
+        /// Nothing was moved, until the socket can be written to.
         case wantsWrite
         /// The other end has ended the stream.
         case ended
@@ -69,7 +69,8 @@ final class TLSSession {
         try progress { SSL_read(session, buffer.baseAddress, Int32(clamping: buffer.count)) }
     }
 
-    /// Takes at most a record's worth, 16 KiB. What was not taken must be offered again, perhaps with more behind it.
+    /// Takes at most a record's worth, 16 KiB. Bytes that were not taken must be offered again, perhaps with more
+    /// behind it.
     func write(_ bytes: UnsafeRawBufferPointer) throws(BrokerError) -> Progress {
         guard !bytes.isEmpty else { return .moved(0) }
         return try progress { SSL_write(session, bytes.baseAddress, Int32(clamping: bytes.count)) }
@@ -121,7 +122,7 @@ struct TLSFailure: Equatable, CustomStringConvertible {
 
     /// - Parameters:
     ///   - reason: OpenSSL's, such as `wrong version number`.
-    ///   - verdict: why the certificate is not believed.
+    ///   - verdict: the reason why the certificate is not believed.
     init(reason: String, verdict: String?) {
         if let verdict {
             description = "the broker's certificate is not believed: \(verdict)"

@@ -1,7 +1,7 @@
 internal import AMQP
 
-/// Many emits with one answer: what became of each, and how much of it may be under way at once. The window keeps a batch
-/// from filling the connection, so that what others emit meanwhile does not wait behind all of it.
+/// Many emits with one answer: the outcome of each, and the window of messages that may be under way at once. The
+/// window keeps a batch from filling the connection, so that other emits do not wait behind all of it.
 ///
 /// Lives on one event loop, and serves one task.
 final class EmitBatch {

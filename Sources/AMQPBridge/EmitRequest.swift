@@ -33,7 +33,7 @@ final class BatchedRequest: PublishRequest {
     private let emitter: LoopEmitter
 
     /// - Parameters:
-    ///   - index: which of `emits` it is.
+    ///   - index: the index of this one in `emits`.
     ///   - came: when the batch came.
     init(
         _ publications: [Publication], as index: Int, of batch: EmitBatch, _ emits: [Emit], id: String,

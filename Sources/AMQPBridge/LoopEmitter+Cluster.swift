@@ -197,7 +197,7 @@ extension LoopEmitter {
         return logged(reason, namespace, cluster.exchange)
     }
 
-    /// python-socketio's servers return each answer by themselves, without saying how many there will be.
+    /// Waits for the answers of python-socketio's servers, which return each by itself, without telling their number.
     private func awaitCallbacks(
         _ format: any ManagerFormat, _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode,
         _ timeout: Duration

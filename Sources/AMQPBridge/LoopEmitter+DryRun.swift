@@ -18,7 +18,7 @@ extension LoopEmitter {
         return results
     }
 
-    /// - Parameter exchanges: what is known of them already: a look-up that fails costs the broker a channel.
+    /// - Parameter exchanges: the look-ups that are done already: one that fails costs the broker a channel.
     private func dryRun(
         _ request: DryRunRequest, by deadline: MonotonicTime, _ exchanges: inout [String: Result<Bool, PublishError>]
     ) async throws(EmitError) -> DryRun {

@@ -72,7 +72,7 @@ package protocol EmitService: AnyObject, Sendable {
 
     /// Emits, and waits for the clients' acknowledgements.
     ///
-    /// - Parameter timeout: how long; what has come by then is returned.
+    /// - Parameter timeout: the time for the answers; those that have come by then are returned.
     func emit(
         _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt
@@ -83,15 +83,16 @@ package protocol EmitService: AnyObject, Sendable {
     /// Does something to sockets.
     func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt
 
-    /// Publishes the emits in their order, and waits for all of them. What becomes of one is nothing to the others.
+    /// Publishes the emits in their order, and waits for all of them. The outcome of one does not touch the others.
     ///
-    /// - Returns: what became of each, in the same order.
+    /// - Returns: the outcome of each, in the same order.
     func emit(batch: [Emit]) async -> [Result<Receipt, EmitError>]
 
     /// Checks emits as if they were sent, looks where they would go, and publishes nothing.
     ///
-    /// - Parameter timeout: how long servers have to answer all questions. What is not known by then stays unknown.
-    /// - Returns: what would have become of each, in the same order.
+    /// - Parameter timeout: the time that servers have to answer all questions. Answers that are missing by then stay
+    ///   unknown.
+    /// - Returns: the outcome that each would have had, in the same order.
     func dryRun(_ requests: [DryRunRequest], timeout: Duration) async -> [Result<DryRun, EmitError>]
 
     /// Lets the other tasks of the event loop have a turn: for work that takes longer than an emit.

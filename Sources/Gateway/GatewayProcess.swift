@@ -179,9 +179,10 @@ struct GatewayProcess {
     /// The time for which kept connections are served when no new ones are taken any more.
     private static let lastCall: Duration = .milliseconds(300)
 
-    /// Each connection is a descriptor: the soft limit of 1,024 is for programs that use select(2).
+    /// Raises the limit of descriptors, of which each connection takes one: the soft limit of 1,024 is for programs
+    /// that use select(2).
     ///
-    /// - Returns: how many there may be.
+    /// - Returns: the number of descriptors that there may be.
     private static func raiseDescriptorLimit() -> UInt64 {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }

@@ -163,7 +163,7 @@ struct HooksCommand: ParsableCommand {
 
 /// The body of a delivery that is tried.
 enum DeliveryBody {
-    /// - Parameter name: of a file; `-` is standard input. `nil`: there is none.
+    /// - Parameter name: the name of a file; `-` is standard input. `nil`: there is no body.
     static func read(_ name: String?) throws -> [UInt8] {
         guard let name else { return [] }
         if name == "-" { return StandardInput.readAll() }
@@ -186,7 +186,7 @@ extension SettingSource {
 }
 
 extension ConfigurationError {
-    /// Each fault.
+    /// The faults, a line each.
     var lines: [String] { description.split(separator: "\n").map(String.init) }
 }
 

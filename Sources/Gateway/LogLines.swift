@@ -98,8 +98,9 @@ struct LogLines: LogHandler {
 }
 
 extension [UInt8] {
-    /// Appends a JSON string in which everything is escaped that a terminal or a reader of lines may take for an order: beside
-    /// what JSON wants, DEL, C1 controls, separators of lines and paragraphs, and what turns the direction of writing.
+    /// Appends a JSON string in which everything is escaped that a terminal or a reader of lines may take for an order:
+    /// beside those that JSON wants escaped, DEL, C1 controls, separators of lines and paragraphs, and characters that
+    /// turn the direction of writing.
     fileprivate mutating func append(quoted text: String) {
         guard text.hasInvisible else { return append(jsonString: text) }
         append(UInt8(ascii: "\""))

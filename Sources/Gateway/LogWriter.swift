@@ -23,7 +23,7 @@ final class LogWriter: Sendable {
     /// The number of lines for which there was no room.
     let dropped = Counter()
 
-    /// - Parameter mostBytes: how much may wait to be written.
+    /// - Parameter mostBytes: the most bytes that may wait to be written.
     init(descriptor: Int32, mostBytes: Int = 1 << 20) {
         self.descriptor = descriptor
         self.mostBytes = mostBytes
@@ -31,7 +31,7 @@ final class LogWriter: Sendable {
 
     /// Takes a line, with its end.
     ///
-    /// - Parameter note: makes a line that says how many there is no room for; asked for as soon as there is room again.
+    /// - Parameter note: makes a line that tells the number of dropped lines; asked for as soon as there is room again.
     func write(_ line: [UInt8], note: (_ dropped: Int) -> [UInt8]) {
         let (isFirst, needsThread) = state.withLock { state in
             guard state.queue.count + line.count <= mostBytes else {

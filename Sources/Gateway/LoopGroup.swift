@@ -5,7 +5,8 @@ internal import Routes
 internal import ServedDocuments
 internal import Synchronization
 
-/// The loops as one gateway: what a health check and a scrape want to know of all of them, and what a reload tells them.
+/// The loops as one gateway: the answers of all of them together to health checks and scrapes, and the way of a reload
+/// to them.
 ///
 /// `@unchecked Sendable`: `servers` is filled before the first loop starts, and not changed afterwards.
 final class LoopGroup: @unchecked Sendable {

@@ -21,7 +21,7 @@ final class LoopServer: Sendable {
     private let outcome = Atomic<Outcome>(.running)
     private let thread = Mutex<SystemThread?>(nil)
 
-    /// - Parameter services: what the routes need beside this loop's emitter.
+    /// - Parameter services: the services that the routes need beside this loop's emitter.
     init(
         index: Int, _ process: ProcessServices, _ policy: LivePolicy, services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {

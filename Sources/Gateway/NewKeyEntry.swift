@@ -10,8 +10,8 @@ struct NewKeyEntry {
     let values: [(name: String, text: String)]
 
     /// - Parameters:
-    ///   - lists: those that are empty are left out.
-    ///   - values: so are those that are not there.
+    ///   - lists: empty lists are left out.
+    ///   - values: values that are `nil` are left out, too.
     init(name: String, key: String, lists: KeyValuePairs<String, [String]>, values: KeyValuePairs<String, String?>) {
         self.name = name
         digest = SHA256.Digest(of: key)

@@ -10,7 +10,7 @@ struct UnknownCommand: Error, Equatable, CustomStringConvertible {
 
     /// `nil`: the words name a command, or it is the library that has to say what is wrong with them.
     ///
-    /// - Parameter words: what stands behind the program's name.
+    /// - Parameter words: the words behind the program's name.
     init?(in words: some Sequence<String>) {
         var command: any ParsableCommand.Type = GatewayCommand.self
         for (index, word) in words.enumerated() {

@@ -6,7 +6,7 @@ extension ArgumentWriter {
 
     /// - Parameters:
     ///   - pointer: where the value stands in its argument, for faults.
-    ///   - depth: how many arrays and objects are open around it.
+    ///   - depth: the number of arrays and objects that are open around it.
     mutating func write(_ argument: Argument, at pointer: String = "", depth: Int = 0, to json: inout JSONWriter) {
         switch argument {
         case .null: json.null()

@@ -1,12 +1,13 @@
 package import AMQP
 internal import SettingTypes
 
-/// Whether RabbitMQ would do what the gateway will ask of it, tried out: nothing is delivered, and nothing stays there.
+/// The check whether RabbitMQ would do what the gateway will ask of it: all is tried, nothing is delivered, and nothing
+/// stays there.
 package struct BrokerCheck: Sendable {
     /// The result of one try.
     package enum Finding: Sendable, Equatable {
         case works(String)
-        /// Nothing is wrong for most.
+        /// A remark: nothing is wrong for most.
         case note(String)
         case fails(String)
         /// There is no connection to a broker, nor to another one.

@@ -89,8 +89,9 @@ final class CallbackQueue {
         FrameWriter.passiveExchangeDeclare(exchange, channel: Self.channel, into: &buffer)
     }
 
-    /// Takes a frame of the channel. What opens the queue is asked for step by step: of several questions behind one that
-    /// is refused the broker refuses each (observed, RabbitMQ 3.10.8), and a second `close-ok` ends the connection.
+    /// Takes a frame of the channel. The steps that open the queue are asked for one by one: of several questions
+    /// behind one that is refused the broker refuses each (observed, RabbitMQ 3.10.8), and a second `close-ok` ends the
+    /// connection.
     func handle(_ frame: InboundFrame, into buffer: inout [UInt8]) {
         switch frame {
         case .channelClosed(_, let code, _):
@@ -158,9 +159,9 @@ final class CallbackQueue {
         }
     }
 
-    /// Takes whatever servers say to each other; what is not for us is not even parsed.
+    /// Takes all messages that servers send to each other; those that are not for us are not even parsed.
     ///
-    /// - Returns: what is to be said of a message for us that is not as it should be.
+    /// - Returns: the warning of a message for us that is not as it should be.
     func receive(_ body: [UInt8], into buffer: inout [UInt8]) -> ClusterWarning? {
         guard contains(hostID, body) else { return nil }
         let text: ServerText

@@ -158,7 +158,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     /// Runs `begin` on the client's thread, and waits until it calls back, or for the task to be cancelled: then `abandon`
     /// must make it call back.
     ///
-    /// - Parameter ended: what to return when the client has been stopped.
+    /// - Parameter ended: the value to return when the client has been stopped.
     private func waiting<Value: Sendable>(
         orEnded ended: Value, _ begin: @escaping @Sendable (_ waiter: Int, _ done: @escaping (Value) -> Void) -> Void,
         abandon: @escaping @Sendable (_ waiter: Int) -> Void
@@ -188,7 +188,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     ///
     /// - Parameter publish: publishes the event with this number, once answers can come. Its result says whether to
     ///   wait for any.
-    /// - Returns: what `publish` returned and the arguments of each client's answer; `nil` if the servers' exchange
+    /// - Returns: the result of `publish`, and the arguments of each client's answer; `nil` if the servers' exchange
     ///   does not exist, so that there is no server to publish to.
     func callbacks<Published: Sendable>(
         mode: AcknowledgementMode, timeout: Duration, _ publish: (_ number: Int) async -> (Published, waits: Bool)

@@ -3,6 +3,6 @@
 package protocol ClusterCommand: Sendable {
     associatedtype Answer: Sendable
 
-    /// - Parameter timeout: how long servers have to answer.
+    /// - Parameter timeout: the time that servers have to answer.
     func question(timeout: Duration) -> Question<Answer>
 }

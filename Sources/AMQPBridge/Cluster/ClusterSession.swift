@@ -113,7 +113,7 @@ final class ClusterSession: BrokerSession {
     /// Asks all servers of the question's namespace.
     ///
     /// - Parameters:
-    ///   - id: of the question: 32 hexadecimal digits, never the same twice.
+    ///   - id: the question's: 32 hexadecimal digits, never the same twice.
     ///   - waiter: a number to ``abandon(waiter:)`` it by.
     func ask<Answer>(
         _ question: Question<Answer>, id: String, waiter: Int, now: MonotonicTime,

@@ -28,7 +28,7 @@ struct FirstOfList<Value> {
 
     /// Keeps a value, in place of one of the same name.
     ///
-    /// - Parameter size: what it takes, in bytes.
+    /// - Parameter size: the bytes that it takes.
     mutating func put(_ value: Value, at name: RoomName, size: Int) {
         guard wants(name) else { return }
         bytes += size - (values[name]?.bytes ?? 0)

@@ -42,7 +42,8 @@ struct Presence {
 
     /// The uids of the servers that have the namespace.
     ///
-    /// - Parameter includingLost: those, too, that have fallen silent without a goodbye, and may come back.
+    /// - Parameter includingLost: whether those count, too, that have fallen silent without a goodbye, and may come
+    ///   back.
     func servers(of namespace: String, includingLost: Bool = false) -> Set<String> {
         let known = Array(servers.values) + (includingLost ? lost.values.map(\.server) : [])
         return Set(known.lazy.filter { $0.serves(namespace) }.map(\.uid))

@@ -113,9 +113,9 @@ struct QuestionTable {
     /// A question has been asked.
     ///
     /// - Parameters:
-    ///   - size: of its message, in bytes.
-    ///   - away: those of the expected that are not on the broker.
-    ///   - asked: when, if there are servers that the broker can be asked about.
+    ///   - size: the size of its message, in bytes.
+    ///   - away: the expected servers that are not on the broker.
+    ///   - asked: the time of the question, if there are servers that the broker can be asked about.
     mutating func begin<Answer>(
         _ question: Question<Answer>, id: String, size: Int = 0, expected: Set<String>, away: Set<String> = [],
         waiter: Int, asked: MonotonicTime? = nil, deadline: MonotonicTime,

@@ -43,10 +43,10 @@ struct RoomCounts {
         return ids
     }
 
-    /// Calls `body` with each room and how many of the server's sockets are in it, or with each of these alone; with `nil` for a
-    /// room whose name is none.
+    /// Calls `body` with each room and how many of the server's sockets are in it, or with each of these alone; with
+    /// `nil` for a room without a valid name.
     ///
-    /// - Parameter number: of the last socket of another server.
+    /// - Parameter number: the number of the last socket of another server.
     /// - Returns: the number of the last socket of this one.
     func forEachRoom(after number: Int, _ body: (_ room: RoomName?, _ sockets: RoomTally.Addition) -> Void) -> Int {
         // Servers without ``ServerFeature/numbers`` send an object, and say nothing of other rooms than strings.

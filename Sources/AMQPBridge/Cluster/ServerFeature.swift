@@ -17,14 +17,14 @@ extension ServerFeature {
 /// The traits that a heartbeat tells of its server beside its namespaces. Any writer to the exchange can make them up,
 /// so they are bounded.
 struct ServerTraits: Equatable {
-    /// `nil`: an early companion, which says nothing of them.
+    /// The features that the server names; `nil`: an early companion, which names none.
     var features: Set<String>?
     /// The routing key that the server has bound for as long as it is on the broker.
     var probe: String?
     /// The class of the adapter that an `attachGateway` stands beside.
     var adapter: String?
 
-    /// More of them, or longer ones, are left out.
+    /// The most features that are kept, and the longest text of each; others are left out.
     static let mostFeatures = 32
     private static let longestFeature = 64
     private static let longestAdapter = 128

@@ -31,7 +31,7 @@ struct ServerProbes {
 
     static func isProbe(_ messageID: String) -> Bool { messageID.hasPrefix(prefix) }
 
-    /// A probe is to be sent, unless one was `since` then: what became of that answers for all.
+    /// A probe is to be sent, unless one was `since` then: its outcome answers for all.
     ///
     /// - Returns: its message id; `nil` if it is not needed.
     mutating func begin(_ uid: String, since: MonotonicTime, now: MonotonicTime) -> String? {

@@ -6,7 +6,7 @@ internal import Logging
 /// Clients choose strings, and servers pass them on: one that no parser takes must not cost the others. So a text that is no JSON
 /// is repaired, once.
 struct ServerText {
-    /// The longest, in bytes: what RabbitMQ takes since version 4 (`max_message_size`).
+    /// The longest text, in bytes: the longest message that RabbitMQ takes since version 4 (`max_message_size`).
     static let maximumBytes = 16 << 20
     /// Deeper ones are repaired: data of applications may be deeper than what the gateway takes from its callers.
     static let maximumDepth = 256
@@ -17,7 +17,7 @@ struct ServerText {
     /// The fault that was repaired; `nil`: there was none.
     let fault: JSONError?
 
-    /// - Throws: why it is no JSON, if it cannot be repaired.
+    /// - Throws: the reason why it is no JSON, if it cannot be repaired.
     init(_ bytes: [UInt8]) throws(JSONError) {
         let fault: JSONError
         do throws(JSONError) {

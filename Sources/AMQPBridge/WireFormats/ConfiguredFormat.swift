@@ -6,7 +6,7 @@ package protocol ConfiguredFormat: WireFormat {
     /// has.
     static var settings: [Setting] { get }
 
-    /// - Throws: what is wrong with a setting, or with several together.
+    /// - Throws: the fault of a setting, or of several together.
     init<Reader: SettingReader>(_ reader: Reader) throws(Reader.Failure)
 
     /// The caution about this configuration for the servers' operator, in a sentence; `nil`: there is none.

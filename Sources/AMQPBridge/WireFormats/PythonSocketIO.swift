@@ -42,9 +42,10 @@ public struct PythonSocketIO: ManagerFormat {
     /// Every server has a queue for all of its namespaces.
     public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason { .noServer }
 
-    /// The library's own messages for one socket, and for emptying a room. What it does with some rooms was observed with
-    /// 5.18.1: it lets a socket leave the room of its own id, by which alone it can be reached; joining or emptying that of
-    /// another socket is an error in the server (`ValueError`: "cannot enter a sid room", "cannot close a sid room").
+    /// The library's own messages for one socket, and for emptying a room. Its treatment of some rooms was observed
+    /// with 5.18.1: it lets a socket leave the room of its own id, by which alone it can be reached; joining or
+    /// emptying that of another socket is an error in the server (`ValueError`: "cannot enter a sid room", "cannot
+    /// close a sid room").
     package func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]? {
         let selection = command.selection
         switch command.change {

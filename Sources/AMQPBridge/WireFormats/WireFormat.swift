@@ -11,7 +11,7 @@ public protocol WireFormat: Sendable {
 
     /// The reason why an emit that no queue took had no receiver.
     ///
-    /// - Parameter servers: what heartbeats say of the servers; they need not be all that there are.
+    /// - Parameter servers: the servers that heartbeats tell of; there may be more.
     func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason
 
     /// The exchanges that emits go to, for all namespaces that are configured.
@@ -55,7 +55,7 @@ extension WireFormat {
 
     /// The first of these rooms that is a number, where no server has such rooms; `nil`: there is none.
     ///
-    /// - Parameter list: what the rooms stand in.
+    /// - Parameter list: the name of the list that the rooms stand in.
     func numberFault(_ rooms: [RoomName], in list: String) -> CommandFault? {
         guard numberRooms == .none, let index = rooms.firstIndex(where: \.isNumber) else { return nil }
         let detail = "servers of this wire format have no rooms that are numbers"

@@ -34,7 +34,7 @@ struct ConfigurationFile: Sendable {
         return path[...slash] + name
     }
 
-    /// - Throws: with all that is wrong with the file, each with its line.
+    /// - Throws: the faults of the file, each with its line.
     init(reading path: String) throws(ConfigurationError) {
         let bytes: [UInt8]
         do throws(FileContents.Unreadable) {
@@ -45,7 +45,7 @@ struct ConfigurationFile: Sendable {
         try self.init(path: path, bytes)
     }
 
-    /// The settings that can be read of a file, whatever else is wrong with it; `nil`: none can.
+    /// The content that can be read of a file, whatever else is wrong with it; `nil`: none can.
     init?(salvaging path: String) {
         self.path = path
         guard let bytes = try? FileContents.read(path, atMost: Self.mostBytes),

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Notices when files have changed, and have come to rest: what is being written is not read.
+/// Notices when files have changed, and have come to rest: a file that is being written is not read.
 struct FileWatch {
     /// The state of a file, to be told from another one.
     private struct State: Equatable {

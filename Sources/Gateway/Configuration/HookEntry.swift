@@ -96,7 +96,7 @@ private struct HandshakeTerms {
 
 extension EmitMapping {
     /// - Parameters:
-    ///   - event: what is taken where none is given, and so `rooms`.
+    ///   - event: the event for a mapping that gives none; `rooms` likewise.
     fileprivate init?(_ members: inout MappingReader, event usual: String? = nil, rooms usualRooms: [String]? = nil) {
         let event = usual == nil ? members.requiredText("event") : members.text("event") ?? usual
         let everyone = members.boolean("everyone") ?? false

@@ -6,14 +6,14 @@ internal import Routes
 /// The keys as they are checked: their rates hold over all event loops, and over reloads.
 struct KeyRing: Sendable {
     private let limits: [String: RateLimit]
-    /// Over reloads, too.
+    /// The last use of each hash. It is kept over reloads, too.
     private let uses: [SHA256.Digest: LastUse]
     let entries: [KeyEntry]
     /// The keys, one for each hash.
     let keys: [APIKey]
 
     /// - Parameters:
-    ///   - replicas: how many gateways give each key its rate together.
+    ///   - replicas: the number of gateways that give each key its rate together.
     ///   - previous: the ring before this one. Its rates go on where they are the same.
     init(_ entries: [KeyEntry], replicas: Int = 1, previous: KeyRing? = nil) {
         var limits: [String: RateLimit] = [:]

@@ -23,8 +23,8 @@ struct LiveConfiguration: Sendable {
     /// The keys that hold with the next configuration: its own; as long as there have never been any, the one that was made at
     /// the start.
     ///
-    /// - Throws: when there are none any more. What begins to ask for keys goes on asking: a file that has come out empty
-    ///   must not open the gateway.
+    /// - Throws: when there are none any more. A gateway that asks for keys goes on asking: a file that has come out
+    ///   empty must not open the gateway.
     func keys(for next: Configuration) throws(ConfigurationError) -> KeyRing {
         if next.keys.isEmpty, !keys.keys.isEmpty {
             guard keys.isMadeForThisRun else {

@@ -117,7 +117,7 @@ struct MappingReader {
         value(key, .count(range))
     }
 
-    /// Ends the reading: what is left is unknown.
+    /// Ends the reading: members that are left are unknown.
     func finish() {
         for (key, line, _) in members where !known.contains(key) {
             faults.add(line, "'\(name).\(key)' is no setting\(Suggestion.of(known, for: key))")

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import SettingTypes
 
 extension Option<String?> {
-    /// The option of a setting: its name, its help and what completes it come from the row.
+    /// The option of a setting: its name, its help and its completion come from the row.
     ///
-    /// - Parameter help: in place of the row's, where it means something else.
+    /// - Parameter help: the help in place of the row's, where the option means something else.
     init<Read>(_ row: KeyPath<Settings, SettingRow<Read>>, help: String? = nil) {
         self.init(Setting(row), help: help)
     }

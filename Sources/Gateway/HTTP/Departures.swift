@@ -1,7 +1,7 @@
 /// Clients that have left: those that have to be looked at, and those that are when their answer is on its way.
 ///
-/// libmicrohttpd (0.9.75) does not always see that a client has gone: not while its request waits for a handler, and not when
-/// its last bytes and the end came together. What has come before is read first.
+/// libmicrohttpd (0.9.75) does not always see that a client has gone: not while its request waits for a handler, and
+/// not when its last bytes and the end came together. Bytes that have come before are read first.
 struct Departures {
     /// The finding of a look at a connection whose client has left.
     enum Finding {

@@ -30,7 +30,7 @@ struct Greetings {
     /// A run is over.
     ///
     /// - Parameter hasUnread: whether there is something to read.
-    /// - Returns: those that fall asleep.
+    /// - Returns: the connections that fall asleep.
     mutating func settle(hasUnread: (Int32) -> Bool) -> [Int32] {
         guard !isOver else { return [] }
         let tired = awake.filter { !hasUnread($0) }
@@ -41,7 +41,7 @@ struct Greetings {
 
     /// The gateway ends.
     ///
-    /// - Returns: those that slept.
+    /// - Returns: the connections that slept.
     mutating func end() -> [Int32] {
         isOver = true
         defer {

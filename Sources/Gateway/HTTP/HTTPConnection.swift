@@ -38,7 +38,7 @@ final class HTTPConnection {
         case late
         /// Its client has closed its side.
         case clientLeft
-        /// Others need the room, or the gateway ends.
+        /// Other connections need the room, or the gateway ends.
         case unneeded
     }
 
@@ -77,7 +77,7 @@ final class HTTPConnection {
         return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == bytes.count
     }
 
-    /// Sends nothing any more; what was sent arrives.
+    /// Sends nothing any more; bytes that were sent arrive.
     func endSending() {
         if let session { gateway_https_say_goodbye(session) }
         shutdown(descriptor, Int32(SHUT_WR))

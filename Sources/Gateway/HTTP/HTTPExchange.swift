@@ -6,7 +6,7 @@ struct HTTPExchange {
     private enum State {
         /// The head was accepted and the body is coming.
         case receiving
-        /// The answer is certain; what is left of the body is thrown away.
+        /// The answer is certain; the rest of the body is thrown away.
         case discarding(Response)
         /// The handler has been called and has not returned.
         case handling
@@ -50,7 +50,7 @@ struct HTTPExchange {
     enum Beginning {
         /// The body may come.
         case receives
-        /// The answer, which ends the connection: what follows is not read as a request.
+        /// The answer, which ends the connection: bytes behind it are not read as a request.
         case sends(Response)
     }
 
@@ -113,7 +113,7 @@ struct HTTPExchange {
     enum Step {
         case handles
         case sends(Response)
-        /// Nothing yet.
+        /// There is no answer yet.
         case waits
     }
 

@@ -4,11 +4,11 @@ internal import EventLoop
 internal import Routes
 internal import Synchronization
 
-/// The requests of one event loop, from their heads to their answers: does what each ``HTTPExchange`` says, and counts and
-/// logs it.
+/// The requests of one event loop, from their heads to their answers: carries out the steps of each ``HTTPExchange``,
+/// and counts and logs it.
 ///
-/// `@unchecked Sendable`: touched on its loop's thread only, except ``open``. What every request touches is not checked for
-/// exclusive access, which costs 70 instructions each time: no access lasts longer than one statement.
+/// `@unchecked Sendable`: touched on its loop's thread only, except ``open``. Properties that every request touches are
+/// not checked for exclusive access, which costs 70 instructions each time: no access lasts longer than one statement.
 final class HTTPRequests: @unchecked Sendable {
     /// Requests that have begun and whose answer has not left. Clients may already read it.
     let open = Atomic<Int>(0)

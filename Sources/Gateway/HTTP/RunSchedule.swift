@@ -98,7 +98,7 @@ struct RunSchedule {
 
     // MARK: Runs
 
-    /// A run begins; what is demanded meanwhile is for the next one.
+    /// A run begins; a demand meanwhile is for the next one.
     mutating func runBegins(now: MonotonicTime) {
         isDemanded = false
         hasMoved = false
@@ -107,8 +107,8 @@ struct RunSchedule {
         lastRun = now
     }
 
-    /// A run is over. What has come a step further can take the next one, of which no socket tells; libmicrohttpd does, when
-    /// it can be asked.
+    /// A run is over. A request that has come a step further can take the next one, of which no socket tells;
+    /// libmicrohttpd does, when it can be asked.
     ///
     /// - Parameter hadEvents: whether a socket had something to say before it.
     mutating func runEnded(hadEvents: Bool) {
