@@ -4,8 +4,8 @@ internal import Glibc
 
 /// A connection to RabbitMQ, plain or TLS, that has logged in; its bytes go in and out without blocking.
 ///
-/// `@unchecked Sendable`: one connection belongs to one thread at a time. The thread that opened it hands it over to the
-/// event loop whole and keeps nothing; from then on it is touched on the loop only.
+/// `@unchecked Sendable`: one connection belongs to one thread at a time. The thread that opened it hands it over to
+/// the event loop whole and keeps nothing; from then on it is touched on the loop only.
 final class AMQPConnection: @unchecked Sendable {
     /// The broker at the other end.
     let endpoint: BrokerEndpoint
@@ -24,7 +24,8 @@ final class AMQPConnection: @unchecked Sendable {
     /// Whether there may be something to read of which the socket says nothing.
     private(set) var hasMore = false
 
-    /// A megabyte at the most is read before others get their turn, in reads of the decoder's buffer; TLS has a quarter of it in a read.
+    /// A megabyte at the most is read before others get their turn, in reads of the decoder's buffer; TLS has a quarter
+    /// of it in a read.
     private static let mostReads = 16
 
     /// Shakes hands, if it is TLS, and logs in. Blocks, so call it on a thread that may wait.
@@ -234,8 +235,8 @@ extension BrokerError {
 
 extension BrokerError {
     /// - Parameter text: RabbitMQ's code and words (observed, 3.10.8: `403 ACCESS_REFUSED - Login was refused using
-    ///   authentication mechanism PLAIN. …`, `530 NOT_ALLOWED - vhost nowhere not found`, `530 NOT_ALLOWED - access to vhost
-    ///   '/' refused for user 'u'`, and the same with a reason behind it when there are too many connections).
+    ///   authentication mechanism PLAIN. …`, `530 NOT_ALLOWED - vhost nowhere not found`, `530 NOT_ALLOWED - access to
+    ///   vhost '/' refused for user 'u'`, and the same with a reason behind it when there are too many connections).
     init(loginRefused text: String, _ endpoint: BrokerEndpoint) {
         if text.hasPrefix("403 "), endpoint.mechanism == .external {
             self.init(

@@ -46,8 +46,8 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
 
     /// Called whenever the session has been opened.
     package var opened: (() -> Void)?
-    /// Called once, on the loop, when the first attempt to connect has ended: the session is open, or why not. A broker that
-    /// is blocked is a failure, although the connector goes on. To be set before the loop runs.
+    /// Called once, on the loop, when the first attempt to connect has ended: the session is open, or why not. A broker
+    /// that is blocked is a failure, although the connector goes on. To be set before the loop runs.
     package var firstAttemptEnded: ((Result<Void, BrokerError>) -> Void)?
     private let configuration: BrokerLink.Configuration
     private let loop: EventLoop

@@ -114,8 +114,8 @@ extension BrokerDialogue {
             until: { if case .queueDeclared = $0 { true } else { false } })
     }
 
-    /// Whether the queue could be bound to the exchange, which need not be there: to take a binding away that is not there takes
-    /// the same permissions, and does nothing (observed, RabbitMQ 3.10.8).
+    /// Whether the queue could be bound to the exchange, which need not be there: to take a binding away that is not
+    /// there takes the same permissions, and does nothing (observed, RabbitMQ 3.10.8).
     package func tryToBind(_ queue: String, to exchange: String) throws(BrokerError) -> Reply {
         try ask(
             { channel, buffer in

@@ -19,8 +19,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         public var pendingBytes = 32 << 20
 
         /// - Parameters:
-        ///   - url: `amqp://user:password@host:port/vhost`, `amqps://…` for TLS, with RabbitMQ's query parameters; or several with
-        ///     `;` between them. Each may have several hosts, with commas between them.
+        ///   - url: `amqp://user:password@host:port/vhost`, `amqps://…` for TLS, with RabbitMQ's query parameters; or
+        ///     several with `;` between them. Each may have several hosts, with commas between them.
         ///   - tls: the settings of TLS, as far as a URL that asks for it does not have its own.
         public init(url: String, tls: BrokerTLS = BrokerTLS()) throws(BrokerURLError) {
             endpoints = try BrokerURL.endpoints(of: url, tls: tls)
@@ -69,7 +69,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         connector.opened = { [counters] in counters.connects.add(1) }
         let log = ChannelCloseLog(logger, counters.channelsClosed)
         publisher.channelClosed = { log.note($0, now: .now()) }
-        // Until it is closed: a weak reference would make every retain of the link slow (they are counted elsewhere then).
+        // Until it is closed: a weak reference would make every retain of the link slow (they are counted elsewhere
+        // then).
         knowledge.listen(publisher.asker) { [self] answer in
             loop.execute { self.publisher.learn(answer, now: .now()) }
         }

@@ -1,4 +1,5 @@
-/// The log-in on a new connection, plain or TLS, as a state machine without I/O: the broker's frames go in, bytes for it come out.
+/// The log-in on a new connection, plain or TLS, as a state machine without I/O: the broker's frames go in, bytes for
+/// it come out.
 struct BrokerLogIn {
     /// The limits agreed on with the broker (`connection.tune-ok`).
     struct Agreement: Equatable {

@@ -1,6 +1,7 @@
 internal import EventLoop
 
-/// Tries brokers, and all addresses of each, one after the other until one lets us in. Blocks, so call it on a thread that may wait.
+/// Tries brokers, and all addresses of each, one after the other until one lets us in. Blocks, so call it on a thread
+/// that may wait.
 struct BrokerRound {
     /// The brokers in the order in which they are tried.
     let endpoints: [BrokerEndpoint]

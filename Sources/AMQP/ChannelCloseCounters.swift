@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// The number of channels that the broker has closed, by reply code. May be used on any thread.
 package final class ChannelCloseCounters: Sendable {
-    /// AMQP 0-9-1's reply codes (section 1.2), RabbitMQ's 406 among them: whatever a broker says, there are no more labels.
+    /// AMQP 0-9-1's reply codes (section 1.2), RabbitMQ's 406 among them: whatever a broker says, there are no more
+    /// labels.
     private static let known: Set<Int> = [
         311, 312, 313, 320, 402, 403, 404, 405, 406, 501, 502, 503, 504, 505, 506, 530, 540, 541,
     ]

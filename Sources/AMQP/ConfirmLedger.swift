@@ -57,8 +57,8 @@ struct ConfirmLedger<Entry> {
         slots[index]?.isReturned = true
     }
 
-    /// The tags that an ack is about: one, or all up to it (`multiple`; tag 0 then means all). Some may be settled already, or
-    /// unknown.
+    /// The tags that an ack is about: one, or all up to it (`multiple`; tag 0 then means all). Some may be settled
+    /// already, or unknown.
     func tags(of tag: UInt64, multiple: Bool) -> Range<UInt64> {
         guard multiple else { return tag..<(tag == .max ? tag : tag + 1) }
         let last = tag == 0 ? nextTag - 1 : min(tag, nextTag - 1)

@@ -1,5 +1,5 @@
-/// Puts messages that come in together again, channel by channel: method, content header, body frames unless the body is empty
-/// (AMQP 0-9-1, section 4.2.6). Between channels their frames may be mixed.
+/// Puts messages that come in together again, channel by channel: method, content header, body frames unless the body
+/// is empty (AMQP 0-9-1, section 4.2.6). Between channels their frames may be mixed.
 ///
 /// A returned message comes on the publishing channel before its ack, and carries no delivery tag: the message id tells
 /// to which publication it belongs.

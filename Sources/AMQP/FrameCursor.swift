@@ -1,5 +1,5 @@
-/// Writes the parts of AMQP 0-9-1 frames (sections 2.3.5 and 4.2), one behind the other, into memory that was reserved for all of
-/// them. More than that traps.
+/// Writes the parts of AMQP 0-9-1 frames (sections 2.3.5 and 4.2), one behind the other, into memory that was reserved
+/// for all of them. More than that traps.
 struct FrameCursor {
     // Uninitialised memory: only what is counted has been written. It outlives the cursor (see ``FrameWriter``).
     private let memory: UnsafeMutableRawBufferPointer

@@ -4,7 +4,8 @@ internal import CRabbitMQ
 final class FrameDecoder {
     /// The memory for the bytes that ``decode(_:_:)`` is to read.
     let input: UnsafeMutableRawBufferPointer
-    /// Whether the first bytes of all were an alert of TLS, with which a port for TLS answers AMQP (RFC 8446, section 5.1).
+    /// Whether the first bytes of all were an alert of TLS, with which a port for TLS answers AMQP (RFC 8446, section
+    /// 5.1).
     private(set) var hasSpokenTLS = false
 
     private let keepsContent: Bool
@@ -55,7 +56,8 @@ final class FrameDecoder {
             offset += Int(consumed)
             // Type 0: not a whole frame yet.
             if frame.frame_type != 0 { try handle(InboundFrame(&frame, keepsContent: keepsContent), frame.channel) }
-            // Between two frames only can their memory be released, and in a stream without an end no read may ever end there.
+            // Between two frames only can their memory be released, and in a stream without an end no read may ever end
+            // there.
             frames &+= 1
             if frame.frame_type == Self.bodyFrame || frames & 0xFF == 0 { amqp_maybe_release_buffers(state) }
         }

@@ -11,8 +11,8 @@ package enum FrameWriter {
 
     /// `basic.publish` with `mandatory`, its content header, and its body in as many frames as `frameMax` asks for.
     ///
-    /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does not
-    /// fit is left out: it is no reason not to publish.
+    /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does
+    /// not fit is left out: it is no reason not to publish.
     package static func publish(
         _ publication: Publication, messageID: MessageID, replyTo: String? = nil, channel: UInt16 = publishChannel,
         frameMax: Int, into buffer: inout [UInt8]
@@ -82,8 +82,8 @@ package enum FrameWriter {
         exchangeDeclare(exchange, type: type, flags: 0, channel: channel, into: &buffer)
     }
 
-    /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is no name.
-    /// See ``ExchangeProbe``.
+    /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is
+    /// no name. See ``ExchangeProbe``.
     package static func exchangeProbe(_ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]) {
         exchangeDeclare(exchange, type: type, flags: 0, channel: channel, into: &buffer) { arguments in
             arguments.append(shortString: "alternate-exchange")

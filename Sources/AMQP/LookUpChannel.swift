@@ -1,6 +1,7 @@
 internal import EventLoop
 
-/// Carries out this connection's share of the look-ups, on a channel of its own: nothing else is lost when one closes it.
+/// Carries out this connection's share of the look-ups, on a channel of its own: nothing else is lost when one closes
+/// it.
 ///
 /// A look-up is a message in a transaction that is rolled back: RabbitMQ checks whether the exchange is there and
 /// whether we may write to it as for any message, and gives it to no queue (observed, RabbitMQ 3.10.8). A passive

@@ -16,8 +16,8 @@ open class PublishRequest {
     package final let publications: [Publication]
     /// The size of the publications on the wire, in bytes.
     package final let encodedSize: Int
-    /// The time at which the request came, or that of the batch that it is a part of. To be set, if at all, before it is
-    /// published.
+    /// The time at which the request came, or that of the batch that it is a part of. To be set, if at all, before it
+    /// is published.
     package final var came = MonotonicTime.never
     /// The time until which it may wait for its confirms.
     private(set) final var deadline = MonotonicTime.never

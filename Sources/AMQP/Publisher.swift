@@ -42,8 +42,8 @@ final class Publisher: BrokerSession {
 
     private typealias Published = ConfirmLedger<Entry>.Published
 
-    // What each emit uses is not watched for overlapping accesses, which would cost more than what is done: whatever changes
-    // one of these returns before anything else is called, and no completion runs meanwhile.
+    // What each emit uses is not watched for overlapping accesses, which would cost more than what is done: whatever
+    // changes one of these returns before anything else is called, and no completion runs meanwhile.
     @exclusivity(unchecked) private(set) var blockedReason: String?
     @exclusivity(unchecked) var outbound = OutboundBuffer()
     /// Called when the broker closes a channel. The text may name our user: it is for the log, not for callers.
@@ -66,7 +66,8 @@ final class Publisher: BrokerSession {
     @exclusivity(unchecked) private var unsettledBytes = 0
     private var mayProbe = true
 
-    /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into ``learn(_:now:)``.
+    /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into
+    ///   ``learn(_:now:)``.
     init(limits: Limits, counters: PublisherCounters, knowledge: BrokerKnowledge) {
         self.limits = limits
         confirmTimeout = limits.confirmTimeout.nanoseconds
@@ -94,8 +95,8 @@ final class Publisher: BrokerSession {
 
     // MARK: Requests
 
-    /// Publishes all of a request (to one exchange) or nothing of it, and tells it once what became of it, perhaps before this
-    /// returns.
+    /// Publishes all of a request (to one exchange) or nothing of it, and tells it once what became of it, perhaps
+    /// before this returns.
     func publish(_ request: PublishRequest, now: MonotonicTime) {
         if let refusal = refusal(of: request) { return request.ended(.failure(refusal)) }
         request.begin(now: now, deadline: now.advanced(byNanoseconds: confirmTimeout))

@@ -17,7 +17,8 @@ package enum TCPSocket {
         package let description: String
     }
 
-    /// Connects to the first address of the host that answers. Blocks; looking up the name may take longer than `limit`.
+    /// Connects to the first address of the host that answers. Blocks; looking up the name may take longer than
+    /// `limit`.
     ///
     /// - Returns: the descriptor of a socket that does not block, which is the caller's to close.
     package static func connect(to host: String, port: Int, within limit: Duration) throws(Failure) -> Int32 {
@@ -34,7 +35,8 @@ package enum TCPSocket {
         throw failure
     }
 
-    /// All addresses of a host, in the order in which the system would try them. Blocks, for as long as name servers take.
+    /// All addresses of a host, in the order in which the system would try them. Blocks, for as long as name servers
+    /// take.
     package static func addresses(of host: String, port: Int) throws(Failure) -> [Address] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

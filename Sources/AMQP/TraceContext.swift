@@ -12,8 +12,8 @@ public final class TraceContext: Sendable {
     private static let mostBytes = 512
 
     /// - Parameter tracestate: dropped unless it is printable ASCII of at most 512 bytes.
-    /// - Returns: `nil` unless `traceparent` is valid (section 3.2.2). Versions that are not known yet may have more behind a
-    ///   dash (section 3.2.4). One with a comma is none: it is several headers that were joined.
+    /// - Returns: `nil` unless `traceparent` is valid (section 3.2.2). Versions that are not known yet may have more
+    ///   behind a dash (section 3.2.4). One with a comma is none: it is several headers that were joined.
     public init?(traceparent: String, tracestate: String? = nil) {
         guard Self.isValid(traceparent) else { return nil }
         self.traceparent = traceparent

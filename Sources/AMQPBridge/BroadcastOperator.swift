@@ -22,7 +22,8 @@ public struct BroadcastOperator: Sendable {
     /// The same where rooms may be numbers: `to(42)`, `to(.number(user.id))`.
     public func to(_ room: RoomName, _ others: RoomName...) -> Self { to(rooms: [room] + others) }
 
-    /// Clients in any of the rooms. An empty list is nearly always a bug and must not reach everyone: the emit will fail.
+    /// Clients in any of the rooms. An empty list is nearly always a bug and must not reach everyone: the emit will
+    /// fail.
     public func to(_ rooms: [String]) -> Self { to(rooms: rooms.map { .name($0) }) }
 
     /// The same where rooms may be numbers.

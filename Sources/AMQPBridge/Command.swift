@@ -6,7 +6,8 @@ public struct Emit: Sendable, Equatable {
     public var event: String
     /// The event's arguments: the elements of a JSON array as they were written, without its brackets.
     public var arguments: JSONText
-    /// The union of these rooms receives the event, each socket once; empty means everyone. A socket's id is a room, too.
+    /// The union of these rooms receives the event, each socket once; empty means everyone. A socket's id is a room,
+    /// too.
     public var rooms: [RoomName]
     /// Rooms and socket ids that do not receive it.
     public var except: [RoomName]
@@ -162,7 +163,8 @@ extension CommandFault {
 }
 
 extension ServerSideEmit {
-    /// Event names that break a server (observed, socket.io 4.8.3: they threw inside the consumer and closed its connection).
+    /// Event names that break a server (observed, socket.io 4.8.3: they threw inside the consumer and closed its
+    /// connection).
     package static let reservedEvents: Set<String> = [
         "connect", "connection", "new_namespace", "newListener", "removeListener", "error",
     ]

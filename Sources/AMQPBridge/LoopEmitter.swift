@@ -60,8 +60,8 @@ package protocol EmitService: AnyObject, Sendable {
     /// - Parameter completion: is called once, on the loop, perhaps before this returns.
     func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion)
 
-    /// The same, but waits for the broker's confirm no longer than `wait`: an emit that is not confirmed by then fails as one whose
-    /// outcome is unknown.
+    /// The same, but waits for the broker's confirm no longer than `wait`: an emit that is not confirmed by then fails
+    /// as one whose outcome is unknown.
     func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion)
 
     /// Emits, and asks servers before if need be.
@@ -176,7 +176,8 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     private func receipt(
         _ publish: (@escaping Completion) throws(EmitError) -> Void
     ) async throws(EmitError) -> Receipt {
-        // Unsafe only in that nothing checks for the one resume: a `PublishRequest` completes exactly once (see its tests).
+        // Unsafe only in that nothing checks for the one resume: a `PublishRequest` completes exactly once (see its
+        // tests).
         let result: Result<Receipt, EmitError> = await withUnsafeContinuation { continuation in
             do throws(EmitError) {
                 try publish { continuation.resume(returning: $0) }

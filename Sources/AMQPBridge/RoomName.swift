@@ -27,8 +27,8 @@ public enum RoomName: Sendable {
         if case .name(let name) = self { name } else { nil }
     }
 
-    /// Whether it comes before the other one where servers list rooms: by the code points of their texts, and of two that
-    /// have the same text the one that is text.
+    /// Whether it comes before the other one where servers list rooms: by the code points of their texts, and of two
+    /// that have the same text the one that is text.
     func precedes(_ other: RoomName) -> Bool {
         let (text, otherText) = (text, other.text)
         return text.hasBytes(of: otherText) ? !isNumber && other.isNumber : text.precedes(otherText)

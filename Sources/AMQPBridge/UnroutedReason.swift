@@ -10,7 +10,8 @@ public enum UnroutedReason: String, Sendable, CaseIterable {
     case noNamespace = "no_namespace"
 }
 
-/// The servers that tell of themselves in heartbeats, as seen from one namespace. Companions do; other servers are not known.
+/// The servers that tell of themselves in heartbeats, as seen from one namespace. Companions do; other servers are not
+/// known.
 public struct NamespaceServers: Sendable, Equatable {
     /// The number of servers that are known, whatever namespaces they have.
     public var known = 0

@@ -11,6 +11,7 @@ package protocol EventSource: AnyObject {
     /// Called once in every turn of the loop, with the events that `poll(2)` reported (0: none).
     func process(events: Int16, now: MonotonicTime)
 
-    /// Called at the end of every turn, when all requests of that turn have had their say: the place for the one `send`.
+    /// Called at the end of every turn, when all requests of that turn have had their say: the place for the one
+    /// `send`.
     func flush()
 }

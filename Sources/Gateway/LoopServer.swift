@@ -72,7 +72,8 @@ final class LoopServer: Sendable {
         }
     }
 
-    /// Takes over what was reloaded, between two turns, and says so. Requests that are admitted already go on as they were.
+    /// Takes over what was reloaded, between two turns, and says so. Requests that are admitted already go on as they
+    /// were.
     func take(_ policy: LivePolicy, done: @escaping @Sendable () -> Void) {
         let isAlive = loop.execute {
             defer { done() }
@@ -128,8 +129,8 @@ final class LoopServer: Sendable {
         loop.execute { if self.isIdle { self.finish() } }
     }
 
-    /// Ends both whatever is under way: that is settled by closing the broker connection under it. A few turns later its
-    /// handlers have answered, and the answers can leave.
+    /// Ends both whatever is under way: that is settled by closing the broker connection under it. A few turns later
+    /// its handlers have answered, and the answers can leave.
     func stop() {
         loop.execute {
             self.link.close()

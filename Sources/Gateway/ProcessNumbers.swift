@@ -44,8 +44,8 @@ enum ProcessNumbers {
         return now.seconds - sinceBoot.seconds + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
     }()
 
-    /// The fields of /proc/self/stat from the third one on (proc(5)): the second is a name in parentheses, which may contain
-    /// anything.
+    /// The fields of /proc/self/stat from the third one on (proc(5)): the second is a name in parentheses, which may
+    /// contain anything.
     private static var status: [Substring]? {
         guard let bytes = try? FileContents.read("/proc/self/stat", atMost: 4_096),
             let end = bytes.lastIndex(of: UInt8(ascii: ")"))

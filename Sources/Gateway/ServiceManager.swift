@@ -35,7 +35,8 @@ enum ServiceManager {
 }
 
 extension sockaddr_un {
-    /// - Parameter name: an absolute path, or a name behind `@` that is in no file system (unix(7), "abstract"). Others are `nil`.
+    /// - Parameter name: an absolute path, or a name behind `@` that is in no file system (unix(7), "abstract"). Others
+    ///   are `nil`.
     fileprivate init?(name: String) {
         self.init()
         sun_family = sa_family_t(AF_UNIX)

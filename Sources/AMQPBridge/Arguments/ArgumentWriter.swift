@@ -1,7 +1,7 @@
 internal import JSON
 
-/// Writes arguments, and keeps the bytes among them apart: placeholders stand for them in the JSON. In the place of what cannot be
-/// written stands `null`.
+/// Writes arguments, and keeps the bytes among them apart: placeholders stand for them in the JSON. In the place of
+/// what cannot be written stands `null`.
 struct ArgumentWriter {
     /// Base64 (RFC 4648, section 4), in the order of the placeholders.
     private(set) var attachments: [String] = []

@@ -21,8 +21,8 @@ public struct ServerTally: Sendable, Equatable {
     public let responded: Int
     /// The uids of those that have not.
     public let missing: [String]
-    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have they
-    /// responded.
+    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have
+    /// they responded.
     public let tooLarge: [String]
 
     public init(expected: Int, responded: Int, missing: [String], tooLarge: [String] = []) {

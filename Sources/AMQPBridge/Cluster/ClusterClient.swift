@@ -15,8 +15,8 @@ package protocol ClusterService: AnyObject, Sendable {
     func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription]
 }
 
-/// Asks the servers of a cluster. One per process, with a connection and a thread of its own: event loops hand it questions
-/// and get answers, each on its own thread.
+/// Asks the servers of a cluster. One per process, with a connection and a thread of its own: event loops hand it
+/// questions and get answers, each on its own thread.
 ///
 /// `@unchecked Sendable`: session and connector are touched on the client's own thread only.
 package final class ClusterClient: ClusterService, @unchecked Sendable {
@@ -45,7 +45,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     private let waiters = Atomic<Int>(0)
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
 
-    /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has any.
+    /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has
+    ///   any.
     package init(
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
         wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
@@ -130,8 +131,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         return try result.get()
     }
 
-    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
-    /// moment; `nil`: there is none. From any thread.
+    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at
+    /// this moment; `nil`: there is none. From any thread.
     func serverWithoutNumbers(of namespace: String) -> String? { known.serverWithoutNumbers(of: namespace) }
 
     /// The servers of the namespace that are known at this moment, without asking any. From any thread.
@@ -155,8 +156,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         return try result.get()
     }
 
-    /// Runs `begin` on the client's thread, and waits until it calls back, or for the task to be cancelled: then `abandon`
-    /// must make it call back.
+    /// Runs `begin` on the client's thread, and waits until it calls back, or for the task to be cancelled: then
+    /// `abandon` must make it call back.
     ///
     /// - Parameter ended: the value to return when the client has been stopped.
     private func waiting<Value: Sendable>(
@@ -166,8 +167,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         let waiter = waiters.wrappingAdd(1, ordering: .relaxed).newValue
         let cancellation = Cancellation()
         return await withTaskCancellationHandler {
-            // Unsafe only in that nothing checks for the one resume: every question ends exactly once (see the tests of the
-            // table).
+            // Unsafe only in that nothing checks for the one resume: every question ends exactly once (see the tests of
+            // the table).
             await withUnsafeContinuation { continuation in
                 let isTaken = loop.execute {
                     begin(waiter) { continuation.resume(returning: $0) }

@@ -159,7 +159,8 @@ final class ClusterSession: BrokerSession {
         }
     }
 
-    /// Waits for the acknowledgements with this number; see ``CallbackQueue/wait(for:mode:deadline:into:opened:finished:)``.
+    /// Waits for the acknowledgements with this number; see
+    /// ``CallbackQueue/wait(for:mode:deadline:into:opened:finished:)``.
     func awaitCallbacks(
         _ number: Int, mode: AcknowledgementMode, deadline: MonotonicTime,
         opened: @escaping (CallbackQueue.Opening) -> Void, finished: @escaping ([JSONText]) -> Void

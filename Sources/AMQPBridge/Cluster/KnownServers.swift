@@ -74,7 +74,8 @@ final class KnownServers: Sendable {
         }
     }
 
-    /// The classes of the adapters that companions stand beside, and the namespaces of all servers, in order: the first of each.
+    /// The classes of the adapters that companions stand beside, and the namespaces of all servers, in order: the first
+    /// of each.
     func summary(most: Int) -> (adapters: [String], namespaces: [String]) {
         state.withLock { state in
             (
@@ -84,8 +85,8 @@ final class KnownServers: Sendable {
         }
     }
 
-    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
-    /// moment; `nil`: there is none.
+    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at
+    /// this moment; `nil`: there is none.
     func serverWithoutNumbers(of namespace: String) -> String? {
         state.withLock { state in
             guard let tally = state.tallies[.name(namespace)], tally.early > 0 else { return nil }

@@ -1,7 +1,8 @@
 /// The end of a list of all servers when some of them broke off their own early, because of its size
 /// (docs/cluster-protocol.md, `more`): behind the last entry of any of those nothing is complete.
 struct ListEnd {
-    /// The last entry that all servers have told of, if it is not the end. A socket stands under its id, which is a room.
+    /// The last entry that all servers have told of, if it is not the end. A socket stands under its id, which is a
+    /// room.
     private(set) var last: RoomName?
 
     var isEarly: Bool { last != nil }

@@ -10,7 +10,8 @@ extension CheckedJSON {
     /// bytes, too. All else stays as it was written.
     ///
     /// - Parameter attachments: an array of the bytes in base64.
-    /// - Returns: `nil` if it would be more than twice as large as all that came: the same bytes can be named any number of times.
+    /// - Returns: `nil` if it would be more than twice as large as all that came: the same bytes can be named any
+    ///   number of times.
     func replacingPlaceholders(by attachments: CheckedJSON?) -> JSONText? {
         guard let attachments, let bytes = attachments.strings(atMost: Self.mostAttachments), !bytes.isEmpty else {
             return text

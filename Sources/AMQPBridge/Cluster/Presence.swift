@@ -10,8 +10,8 @@ struct Presence {
         let subscriptionMode: String
         var traits = ServerTraits()
         var lastSeen: MonotonicTime
-        /// The broker has said that the server is not there: until then it is missed all the same, for its clients may still be
-        /// connected.
+        /// The broker has said that the server is not there: until then it is missed all the same, for its clients may
+        /// still be connected.
         var awayUntil: MonotonicTime?
 
         func serves(_ namespace: String) -> Bool { namespaces.contains { $0.hasBytes(of: namespace) } }

@@ -195,8 +195,8 @@ struct QuestionTable {
     /// Whether a question waits for this server.
     func isAwaited(_ uid: String) -> Bool { entries.values.contains { $0.isAwaited(uid) } }
 
-    /// The servers that have been waited for so long that the broker is to be asked about them, each with the moment at or
-    /// behind which it must have been.
+    /// The servers that have been waited for so long that the broker is to be asked about them, each with the moment at
+    /// or behind which it must have been.
     mutating func overdue(now: MonotonicTime) -> [String: MonotonicTime] {
         var overdue: [String: MonotonicTime] = [:]
         for id in impatience.due(now: now) {

@@ -1,7 +1,7 @@
 internal import EventLoop
 
-/// Asks the broker whether servers are still there: a `mandatory` message to the key that a server names in its heartbeat comes
-/// back when its queue is gone (docs/cluster-protocol.md, `probe`).
+/// Asks the broker whether servers are still there: a `mandatory` message to the key that a server names in its
+/// heartbeat comes back when its queue is gone (docs/cluster-protocol.md, `probe`).
 ///
 /// There is one probe at a time for each server, for all questions together.
 struct ServerProbes {

@@ -3,8 +3,8 @@ internal import Logging
 
 /// A text that a server sends, checked.
 ///
-/// Clients choose strings, and servers pass them on: one that no parser takes must not cost the others. So a text that is no JSON
-/// is repaired, once.
+/// Clients choose strings, and servers pass them on: one that no parser takes must not cost the others. So a text that
+/// is no JSON is repaired, once.
 struct ServerText {
     /// The longest text, in bytes: the longest message that RabbitMQ takes since version 4 (`max_message_size`).
     static let maximumBytes = 16 << 20

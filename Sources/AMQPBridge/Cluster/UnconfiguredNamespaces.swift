@@ -1,5 +1,5 @@
-/// Finds the namespaces that servers with socket.io-amqp0 have, by their companions' heartbeats, and that the gateway does not
-/// emit to: on one exchange those take each other's events.
+/// Finds the namespaces that servers with socket.io-amqp0 have, by their companions' heartbeats, and that the gateway
+/// does not emit to: on one exchange those take each other's events.
 struct UnconfiguredNamespaces {
     /// The beginning of the names of socket.io-amqp0's classes (7.0.2: `AmqpAdapter`, and its `AmqpAdapterWrapper`).
     private static let adapters = "AmqpAdapter"

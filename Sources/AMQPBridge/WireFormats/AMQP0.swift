@@ -10,14 +10,14 @@ public struct AMQP0: WireFormat {
 
     /// The adapter's `exchangeName`; `{namespace}` in it stands for the emit's namespace.
     public let exchange: String
-    /// The namespaces that the servers serve. All namespaces of one exchange share its queues, so an emit would reach any
-    /// of them: more than one needs `{namespace}` in ``exchange``.
+    /// The namespaces that the servers serve. All namespaces of one exchange share its queues, so an emit would reach
+    /// any of them: more than one needs `{namespace}` in ``exchange``.
     public let namespaces: [String]
     private let hasPlaceholder: Bool
 
     public let knowsRecipients = true
-    /// Observed with 7.0.2: a socket that joins a number ends the adapter's channel, for amqplib takes only strings as routing
-    /// keys.
+    /// Observed with 7.0.2: a socket that joins a number ends the adapter's channel, for amqplib takes only strings as
+    /// routing keys.
     public let numberRooms = NumberRooms.none
 
     public init(exchange: String = Self.defaultExchange, namespaces: [String] = ["/"]) {
@@ -31,7 +31,8 @@ public struct AMQP0: WireFormat {
     /// Stands for the emit's namespace in the name of the exchange.
     public static let placeholder = "{namespace}"
     private static let everyone = "broadcast"
-    /// The most bytes of names that the messages of one emit may list together, which grow with the square of its rooms.
+    /// The most bytes of names that the messages of one emit may list together, which grow with the square of its
+    /// rooms.
     static let mostListedBytes = 16 << 20
 
     /// Every server binds `broadcast`, and a room only while one of its sockets is in it.

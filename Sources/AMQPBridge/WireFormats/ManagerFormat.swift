@@ -1,5 +1,5 @@
-/// A wire format of servers that do by themselves what others do only with a companion: python-socketio's client managers take
-/// messages that do something to sockets, and publish what clients acknowledge.
+/// A wire format of servers that do by themselves what others do only with a companion: python-socketio's client
+/// managers take messages that do something to sockets, and publish what clients acknowledge.
 package protocol ManagerFormat: WireFormat {
     /// The address at which the acknowledgements of clients arrive.
     var callbackAddress: CallbackAddress { get }

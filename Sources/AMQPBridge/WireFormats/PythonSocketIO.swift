@@ -103,8 +103,8 @@ public struct PythonSocketIO: ManagerFormat {
         [publication(try body(of: emit))]
     }
 
-    /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so there
-    /// has to be one.
+    /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so
+    /// there has to be one.
     package func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication {
         guard let room = emit.rooms.first else {
             throw NotExpressible(
@@ -159,8 +159,8 @@ public struct PythonSocketIO: ManagerFormat {
         }
     }
 
-    /// The arguments themselves; or, if there are bytes among them, the list of them, and behind it one base64 string for each
-    /// placeholder.
+    /// The arguments themselves; or, if there are bytes among them, the list of them, and behind it one base64 string
+    /// for each placeholder.
     private static func write(_ arguments: JSONText, _ attachments: [String], to data: inout JSONListWriter) {
         guard !attachments.isEmpty else { return data.elements(verbatim: arguments) }
         data.list { $0.elements(verbatim: arguments) }

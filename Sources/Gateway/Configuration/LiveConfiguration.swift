@@ -20,8 +20,8 @@ struct LiveConfiguration: Sendable {
         if let previous, previous.files.paths == configuration.files { files = previous.files }
     }
 
-    /// The keys that hold with the next configuration: its own; as long as there have never been any, the one that was made at
-    /// the start.
+    /// The keys that hold with the next configuration: its own; as long as there have never been any, the one that was
+    /// made at the start.
     ///
     /// - Throws: when there are none any more. A gateway that asks for keys goes on asking: a file that has come out
     ///   empty must not open the gateway.

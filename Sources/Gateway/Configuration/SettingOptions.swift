@@ -51,8 +51,8 @@ extension ArgumentHelp {
 }
 
 extension ParsableArguments {
-    /// The texts of the settings that were given among these options. The property of an option has the name of the setting's
-    /// row.
+    /// The texts of the settings that were given among these options. The property of an option has the name of the
+    /// setting's row.
     var settingTexts: [Setting: String] {
         var texts: [Setting: String] = [:]
         for (label, value) in Mirror(reflecting: self).children {

@@ -90,9 +90,9 @@ final class SettingSource: SettingReader {
         }
     }
 
-    /// A secret from the command line, the variable, the file that `NAME_FILE` names (its first line that is not empty), the
-    /// configuration file, or the file that is named there; `nil`: there is none, and no default. A path in a variable begins
-    /// where the gateway was started, one in the configuration file at that.
+    /// A secret from the command line, the variable, the file that `NAME_FILE` names (its first line that is not
+    /// empty), the configuration file, or the file that is named there; `nil`: there is none, and no default. A path in
+    /// a variable begins where the gateway was started, one in the configuration file at that.
     func secret(_ row: KeyPath<Settings, SettingRow<String>>) throws(ConfigurationError) -> Found? {
         let setting = Settings.table[keyPath: row].setting
         let fallback = setting.defaultText.isEmpty ? nil : Found(text: setting.defaultText, origin: .byDefault)

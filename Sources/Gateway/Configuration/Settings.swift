@@ -2,8 +2,8 @@ internal import AMQPBridge
 internal import CLinux
 internal import SettingTypes
 
-/// Every setting there is: a row each, from which come what is read, said, shown and documented of it. A new one is a row here,
-/// a property of the same name in ``ServeOptions`` for its option, and its use.
+/// Every setting there is: a row each, from which come what is read, said, shown and documented of it. A new one is a
+/// row here, a property of the same name in ``ServeOptions`` for its option, and its use.
 struct Settings: Sendable {
     static let table = Settings()
 

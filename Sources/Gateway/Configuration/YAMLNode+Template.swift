@@ -16,7 +16,8 @@ extension YAMLNode {
     /// The fault of a template without quotes.
     static func needsQuotes(_ template: String) -> String { "needs quotes: \"\(template)\"" }
 
-    /// Whether a line of YAML has a template in it that may be why the text cannot be read: `repo:{/id}` in a list, or `{/a}-{/b}`.
+    /// Whether a line of YAML has a template in it that may be why the text cannot be read: `repo:{/id}` in a list, or
+    /// `{/a}-{/b}`.
     static func mayHaveUnquotedTemplate(_ line: Substring) -> Bool {
         ["{/", "{body}", "{header:"].contains { line.contains($0) }
     }

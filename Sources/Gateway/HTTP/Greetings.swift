@@ -1,5 +1,5 @@
-/// Connections with TLS that have asked nothing yet: those that libmicrohttpd may go on with, and those that wait for their
-/// clients.
+/// Connections with TLS that have asked nothing yet: those that libmicrohttpd may go on with, and those that wait for
+/// their clients.
 ///
 /// libmicrohttpd (0.9.75) believes for as long as a handshake takes that there is something to read, and tries so in
 /// every run: 500 clients that stand still would cost every run of the loop a millisecond. So a connection without

@@ -139,8 +139,8 @@ struct ServedRequest {
     }
 }
 
-/// A request whose client has left while its handler was at work. It counts among those under way until that is done, so that
-/// their number is bounded, and is told then, with its answer.
+/// A request whose client has left while its handler was at work. It counts among those under way until that is done,
+/// so that their number is bounded, and is told then, with its answer.
 struct AbandonedRequest {
     var served: ServedRequest
     /// The outcome for its client, whose connection has ended.

@@ -81,7 +81,8 @@ final class HTTPConnections: @unchecked Sendable {
         for descriptor in over { all[descriptor]?.end(.clientLeft) }
     }
 
-    /// Ends the connection that is needed least: the one that has been idle longest, or waits for nothing but its client.
+    /// Ends the connection that is needed least: the one that has been idle longest, or waits for nothing but its
+    /// client.
     ///
     /// - Returns: `false` if all are needed.
     func endLeastNeeded(now: MonotonicTime) -> Bool {

@@ -126,7 +126,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     // MARK: Connections
 
-    /// Takes a connection that was accepted. The descriptor is libmicrohttpd's from here on, which closes it if it fails.
+    /// Takes a connection that was accepted. The descriptor is libmicrohttpd's from here on, which closes it if it
+    /// fails.
     func add(_ descriptor: Int32, _ address: SocketAddress, _ entrance: Entrance, now: MonotonicTime) {
         requests.turn = now
         arrival = Arrival(address: address.ip, entrance: entrance)
@@ -154,7 +155,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         connections.closed(connection, mayLinger: !isStopped)
     }
 
-    /// The client of a connection has closed its side, or only its sending half; or one that was waited for has said something.
+    /// The client of a connection has closed its side, or only its sending half; or one that was waited for has said
+    /// something.
     func clientHasMoved(_ descriptor: Int32) {
         guard connections.all[descriptor] != nil, !wake(descriptor) else { return }
         connections.departures.add(descriptor)

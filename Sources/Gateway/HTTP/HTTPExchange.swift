@@ -180,8 +180,8 @@ struct HTTPExchange {
         return .sends(response)
     }
 
-    /// Whether the connection ends behind the answer. libmicrohttpd is lax in where a chunk ends (0.9.75): nothing behind
-    /// a chunked body is read as a request.
+    /// Whether the connection ends behind the answer. libmicrohttpd is lax in where a chunk ends (0.9.75): nothing
+    /// behind a chunked body is read as a request.
     func isLast(isDraining: Bool) -> Bool { isDraining || isChunked }
 
     // MARK: The end

@@ -50,8 +50,8 @@ final class HTTPLoad: Sendable {
         if let address { remove(address) }
     }
 
-    /// Counts one more request that a client has sent through a proxy, as if it were a connection. Returns `false` if it is
-    /// one too many; it is counted all the same.
+    /// Counts one more request that a client has sent through a proxy, as if it were a connection. Returns `false` if
+    /// it is one too many; it is counted all the same.
     func began(from client: ClientAddress) -> Bool { add(client) }
 
     func ended(from client: ClientAddress) { remove(client) }

@@ -161,8 +161,8 @@ final class HTTPRequests: @unchecked Sendable {
         return response.queue(on: connection.handle, isPost: request.isPost, isLast: isLast)
     }
 
-    /// Answers in the middle of a body, where libmicrohttpd takes no answer: past it, and ends the connection. The rest of the
-    /// body is dropped (``SocketWatch/linger(_:countedAs:)``).
+    /// Answers in the middle of a body, where libmicrohttpd takes no answer: past it, and ends the connection. The rest
+    /// of the body is dropped (``SocketWatch/linger(_:countedAs:)``).
     private func sendDirectly(_ response: Response, _ connection: HTTPConnection) -> MHD_Result {
         guard let request = connection.served?.request else { return .NO }
         request.dropBody()

@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// An IPv4 or IPv6 address. IPv4 stands as it may in IPv6, `::ffff:a.b.c.d` (RFC 4291, section 2.5.5.2): a socket that takes
-/// both families shows it so.
+/// An IPv4 or IPv6 address. IPv4 stands as it may in IPv6, `::ffff:a.b.c.d` (RFC 4291, section 2.5.5.2): a socket that
+/// takes both families shows it so.
 struct IPAddress: Hashable, Sendable {
     let high: UInt64
     let low: UInt64

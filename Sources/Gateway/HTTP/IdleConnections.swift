@@ -3,8 +3,8 @@ internal import EventLoop
 
 /// The connections to close when there are too many: those that have been idle longest.
 ///
-/// Nothing is kept in order while there is room, for that would cost each request something. A few that are idle longest are
-/// looked for when there is none, and are enough for as many new connections.
+/// Nothing is kept in order while there is room, for that would cost each request something. A few that are idle
+/// longest are looked for when there is none, and are enough for as many new connections.
 struct IdleConnections {
     struct Candidate: Equatable {
         let descriptor: Int32

@@ -1,8 +1,8 @@
 /// libmicrohttpd's own answers to heads that it does not understand: lines of its log go in, the next step comes out.
 ///
-/// To a Content-Length that is no number, or too large a one, it sends its head twice (0.9.75; mended in 1.0.1), which proxies
-/// take for garbage. It writes to its log before it answers: that is the moment to answer ourselves. Its HTML for 414, 431, 505 and
-/// other malformed heads has one head, and stays.
+/// To a Content-Length that is no number, or too large a one, it sends its head twice (0.9.75; mended in 1.0.1), which
+/// proxies take for garbage. It writes to its log before it answers: that is the moment to answer ourselves. Its HTML
+/// for 414, 431, 505 and other malformed heads has one head, and stays.
 struct LibraryErrors {
     /// Whether these errors can be answered in libmicrohttpd's place: it depends on the words of its log.
     enum State {

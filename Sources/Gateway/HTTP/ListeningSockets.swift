@@ -44,8 +44,8 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// One listening socket per event loop, all on one address: the kernel spreads connections over them. Of a Unix socket there is
-/// one for all loops.
+/// One listening socket per event loop, all on one address: the kernel spreads connections over them. Of a Unix socket
+/// there is one for all loops.
 ///
 /// Taking the address and listening are two steps: a client that connects in between is refused, or served by another
 /// process that shares the port, instead of waiting for one that cannot serve yet.

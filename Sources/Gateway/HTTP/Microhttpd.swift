@@ -8,7 +8,8 @@ final class Microhttpd {
     private let daemon: OpaquePointer
     private let context: Context
 
-    /// - Parameter isEncrypted: whether its connections speak TLS, with the certificate that ``HTTPSCertificate`` serves.
+    /// - Parameter isEncrypted: whether its connections speak TLS, with the certificate that ``HTTPSCertificate``
+    ///   serves.
     init?(_ limits: HTTPDaemon.Limits, isEncrypted: Bool) {
         context = Context()
         guard let daemon = context.start(limits, isEncrypted: isEncrypted) else { return nil }

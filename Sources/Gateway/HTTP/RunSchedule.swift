@@ -20,8 +20,8 @@ struct RunSchedule {
     private var isDemanded = false
     /// Whether anything went on in this run.
     private var hasMoved = false
-    /// Whether the last run has taken the answers to requests that had waited. They leave in the next one, which need not wait
-    /// for the loop's next turn.
+    /// Whether the last run has taken the answers to requests that had waited. They leave in the next one, which need
+    /// not wait for the loop's next turn.
     private(set) var hasQueued = false
     private var nextBeat = MonotonicTime(nanoseconds: 0)
     /// The time for which a busy libmicrohttpd that gets nothing done is left alone, in nanoseconds.

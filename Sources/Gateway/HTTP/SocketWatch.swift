@@ -7,8 +7,8 @@ internal import Logging
 /// A loop's own look at its sockets, beside libmicrohttpd's: it accepts connections, sees which clients have gone, and
 /// drops bytes that are sent to connections that are over.
 ///
-/// libmicrohttpd (0.9.75) does none of these well: it stops listening for ever when it has run out of descriptors, it does not
-/// look at connections that wait for an answer, and it closes sockets with unread bytes in them.
+/// libmicrohttpd (0.9.75) does none of these well: it stops listening for ever when it has run out of descriptors, it
+/// does not look at connections that wait for an answer, and it closes sockets with unread bytes in them.
 ///
 /// `@unchecked Sendable`: touched on its loop's thread only. Properties that every turn of the loop looks at are not
 /// checked for exclusive access, as in ``HTTPRequests``.

@@ -7,8 +7,8 @@ package struct FetchSockets: Sendable, Hashable {
     /// The id behind which the list begins; `nil`: it begins with the first socket.
     package var after: String?
     package var limit: Int
-    /// Whether servers that have fallen silent are to answer, too: one that was stopped for a while may yet do what others have
-    /// taken it for gone for.
+    /// Whether servers that have fallen silent are to answer, too: one that was stopped for a while may yet do what
+    /// others have taken it for gone for.
     var includesLost = false
 
     package init(

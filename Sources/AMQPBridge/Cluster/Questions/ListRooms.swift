@@ -1,7 +1,7 @@
 internal import JSON
 
-/// Rooms and how many sockets each has, in the order of their names (by code point; a number by its digits), a page at a
-/// time.
+/// Rooms and how many sockets each has, in the order of their names (by code point; a number by its digits), a page at
+/// a time.
 package struct ListRooms: Sendable, Hashable {
     package var namespace: String
     /// The beginning of the rooms' names, and of the digits of rooms that are numbers.
@@ -45,7 +45,8 @@ extension ListRooms: ClusterCommand {
             json.member("count", true)
             json.object("list") { list in
                 list.member("prefix", prefix)
-                // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number itself again.
+                // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number
+                // itself again.
                 list.member("after", ifPresent: after?.text)
                 list.member("limit", limit + (isBehindNumber ? 2 : 1))
                 list.member("private", includesPrivate)
