@@ -89,7 +89,7 @@ struct IPNetwork: Hashable, Sendable {
 }
 
 extension Int {
-    /// A port of one to five decimal digits and nothing else.
+    /// A number of one to five decimal digits and nothing else.
     init?(digits text: some StringProtocol) {
         guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
         self.init(text)
