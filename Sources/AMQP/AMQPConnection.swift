@@ -4,10 +4,10 @@ internal import Glibc
 
 /// A connection to RabbitMQ, plain or TLS, that has logged in; its bytes go in and out without blocking.
 ///
-/// `@unchecked Sendable`: one connection belongs to one thread at a time. The thread that opened it hands it over to the
-/// event loop whole and keeps nothing; from then on it is touched on the loop only.
+/// `@unchecked Sendable`: one connection belongs to one thread at a time. The thread that opened it hands it over to
+/// the event loop whole and keeps nothing; from then on it is touched on the loop only.
 final class AMQPConnection: @unchecked Sendable {
-    /// Whose it is.
+    /// The broker at the other end.
     let endpoint: BrokerEndpoint
     private(set) var frameMax = 0
     /// The agreed heartbeat interval; `nil`: none.
@@ -15,22 +15,23 @@ final class AMQPConnection: @unchecked Sendable {
 
     // Owned; closed with this object.
     let descriptor: Int32
-    /// `nil`: plain.
+    /// The session of TLS; `nil`: the connection is plain.
     private let tls: TLSSession?
     private let decoder: FrameDecoder
-    /// What has to become ready before there is something to read, or room to write: with TLS each may wait for the other.
+    /// The events that reading and writing wait for (`poll(2)`): with TLS each may wait for the other.
     private var readable = Int16(POLLIN)
     private var writable = Int16(POLLOUT)
     /// Whether there may be something to read of which the socket says nothing.
     private(set) var hasMore = false
 
-    /// A megabyte at the most is read before others get their turn, in reads of the decoder's buffer; TLS has a quarter of it in a read.
+    /// A megabyte at the most is read before others get their turn, in reads of the decoder's buffer; TLS has a quarter
+    /// of it in a read.
     private static let mostReads = 16
 
     /// Shakes hands, if it is TLS, and logs in. Blocks, so call it on a thread that may wait.
     ///
     /// - Parameters:
-    ///   - descriptor: of a connected socket, which is this object's from now on, also when this throws.
+    ///   - descriptor: a connected socket, which is this object's from now on, also when this throws.
     ///   - keepsContent: whether ``receive(_:)`` hands over the bytes of messages, or only their number.
     ///   - deadline: for all of it.
     init(
@@ -107,7 +108,7 @@ final class AMQPConnection: @unchecked Sendable {
 
     var isTLS: Bool { tls != nil }
 
-    /// What to wait for (`poll(2)`).
+    /// The descriptor, and the events to wait for (`poll(2)`).
     ///
     /// - Parameter hasOutput: whether there is something to send.
     func interest(hasOutput: Bool) -> (descriptor: Int32, events: Int16) {
@@ -120,8 +121,8 @@ final class AMQPConnection: @unchecked Sendable {
         return events & ~(readable & Int16(POLLOUT) == 0 ? Int16(POLLOUT) : 0) != 0
     }
 
-    /// Offers bytes to the socket. Returns how many it took, 0 if it is full. What TLS took counts as sent, as what the system
-    /// took does: it may have reached the broker.
+    /// Offers bytes to the socket. Returns the number that it took, 0 if it is full. Bytes that TLS took count as sent,
+    /// as those that the system took do: they may have reached the broker.
     func send(_ bytes: UnsafeRawBufferPointer) throws(BrokerError) -> Int {
         if let tls { return try send(bytes, by: tls) }
         let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
@@ -172,7 +173,8 @@ final class AMQPConnection: @unchecked Sendable {
         }
     }
 
-    /// Until nothing is left: a short read says nothing of what OpenSSL holds, and the socket tells nothing of that.
+    /// Reads until nothing is left: a short read says nothing of what OpenSSL holds, and the socket tells nothing of
+    /// that.
     private func receive(
         by tls: TLSSession, _ handle: (InboundFrame, _ channel: UInt16) throws(BrokerError) -> Void
     ) throws(BrokerError) {
@@ -217,8 +219,8 @@ final class AMQPConnection: @unchecked Sendable {
 extension BrokerError {
     fileprivate static let closed = BrokerError("the broker closed the connection")
 
-    /// The same, when nobody is logged in yet. With TLS 1.3 a server says after the handshake that it wants a certificate, and what
-    /// it says can get lost over its hanging up.
+    /// The same error before the login is done, with a hint. With TLS 1.3 a server says after the handshake that it
+    /// wants a certificate, and this message can get lost when it hangs up.
     fileprivate func beforeLogIn(isTLS: Bool) -> BrokerError {
         let isCut = self == .closed || description == TLSFailure.cut || description.hasPrefix("the connection broke")
         if description.hasPrefix("bad AMQP") {
@@ -233,8 +235,8 @@ extension BrokerError {
 
 extension BrokerError {
     /// - Parameter text: RabbitMQ's code and words (observed, 3.10.8: `403 ACCESS_REFUSED - Login was refused using
-    ///   authentication mechanism PLAIN. …`, `530 NOT_ALLOWED - vhost nowhere not found`, `530 NOT_ALLOWED - access to vhost
-    ///   '/' refused for user 'u'`, and the same with a reason behind it when there are too many connections).
+    ///   authentication mechanism PLAIN. …`, `530 NOT_ALLOWED - vhost nowhere not found`, `530 NOT_ALLOWED - access to
+    ///   vhost '/' refused for user 'u'`, and the same with a reason behind it when there are too many connections).
     init(loginRefused text: String, _ endpoint: BrokerEndpoint) {
         if text.hasPrefix("403 "), endpoint.mechanism == .external {
             self.init(

@@ -1,4 +1,4 @@
-/// How long to wait before the next try to connect: doubling, with jitter, so that many gateways do not knock at once.
+/// The delay before the next try to connect: doubling, with jitter, so that many gateways do not knock at once.
 struct Backoff: Sendable {
     var first: Duration = .milliseconds(100)
     var longest: Duration = .seconds(5)

@@ -3,7 +3,8 @@ internal import Glibc
 package import Logging
 internal import Synchronization
 
-/// What happens on a connection, as a state machine without I/O: the broker's frames go in, bytes for it come out.
+/// The protocol spoken on a connection, as a state machine without I/O: the broker's frames go in, bytes for it come
+/// out.
 ///
 /// Lives on one event loop.
 package protocol BrokerSession: AnyObject, SendableMetatype {
@@ -11,13 +12,13 @@ package protocol BrokerSession: AnyObject, SendableMetatype {
     var outbound: OutboundBuffer { get set }
     /// Whether the broker has opened what the session needs.
     var isOpen: Bool { get }
-    /// Why the broker takes no messages (`connection.blocked`); `nil` if it does.
+    /// The reason why the broker takes no messages (`connection.blocked`); `nil` if it does.
     var blockedReason: String? { get }
-    /// When ``expire(now:)`` has something to do.
+    /// The time at which ``expire(now:)`` has something to do.
     var deadline: MonotonicTime? { get }
-    /// Why it cannot go on with this connection; `nil` if it can.
+    /// The reason why the session cannot go on with this connection; `nil` if it can.
     var failure: BrokerError? { get }
-    /// How long to stay away from the broker after a failure, unless somebody asks; `nil`: as usual, a short while.
+    /// The time to stay away from the broker after a failure, unless a caller needs it; `nil`: the usual short while.
     var rest: Duration? { get }
 
     /// A new connection: asks for what the session needs.
@@ -45,8 +46,8 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
 
     /// Called whenever the session has been opened.
     package var opened: (() -> Void)?
-    /// Called once, on the loop, when the first attempt to connect has ended: the session is open, or why not. A broker that
-    /// is blocked is a failure, although the connector goes on. To be set before the loop runs.
+    /// Called once, on the loop, when the first attempt to connect has ended: the session is open, or why not. A broker
+    /// that is blocked is a failure, although the connector goes on. To be set before the loop runs.
     package var firstAttemptEnded: ((Result<Void, BrokerError>) -> Void)?
     private let configuration: BrokerLink.Configuration
     private let loop: EventLoop
@@ -54,9 +55,10 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     private let session: Session
     private let keepsContent: Bool
     private let currentStatus = Atomic<UInt8>(BrokerLink.Status.disconnected.rawValue)
-    /// Of the configuration's brokers, the one that the status is about; -1: none.
+    /// The index, among the configuration's brokers, of the one that the status is about; -1: none.
     private let currentBroker = Atomic<Int>(-1)
-    /// In the order in which they are tried. Not that of the configuration, or all loops and all gateways would be at the first.
+    /// The brokers in the order in which they are tried. It is not the configuration's order, or all loops and all
+    /// gateways would be at the first.
     private var endpoints: [BrokerEndpoint]
     // What each turn of the loop asks for is not watched for overlapping accesses: it is read and written in one step.
     @exclusivity(unchecked) private var phase = Phase.waiting(until: .now()) {
@@ -68,7 +70,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
             }
         }
     }
-    /// Of the connection, if there is one.
+    /// The connection's descriptor; -1: there is no connection.
     @exclusivity(unchecked) private var descriptor: Int32 = -1
     @exclusivity(unchecked) private var isTLS = false
     private var backoff = Backoff()
@@ -78,11 +80,11 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     @exclusivity(unchecked) private var lastSent = MonotonicTime.now()
     private var lastProbe = MonotonicTime.now()
     @exclusivity(unchecked) private var nextCheck = MonotonicTime.now()
-    /// How often heartbeats, probes and their time-outs are looked at.
+    /// The time between two looks at heartbeats, probes and their time-outs.
     private static var checkInterval: Duration { .milliseconds(250) }
-    /// How long a connection is idle before it is asked whether it is blocked.
+    /// The time that a connection is idle before it is asked whether it is blocked.
     private static var probeInterval: Duration { .seconds(2) }
-    /// However often somebody asks, attempts to connect are so far apart.
+    /// The least time between two attempts to connect, however often callers ask.
     private static var shortestRest: Duration { .seconds(1) }
     /// The same failure again and again is one line in the log.
     private var lastFailure: String?
@@ -105,7 +107,8 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         BrokerLink.Status(rawValue: currentStatus.load(ordering: .relaxed)) ?? .disconnected
     }
 
-    /// With which the connection is open, blocked or not; `nil`: there is none. May be read on any thread.
+    /// The broker with which the connection is open, blocked or not; `nil`: there is no connection. May be read on any
+    /// thread.
     package var broker: BrokerEndpoint? {
         let index = currentBroker.load(ordering: .relaxed)
         return index < 0 ? nil : configuration.endpoints[index]
@@ -153,7 +156,8 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         }
     }
 
-    /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.
+    /// Ends the connection, politely if nothing is half sent. The outcome of messages that are not confirmed by then
+    /// stays unknown.
     package func close() {
         if case .connected(let connection, _) = phase { sayGoodbye(on: connection) }
         phase = .closed
@@ -162,8 +166,8 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         updateStatus()
     }
 
-    /// Sends what is pending and `connection.close`, and waits for the answer, at most a second: whoever closes a socket
-    /// with unread bytes in it resets the connection, and the broker loses what it had not read yet.
+    /// Sends what is pending and `connection.close`, and waits for the answer, at most a second: closing a socket with
+    /// unread bytes in it resets the connection, and the broker loses what it had not read yet.
     private func sayGoodbye(on connection: AMQPConnection) {
         let deadline = MonotonicTime.now() + .seconds(1)
         var isConfirmed = false
@@ -191,7 +195,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         endpoints = Array(endpoints[(index + 1)...] + endpoints[...index])
     }
 
-    /// Somebody needs the connection: ends a rest, at the earliest a second after the last attempt.
+    /// Ends a rest, because a caller needs the connection: at the earliest a second after the last attempt.
     package func wake() {
         guard case .waiting(let until) = phase else { return }
         phase = .waiting(until: min(until, lastAttempt + Self.shortestRest))

@@ -11,7 +11,7 @@ package final class BrokerDialogue {
     private static let channel: UInt16 = 1
 
     private let connection: AMQPConnection
-    /// How long the broker may take to answer.
+    /// The time that the broker has to answer.
     private let patience: Duration
     private var outbound = OutboundBuffer()
     private var answers: [InboundFrame] = []
@@ -25,7 +25,7 @@ package final class BrokerDialogue {
         connection = try BrokerRound(configuration.endpoints, configuration, keepsContent: false).connect()
     }
 
-    /// Whom it is with.
+    /// The broker that this dialogue is with.
     package var endpoint: BrokerEndpoint { connection.endpoint }
 
     /// Asks, and waits for the answer.
@@ -58,12 +58,12 @@ package final class BrokerDialogue {
     /// Ends the connection in order, and with it what was declared for it alone.
     package func close() {
         FrameWriter.connectionClose(into: &outbound.bytes)
-        // Who does not answer is left, as a broker that reads nothing any more because of an alarm.
+        // A broker that does not answer is left, such as one that reads nothing any more because of an alarm.
         let deadline = MonotonicTime.now() + .seconds(1)
         while let frame = try? next(until: deadline), frame != .connectionCloseConfirmed {}
     }
 
-    /// What the broker says next, after all has been sent that is to be said to it.
+    /// The broker's next frame, after all that is pending has been sent.
     private func next(until deadline: MonotonicTime) throws(BrokerError) -> InboundFrame {
         while true {
             guard .now() < deadline else { throw Self.timeOut }
@@ -97,7 +97,7 @@ extension BrokerDialogue {
             }, until: { $0 == .transactionRolledBack })
     }
 
-    /// What the broker says of an exchange when it is to be declared so. Nothing is declared.
+    /// The broker's answer to a declaration of the exchange with this type. Nothing is declared.
     package func probe(_ exchange: String, type: String) throws(BrokerError) -> ExchangeProbe {
         let reply = try ask(
             { channel, buffer in
@@ -114,8 +114,8 @@ extension BrokerDialogue {
             until: { if case .queueDeclared = $0 { true } else { false } })
     }
 
-    /// Whether the queue could be bound to the exchange, which need not be there: to take a binding away that is not there takes
-    /// the same permissions, and does nothing (observed, RabbitMQ 3.10.8).
+    /// Whether the queue could be bound to the exchange, which need not be there: to take a binding away that is not
+    /// there takes the same permissions, and does nothing (observed, RabbitMQ 3.10.8).
     package func tryToBind(_ queue: String, to exchange: String) throws(BrokerError) -> Reply {
         try ask(
             { channel, buffer in

@@ -1,10 +1,10 @@
-/// Where a broker is and who we are there. Its description carries no password.
+/// The address of a broker, and the credentials for it. Its description carries no password.
 public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
-    /// How we say who we are (SASL).
+    /// The way to log in (SASL).
     public enum Mechanism: Sendable, Equatable {
-        /// By user and password.
+        /// User and password.
         case plain
-        /// By the client certificate; RabbitMQ's plugin `rabbitmq_auth_mechanism_ssl` makes it a user.
+        /// The client certificate; RabbitMQ's plugin `rabbitmq_auth_mechanism_ssl` makes a user of it.
         case external
     }
 
@@ -15,9 +15,9 @@ public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
     public let user: String
     let password: String
     public let mechanism: Mechanism
-    /// `nil`: plain text.
+    /// The settings of TLS; `nil`: plain text.
     public var tls: BrokerTLS?
-    /// As the URL says; `nil`: as usual.
+    /// The interval of heartbeats that the URL asks for; `nil`: the usual one.
     var heartbeat: Duration?
     let connectTimeout: Duration?
 
@@ -27,7 +27,7 @@ public struct BrokerEndpoint: Sendable, Equatable, CustomStringConvertible {
     public var description: String { "\(place), virtual host \(virtualHost)\(tls == nil ? "" : ", TLS")" }
 }
 
-/// How TLS to a broker is spoken: 1.2 or later.
+/// The settings of TLS to a broker, 1.2 or later.
 public struct BrokerTLS: Sendable, Equatable {
     /// Certificates (PEM) of authorities that are believed beside the system's.
     public var caFile: String?

@@ -1,6 +1,6 @@
-/// Why there is no connection to the broker (any more). Carries no credentials.
+/// The reason why there is no connection to the broker (any more). Carries no credentials.
 public struct BrokerError: Error, Equatable, CustomStringConvertible {
-    /// What would help, as far as that follows from what went wrong.
+    /// The kind of failure, as far as the remedy depends on it.
     public enum Cause: Sendable {
         /// The broker does not know the user, or the password is another.
         case credentials
@@ -22,7 +22,7 @@ public struct BrokerError: Error, Equatable, CustomStringConvertible {
 extension BrokerError {
     package static let noThread = BrokerError("the system refuses another thread")
 
-    /// With the broker's own words.
+    /// The error for a `connection.close`, with the broker's own words.
     package static func connectionClosed(_ code: Int, _ text: String) -> BrokerError {
         BrokerError("the broker closed the connection: \(code) \(text)")
     }

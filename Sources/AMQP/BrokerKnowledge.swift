@@ -1,8 +1,8 @@
 internal import EventLoop
 internal import Synchronization
 
-/// What the connections of a process know of their broker together: which of its exchanges take messages, and how long a
-/// message may be. One for all event loops, touched by them only where something is new.
+/// The knowledge of their broker that the connections of a process share: the exchanges that take messages, and the
+/// longest message. One for all event loops, touched by them only where something is new.
 package final class BrokerKnowledge: Sendable {
     typealias Asker = ExchangeLookUps.Asker
     /// Hands an answer to an event loop, from any thread; `nil`: there is none, but it may have a turn.
@@ -28,7 +28,7 @@ package final class BrokerKnowledge: Sendable {
     /// The broker has refused a message for its length.
     package func learn(longestBody: Int) { longest.store(longestBody, ordering: .relaxed) }
 
-    /// There is a new connection: the broker may have been started anew, with another limit.
+    /// Forgets the limit, for there is a new connection: the broker may have been started anew, with another one.
     func forgetLongestBody() { longest.store(.max, ordering: .relaxed) }
 
     // MARK: Exchanges
@@ -41,7 +41,7 @@ package final class BrokerKnowledge: Sendable {
         }
     }
 
-    /// What others learn of exchanges that this one has asked for is delivered from now on.
+    /// Has answers about exchanges that this asker waits for, and others have got, delivered to it from now on.
     func listen(_ asker: Asker, _ deliver: @escaping Deliver) {
         state.withLock { $0.deliver[asker] = deliver }
     }
@@ -56,7 +56,8 @@ package final class BrokerKnowledge: Sendable {
         state.withLock { $0.lookUps.turn(of: asker, now: now) }
     }
 
-    /// Tells everybody who waits, but for the asker itself, and gives those a turn who wait for another exchange.
+    /// Tells all waiting askers but the one that has answered, and gives a turn to those that wait for another
+    /// exchange.
     func answered(_ lookUp: ExchangeLookUps.LookUp, _ answer: ExchangeAnswer, by asker: Asker) {
         let (told, next) = state.withLock { state in
             let (told, next) = state.lookUps.answered(lookUp, isUsable: answer.finding == .usable)

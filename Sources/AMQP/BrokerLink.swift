@@ -15,18 +15,18 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         public var heartbeat: Duration = .seconds(10)
         public var connectTimeout: Duration = .seconds(10)
         public var confirmTimeout: Duration = .seconds(5)
-        /// How many bytes may wait to be sent or confirmed, per loop.
+        /// The most bytes that may wait to be sent or confirmed, per loop.
         public var pendingBytes = 32 << 20
 
         /// - Parameters:
-        ///   - url: `amqp://user:password@host:port/vhost`, `amqps://…` for TLS, with RabbitMQ's query parameters; or several with
-        ///     `;` between them. Each may have several hosts, with commas between them.
-        ///   - tls: how TLS is spoken, as far as a URL that asks for it does not say so itself.
+        ///   - url: `amqp://user:password@host:port/vhost`, `amqps://…` for TLS, with RabbitMQ's query parameters; or
+        ///     several with `;` between them. Each may have several hosts, with commas between them.
+        ///   - tls: the settings of TLS, as far as a URL that asks for it does not have its own.
         public init(url: String, tls: BrokerTLS = BrokerTLS()) throws(BrokerURLError) {
             endpoints = try BrokerURL.endpoints(of: url, tls: tls)
         }
 
-        /// As logs and messages show them: without user and password.
+        /// The brokers as logs and messages show them: without user and password.
         public var place: String {
             guard endpoints.count > 1 else { return "\(endpoint)" }
             return "\(endpoints.map(\.place).joined(separator: ", ")), virtual host \(endpoint.virtualHost)"
@@ -39,7 +39,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         public var endpoint: BrokerEndpoint { endpoints[0] }
     }
 
-    /// What a health check wants to know.
+    /// The state of the connection, for health checks.
     package enum Status: UInt8, Sendable {
         case disconnected, blocked, ready
     }
@@ -50,7 +50,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private let knowledge: BrokerKnowledge
     private let publisher: Publisher
     private let connector: BrokerConnector<Publisher>
-    /// Not watched for overlapping accesses: who waits is told when they are over.
+    /// Not watched for overlapping accesses: waiting callers are told when they are over.
     @exclusivity(unchecked) private var waits = ConfirmWaits()
 
     /// - Parameter knowledge: one for all links of the process to this broker.
@@ -69,7 +69,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         connector.opened = { [counters] in counters.connects.add(1) }
         let log = ChannelCloseLog(logger, counters.channelsClosed)
         publisher.channelClosed = { log.note($0, now: .now()) }
-        // Until it is closed: a weak reference would make every retain of the link slow (they are counted elsewhere then).
+        // Until it is closed: a weak reference would make every retain of the link slow (they are counted elsewhere
+        // then).
         knowledge.listen(publisher.asker) { [self] answer in
             loop.execute { self.publisher.learn(answer, now: .now()) }
         }
@@ -81,7 +82,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     /// May be read on any thread.
     package var status: Status { connector.status }
 
-    /// With which the connection is open, blocked or not; `nil`: there is none. May be read on any thread.
+    /// The broker with which the connection is open, blocked or not; `nil`: there is no connection. May be read on any
+    /// thread.
     package var broker: BrokerEndpoint? { connector.broker }
 
     // MARK: Publishing
@@ -97,8 +99,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         return try result.get()
     }
 
-    /// Publishes, and says once what became of it by the deadline, perhaps before this returns. What is not confirmed by then is
-    /// unknown to the caller; it stays under way.
+    /// Publishes, and tells the outcome once, by the deadline, perhaps before this returns. The outcome of messages
+    /// that are not confirmed by then is unknown to the caller; they stay under way.
     package func publish(
         _ publications: [Publication], until deadline: MonotonicTime,
         completion: @escaping (Result<Routing, PublishError>) -> Void
@@ -118,20 +120,20 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     /// Asks the broker whether the exchange takes messages.
     package func lookUp(_ exchange: String) async throws(PublishError) -> ExchangeAnswer.Finding {
-        // Unsafe only in that nothing checks for the one resume: whoever waits is taken out before being told.
+        // Unsafe only in that nothing checks for the one resume: a waiting caller is taken out before it is told.
         let result: Result<ExchangeAnswer.Finding, PublishError> = await withUnsafeContinuation { continuation in
             publisher.lookUp(exchange, now: .now()) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }
 
-    /// Why these could not be published, as far as that can be told without doing it; `nil`: they could.
+    /// The reason why these could not be published, as far as that can be told without trying; `nil`: there is none.
     package func fault(of publications: [Publication]) -> PublishError? { publisher.fault(of: publications) }
 
     /// Whether this would take more than half of the room that all share.
     package func isCrowded(with request: PublishRequest) -> Bool { publisher.isCrowded(with: request) }
 
-    /// Why the request cannot be taken now; `nil` if it can.
+    /// The reason why the request cannot be taken now; `nil` if it can.
     package func refusal(of request: PublishRequest) -> PublishError? { publisher.refusal(of: request) }
 
     /// See ``BrokerConnector/firstAttemptEnded``.
@@ -158,7 +160,8 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     package func flush() { connector.flush() }
 
-    /// Ends the connection, politely if nothing is half sent. What is not confirmed by then stays unknown.
+    /// Ends the connection, politely if nothing is half sent. The outcome of messages that are not confirmed by then
+    /// stays unknown.
     package func close() {
         connector.close()
         knowledge.stopListening(publisher.asker)

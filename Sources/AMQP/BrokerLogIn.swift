@@ -1,37 +1,38 @@
-/// The log-in on a new connection, plain or TLS, as a state machine without I/O: the broker's frames go in, bytes for it come out.
+/// The log-in on a new connection, plain or TLS, as a state machine without I/O: the broker's frames go in, bytes for
+/// it come out.
 struct BrokerLogIn {
-    /// What was agreed.
+    /// The limits agreed on with the broker (`connection.tune-ok`).
     struct Agreement: Equatable {
         let channelMax: Int
         /// The most bytes of a frame.
         let frameMax: Int
-        /// In seconds; 0: none.
+        /// The time between heartbeats, in seconds; 0: there are none.
         let heartbeat: Int
     }
 
     private enum State {
-        /// For `connection.start`, which offers ways to log in.
+        /// Waits for `connection.start`, which offers ways to log in.
         case waitsForStart
-        /// For `connection.tune`: we are believed.
+        /// Waits for `connection.tune`, which says that the credentials are good.
         case waitsForTune
-        /// For `connection.open-ok`: the virtual host is ours to use.
+        /// Waits for `connection.open-ok`, which says that we may use the virtual host.
         case waitsForOpen(Agreement)
         case open(Agreement)
     }
 
     /// RabbitMQ's own default.
     private static let wantedFrameMax = 131_072
-    /// That everybody must take (AMQP 0-9-1, `frame-min-size`).
+    /// The size of a frame, in bytes, that every peer must take (AMQP 0-9-1, `frame-min-size`).
     private static let leastFrameMax = 4_096
 
     private let endpoint: BrokerEndpoint
     private let name: String
-    /// In seconds; 0: none.
+    /// The time between heartbeats that we ask for, in seconds; 0: none are wanted.
     private let wantedHeartbeat: Int
     private var state = State.waitsForStart
 
     /// - Parameters:
-    ///   - name: as RabbitMQ's management shows the connection.
+    ///   - name: the name under which RabbitMQ's management shows the connection.
     ///   - heartbeat: the longest time between them, whole seconds; 0: none.
     init(_ endpoint: BrokerEndpoint, name: String, heartbeat: Duration) {
         self.endpoint = endpoint
@@ -39,10 +40,10 @@ struct BrokerLogIn {
         wantedHeartbeat = Int((endpoint.heartbeat ?? heartbeat).components.seconds)
     }
 
-    /// What was agreed, as soon as the connection is open.
+    /// The agreement, as soon as the connection is open.
     var result: Agreement? { if case .open(let agreement) = state { agreement } else { nil } }
 
-    /// What was agreed, as soon as it holds for what comes in.
+    /// The agreement, as soon as it holds for incoming frames.
     var agreement: Agreement? {
         switch state {
         case .waitsForOpen(let agreement), .open(let agreement): agreement
@@ -92,7 +93,7 @@ struct BrokerLogIn {
         FrameWriter.startOK(name: name, mechanism: mechanism, response: response, into: &buffer)
     }
 
-    /// Of two limits the lower one; 0: the other.
+    /// The lower of two limits, of which 0 is no limit.
     private static func least(_ one: Int, _ other: Int) -> Int {
         one == 0 ? other : min(one, other)
     }

@@ -1,14 +1,16 @@
 internal import EventLoop
 
-/// Tries brokers, and all addresses of each, one after the other until one lets us in. Blocks, so call it on a thread that may wait.
+/// Tries brokers, and all addresses of each, one after the other until one lets us in. Blocks, so call it on a thread
+/// that may wait.
 struct BrokerRound {
-    /// In the order in which they are tried.
+    /// The brokers in the order in which they are tried.
     let endpoints: [BrokerEndpoint]
-    /// As RabbitMQ's management shows the connection.
+    /// The name under which RabbitMQ's management shows the connection.
     let name: String
     let keepsContent: Bool
     let heartbeat: Duration
-    /// For all of them together: each gets its share of what is left, so that one that swallows everything leaves time for the others.
+    /// The time for all brokers together. Each gets its share of what is left, so that one that never answers leaves
+    /// time for the others.
     let timeout: Duration
 
     init(_ endpoints: [BrokerEndpoint], _ configuration: BrokerLink.Configuration, keepsContent: Bool) {
@@ -19,7 +21,7 @@ struct BrokerRound {
         timeout = endpoints.compactMap(\.connectTimeout).max() ?? configuration.connectTimeout
     }
 
-    /// - Throws: why none has; with several brokers, of each.
+    /// - Throws: the reason why no broker has let us in; with several brokers, the reason of each.
     func connect() throws(BrokerError) -> AMQPConnection {
         var left = timeout.nanoseconds
         var failures: [(endpoint: BrokerEndpoint, error: BrokerError)] = []
@@ -37,8 +39,9 @@ struct BrokerRound {
     }
 
     /// - Parameters:
-    ///   - share: how long all addresses may take, in nanoseconds. Name servers have their own time: nobody can hurry them.
-    ///   - left: of which what was taken is taken away.
+    ///   - share: the time for all addresses together, in nanoseconds. Name servers have their own time: they cannot be
+    ///     hurried.
+    ///   - left: the time for all brokers, in nanoseconds; what this one took is taken away.
     private func connect(
         to endpoint: BrokerEndpoint, within share: Int64, of left: inout Int64
     ) throws(BrokerError) -> AMQPConnection {

@@ -1,12 +1,12 @@
-/// The text that says where the brokers are, and who we are there, as everybody writes it: RabbitMQ's URI specification with its
-/// query parameters, several hosts in one URL, several URLs with `;` between them (Kombu's way), and the path `//` for the
+/// The URL of the brokers, credentials included, in every usual spelling: RabbitMQ's URI specification with its query
+/// parameters, several hosts in one URL, several URLs with `;` between them (Kombu's way), and the path `//` for the
 /// virtual host `/` (Celery, Kombu, python-socketio).
 ///
-/// What is not understood is refused by its name, unless it may be a part of a password.
+/// A part that is not understood is refused by its name, unless it may be a part of a password.
 struct BrokerURL {
     /// The brokers, in the order in which they stand there; at least one.
     ///
-    /// - Parameter tls: how TLS is spoken with those that ask for it, unless they say more.
+    /// - Parameter tls: the settings of TLS for brokers whose URL asks for it, unless it has its own.
     static func endpoints(of text: String, tls: BrokerTLS) throws(BrokerURLError) -> [BrokerEndpoint] {
         var endpoints: [BrokerEndpoint] = []
         for url in urls(in: text) {
@@ -66,7 +66,7 @@ struct BrokerURL {
         return endpoints
     }
 
-    /// What stands before the first character of which that is true.
+    /// Takes the text before the first character for which `isEnd` is true.
     private mutating func take(to isEnd: (Character) -> Bool) -> Substring {
         let end = rest.firstIndex(where: isEnd) ?? rest.endIndex
         defer { rest = rest[end...] }
@@ -136,7 +136,8 @@ struct BrokerURL {
         }
     }
 
-    /// None and `/` are the virtual host `/`, and so is `//`. Another slash is read in different ways by different programs.
+    /// The virtual host of a path. No path and `/` are the virtual host `/`, and so is `//`. Another slash is read in
+    /// different ways by different programs.
     private static func virtualHost(_ path: Substring) throws(BrokerURLError) -> String {
         guard path.count > 1, path != "//" else { return "/" }
         let name = path.dropFirst()
@@ -170,7 +171,7 @@ struct BrokerURL {
     }
 }
 
-/// What stands behind the `?`, with RabbitMQ's names.
+/// The query parameters, behind the `?`, with RabbitMQ's names.
 private struct BrokerQuery {
     private(set) var mechanism = BrokerEndpoint.Mechanism.plain
     private(set) var tls: BrokerTLS?
@@ -252,7 +253,8 @@ extension String {
     }
 }
 
-/// Why a text is no URL of brokers: to stand behind the name of what holds it. Shows nothing that may be secret.
+/// The reason why a text is no URL of brokers, worded to stand behind the name of the setting. Shows nothing that may
+/// be secret.
 public struct BrokerURLError: Error, Equatable, CustomStringConvertible {
     public let description: String
 

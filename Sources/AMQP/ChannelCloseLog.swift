@@ -25,7 +25,7 @@ package final class ChannelCloseLog {
     }
 }
 
-/// How many lines may be written: a few at once, then one a second.
+/// The number of lines that may be written: a few at once, then one a second.
 struct LineBudget {
     static let burst = 10
     static let interval: Duration = .seconds(1)
@@ -36,7 +36,7 @@ struct LineBudget {
 
     /// Takes one line.
     ///
-    /// - Returns: how many were left out before it; `nil`: it is left out as well.
+    /// - Returns: the number of lines that were left out before it; `nil`: it is left out as well.
     mutating func take(now: MonotonicTime) -> Int? {
         let since = now - (refilled ?? now)
         let earned = Int(since.nanoseconds / Self.interval.nanoseconds)

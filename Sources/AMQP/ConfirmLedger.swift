@@ -1,6 +1,6 @@
 internal import EventLoop
 
-/// What was published on a confirm channel and has not been settled yet.
+/// The publications on a confirm channel that are not settled yet.
 ///
 /// Delivery tags count from 1 per channel. Acks come out of order, and a later `multiple` covers tags that are settled
 /// already (both observed, RabbitMQ 3.10.8); neither may settle anything twice.
@@ -11,11 +11,11 @@ struct ConfirmLedger<Entry> {
         var isReturned = false
     }
 
-    /// What became of everything unsettled when the broker closed the channel over one publish.
+    /// The outcome of all unsettled publications when the broker has closed the channel over one of them.
     struct Closed {
         /// The broker cannot have routed it.
         var rejected: Published?
-        /// Published before it: may have been routed without an ack (measured), so nobody can tell.
+        /// Published before it: may have been routed without an ack (measured), so the outcome is unknown.
         var unknown: [Published] = []
         /// Published behind it: the broker discarded it, so it can be sent again.
         var discarded: [Published] = []
@@ -42,10 +42,10 @@ struct ConfirmLedger<Entry> {
     /// The number of slots held, settled ones behind an unsettled one included.
     var count: Int { slots.count - head }
 
-    /// When the oldest unsettled publish runs out of time.
+    /// The time by which the oldest unsettled publication must be settled.
     var earliestDeadline: MonotonicTime? { head < slots.count ? slots[head]?.deadline : nil }
 
-    /// What is not settled, oldest first.
+    /// The publications that are not settled, oldest first.
     var unsettled: [Published] { slots[head...].compactMap { $0 } }
 
     mutating func append(_ entry: Entry, deadline: MonotonicTime) {
@@ -57,8 +57,8 @@ struct ConfirmLedger<Entry> {
         slots[index]?.isReturned = true
     }
 
-    /// The tags that an ack is about: one, or all up to it (`multiple`; tag 0 then means all). Some may be settled already, or
-    /// unknown.
+    /// The tags that an ack is about: one, or all up to it (`multiple`; tag 0 then means all). Some may be settled
+    /// already, or unknown.
     func tags(of tag: UInt64, multiple: Bool) -> Range<UInt64> {
         guard multiple else { return tag..<(tag == .max ? tag : tag + 1) }
         let last = tag == 0 ? nextTag - 1 : min(tag, nextTag - 1)

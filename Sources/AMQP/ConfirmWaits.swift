@@ -1,7 +1,7 @@
 internal import EventLoop
 
-/// Callers that wait for a confirm for less time than publications may take: who has waited long enough is told that the
-/// outcome is unknown, and what it has published goes on without it.
+/// Callers that wait for a confirm for less time than publications may take: a caller that has waited long enough is
+/// told that the outcome is unknown, and its publication goes on without it.
 struct ConfirmWaits {
     typealias Completion = (Result<Routing, PublishError>) -> Void
 
@@ -9,12 +9,12 @@ struct ConfirmWaits {
     private var deadlines = DeadlineTicks()
     private var number = 0
 
-    /// When ``expired(now:)`` has somebody to return; 20 ms late at most.
+    /// The time at which ``expired(now:)`` has completions to return; 20 ms late at most.
     var deadline: MonotonicTime? { deadlines.next }
 
-    /// Somebody begins to wait.
+    /// Begins the wait of one caller.
     ///
-    /// - Returns: what to end it with.
+    /// - Returns: the id with which to end it.
     mutating func begin(until deadline: MonotonicTime, _ completion: @escaping Completion) -> String {
         number += 1
         let id = String(number)
@@ -23,14 +23,14 @@ struct ConfirmWaits {
         return id
     }
 
-    /// Who waits for this; `nil` if it was told already. Call it once.
+    /// Ends a wait. The completion of its caller, to be called once; `nil` if that was told already.
     mutating func end(_ id: String) -> Completion? {
         guard let waiting = completions.removeValue(forKey: id) else { return nil }
         deadlines.remove(id, at: waiting.deadline)
         return waiting.completion
     }
 
-    /// Those whose time is over, to be told.
+    /// The completions of callers whose time is over, to be told.
     mutating func expired(now: MonotonicTime) -> [Completion] {
         deadlines.due(now: now).compactMap { completions.removeValue(forKey: $0)?.completion }
     }

@@ -1,12 +1,12 @@
-/// Puts messages that come in together again, channel by channel: method, content header, body frames unless the body is empty
-/// (AMQP 0-9-1, section 4.2.6). Between channels their frames may be mixed.
+/// Puts messages that come in together again, channel by channel: method, content header, body frames unless the body
+/// is empty (AMQP 0-9-1, section 4.2.6). Between channels their frames may be mixed.
 ///
-/// What is returned comes on the publishing channel before the ack of the same message, and carries no delivery tag: the
-/// message id tells whose it is.
+/// A returned message comes on the publishing channel before its ack, and carries no delivery tag: the message id tells
+/// to which publication it belongs.
 package struct ContentAssembler {
     package enum Source: Equatable {
         case delivery(consumerTag: String)
-        /// Nobody wanted the message with this id.
+        /// A return: no queue took the message with this id.
         case returned
     }
 
@@ -15,7 +15,7 @@ package struct ContentAssembler {
         package let messageID: String
         package let correlationID: String
         package let body: [UInt8]
-        /// How long it is, in bytes. Longer than `body`: it is too long to be kept.
+        /// The length of the message, in bytes. If `body` is shorter, the message was too long to be kept.
         package let size: UInt64
 
         package var isTooLong: Bool { size > body.count && source != .returned }
@@ -32,12 +32,12 @@ package struct ContentAssembler {
         var isKept = true
     }
 
-    /// What longer messages say is dropped.
+    /// The most bytes of a body that is kept; longer ones are dropped.
     private let maximumBytes: Int
     private let maximumBytesOfChannel: [UInt16: Int]
     private var partial: [UInt16: Partial] = [:]
-    /// Whether frames came that cannot follow each other. librabbitmq drops frames of a type that it does not know: then one
-    /// is missing, perhaps of a return, and what is acknowledged next may have been returned.
+    /// Whether frames came that cannot follow each other. librabbitmq drops frames of a type that it does not know:
+    /// then one is missing, perhaps of a return, and the message that is acknowledged next may have been returned.
     package private(set) var isOutOfOrder = false
 
     /// - Parameter channels: where it is another length.

@@ -1,11 +1,11 @@
 internal import EventLoop
 
-/// What a look-up, or a publish that closed its channel, says of an exchange.
+/// The finding about an exchange, by a look-up or by a publish that closed its channel.
 package struct ExchangeAnswer: Equatable, Sendable {
     package enum Finding: Equatable, Sendable {
-        /// It is there and takes our messages.
+        /// The exchange is there and takes our messages.
         case usable
-        /// There is none: no server.
+        /// The exchange does not exist: there is no server.
         case absent
         /// The broker does not let us publish there.
         case refused(reason: String)
@@ -13,18 +13,18 @@ package struct ExchangeAnswer: Equatable, Sendable {
 
     let exchange: String
     let finding: Finding
-    /// It says nothing about what came later.
+    /// The time of the finding: it says nothing about emits that came later.
     let asOf: MonotonicTime
 }
 
-/// What a connection knows of the servers' exchanges, which are never ours to declare.
+/// A connection's knowledge of the servers' exchanges, which are never ours to declare.
 ///
 /// Publishing to an exchange that does not exist, or that we may not write to, closes the channel and makes the fate of
 /// everything in flight on it doubtful. So an exchange is looked up before it is first used, and the first publish goes
-/// alone: until it is settled, the others wait. What is remembered may save work, but decides nothing: that there is no
-/// exchange is said only to what came before somebody looked.
+/// alone: until it is settled, the others wait. An old answer may save work, but decides nothing: that there is no
+/// exchange is said only to emits that came before the look-up.
 struct ExchangeDirectory {
-    /// What to do with an emit to an exchange.
+    /// The thing to do with an emit to an exchange.
     enum Admission: Equatable {
         case publish
         /// Publish it; the others wait until it is settled.
@@ -40,7 +40,7 @@ struct ExchangeDirectory {
     }
 
     private enum State {
-        /// With the last answer, which was not that it is usable.
+        /// The exchange has to be looked up. The last answer was not that it is usable.
         case unknown(ExchangeAnswer)
         case beingLookedUp(ExchangeAnswer?)
         case unproven
@@ -98,14 +98,14 @@ struct ExchangeDirectory {
         states.compactMap { if case .beingLookedUp = $0.value { $0.key } else { nil } }
     }
 
-    /// Nobody waits for the look-up any more.
+    /// Takes back a look-up for which no emit waits any more.
     mutating func withdraw(_ exchange: String) {
         if case .beingLookedUp(let last) = states[exchange] { states[exchange] = last.map(State.unknown) }
     }
 }
 
 extension ExchangeAnswer {
-    /// What it means for an emit that came then; `nil`: nothing.
+    /// The admission of an emit that came at that time, by this answer; `nil`: it says nothing about it.
     fileprivate func admission(came: MonotonicTime) -> ExchangeDirectory.Admission? {
         guard came <= asOf else { return nil }
         switch finding {

@@ -1,6 +1,6 @@
 internal import EventLoop
 
-/// Those who want to know whether an exchange takes messages, and publish nothing to it.
+/// Callers that want to know whether an exchange takes messages, and publish nothing to it.
 ///
 /// All may wait for the same time, so the first to come is the first to have waited too long. Lives on one event loop.
 final class ExchangeInquiries {
@@ -14,7 +14,8 @@ final class ExchangeInquiries {
     }
 
     private var inquiries: [Inquiry] = []
-    /// When the first has waited too long; `nil`: there is none. Kept, for it is asked for in every turn of the loop.
+    /// The time until which the first caller waits; `nil`: no caller waits. It is kept, for it is asked for in every
+    /// turn of the loop.
     private(set) var deadline: MonotonicTime?
 
     func isWaited(for exchange: String) -> Bool { inquiries.contains { $0.exchange == exchange } }
@@ -26,12 +27,12 @@ final class ExchangeInquiries {
         self.deadline = inquiries.first?.deadline
     }
 
-    /// Takes out those whom the answer tells something: it says nothing to who came after it.
+    /// Takes out the callers that the answer is for: it says nothing to those that came after it.
     func told(by answer: ExchangeAnswer) -> [Completion] {
         take { $0.exchange == answer.exchange && $0.came <= answer.asOf }.map(\.completion)
     }
 
-    /// Takes out those who have waited too long.
+    /// Takes out the callers that have waited too long.
     func expired(now: MonotonicTime) -> [(exchange: String, completion: Completion)] {
         take { $0.deadline <= now }.map { ($0.exchange, $0.completion) }
     }

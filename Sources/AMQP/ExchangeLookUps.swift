@@ -1,10 +1,10 @@
 internal import EventLoop
 
-/// When exchanges are looked up, and by which event loop, for all loops of the process together.
+/// The schedule of look-ups of exchanges, for all event loops of the process together.
 ///
-/// A look-up that fails closes a channel and is two lines in RabbitMQ's log. So there is one at a time, the next no earlier
-/// than ``interval`` after one that failed, and only while somebody waits. A value without I/O: who asks and what was
-/// answered goes in, who is to do what comes out.
+/// A look-up that fails closes a channel and is two lines in RabbitMQ's log. So there is one at a time, the next no
+/// earlier than ``interval`` after one that failed, and only while an asker waits. A value without I/O: questions and
+/// answers go in, turns come out.
 struct ExchangeLookUps {
     /// The number of an event loop.
     typealias Asker = Int
@@ -15,28 +15,28 @@ struct ExchangeLookUps {
         let began: MonotonicTime
     }
 
-    /// What an asker is to do.
+    /// The next step of an asker.
     enum Turn: Equatable {
         case begin(LookUp)
         /// Another one may be at work; time for another turn then at the latest.
         case wait(until: MonotonicTime)
-        /// It waits for nothing.
+        /// No step: the asker waits for nothing.
         case nothing
     }
 
     static let interval: Duration = .milliseconds(100)
-    /// After so long somebody else tries: the connection that carries out a look-up may be dead.
+    /// The time after which another asker tries: the connection that carries out a look-up may be dead.
     static let patience: Duration = .seconds(1)
 
-    /// How long others leave a turn to those whose exchange has waited longest.
+    /// The time for which others leave a turn to the askers of the exchange that has waited longest.
     static let precedence: Duration = .milliseconds(20)
 
-    /// In the order in which they are to be looked up.
+    /// The exchanges in the order in which they are to be looked up, with their askers.
     private var waiting: [(exchange: String, askers: Set<Asker>)] = []
     private var underWay: (lookUp: LookUp, by: Asker)?
     private var earliest = MonotonicTime(nanoseconds: .min)
 
-    /// Somebody waits for an answer about the exchange. Several times is the same as once.
+    /// Notes that the asker waits for an answer about the exchange. To ask again changes nothing.
     mutating func ask(_ exchange: String, by asker: Asker) {
         if let index = waiting.firstIndex(where: { $0.exchange == exchange }) {
             waiting[index].askers.insert(asker)
@@ -51,7 +51,7 @@ struct ExchangeLookUps {
             return .wait(until: underWay.lookUp.began + Self.patience)
         }
         guard earliest <= now else { return .wait(until: earliest) }
-        // Whose exchange has waited longest goes first, unless it does not come.
+        // The askers of the exchange that has waited longest go first, unless they do not come.
         if index > 0, now < earliest + Self.precedence { return .wait(until: earliest + Self.precedence) }
         let next = waiting.remove(at: index)
         waiting.append(next)
@@ -62,7 +62,8 @@ struct ExchangeLookUps {
 
     /// A look-up has been answered.
     ///
-    /// - Returns: who waited for it, and does not any more; and who waits for others, and may have a turn.
+    /// - Returns: the askers that waited for it, and do not any more; and those that wait for other exchanges, and may
+    ///   have a turn.
     mutating func answered(_ lookUp: LookUp, isUsable: Bool) -> (told: Set<Asker>, next: Set<Asker>) {
         if underWay?.lookUp == lookUp { underWay = nil }
         if !isUsable { hasFailed(now: lookUp.began) }
@@ -80,7 +81,7 @@ struct ExchangeLookUps {
         earliest = max(earliest, now + Self.interval)
     }
 
-    /// Nobody waits there for the exchange any more.
+    /// Notes that the asker does not wait for the exchange any more.
     mutating func withdraw(_ exchange: String, by asker: Asker) {
         guard let index = waiting.firstIndex(where: { $0.exchange == exchange }) else { return }
         waiting[index].askers.remove(asker)
@@ -89,7 +90,7 @@ struct ExchangeLookUps {
 
     /// The asker's connection is gone: it waits for nothing, and answers nothing.
     ///
-    /// - Returns: who may have a turn now.
+    /// - Returns: the askers that may have a turn now.
     mutating func leave(_ asker: Asker) -> Set<Asker> {
         for index in waiting.indices { waiting[index].askers.remove(asker) }
         waiting.removeAll { $0.askers.isEmpty }

@@ -1,14 +1,15 @@
-/// What there is of an exchange, and whether we might declare it, as RabbitMQ says it of a declaration whose alternate exchange
-/// is no name.
+/// The state of an exchange, and whether we might declare it, as RabbitMQ tells it when a declaration names an
+/// alternate exchange that is not a name.
 ///
-/// Such a declaration never makes an exchange. Of one that is not there the broker says that the argument is of a wrong type; of
-/// one that is there, the first of type, durability, deletion and the argument itself that is another (observed, RabbitMQ
-/// 3.10.8: "inequivalent arg 'type' for exchange 'e' in vhost '/': received 'direct' but current is 'fanout'").
+/// Such a declaration never makes an exchange. Of one that is not there the broker says that the argument is of a wrong
+/// type; of one that is there, the first of type, durability, deletion and the argument itself that is another
+/// (observed, RabbitMQ 3.10.8: "inequivalent arg 'type' for exchange 'e' in vhost '/': received 'direct' but current is
+/// 'fanout'").
 package enum ExchangeProbe: Equatable {
     case absent
-    /// As it was declared here, as far as anybody compares.
+    /// The exchange is as it was declared here, in all that RabbitMQ compares.
     case same
-    /// There, and another: `property` is `type`, `durable`, `auto_delete` or `internal`.
+    /// The exchange is there, and differs: `property` is `type`, `durable`, `auto_delete` or `internal`.
     case different(property: String, value: String)
     /// We may not declare it, and are told nothing.
     case notPermitted
@@ -31,7 +32,7 @@ package enum ExchangeProbe: Equatable {
 }
 
 extension String {
-    /// What stands between the first `start` and the next `end`.
+    /// The text between the first `start` and the next `end`.
     fileprivate func between(_ start: String, _ end: Character) -> String? {
         let parts = split(separator: start, maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let index = parts[1].firstIndex(of: end) else { return nil }

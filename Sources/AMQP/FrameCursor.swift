@@ -1,9 +1,9 @@
-/// Writes the parts of AMQP 0-9-1 frames (sections 2.3.5 and 4.2), one behind the other, into memory that was reserved for all of
-/// them. More than that traps.
+/// Writes the parts of AMQP 0-9-1 frames (sections 2.3.5 and 4.2), one behind the other, into memory that was reserved
+/// for all of them. More than that traps.
 struct FrameCursor {
     // Uninitialised memory: only what is counted has been written. It outlives the cursor (see ``FrameWriter``).
     private let memory: UnsafeMutableRawBufferPointer
-    /// How many bytes have been written.
+    /// The number of bytes that have been written.
     private(set) var count = 0
 
     private static let end: UInt8 = 0xCE
@@ -96,7 +96,7 @@ struct FrameCursor {
         }
     }
 
-    /// Where the next bytes go: the one check of the bounds.
+    /// The place of the next bytes. This is the one check of the bounds.
     @inline(__always)
     private mutating func advance(by bytes: Int) -> UnsafeMutableRawPointer {
         precondition(bytes <= memory.count - count, "more than was reserved")
@@ -105,13 +105,13 @@ struct FrameCursor {
     }
 }
 
-/// How a message is called.
+/// The `message-id` of a message.
 package enum MessageID {
     case text(String)
-    /// In decimal digits.
+    /// A number, written in decimal digits.
     case number(UInt64)
 
-    /// How many bytes it takes, at the most.
+    /// The most bytes that it takes.
     var mostBytes: Int {
         switch self {
         case .text(let text): text.utf8.count

@@ -2,9 +2,10 @@ internal import CRabbitMQ
 
 /// Finds the frames in the bytes of a connection, with librabbitmq's codec and nothing else of it.
 final class FrameDecoder {
-    /// Where bytes are put that ``decode(_:_:)`` is to read.
+    /// The memory for the bytes that ``decode(_:_:)`` is to read.
     let input: UnsafeMutableRawBufferPointer
-    /// Whether the first bytes of all were an alert of TLS, with which a port for TLS answers AMQP (RFC 8446, section 5.1).
+    /// Whether the first bytes of all were an alert of TLS, with which a port for TLS answers AMQP (RFC 8446, section
+    /// 5.1).
     private(set) var hasSpokenTLS = false
 
     private let keepsContent: Bool
@@ -30,7 +31,7 @@ final class FrameDecoder {
         input.deallocate()
     }
 
-    /// From now on frames may be as long as was agreed.
+    /// Takes frames of the agreed length from now on.
     func tune(_ agreement: BrokerLogIn.Agreement) {
         // Heartbeats are the connector's business.
         amqp_tune_connection(state, Int32(agreement.channelMax), Int32(agreement.frameMax), 0)
@@ -55,7 +56,8 @@ final class FrameDecoder {
             offset += Int(consumed)
             // Type 0: not a whole frame yet.
             if frame.frame_type != 0 { try handle(InboundFrame(&frame, keepsContent: keepsContent), frame.channel) }
-            // Between two frames only can their memory be released, and in a stream without an end no read may ever end there.
+            // Between two frames only can their memory be released, and in a stream without an end no read may ever end
+            // there.
             frames &+= 1
             if frame.frame_type == Self.bodyFrame || frames & 0xFF == 0 { amqp_maybe_release_buffers(state) }
         }

@@ -1,14 +1,14 @@
-/// What a client says until it is logged in (AMQP 0-9-1, section 2.2.4 and class `connection`).
+/// The methods that a client sends until it is logged in (AMQP 0-9-1, section 2.2.4 and class `connection`).
 extension FrameWriter {
     /// The first bytes of all: which version of AMQP is spoken.
     static func protocolHeader(into buffer: inout [UInt8]) {
         buffer += Array("AMQP".utf8) + [0, 0, 9, 1]
     }
 
-    /// `connection.start-ok`: who we are, and what we understand that is sent to nobody else.
+    /// `connection.start-ok`: our name, and the capabilities that a broker uses only with clients that declare them.
     ///
     /// - Parameters:
-    ///   - name: as RabbitMQ's management shows the connection.
+    ///   - name: the name under which RabbitMQ's management shows the connection.
     ///   - response: the mechanism's first word.
     static func startOK(name: String, mechanism: String, response: String, into buffer: inout [UInt8]) {
         let understood = [

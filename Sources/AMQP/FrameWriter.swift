@@ -11,8 +11,8 @@ package enum FrameWriter {
 
     /// `basic.publish` with `mandatory`, its content header, and its body in as many frames as `frameMax` asks for.
     ///
-    /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does not
-    /// fit is left out: it is no reason not to publish.
+    /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does
+    /// not fit is left out: it is no reason not to publish.
     package static func publish(
         _ publication: Publication, messageID: MessageID, replyTo: String? = nil, channel: UInt16 = publishChannel,
         frameMax: Int, into buffer: inout [UInt8]
@@ -82,8 +82,8 @@ package enum FrameWriter {
         exchangeDeclare(exchange, type: type, flags: 0, channel: channel, into: &buffer)
     }
 
-    /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is no name.
-    /// See ``ExchangeProbe``.
+    /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is
+    /// no name. See ``ExchangeProbe``.
     package static func exchangeProbe(_ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]) {
         exchangeDeclare(exchange, type: type, flags: 0, channel: channel, into: &buffer) { arguments in
             arguments.append(shortString: "alternate-exchange")
@@ -171,7 +171,7 @@ package enum FrameWriter {
         frame(type: 8, channel: 0, into: &buffer) { _ in }
     }
 
-    /// A message to nobody, on the control channel: the broker drops it, unless it has raised an alarm. Then it says
+    /// A message to no queue, on the control channel: the broker drops it, unless it has raised an alarm. Then it says
     /// `connection.blocked`, which it does only to those that publish (observed, RabbitMQ 3.10.8).
     package static func probe(into buffer: inout [UInt8]) {
         emptyMessage(exchange: "", routingKey: "socketio-gateway.probe", channel: controlChannel, into: &buffer)
@@ -251,7 +251,7 @@ package enum FrameWriter {
         }
     }
 
-    /// The most bytes of a frame that is not a message: three names and what stands between them.
+    /// The most bytes of a frame that is not a message: three names and the bytes between them.
     private static let mostOfMethod = 1_024
 
     static func method(
@@ -271,7 +271,7 @@ package enum FrameWriter {
 
     /// Reserves memory at the end of a buffer, once for all that is written there.
     ///
-    /// - Parameter most: how many bytes that may be.
+    /// - Parameter most: the most bytes that may be written.
     static func write(into buffer: inout [UInt8], atMost most: Int, _ write: (inout FrameCursor) -> Void) {
         buffer.append(addingCapacity: most) { span in
             span.withUnsafeMutableBufferPointer { memory, count in

@@ -1,13 +1,13 @@
 internal import CRabbitMQ
 
-/// What the broker says, as far as we listen.
+/// The broker's methods and contents, as far as we use them.
 package enum InboundFrame: Equatable {
     case acknowledged(tag: UInt64, multiple: Bool)
     case refused(tag: UInt64, multiple: Bool)
     case returned
     case header(messageID: String, correlationID: String = "", bodySize: UInt64)
     case body(count: Int)
-    /// As ``body(count:)``, for connections that keep content.
+    /// The bytes of a body frame, for connections that keep content; the others get ``body(count:)``.
     case content([UInt8])
     case delivered(consumerTag: String)
     case queueDeclared(name: String)
@@ -28,12 +28,12 @@ package enum InboundFrame: Equatable {
     case unblocked
     /// The first frame; `mechanisms`: those of SASL that are offered, with blanks between them.
     case started(mechanisms: String)
-    /// What the broker wants at the most: of channels, bytes in a frame, seconds between heartbeats; 0: as you like.
+    /// The limits that the broker proposes: channels, bytes in a frame, seconds between heartbeats; 0: no limit.
     case tuned(channelMax: Int, frameMax: Int, heartbeat: Int)
-    /// More is asked for to log in.
+    /// The broker asks for more to log in.
     case challenged
     case connectionOpened
-    /// It speaks another version of AMQP.
+    /// The header of a broker that speaks another version of AMQP.
     case otherVersion
     case other
 

@@ -1,15 +1,16 @@
 internal import EventLoop
 
-/// Carries out this connection's share of the look-ups, on a channel of its own: nothing else is lost when one closes it.
+/// Carries out this connection's share of the look-ups, on a channel of its own: nothing else is lost when one closes
+/// it.
 ///
-/// A look-up is a message in a transaction that is rolled back: RabbitMQ checks whether the exchange is there and whether we
-/// may write to it as for any message, and gives it to nobody (observed, RabbitMQ 3.10.8). A passive declare would say only
-/// the first. Lives on one event loop.
+/// A look-up is a message in a transaction that is rolled back: RabbitMQ checks whether the exchange is there and
+/// whether we may write to it as for any message, and gives it to no queue (observed, RabbitMQ 3.10.8). A passive
+/// declare would say only the first. Lives on one event loop.
 final class LookUpChannel {
     private let knowledge: BrokerKnowledge
     let asker: BrokerKnowledge.Asker
     private var underWay: ExchangeLookUps.LookUp?
-    /// When to ask for a turn again.
+    /// The time at which to ask for a turn again.
     private(set) var deadline: MonotonicTime?
 
     init(_ knowledge: BrokerKnowledge) {
@@ -23,13 +24,13 @@ final class LookUpChannel {
         FrameWriter.transactionSelect(FrameWriter.lookUpChannel, into: &buffer)
     }
 
-    /// Somebody waits for an answer about the exchange.
+    /// Asks about the exchange, for which an emit or a caller of this connection waits.
     func ask(_ exchange: String, now: MonotonicTime, into buffer: inout [UInt8]) {
         knowledge.ask(exchange, by: asker)
         takeTurn(now: now, into: &buffer)
     }
 
-    /// Nobody waits for it here any more.
+    /// Takes the question back: on this connection nothing waits for it any more.
     func withdraw(_ exchange: String) {
         knowledge.withdraw(exchange, by: asker)
     }

@@ -1,17 +1,17 @@
-/// Bytes on their way to the broker, in order: what is appended during a turn of the loop leaves in one `send`.
+/// Bytes on their way to the broker, in order: bytes that are appended during one turn of the loop leave in one `send`.
 package struct OutboundBuffer {
     package var bytes: [UInt8] = []
     private var sent = 0
-    /// How many bytes have left since the connection was opened.
+    /// The number of bytes that have left since the connection was opened.
     package private(set) var totalSent: UInt64 = 0
 
     package init() {}
 
     package var pending: Int { bytes.count - sent }
-    /// Where in the stream the next appended byte will stand: what begins at or behind ``totalSent`` has never left.
+    /// The position in the stream of the next appended byte. Bytes at or behind ``totalSent`` have never left.
     package var streamEnd: UInt64 { totalSent + UInt64(pending) }
 
-    /// Offers everything pending to `send`, which returns how many bytes it took.
+    /// Offers everything pending to `send`, which returns the number of bytes that it took.
     package mutating func drain<E: Error>(_ send: (UnsafeRawBufferPointer) throws(E) -> Int) throws(E) {
         guard pending > 0 else { return }
         let start = sent

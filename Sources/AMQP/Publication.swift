@@ -1,16 +1,16 @@
-/// One message as it goes to RabbitMQ: what a wire format makes of a command.
+/// One message as it goes to RabbitMQ, made by a wire format from a command.
 public struct Publication: Sendable, Equatable {
     public var exchange: String
-    /// At most ``maximumNameBytes`` bytes.
+    /// The routing key, of at most ``maximumNameBytes`` bytes.
     public var routingKey: String
     /// Further routing keys, as the `CC` header (RabbitMQ's sender-selected distribution).
     public var carbonCopies: [String]
-    /// How long the message may wait in a queue, in milliseconds; `nil`: for ever.
+    /// The time that the message may wait in a queue, in milliseconds; `nil`: for ever.
     public var expiration: Int?
     public var body: [UInt8]
     /// Whether a queue that takes it is a server that wanted it.
     public var knowsRecipients = true
-    /// In the headers, as `traceparent` and `tracestate`; `nil`: neither.
+    /// The trace to put into the headers, as `traceparent` and `tracestate`; `nil`: neither.
     public var trace: TraceContext?
 
     /// A short string's limit (AMQP 0-9-1, section 4.2.5.3): exchanges, routing keys and so room names.
@@ -26,7 +26,7 @@ public struct Publication: Sendable, Equatable {
         self.body = body
     }
 
-    /// About how many bytes the publication takes on the wire.
+    /// The bytes that the publication takes on the wire, about.
     package var encodedSize: Int {
         body.count + routingKey.utf8.count + exchange.utf8.count
             + carbonCopies.reduce(0) { $0 + $1.utf8.count + 5 } + 128 + (trace?.encodedSize ?? 0)
@@ -34,7 +34,7 @@ public struct Publication: Sendable, Equatable {
 }
 
 extension TraceContext {
-    /// How many bytes it takes in the headers, at the most.
+    /// The most bytes that it takes in the headers.
     fileprivate var encodedSize: Int { traceparent.utf8.count + (tracestate?.utf8.count ?? 0) + 40 }
 }
 

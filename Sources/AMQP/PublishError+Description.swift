@@ -1,10 +1,10 @@
 extension PublishError: CustomStringConvertible {
-    /// For a log or a terminal of whoever operates the gateway: with the broker's own words, which name its user.
+    /// The text for the operator's log or terminal, with the broker's own words, which name its user.
     public var description: String {
         if case .brokerRefused(_, let reason) = self { "\(sentence) (RabbitMQ says: \(reason))" } else { sentence }
     }
 
-    /// For whoever wanted something published: what is wrong, and whether nothing was published.
+    /// The sentence for the caller: the cause, and whether nothing was published.
     public var sentence: String {
         switch self {
         case .brokerNack, .unknown: cause
@@ -43,11 +43,11 @@ extension UnknownOutcome: CustomStringConvertible {
 }
 
 extension BrokerEndpoint {
-    /// That it could not be reached, and why.
+    /// A sentence: the broker could not be reached, and the reason.
     package func isNotConnected(_ error: BrokerError) -> String { "no connection to RabbitMQ at \(self): \(error)" }
 }
 
 extension BrokerLink.Configuration {
-    /// That none of the brokers has let us in.
+    /// A sentence: none of the brokers has let us in, and the reason.
     package func isNotConnected(_ error: BrokerError) -> String { "no connection to RabbitMQ at \(place): \(error)" }
 }

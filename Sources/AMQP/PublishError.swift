@@ -1,4 +1,5 @@
-/// Why a publish was not confirmed. Every case but ``unknown(_:)`` and ``brokerNack`` says that nothing was published.
+/// The reason why a publish was not confirmed. Every case but ``unknown(_:)`` and ``brokerNack`` says that nothing was
+/// published.
 public enum PublishError: Error, Sendable, Equatable {
     /// There is no connection to the broker.
     case brokerUnavailable
@@ -12,11 +13,11 @@ public enum PublishError: Error, Sendable, Equatable {
     case brokerSilent
     /// Too much is waiting for the broker already.
     case overloaded
-    /// More than could ever be sent.
+    /// The request is larger than could ever be sent.
     case tooLarge(bytes: Int, limit: Int)
     /// A message is longer than the broker takes (`max_message_size`).
     case messageTooLarge(bytes: Int, limit: Int)
-    /// It may or may not have reached the servers.
+    /// The message may or may not have reached the servers.
     case unknown(UnknownOutcome)
 }
 

@@ -1,23 +1,25 @@
 package import EventLoop
 
-/// What is published in one go: waits for all of it, and then tells how it ended, once. Its messages share it, in the ledger
-/// and wherever they wait. Who is told is a subclass, so that an emit under way is one object.
+/// Messages that are published in one go. The request waits for all of them, and then tells the outcome, once. Its
+/// messages share it, in the ledger and wherever they wait. The one to be told is a subclass, so that an emit under way
+/// is one object.
 ///
 /// Lives on one event loop.
 open class PublishRequest {
-    /// What became of one publication.
+    /// The outcome of one publication.
     enum Outcome: Equatable {
         case confirmed(Routing)
         case failed(PublishError)
     }
 
-    /// To one exchange. They are kept until the end: what the broker discards is sent again.
+    /// The messages, all to one exchange. They are kept until the end: those that the broker discards are sent again.
     package final let publications: [Publication]
-    /// What is kept, in bytes as they are on the wire.
+    /// The size of the publications on the wire, in bytes.
     package final let encodedSize: Int
-    /// When it came; earlier, if what it is a part of did. To be set, if at all, before it is published.
+    /// The time at which the request came, or that of the batch that it is a part of. To be set, if at all, before it
+    /// is published.
     package final var came = MonotonicTime.never
-    /// How long it may wait for its confirms.
+    /// The time until which it may wait for its confirms.
     private(set) final var deadline = MonotonicTime.never
     private final var outstanding: Int
     private final var confirmed = 0
@@ -30,13 +32,14 @@ open class PublishRequest {
         outstanding = publications.count
     }
 
-    /// It is to be published now.
+    /// Begins the request, which is to be published now.
     final func begin(now: MonotonicTime, deadline: MonotonicTime) {
         came = min(came, now)
         self.deadline = deadline
     }
 
-    /// How it ended: where the publications went, or why not all were confirmed. For subclasses; called once.
+    /// Receives the outcome: where the publications went, or the reason why not all were confirmed. For subclasses;
+    /// called once.
     open func ended(_ result: Result<Routing, PublishError>) {
         preconditionFailure("nobody is told")
     }
@@ -47,9 +50,10 @@ open class PublishRequest {
         publications.count == 1 ? encodedSize : publications[index].encodedSize
     }
 
-    /// Takes what became of one publication.
+    /// Takes the outcome of one publication.
     ///
-    /// - Returns: how all of it ended, if it was the last: ``ended(_:)`` is to be told, and nothing is kept any more.
+    /// - Returns: the outcome of the whole request, if it was the last: ``ended(_:)`` is to be told, and nothing is
+    ///   kept any more.
     final func settle(_ outcome: Outcome) -> Result<Routing, PublishError>? {
         outstanding -= 1
         switch outcome {

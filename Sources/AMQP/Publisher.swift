@@ -6,9 +6,9 @@ internal import EventLoop
 /// Lives on one event loop.
 final class Publisher: BrokerSession {
     struct Limits: Sendable, Equatable {
-        /// How long a publication may wait for its confirm.
+        /// The time that a publication may wait for its confirm.
         var confirmTimeout: Duration = .seconds(5)
-        /// How many bytes may wait to be sent or confirmed.
+        /// The most bytes that may wait to be sent or confirmed.
         var pendingBytes = 32 << 20
         /// The most that one emit may take of it.
         var largestEmit: Int { pendingBytes / 2 }
@@ -18,19 +18,19 @@ final class Publisher: BrokerSession {
         case closed, opening, open
     }
 
-    /// One of a request's messages, under way.
+    /// A message of a request, under way.
     private struct Entry {
         let request: PublishRequest
         let index: Int
         let isProbe: Bool
         let sent: MonotonicTime
-        /// Where the publication ends in the outbound stream.
+        /// The position in the outbound stream where the publication ends.
         let streamEnd: UInt64
 
         var publication: Publication { request.publications[index] }
     }
 
-    /// Those of a request's messages that wait to be published.
+    /// The messages of a request that wait to be published.
     private struct Parked {
         let request: PublishRequest
         let indices: Range<Int>
@@ -42,8 +42,8 @@ final class Publisher: BrokerSession {
 
     private typealias Published = ConfirmLedger<Entry>.Published
 
-    // What each emit uses is not watched for overlapping accesses, which would cost more than what is done: whatever changes
-    // one of these returns before anything else is called, and no completion runs meanwhile.
+    // What each emit uses is not watched for overlapping accesses, which would cost more than what is done: whatever
+    // changes one of these returns before anything else is called, and no completion runs meanwhile.
     @exclusivity(unchecked) private(set) var blockedReason: String?
     @exclusivity(unchecked) var outbound = OutboundBuffer()
     /// Called when the broker closes a channel. The text may name our user: it is for the log, not for callers.
@@ -58,7 +58,7 @@ final class Publisher: BrokerSession {
     @exclusivity(unchecked) private var channel = Channel.closed
     @exclusivity(unchecked) private var controlChannel = Channel.closed
     @exclusivity(unchecked) private var ledger = ConfirmLedger<Entry>()
-    /// Of what is returned nothing is kept but whose it is.
+    /// The assembler of returned messages, of which nothing is kept but the message id.
     @exclusivity(unchecked) private var content = ContentAssembler(maximumBytes: 0)
     @exclusivity(unchecked) private var directory = ExchangeDirectory()
     @exclusivity(unchecked) private var parked: [Parked] = []
@@ -66,7 +66,8 @@ final class Publisher: BrokerSession {
     @exclusivity(unchecked) private var unsettledBytes = 0
     private var mayProbe = true
 
-    /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into ``learn(_:now:)``.
+    /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into
+    ///   ``learn(_:now:)``.
     init(limits: Limits, counters: PublisherCounters, knowledge: BrokerKnowledge) {
         self.limits = limits
         confirmTimeout = limits.confirmTimeout.nanoseconds
@@ -75,16 +76,16 @@ final class Publisher: BrokerSession {
         lookUps = LookUpChannel(knowledge)
     }
 
-    /// Who it is for ``BrokerKnowledge/listen(_:_:)``.
+    /// The asker that this publisher is for ``BrokerKnowledge/listen(_:_:)``.
     var asker: BrokerKnowledge.Asker { lookUps.asker }
 
     /// Whether the broker has opened our channels.
     var isOpen: Bool { channel == .open && controlChannel == .open }
 
-    /// When ``expire(now:)`` has something to do.
+    /// The time at which ``expire(now:)`` has something to do.
     var deadline: MonotonicTime? {
         var earliest = ledger.earliestDeadline
-        // Look-ups are under way only while somebody waits for one.
+        // Look-ups are under way only while a publication or a caller waits for one.
         guard !parked.isEmpty || inquiries.deadline != nil else { return earliest }
         for other in [parked.first?.deadline, inquiries.deadline, lookUps.deadline] {
             if let other { earliest = min(earliest ?? other, other) }
@@ -94,8 +95,8 @@ final class Publisher: BrokerSession {
 
     // MARK: Requests
 
-    /// Publishes all of a request (to one exchange) or nothing of it, and tells it once what became of it, perhaps before this
-    /// returns.
+    /// Publishes all of a request (to one exchange) or nothing of it, and tells it once what became of it, perhaps
+    /// before this returns.
     func publish(_ request: PublishRequest, now: MonotonicTime) {
         if let refusal = refusal(of: request) { return request.ended(.failure(refusal)) }
         request.begin(now: now, deadline: now.advanced(byNanoseconds: confirmTimeout))
@@ -114,7 +115,7 @@ final class Publisher: BrokerSession {
         lookUps.ask(exchange, now: now, into: &outbound.bytes)
     }
 
-    /// Why these could not be published, as far as that can be told without doing it; `nil`: they could.
+    /// The reason why these could not be published, as far as that can be told without trying; `nil`: there is none.
     func fault(of publications: [Publication]) -> PublishError? {
         if let refusal = refusal(of: publications, encodedSize: publications.encodedSize) { return refusal }
         var frames: [UInt8] = []
@@ -127,7 +128,7 @@ final class Publisher: BrokerSession {
         return nil
     }
 
-    /// Why the request cannot be taken now; `nil` if it can.
+    /// The reason why the request cannot be taken now; `nil` if it can.
     func refusal(of request: PublishRequest) -> PublishError? {
         refusal(of: request.publications, encodedSize: request.encodedSize)
     }
@@ -141,7 +142,7 @@ final class Publisher: BrokerSession {
         return nil
     }
 
-    /// Why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
+    /// The reason why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
     private func tooLong(_ publications: ArraySlice<Publication>) -> PublishError? {
         let limit = knowledge.longestBody
         // Most brokers never say one.
@@ -149,7 +150,8 @@ final class Publisher: BrokerSession {
         return .messageTooLarge(bytes: long.body.count, limit: limit)
     }
 
-    /// Whether this would take more than half of the room that all share. Who can wait leaves the rest to others.
+    /// Whether this would take more than half of the room that all share. A request that can wait leaves the rest to
+    /// others.
     func isCrowded(with request: PublishRequest) -> Bool {
         max(unsettledBytes, outbound.pending) + request.encodedSize > limits.pendingBytes / 2
     }
@@ -227,7 +229,8 @@ final class Publisher: BrokerSession {
         FrameWriter.probe(into: &outbound.bytes)
     }
 
-    /// The connection is gone. What never left is a certain failure, what did is unknown.
+    /// Settles all, for the connection is gone. Publications that never left have failed for certain; the outcome of
+    /// the others is unknown.
     func disconnected() {
         channel = .closed
         controlChannel = .closed
@@ -242,7 +245,7 @@ final class Publisher: BrokerSession {
         outbound = OutboundBuffer()
     }
 
-    /// Why the broker cannot be believed any more.
+    /// The reason why the broker cannot be believed any more.
     var failure: BrokerError? {
         content.isOutOfOrder ? .framesOutOfOrder : nil
     }
@@ -252,7 +255,7 @@ final class Publisher: BrokerSession {
         _ frame: InboundFrame, on frameChannel: UInt16 = FrameWriter.publishChannel, now: MonotonicTime
     ) {
         if let message = content.take(frame, on: frameChannel) { markReturned(message, on: frameChannel) }
-        // The connection ends, and nobody knows what became of what is under way.
+        // The connection ends, and the outcome of publications under way is unknown.
         guard !content.isOutOfOrder else { return }
         switch frame {
         // What is said of tags on another channel is not said of ours.
@@ -302,7 +305,7 @@ final class Publisher: BrokerSession {
         if let due = lookUps.deadline, due <= now { lookUps.takeTurn(now: now, into: &outbound.bytes) }
     }
 
-    /// What a look-up has said, on this connection or another one; `nil`: that there may be a turn for this one.
+    /// Takes the answer of a look-up, on this connection or another one. `nil`: there may be a turn for this one.
     func learn(_ answer: ExchangeAnswer?, now: MonotonicTime) {
         guard channel != .closed else { return }
         if let answer {
@@ -387,13 +390,13 @@ final class Publisher: BrokerSession {
         sendAgain(closed.discarded)
     }
 
-    /// The broker has met a message that is longer than it takes. What it read before may have been routed; what came behind
-    /// it was discarded, and is published again, unless it is too long as well or belongs to the same emit.
+    /// The broker has met a message that is longer than it takes. Messages before it may have been routed. Those behind
+    /// it were discarded, and are published again, unless they are too long as well or belong to the same emit.
     private func closedOverSize(_ refusal: OversizeRefusal) {
         knowledge.learn(longestBody: refusal.limit)
         let closed = ledger.reset(closedOverFirst: { $0.publication.body.count > refusal.limit })
         guard let rejected = closed.rejected, rejected.entry.publication.body.count == refusal.size else {
-            // It was given up on already, and nobody can tell what stood before it.
+            // It was given up on already, so it is unknown which messages stood before it.
             settle(unknown: closed.unknown + [closed.rejected].compactMap { $0 } + closed.discarded)
             return
         }
@@ -419,7 +422,7 @@ final class Publisher: BrokerSession {
         }
     }
 
-    /// What the broker discarded goes to the head of the queue, with the time that it has left.
+    /// Puts the messages that the broker discarded at the head of the queue, with the time that they have left.
     private func sendAgain(_ discarded: [Published]) {
         for published in discarded where published.entry.isProbe {
             directory.probeFailed(published.entry.request.exchange)
@@ -470,7 +473,7 @@ final class Publisher: BrokerSession {
         withdrawLookUps(of: failed.map(\.exchange))
     }
 
-    /// Takes back look-ups that nobody waits for any more.
+    /// Takes back look-ups that no publication and no caller waits for any more.
     private func withdrawLookUps(of exchanges: [String]) {
         let waitedFor = Set(parked.map(\.exchange))
         for exchange in exchanges where !waitedFor.contains(exchange) {

@@ -1,10 +1,10 @@
 package import EventLoop
 
-/// What one publisher has done so far. Written on its event loop, read from anywhere.
+/// The counts of what one publisher has done so far. Written on its event loop, read from anywhere.
 package final class PublisherCounters: Sendable {
     /// Messages that a server wanted, as far as the broker can tell.
     package let routed = Counter()
-    /// Messages that a queue has taken, of which nobody can tell whether a server is behind it.
+    /// Messages that a queue has taken, where it is unknown whether a server is behind it.
     package let queued = Counter()
     package let unrouted = Counter()
     package let failed = Counter()

@@ -1,4 +1,4 @@
-/// Where the broker has put what it has confirmed.
+/// The destination of messages that the broker has confirmed.
 public enum Routing: Sendable, Equatable {
     /// Into a queue at least.
     case routed
@@ -7,7 +7,7 @@ public enum Routing: Sendable, Equatable {
     /// Nowhere: the exchange does not exist.
     case noExchange
 
-    /// What two messages of one emit have come to together.
+    /// The routing of two messages of one emit together.
     func joined(_ other: Routing) -> Routing {
         if self == .routed || other == .routed { return .routed }
         return self == .noExchange ? self : other

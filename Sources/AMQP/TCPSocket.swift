@@ -3,21 +3,22 @@ internal import Glibc
 
 /// Connects to a host, and says in plain words why that fails: librabbitmq says "a socket error occurred" of all of it.
 package enum TCPSocket {
-    /// Why there is no connection, such as `connection refused`.
+    /// The reason why there is no connection, such as `connection refused`.
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
     }
 
-    /// Where a host can be reached.
+    /// One address of a host.
     package struct Address: Sendable, CustomStringConvertible {
         fileprivate let family: Int32
         /// A `sockaddr` of that family.
         fileprivate let bytes: [UInt8]
-        /// In digits, without the port.
+        /// The address in digits, without the port.
         package let description: String
     }
 
-    /// Connects to the first address of the host that answers. Blocks; looking up the name may take longer than `limit`.
+    /// Connects to the first address of the host that answers. Blocks; looking up the name may take longer than
+    /// `limit`.
     ///
     /// - Returns: the descriptor of a socket that does not block, which is the caller's to close.
     package static func connect(to host: String, port: Int, within limit: Duration) throws(Failure) -> Int32 {
@@ -34,7 +35,8 @@ package enum TCPSocket {
         throw failure
     }
 
-    /// All addresses of a host, in the order in which the system would try them. Blocks, for as long as name servers take.
+    /// All addresses of a host, in the order in which the system would try them. Blocks, for as long as name servers
+    /// take.
     package static func addresses(of host: String, port: Int) throws(Failure) -> [Address] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -107,13 +109,13 @@ extension TCPSocket.Address {
 }
 
 extension TCPSocket.Failure {
-    /// What the system says, as a part of a sentence.
+    /// The system's words for an `errno`, as a part of a sentence.
     package init(errno code: Int32) {
         let text = String(cString: strerror(code))
         description = code == ETIMEDOUT ? "timed out" : text.prefix(1).lowercased() + text.dropFirst()
     }
 
-    /// Of a code of getaddrinfo(3).
+    /// The words for a code of getaddrinfo(3).
     fileprivate init(resolving code: Int32) {
         switch code {
         // -5: EAI_NODATA, a name that has no address.

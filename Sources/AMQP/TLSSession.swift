@@ -3,14 +3,14 @@ internal import Glibc
 
 /// TLS on a connected socket that does not block, with OpenSSL.
 ///
-/// A read may want to write and a write to read (a key update), so what to wait for is known for each direction by itself.
+/// A read may want to write and a write to read (a key update), so each direction has events of its own to wait for.
 final class TLSSession {
-    /// What came of a read or a write.
+    /// The outcome of a read or a write.
     enum Progress: Equatable {
         case moved(Int)
-        /// Nothing, until the socket can be read.
+        /// Nothing was moved, until the socket can be read.
         case wantsRead
-        /// Nothing, until the socket can be written to.
+        /// Nothing was moved, until the socket can be written to.
         case wantsWrite
         /// The other end has ended the stream.
         case ended
@@ -19,10 +19,10 @@ final class TLSSession {
     // Owned; freed with this object, with the BIO in it.
     private let session: OpaquePointer
 
-    /// Reads the files of certificates anew, so that whoever rotates them need only wait for the next connection.
+    /// Reads the files of certificates anew, so that after a rotation the next connection uses the new ones.
     ///
     /// - Parameters:
-    ///   - host: whose certificate it must be, unless `settings` names another.
+    ///   - host: the name or address that the certificate must be for, unless `settings` names another.
     ///   - descriptor: stays the caller's, and must outlive this object.
     init(_ settings: BrokerTLS, host: String, descriptor: Int32) throws(BrokerError) {
         let context = try TLSContext(settings)
@@ -38,7 +38,8 @@ final class TLSSession {
 
     deinit { SSL_free(session) }
 
-    /// Whose certificate the other end must show. Addresses are not asked for by name (RFC 6066, section 3).
+    /// Sets the name or address that the other end's certificate must be for. Addresses are not asked for by name (RFC
+    /// 6066, section 3).
     private func expect(_ name: String) throws(BrokerError) {
         if name.isIPAddress {
             guard X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) == 1 else { throw TLSContext.noMemory }
@@ -68,7 +69,8 @@ final class TLSSession {
         try progress { SSL_read(session, buffer.baseAddress, Int32(clamping: buffer.count)) }
     }
 
-    /// Takes at most a record's worth, 16 KiB. What was not taken must be offered again, perhaps with more behind it.
+    /// Takes at most a record's worth, 16 KiB. Bytes that were not taken must be offered again, perhaps with more
+    /// behind it.
     func write(_ bytes: UnsafeRawBufferPointer) throws(BrokerError) -> Progress {
         guard !bytes.isEmpty else { return .moved(0) }
         return try progress { SSL_write(session, bytes.baseAddress, Int32(clamping: bytes.count)) }
@@ -98,9 +100,9 @@ final class TLSSession {
     }
 }
 
-/// What OpenSSL says of a failure, in words that help.
+/// A failure that OpenSSL reports, in words that help.
 struct TLSFailure: Equatable, CustomStringConvertible {
-    /// Nothing more came, although nobody had said so: a broker that was killed.
+    /// The end of the stream without a farewell of TLS: a broker that was killed.
     static let cut = "the broker closed the connection without a word of TLS"
     static let cutHandshake =
         "the connection was closed in the middle of TLS's handshake: is this RabbitMQ's port for amqps?"
@@ -120,7 +122,7 @@ struct TLSFailure: Equatable, CustomStringConvertible {
 
     /// - Parameters:
     ///   - reason: OpenSSL's, such as `wrong version number`.
-    ///   - verdict: why the certificate is not believed.
+    ///   - verdict: the reason why the certificate is not believed.
     init(reason: String, verdict: String?) {
         if let verdict {
             description = "the broker's certificate is not believed: \(verdict)"
@@ -137,7 +139,7 @@ struct TLSFailure: Equatable, CustomStringConvertible {
         }
     }
 
-    /// Why OpenSSL's last call has failed: what went wrong first stands first.
+    /// The reasons why OpenSSL's last call has failed, the first cause first.
     static func takeReasons() -> [String] {
         var reasons: [String] = []
         while case let code = ERR_get_error(), code != 0 {

@@ -1,10 +1,10 @@
-/// Where a command stands in a distributed trace (W3C Trace Context, level 2). It is passed on as it came.
+/// The place of a command in a distributed trace (W3C Trace Context, level 2). It is passed on as it came.
 ///
-/// A class: what carries none is larger by a pointer, and no dearer to copy.
+/// A class: a command without a trace is larger by a pointer, and no dearer to copy.
 public final class TraceContext: Sendable {
     /// `version-traceid-parentid-flags`.
     public let traceparent: String
-    /// What systems on the way have added; `nil`: nothing.
+    /// The additions of systems on the way; `nil`: none.
     public let tracestate: String?
 
     private static let length = 55
@@ -12,8 +12,8 @@ public final class TraceContext: Sendable {
     private static let mostBytes = 512
 
     /// - Parameter tracestate: dropped unless it is printable ASCII of at most 512 bytes.
-    /// - Returns: `nil` unless `traceparent` is valid (section 3.2.2). Versions that are not known yet may have more behind a
-    ///   dash (section 3.2.4). One with a comma is none: it is several headers that were joined.
+    /// - Returns: `nil` unless `traceparent` is valid (section 3.2.2). Versions that are not known yet may have more
+    ///   behind a dash (section 3.2.4). One with a comma is none: it is several headers that were joined.
     public init?(traceparent: String, tracestate: String? = nil) {
         guard Self.isValid(traceparent) else { return nil }
         self.traceparent = traceparent

@@ -1,7 +1,7 @@
 public import AMQP
 
-// What of AMQP a program meets that emits: where the broker is, why there is no connection, why nothing was published, and the
-// messages that wire formats make.
+// What of AMQP a program meets that emits: where the broker is, why there is no connection, why nothing was published,
+// and the messages that wire formats make.
 
 public typealias BrokerLink = AMQP.BrokerLink
 public typealias BrokerEndpoint = AMQP.BrokerEndpoint

@@ -1,4 +1,5 @@
-/// Whom an event is for, step by step, as on a Socket.IO server: `emitter.of("/chat").to("room42").except("room7")`.
+/// The target of an event, chosen step by step, as on a Socket.IO server:
+/// `emitter.of("/chat").to("room42").except("room7")`.
 ///
 /// A value: every step returns a new one, so that a part can be kept and used again.
 public struct BroadcastOperator: Sendable {
@@ -21,7 +22,8 @@ public struct BroadcastOperator: Sendable {
     /// The same where rooms may be numbers: `to(42)`, `to(.number(user.id))`.
     public func to(_ room: RoomName, _ others: RoomName...) -> Self { to(rooms: [room] + others) }
 
-    /// Clients in any of the rooms. An empty list is nearly always a bug and must not reach everyone: the emit will fail.
+    /// Clients in any of the rooms. An empty list is nearly always a bug and must not reach everyone: the emit will
+    /// fail.
     public func to(_ rooms: [String]) -> Self { to(rooms: rooms.map { .name($0) }) }
 
     /// The same where rooms may be numbers.
@@ -38,10 +40,10 @@ public struct BroadcastOperator: Sendable {
     /// The same where rooms may be numbers.
     public func `in`(_ room: RoomName, _ others: RoomName...) -> Self { to(rooms: [room] + others) }
 
-    /// But nobody in these rooms; ids of sockets are rooms, too. Not every wire format can do it.
+    /// Leaves out the sockets in these rooms; ids of sockets are rooms, too. Not every wire format can do it.
     public func except(_ names: String...) -> Self { except(names) }
 
-    /// But nobody in these rooms; ids of sockets are rooms, too. Not every wire format can do it.
+    /// Leaves out the sockets in these rooms; ids of sockets are rooms, too. Not every wire format can do it.
     public func except(_ names: [String]) -> Self { except(rooms: names.map { .name($0) }) }
 
     /// The same where rooms may be numbers.
@@ -50,15 +52,15 @@ public struct BroadcastOperator: Sendable {
     /// The same where rooms may be numbers.
     public func except(rooms: [RoomName]) -> Self { with { $0.target.except += rooms } }
 
-    /// But not the sockets with these ids, for servers that can leave out nothing else.
+    /// Leaves out the sockets with these ids, for servers that can leave out nothing else.
     public func exceptSockets(_ ids: String...) -> Self { exceptSockets(ids) }
 
-    /// But not the sockets with these ids, for servers that can leave out nothing else.
+    /// Leaves out the sockets with these ids, for servers that can leave out nothing else.
     public func exceptSockets(_ ids: [String]) -> Self { with { $0.target.exceptSockets += ids } }
 
     /// Publishes the event and waits for RabbitMQ's confirm.
     ///
-    /// - Returns: the receipt; its `routed` is `false` if there was nobody to give the event to.
+    /// - Returns: the receipt; its `routed` is `false` if the event had no receiver.
     /// - Throws: as ``Emitter/emit(_:)`` does.
     @discardableResult
     public func emit(_ event: String, _ arguments: Argument...) async throws(EmitError) -> Receipt {

@@ -6,7 +6,8 @@ public struct Emit: Sendable, Equatable {
     public var event: String
     /// The event's arguments: the elements of a JSON array as they were written, without its brackets.
     public var arguments: JSONText
-    /// The union of these rooms receives the event, each socket once; empty means everyone. A socket's id is a room, too.
+    /// The union of these rooms receives the event, each socket once; empty means everyone. A socket's id is a room,
+    /// too.
     public var rooms: [RoomName]
     /// Rooms and socket ids that do not receive it.
     public var except: [RoomName]
@@ -39,7 +40,7 @@ public struct Emit: Sendable, Equatable {
 /// A field of a command, for errors that say where.
 public struct CommandField: Sendable, Equatable {
     public let name: String
-    /// Which element, when the field is a list and the error is about one of them.
+    /// The index of the element, when the field is a list and the error is about one of its elements.
     public let index: Int?
 
     public init(_ name: String, index: Int? = nil) {
@@ -48,7 +49,7 @@ public struct CommandField: Sendable, Equatable {
     }
 }
 
-/// What is wrong with a field of a command, in a sentence for the caller.
+/// A fault in a field of a command, in a sentence for the caller.
 public struct CommandFault: Sendable, Equatable {
     public let field: CommandField
     public let detail: String
@@ -59,7 +60,7 @@ public struct CommandFault: Sendable, Equatable {
     }
 }
 
-/// What a command may ask for at the most.
+/// The most that a command may ask for.
 public struct CommandLimits: Sendable, Equatable {
     /// Rooms, exceptions and excepted sockets together, after removing duplicates.
     public var names = 100
@@ -84,7 +85,7 @@ extension Emit {
     /// The first bytes of ``reservedEvents``, a bit for each.
     private static let reservedInitials = reservedEvents.reduce(UInt128(0)) { $0 | 1 << ($1.utf8.first! & 127) }
 
-    /// Everything that is wrong with the command under any wire format, at most one fault per name.
+    /// The faults that the command has under any wire format, at most one per name.
     public func faults(limits: CommandLimits = CommandLimits()) -> [CommandFault] {
         var faults: [CommandFault] = []
         if let fault = CommandFault(event: event) { faults.append(fault) }
@@ -110,7 +111,7 @@ extension Emit {
 }
 
 extension CommandFault {
-    /// What is wrong with the name of an event for clients; `nil`: nothing.
+    /// The fault in the name of an event for clients; `nil`: there is none.
     public init?(event: String) {
         if event.isEmpty {
             self = .noEvent
@@ -123,8 +124,8 @@ extension CommandFault {
 
     fileprivate static let noEvent = CommandFault(CommandField("event"), "an event needs a name")
 
-    /// What is wrong with a namespace; `nil`: nothing. They match `^/[^#]*$`: the `#` separates parts of routing keys, so
-    /// nobody can forge one.
+    /// The fault in a namespace; `nil`: there is none. Namespaces match `^/[^#]*$`: the `#` separates parts of routing
+    /// keys, so they cannot be forged.
     public init?(namespace: String) {
         let utf8 = namespace.utf8
         if utf8.first != UInt8(ascii: "/") || utf8.contains(UInt8(ascii: "#")) {
@@ -136,13 +137,13 @@ extension CommandFault {
         }
     }
 
-    /// What is wrong with the rooms in a list. At most ``mostFaults``: a caller fixes them one by one anyway, and a million
+    /// The faults of the rooms in a list. At most ``mostFaults``: a caller fixes them one by one anyway, and a million
     /// would be costly to tell.
     public static func names(_ rooms: [RoomName], _ list: String) -> [CommandFault] {
         faults(rooms, list, \.fault)
     }
 
-    /// What is wrong with the ids of sockets in a list, as far as it is told.
+    /// The faults of the ids of sockets in a list, at most ``mostFaults``.
     public static func names(_ ids: [String], _ list: String) -> [CommandFault] {
         faults(ids, list, \.faultOfName)
     }
@@ -162,12 +163,13 @@ extension CommandFault {
 }
 
 extension ServerSideEmit {
-    /// Event names that break a server (observed, socket.io 4.8.3: they threw inside the consumer and closed its connection).
+    /// Event names that break a server (observed, socket.io 4.8.3: they threw inside the consumer and closed its
+    /// connection).
     package static let reservedEvents: Set<String> = [
         "connect", "connection", "new_namespace", "newListener", "removeListener", "error",
     ]
 
-    /// What is wrong with the event's name; `nil`: nothing.
+    /// The fault in the event's name; `nil`: there is none.
     package var eventFault: CommandFault? {
         if event.isEmpty { return .noEvent }
         return Self.reservedEvents.contains(event)

@@ -1,6 +1,6 @@
 /// An emit that is to be checked, and not published.
 package struct DryRunRequest: Sendable, Equatable {
-    /// How the emit would have been sent: not every way can do all.
+    /// The way in which the emit would have been sent: not every way can do all.
     package enum Way: Sendable {
         case alone, acknowledged, inBatch
     }
@@ -17,17 +17,17 @@ package struct DryRunRequest: Sendable, Equatable {
     }
 }
 
-/// Where an emit would have gone.
+/// The destination that an emit would have had.
 package struct DryRun: Sendable, Equatable {
     package let exchange: String
     /// Whether the exchange exists.
     package let exists: Bool
-    /// Of all messages, one at least.
+    /// The routing keys of all messages, at least one.
     package let routingKeys: [String]
-    /// How many sockets would receive it from servers that listen there, each counted once: none if the exchange does not exist; `nil`: not
-    /// all servers have said so.
+    /// The number of sockets that would receive it from servers that listen there, each counted once: none if the
+    /// exchange does not exist; `nil`: not all servers have said so.
     package let recipients: Int?
-    /// Who has been asked for that; `nil`: nobody, or nobody had to be.
+    /// The tally of the servers that were asked for the recipients; `nil`: none was asked, or none had to be.
     package let servers: ServerTally?
 
     package init(exchange: String, exists: Bool, routingKeys: [String], recipients: Int?, servers: ServerTally?) {

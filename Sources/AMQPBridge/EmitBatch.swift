@@ -1,7 +1,7 @@
 internal import AMQP
 
-/// Many emits with one answer: what became of each, and how much of it may be under way at once. The window keeps a batch
-/// from filling the connection, so that what others emit meanwhile does not wait behind all of it.
+/// Many emits with one answer: the outcome of each, and the window of messages that may be under way at once. The
+/// window keeps a batch from filling the connection, so that other emits do not wait behind all of it.
 ///
 /// Lives on one event loop, and serves one task.
 final class EmitBatch {
@@ -12,7 +12,7 @@ final class EmitBatch {
     }
 
     private let window: Window
-    // Not watched for overlapping accesses: what changes these calls nobody.
+    // Not watched for overlapping accesses: the code that changes these calls no other.
     @exclusivity(unchecked) private var outcomes: [Result<Receipt, EmitError>?]
     @exclusivity(unchecked) private var messages = 0
     @exclusivity(unchecked) private var bytes = 0
@@ -27,7 +27,7 @@ final class EmitBatch {
 
     var isUnderWay: Bool { messages > 0 }
 
-    /// What became of each emit, in order. When nothing is under way any more.
+    /// The outcome of each emit, in order. To be read when nothing is under way any more.
     var results: [Result<Receipt, EmitError>] {
         outcomes.map { outcome in
             guard let outcome else { preconditionFailure("an emit of the batch was not settled") }

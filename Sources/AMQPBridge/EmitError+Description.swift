@@ -1,10 +1,10 @@
 extension EmitError: CustomStringConvertible {
-    /// For a log or a terminal: no arguments and no credentials are in it, and all that the broker has said.
+    /// The text for a log or a terminal: without arguments and credentials, and with all that the broker has said.
     public var description: String {
         if case .notPublished(let error) = self { error.description } else { sentence }
     }
 
-    /// For whoever wanted the emit: as ``PublishError/sentence``.
+    /// The sentence for the caller of the emit, as ``PublishError/sentence``.
     public var sentence: String {
         switch self {
         case .invalid(let faults): faults.map(\.description).joined(separator: "; ")
@@ -39,7 +39,7 @@ extension ClusterError: CustomStringConvertible {
 }
 
 extension ServerFeature {
-    /// Which server lacks it, and the cure.
+    /// A sentence: the server that lacks the feature, and the cure.
     fileprivate func missing(at server: String) -> String {
         switch self {
         case .acks:

@@ -1,7 +1,7 @@
 internal import AMQP
 internal import EventLoop
 
-/// An emit under way, and who is told what became of it.
+/// An emit under way, and the completion that is told its outcome.
 final class EmitRequest: PublishRequest {
     private let emit: Emit
     private let id: String
@@ -24,7 +24,7 @@ final class EmitRequest: PublishRequest {
     }
 }
 
-/// One of the emits of a batch under way.
+/// An emit of a batch under way.
 final class BatchedRequest: PublishRequest {
     private let index: Int
     private let batch: EmitBatch
@@ -33,7 +33,7 @@ final class BatchedRequest: PublishRequest {
     private let emitter: LoopEmitter
 
     /// - Parameters:
-    ///   - index: which of `emits` it is.
+    ///   - index: the index of this one in `emits`.
     ///   - came: when the batch came.
     init(
         _ publications: [Publication], as index: Int, of batch: EmitBatch, _ emits: [Emit], id: String,

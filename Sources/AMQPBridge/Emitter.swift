@@ -25,11 +25,12 @@ public final class Emitter: Sendable {
     /// - Parameters:
     ///   - uri: `amqp://user:password@host:port/vhost`; an empty path means the virtual host `/`.
     ///   - wireFormat: that of the servers: ``AMQP0`` or ``PythonSocketIO``.
-    ///   - confirmTimeout: how long an emit may wait for RabbitMQ's confirm.
-    ///   - limits: what one emit may ask for.
-    ///   - logger: is told of connections made and lost, and of emits that nobody was there for; nobody, unless given.
-    /// - Throws: why the first attempt to connect failed, also if the broker is blocked by an alarm; no other is made. A
-    ///   broker that says nothing is given 10 seconds to log us in, and 10 to open channels.
+    ///   - confirmTimeout: the time that an emit may wait for RabbitMQ's confirm.
+    ///   - limits: the most that one emit may ask for.
+    ///   - logger: is told of connections made and lost, and of emits without a receiver; unless given, nothing is
+    ///     logged.
+    /// - Throws: the reason why the first attempt to connect failed, also if the broker is blocked by an alarm; no
+    ///   other is made. A broker that says nothing is given 10 seconds to log us in, and 10 to open channels.
     public static func connect(
         to uri: String, wireFormat: any WireFormat, confirmTimeout: Duration = .seconds(5),
         limits: CommandLimits = CommandLimits(), logger: Logger? = nil
@@ -46,7 +47,8 @@ public final class Emitter: Sendable {
 
     /// Connects to RabbitMQ, with everything about the connection to choose.
     ///
-    /// - Throws: why the first attempt to connect failed, also if the broker is blocked by an alarm; no other is made.
+    /// - Throws: the reason why the first attempt to connect failed, also if the broker is blocked by an alarm; no
+    ///   other is made.
     public static func connect(
         to broker: BrokerLink.Configuration, wireFormat: any WireFormat, limits: CommandLimits = CommandLimits(),
         logger: Logger? = nil
@@ -101,11 +103,12 @@ public final class Emitter: Sendable {
 
     /// Publishes an emit and waits for RabbitMQ's confirm. ``to(_:_:)`` and its like are more convenient.
     ///
-    /// Whoever waits can be cancelled, the emit cannot: this returns when its outcome is known, within the time for the
-    /// confirm.
+    /// The waiting task can be cancelled, the emit cannot: this returns when its outcome is known, within the time for
+    /// the confirm.
     ///
-    /// - Throws: what is wrong with the emit, or why it was not confirmed. Except for ``PublishError/unknown(_:)`` and
-    ///   ``PublishError/brokerNack``, nothing was published. A closed emitter has no connection any more.
+    /// - Throws: the faults of the emit, or the reason why it was not confirmed. Except for
+    ///   ``PublishError/unknown(_:)`` and ``PublishError/brokerNack``, nothing was published. A closed emitter has no
+    ///   connection any more.
     public func emit(_ emit: Emit) async throws(EmitError) -> Receipt {
         guard lifetime.begin() else { throw .notPublished(.brokerUnavailable) }
         defer { lifetime.finish() }

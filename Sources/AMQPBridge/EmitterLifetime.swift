@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// From an emitter's first emit to the end of its thread: the loop may end only when no task is left on it, since a task
-/// that nobody runs would never return.
+/// From an emitter's first emit to the end of its thread: the loop may end only when no task is left on it, since a
+/// task that no thread runs would never return.
 final class EmitterLifetime: Sendable {
     private struct State {
         var underWay = 0

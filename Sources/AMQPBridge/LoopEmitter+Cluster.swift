@@ -2,7 +2,7 @@ internal import AMQP
 internal import EventLoop
 internal import JSON
 
-/// What needs the servers' answers.
+/// The commands that need the servers' answers.
 extension LoopEmitter {
     package func emit(
         _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
@@ -17,7 +17,8 @@ extension LoopEmitter {
         return try await awaitCallbacks(try manager(cluster), cluster, emit, mode, left)
     }
 
-    /// The message of an emit that clients are to acknowledge. What servers would refuse is refused; nobody is asked.
+    /// The message of an emit that clients are to acknowledge. It is refused if servers would refuse it, without asking
+    /// any.
     func question(_ emit: Emit, by deadline: MonotonicTime) async throws(EmitError) -> Publication {
         try checkNumbers(["rooms": emit.rooms, "except": emit.except])
         let cluster = try knownCluster()
@@ -69,7 +70,7 @@ extension LoopEmitter {
         return .done(ClusterAnswer(answer.value.matched, servers: answer.servers))
     }
 
-    /// Has servers do it that nobody can ask.
+    /// Publishes the change for servers that cannot be asked.
     private func publish(_ command: ChangeSockets, _ nobody: ClusterError) async throws(EmitError) -> ChangeReceipt {
         let publications = try expressing { () throws(NotExpressible) in
             try wireFormat.asManager?.publications(for: command)
@@ -87,16 +88,16 @@ extension LoopEmitter {
     }
 
     /// The emit with the ids of the sockets in place of the rooms that are to be left out, where servers can leave out
-    /// nothing else. Nobody who was to be left out may receive it: all servers must have said who that is.
+    /// nothing else. No excluded socket may receive it: all servers must have named theirs.
     ///
-    /// - Parameter deadline: when they must have said it at the latest; `nil`: each question has its usual time.
+    /// - Parameter deadline: when they must have named them at the latest; `nil`: each question has its usual time.
     func resolvingExceptions(of emit: Emit, by deadline: MonotonicTime? = nil) async throws(EmitError) -> Emit {
         guard asksServers(before: emit) else { return emit }
         // Without any server that answers, the wire format says that it cannot.
         guard try await !servers(timeout: questionTimeout(by: deadline)).isEmpty else { return emit }
         let selection = SocketSelection(namespace: emit.namespace, rooms: emit.except)
         var resolved = emit
-        // The names, too: one may be the id of a socket on a server that nobody can ask.
+        // The names, too: one may be the id of a socket on a server that cannot be asked.
         resolved.exceptSockets +=
             try await emit.except.compactMap(\.name) + allIDs(of: selection, by: deadline ?? .now() + questionTimeout)
         resolved.except = []
@@ -190,13 +191,13 @@ extension LoopEmitter {
             isComplete: isComplete, servers: servers)
     }
 
-    /// Why nobody was there for something that every server of the namespace takes from the cluster's exchange.
+    /// The reason why no server took a message that every server of the namespace takes from the cluster's exchange.
     private func nobody(of namespace: String, _ cluster: ClusterClient) -> UnroutedReason {
         let reason = cluster.servers(of: namespace).lackNamespace ? UnroutedReason.noNamespace : .noServer
         return logged(reason, namespace, cluster.exchange)
     }
 
-    /// python-socketio's servers return each answer by themselves, without saying how many there will be.
+    /// Waits for the answers of python-socketio's servers, which return each by itself, without telling their number.
     private func awaitCallbacks(
         _ format: any ManagerFormat, _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode,
         _ timeout: Duration
@@ -242,7 +243,7 @@ extension LoopEmitter {
         }
     }
 
-    /// Whatever servers answer, sockets whose servers have no rooms that are numbers cannot be in one.
+    /// Refuses rooms that are numbers where servers have none: whatever they answer, their sockets cannot be in one.
     private func checkNumbers(_ lists: KeyValuePairs<String, [RoomName]>) throws(EmitError) {
         for (list, rooms) in lists {
             if let fault = wireFormat.numberFault(rooms, in: list) { throw .notExpressible(fault) }
@@ -257,8 +258,8 @@ extension CommandFault {
 }
 
 extension AcknowledgedReceipt {
-    /// Of servers that say nothing but the answers: how many recipients there are is unknown, and so whether all have
-    /// answered.
+    /// The receipt of servers that tell nothing but the answers: the number of recipients is unknown, and so whether
+    /// all have answered.
     fileprivate init(
         id: String, _ reason: UnroutedReason?, _ mode: AcknowledgementMode, responses: [JSONText]
     ) {

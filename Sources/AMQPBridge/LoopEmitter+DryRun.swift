@@ -18,7 +18,7 @@ extension LoopEmitter {
         return results
     }
 
-    /// - Parameter exchanges: what is known of them already: a look-up that fails costs the broker a channel.
+    /// - Parameter exchanges: the look-ups that are done already: one that fails costs the broker a channel.
     private func dryRun(
         _ request: DryRunRequest, by deadline: MonotonicTime, _ exchanges: inout [String: Result<Bool, PublishError>]
     ) async throws(EmitError) -> DryRun {
@@ -37,14 +37,14 @@ extension LoopEmitter {
         if let known = exchanges[exchange] {
             found = known
         } else {
-            // Each that is not there takes a tenth of a second, and somebody waits for all.
+            // Each that is not there takes a tenth of a second, and the caller waits for all.
             guard .now() < deadline else { throw .notPublished(.overloaded) }
             found = await lookUp(exchange)
         }
         exchanges[exchange] = found
         let exists: Bool
         do throws(PublishError) { exists = try found.get() } catch { throw .notPublished(error) }
-        // What goes to an exchange that is not there reaches nobody, whoever has such sockets.
+        // A message to an exchange that is not there reaches no socket, whichever servers have some.
         let counted =
             if !exists { (recipients: Optional(0), servers: ServerTally?.none) } else if request.countsRecipients {
                 await count(emit, by: deadline)
@@ -68,7 +68,7 @@ extension LoopEmitter {
         }
     }
 
-    /// How many sockets an emit selects, as far as their servers tell; without servers: nobody could be asked.
+    /// The number of sockets that an emit selects, as far as their servers tell; without servers: none could be asked.
     private func count(
         _ emit: Emit, by deadline: MonotonicTime
     ) async -> (recipients: Int?, servers: ServerTally?) {

@@ -1,13 +1,14 @@
 public import AMQP
 package import EventLoop
 
-/// What an emit's caller learns when the broker has confirmed it.
+/// The receipt that an emit's caller gets when the broker has confirmed it.
 public struct Receipt: Sendable, Equatable {
     /// A ULID.
     public let id: String
-    /// Whether the broker had anybody to give it to; `nil`: this wire format, or not waiting, cannot tell.
+    /// Whether the emit had a receiver, as far as the broker can tell; `nil`: this wire format, or not waiting, cannot
+    /// tell.
     public let routed: Bool?
-    /// Why ``routed`` is `false`; `nil` where it is not.
+    /// The reason why ``routed`` is `false`; `nil` where it is not.
     public let reason: UnroutedReason?
 
     public init(id: String, routed: Bool?, reason: UnroutedReason? = nil) {
@@ -17,7 +18,7 @@ public struct Receipt: Sendable, Equatable {
     }
 }
 
-/// Why an emit failed. Whether nothing was published, ``PublishError`` says.
+/// The reason why an emit failed. ``PublishError`` says whether nothing was published.
 public enum EmitError: Error, Sendable, Equatable {
     /// The command is wrong under any wire format.
     case invalid([CommandFault])
@@ -26,23 +27,23 @@ public enum EmitError: Error, Sendable, Equatable {
     case notPublished(PublishError)
     /// The servers had to be asked, and could not be.
     case notAsked(ClusterError)
-    /// Not all servers have said whom to leave out; nothing was published.
+    /// Not all servers have named the sockets to leave out; nothing was published.
     case exceptionsUnknown(ServerTally)
 }
 
-/// What became of something that was to be done to sockets.
+/// The outcome of a change to sockets.
 package enum ChangeReceipt: Sendable, Equatable {
     /// The servers have done it, to so many sockets; `nil`: not all of them count.
     case done(ClusterAnswer<Int?>)
-    /// It was published, and nobody says what became of it.
+    /// It was published, and its outcome stays unknown.
     case published
 }
 
-/// When an emit is answered.
+/// The event on which an emit is answered.
 package enum Confirmation: String, Sendable, CaseIterable {
-    /// When the broker has confirmed it.
+    /// The broker's confirm.
     case broker
-    /// As soon as it is taken; the outcome stays untold.
+    /// None: the emit is answered as soon as it is taken, and the outcome stays untold.
     case none
 }
 
@@ -50,7 +51,8 @@ package enum Confirmation: String, Sendable, CaseIterable {
 package protocol EmitService: AnyObject, Sendable {
     typealias Completion = (Result<Receipt, EmitError>) -> Void
 
-    /// Whether servers have to be asked before the emit can be published: whom to leave out. That takes a task.
+    /// Whether servers have to be asked before the emit can be published: for the sockets to leave out. That takes a
+    /// task.
     func asksServers(before emit: Emit) -> Bool
 
     /// Emits what no server has to be asked for. On the event loop only.
@@ -58,8 +60,8 @@ package protocol EmitService: AnyObject, Sendable {
     /// - Parameter completion: is called once, on the loop, perhaps before this returns.
     func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion)
 
-    /// The same, but waits for the broker's confirm no longer than `wait`: an emit that is not confirmed by then fails as one whose
-    /// outcome is unknown.
+    /// The same, but waits for the broker's confirm no longer than `wait`: an emit that is not confirmed by then fails
+    /// as one whose outcome is unknown.
     func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion)
 
     /// Emits, and asks servers before if need be.
@@ -70,7 +72,7 @@ package protocol EmitService: AnyObject, Sendable {
 
     /// Emits, and waits for the clients' acknowledgements.
     ///
-    /// - Parameter timeout: how long; what has come by then is returned.
+    /// - Parameter timeout: the time for the answers; those that have come by then are returned.
     func emit(
         _ emit: Emit, acknowledged mode: AcknowledgementMode, timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt
@@ -81,18 +83,19 @@ package protocol EmitService: AnyObject, Sendable {
     /// Does something to sockets.
     func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt
 
-    /// Publishes the emits in their order, and waits for all of them. What becomes of one is nothing to the others.
+    /// Publishes the emits in their order, and waits for all of them. The outcome of one does not touch the others.
     ///
-    /// - Returns: what became of each, in the same order.
+    /// - Returns: the outcome of each, in the same order.
     func emit(batch: [Emit]) async -> [Result<Receipt, EmitError>]
 
     /// Checks emits as if they were sent, looks where they would go, and publishes nothing.
     ///
-    /// - Parameter timeout: how long servers have to answer all questions. What is not known by then stays unknown.
-    /// - Returns: what would have become of each, in the same order.
+    /// - Parameter timeout: the time that servers have to answer all questions. Answers that are missing by then stay
+    ///   unknown.
+    /// - Returns: the outcome that each would have had, in the same order.
     func dryRun(_ requests: [DryRunRequest], timeout: Duration) async -> [Result<DryRun, EmitError>]
 
-    /// Lets everybody else on the event loop have a turn: for work that takes longer than an emit.
+    /// Lets the other tasks of the event loop have a turn: for work that takes longer than an emit.
     func pause() async
 }
 
@@ -106,9 +109,9 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     let cluster: ClusterClient?
     /// Whether the operator does not want servers to be asked.
     let isClusterOff: Bool
-    /// How long servers have to say whom to leave out.
+    /// The time that servers have to name the sockets to leave out.
     let questionTimeout: Duration
-    /// Those that nobody was there for, by the reason.
+    /// The counts of emits without a receiver, by the reason.
     package let unroutedEmits = CaseCounters<UnroutedReason>()
     private let unroutedLog: UnroutedLog?
     /// Not watched for overlapping accesses: each is one step.
@@ -117,7 +120,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     /// - Parameters:
     ///   - cluster: asks the servers; without it nothing can be done that needs their answers.
     ///   - isClusterOff: that there is none because the operator does not want it.
-    ///   - unroutedLog: is told of emits that nobody was there for.
+    ///   - unroutedLog: is told of emits without a receiver.
     package init(
         wireFormat: any WireFormat, link: BrokerLink, limits: CommandLimits = CommandLimits(),
         cluster: ClusterClient? = nil, isClusterOff: Bool = false, questionTimeout: Duration = .seconds(5),
@@ -163,7 +166,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         let deadline = MonotonicTime.now() + wait
         try check(emit)
         let resolved = try await resolvingExceptions(of: emit, by: deadline)
-        // Nobody would wait for what is published now, and all would be done twice.
+        // No caller would wait for messages published now, and all would be done twice.
         guard .now() < deadline else { throw .notPublished(.brokerSilent) }
         let publications = try encoded(resolved)
         return try await receipt { publish(emit, publications, until: deadline, $0) }
@@ -173,7 +176,8 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     private func receipt(
         _ publish: (@escaping Completion) throws(EmitError) -> Void
     ) async throws(EmitError) -> Receipt {
-        // Unsafe only in that nothing checks for the one resume: a `PublishRequest` completes exactly once (see its tests).
+        // Unsafe only in that nothing checks for the one resume: a `PublishRequest` completes exactly once (see its
+        // tests).
         let result: Result<Receipt, EmitError> = await withUnsafeContinuation { continuation in
             do throws(EmitError) {
                 try publish { continuation.resume(returning: $0) }
@@ -184,7 +188,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return try result.get()
     }
 
-    /// - Throws: when nothing can be published now, and nobody would wait for it; then `completion` is not called.
+    /// - Throws: when nothing can be published now, and no caller would wait for it; then `completion` is not called.
     private func publish(
         _ emit: consuming Emit, _ publications: [Publication], _ confirmation: Confirmation,
         _ completion: @escaping Completion
@@ -192,7 +196,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         let id = identifiers.next()
         switch confirmation {
         case .none:
-            // Nobody waits for the answer: that nobody was there is told by the log and the metrics alone.
+            // No caller waits for the answer: an emit without a receiver is told by the log and the metrics alone.
             let request = EmitRequest(consume emit, publications, id: id, of: self) { _ in }
             if let refusal = link.refusal(of: request) { throw .notPublished(refusal) }
             link.publish(request)
@@ -209,7 +213,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         link.publish(publications, until: deadline) { [self] in completion(outcome($0, id, emit, exchange)) }
     }
 
-    /// - Parameter emit: is asked for only if nobody was there for it: emits are large to copy.
+    /// - Parameter emit: is asked for only if it had no receiver: emits are large to copy.
     func outcome(
         _ result: Result<Routing, PublishError>, _ id: String, _ emit: @autoclosure () -> Emit, _ exchange: String
     ) -> Result<Receipt, EmitError> {
@@ -259,7 +263,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return Receipt(id: id, routed: false, reason: reason)
     }
 
-    /// Why nobody was there, which is logged; `nil`: somebody was.
+    /// The reason why an emit had no receiver, which is logged; `nil`: it had one.
     func unroutedReason(_ routing: Routing, _ emit: Emit, _ exchange: String) -> UnroutedReason? {
         switch routing {
         case .routed: nil
@@ -276,7 +280,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return reason
     }
 
-    /// What is known of the servers at this moment.
+    /// The servers of the namespace that are known at this moment.
     func servers(of namespace: String) -> NamespaceServers { cluster?.servers(of: namespace) ?? NamespaceServers() }
 
     /// Whether the emit is what a caller may ask these servers for.

@@ -1,16 +1,16 @@
 public import JSON
 
-/// What a room is called: text or, where an application has it so (`join_room(current_user.id)`), a whole number. The rooms
-/// `"42"` and `42` are two. A socket's id is a room, too.
+/// The name of a room: text or, where an application has it so (`join_room(current_user.id)`), a whole number. The
+/// rooms `"42"` and `42` are two. A socket's id is a room, too.
 public enum RoomName: Sendable {
     case name(String)
-    /// One of ``numbers``.
+    /// A number, one of ``numbers``.
     case number(Int)
 
-    /// What every reader of JSON takes as it is: beyond, JavaScript's numbers are no longer exact.
+    /// The numbers that every reader of JSON takes as they are: beyond, JavaScript's numbers are no longer exact.
     public static let numbers = -(1 << 53)...(1 << 53)
 
-    /// The name, or the number's digits: what stands in routing keys, and what rooms are ordered by.
+    /// The name, or the number's digits. Routing keys contain this text, and rooms are ordered by it.
     public var text: String {
         switch self {
         case .name(let name): name
@@ -27,8 +27,8 @@ public enum RoomName: Sendable {
         if case .name(let name) = self { name } else { nil }
     }
 
-    /// Whether it comes before the other one where servers list rooms: by the code points of their texts, and of two that
-    /// have the same text the one that is text.
+    /// Whether it comes before the other one where servers list rooms: by the code points of their texts, and of two
+    /// that have the same text the one that is text.
     func precedes(_ other: RoomName) -> Bool {
         let (text, otherText) = (text, other.text)
         return text.hasBytes(of: otherText) ? !isNumber && other.isNumber : text.precedes(otherText)
@@ -48,7 +48,7 @@ public enum RoomName: Sendable {
         }
     }
 
-    /// What is wrong with it; `nil`: nothing.
+    /// The fault in the name; `nil`: there is none.
     var fault: String? {
         switch self {
         case .name(let name): name.faultOfName
@@ -58,20 +58,20 @@ public enum RoomName: Sendable {
 }
 
 extension String {
-    /// What is wrong with it as the name of a room or a socket; `nil`: nothing.
+    /// The fault that it has as the name of a room or a socket; `nil`: there is none.
     var faultOfName: String? {
         if isEmpty { return "an empty name" }
         return faultOfLength
     }
 
-    /// That it is too long to stand in a routing key; `nil`: it is not.
+    /// The fault that it is too long to stand in a routing key; `nil`: it is not.
     var faultOfLength: String? {
         utf8.count > Publication.maximumNameBytes ? "longer than \(Publication.maximumNameBytes) bytes" : nil
     }
 }
 
 extension RoomName: Hashable {
-    /// By bytes: strings that Unicode calls equal ("é" in one scalar or two) are different rooms.
+    /// Compares bytes: strings that Unicode calls equal ("é" in one scalar or two) are different rooms.
     public static func == (a: RoomName, b: RoomName) -> Bool {
         switch (a, b) {
         case (.name(let a), .name(let b)): a.hasBytes(of: b)
@@ -109,7 +109,7 @@ extension RoomName {
 }
 
 extension RoomName {
-    /// As ``init(_:)-(JSONValue)``.
+    /// The name in a JSON value, as ``init(_:)-(JSONValue)``.
     package init?(_ value: CheckedJSON) {
         if let name = value.string {
             self = .name(name)

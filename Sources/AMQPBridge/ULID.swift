@@ -1,8 +1,8 @@
 internal import Glibc
 
 /// Makes identifiers that sort by time: 48 bits of milliseconds and 80 random bits, in Crockford's base 32
-/// (github.com/ulid/spec). The random part is drawn once and counts up from there: a generator makes no identifier twice, two
-/// generators with the chance of a collision of 80 random bits, and no request costs a system call.
+/// (github.com/ulid/spec). The random part is drawn once and counts up from there: a generator makes no identifier
+/// twice, two generators with the chance of a collision of 80 random bits, and no request costs a system call.
 package struct ULIDGenerator {
     private var milliseconds: UInt64 = 0
     private var high = UInt16.random(in: 0...UInt16.max)

@@ -2,13 +2,13 @@ internal import EventLoop
 package import Logging
 internal import Synchronization
 
-/// Says in the log that nobody was there for an emit, and what may be wrong: once a minute of each exchange, and of each
+/// Says in the log that an emit had no receiver, and what may be wrong: once a minute of each exchange, and of each
 /// namespace that no server has. One for all event loops of a process.
 package final class UnroutedLog: Sendable {
     private struct Subject: Hashable {
         let reason: UnroutedReason
         let exchange: String
-        /// Where that is what is missing.
+        /// The namespace, if no server has it; otherwise `nil`.
         let namespace: String?
     }
 
@@ -41,7 +41,7 @@ package final class UnroutedLog: Sendable {
         if !adapters.isEmpty { metadata["adapters"] = "\(adapters.joined(separator: ", "))" }
         metadata["hint"] =
             "\(Self.hint(reason, servers: servers, namespaces, areTheirs: exchange == cluster?.exchange))"
-        // In some of many rooms there may be nobody at any time.
+        // Some of many rooms may be empty at any time.
         logger.log(level: reason == .noMember ? .notice : .warning, "nobody was there for an emit", metadata: metadata)
     }
 

@@ -1,4 +1,4 @@
-/// Why there was nobody to give an emit to, as far as is known.
+/// The reason why an emit had no receiver, as far as is known.
 public enum UnroutedReason: String, Sendable, CaseIterable {
     /// The servers' exchange does not exist: no server was there yet, or its exchange or virtual host is another one.
     case noExchange = "no_exchange"
@@ -10,13 +10,15 @@ public enum UnroutedReason: String, Sendable, CaseIterable {
     case noNamespace = "no_namespace"
 }
 
-/// The servers that tell of themselves in heartbeats, as seen from one namespace. Companions do; other servers are not known.
+/// The servers that tell of themselves in heartbeats, as seen from one namespace. Companions do; other servers are not
+/// known.
 public struct NamespaceServers: Sendable, Equatable {
-    /// All that are known, whatever namespaces they have.
+    /// The number of servers that are known, whatever namespaces they have.
     public var known = 0
-    /// Those that have the namespace.
+    /// The number of servers that have the namespace.
     public var serving = 0
-    /// Those of them that take events for rooms only while one of their sockets is in one (subscription mode `dynamic`).
+    /// The number of servers, of those, that take events for rooms only while one of their sockets is in one
+    /// (subscription mode `dynamic`).
     public var dynamic = 0
 
     public init(known: Int = 0, serving: Int = 0, dynamic: Int = 0) {

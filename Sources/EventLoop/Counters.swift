@@ -12,7 +12,7 @@ package final class Counters: Sendable {
 
     package func add(_ count: UInt64 = 1, at place: Int) { cells[place].counter.add(count) }
 
-    /// In the order of their places.
+    /// The values, in the order of their places.
     package var values: [UInt64] { cells.map { $0.counter.value } }
 }
 
@@ -27,6 +27,6 @@ package final class CaseCounters<Case: CaseIterable & Equatable & Sendable>: Sen
         counters.add(at: place)
     }
 
-    /// All of them, in the order of the cases.
+    /// All counts, in the order of the cases.
     package var counts: [(outcome: Case, count: UInt64)] { Array(zip(Case.allCases, counters.values)) }
 }

@@ -8,7 +8,7 @@ package struct DeadlineTicks {
 
     package init() {}
 
-    /// When something may be due.
+    /// The time at which something may be due; `nil`: nothing is kept.
     package var next: MonotonicTime? {
         ids.isEmpty ? nil : MonotonicTime(nanoseconds: (earliest + 1) * Self.tick)
     }

@@ -3,7 +3,7 @@ internal import Glibc
 internal import Synchronization
 
 /// One thread that does everything for its share of the clients: it polls, serves its ``EventSource``s and runs the
-/// tasks that prefer it as their executor. What lives on a loop needs no lock.
+/// tasks that prefer it as their executor. Objects that live on a loop need no lock.
 ///
 /// `@unchecked Sendable`: `jobs`, `spareJobs` and `sources` are touched on the loop's thread only (sources are added
 /// before it starts); other threads reach the loop through `inbox`, which is locked, and the eventfd.
@@ -158,7 +158,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         runJobs()
     }
 
-    /// Runs what is ready, and what that makes ready.
+    /// Runs the jobs that are ready, and those that they make ready.
     private func runJobs() {
         while hasJobs {
             swap(&jobs, &spareJobs)

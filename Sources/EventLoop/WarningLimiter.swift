@@ -1,9 +1,9 @@
-/// One warning a minute of each subject: what comes from others would fill the log.
+/// One warning a minute of each subject: else messages from others could fill the log.
 package struct WarningLimiter<Subject: Hashable> {
     package static var interval: Duration { .seconds(60) }
-    /// With so many subjects that are warned of, the others share theirs.
+    /// The most subjects with warnings of their own; further ones share one.
     private let mostSubjects: Int
-    /// By subject; `nil`: the others, and what has none.
+    /// The time of the last warning by subject; `nil`: further subjects, and warnings without one.
     private var last: [Subject?: MonotonicTime] = [:]
 
     package init(mostSubjects: Int = 100) {

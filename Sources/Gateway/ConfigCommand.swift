@@ -47,7 +47,7 @@ struct ConfigCommand: ParsableCommand {
             }
         }
 
-        /// In characters.
+        /// The most characters of a finding.
         private static let longestFinding = 1_000
 
         private func tryBroker(_ configuration: Configuration) throws(ExitCode) {
@@ -96,7 +96,7 @@ struct ConfigCommand: ParsableCommand {
 }
 
 extension Configuration {
-    /// For a command: what is wrong is said on standard error, a line each.
+    /// The configuration for a command. Faults are told on standard error, a line each.
     static func loaded(_ options: ServeOptions) throws(ExitCode) -> Configuration {
         do throws(ConfigurationError) {
             return try Configuration(options, environment: .process)

@@ -2,19 +2,19 @@ internal import AMQPBridge
 internal import Routes
 internal import Synchronization
 
-/// What the metrics say of the configuration that holds: written when it is read again, read by any thread.
+/// The metrics of the configuration that holds: written when it is read again, read by any thread.
 final class ConfigurationMetrics: Sendable {
     struct Numbers {
-        /// When keys expire, in seconds since 1970, by their names: of those that do.
+        /// The times at which keys expire, in seconds since 1970, by their names. Keys without an end are left out.
         var expiries: [(key: String, time: Int)] = []
-        /// What became of deliveries, by the hook's name.
+        /// The counts of deliveries and their outcomes, by the hook's name.
         var hooks: [(name: String, counters: DeliveryCounters)] = []
         var cloudEvents = DeliveryCounters()
-        /// How often it was read again, and taken over or not.
+        /// The number of times that it was read again, and taken over or not.
         var reloads: (taken: UInt64, refused: UInt64) = (0, 0)
         /// Whether the last time that it was read it was taken over.
         var isCurrent = true
-        /// When it was taken over last, in seconds since 1970.
+        /// The time at which it was taken over last, in seconds since 1970.
         var taken: Int64 = 0
     }
 
@@ -39,7 +39,7 @@ final class ConfigurationMetrics: Sendable {
         }
     }
 
-    /// What stands in the files is not valid, and the one before stays.
+    /// Notes that the files are not valid, and that the configuration before stays.
     func refused() {
         state.withLock {
             $0.reloads.refused += 1

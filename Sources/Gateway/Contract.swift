@@ -7,7 +7,7 @@ enum Contract {
     /// `openapi.yaml`, byte by byte.
     static let yaml = Array(UnsafeBufferPointer(start: openapi_document.start, count: openapi_document.size))
 
-    /// The same in JSON. It is made when somebody asks for it, once: few do, and it takes some milliseconds.
+    /// The same in JSON. It is made when a caller asks for it, once: few do, and it takes some milliseconds.
     static let json: [UInt8] = {
         // It is part of the program, and every build's tests read it.
         guard let document = try? YAMLNode.parse(yaml) else { preconditionFailure("openapi.yaml is not YAML") }

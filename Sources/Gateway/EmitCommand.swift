@@ -127,7 +127,7 @@ extension EmitReport.Destination {
 }
 
 extension Emit {
-    /// - Throws: what is wrong with it for these servers.
+    /// - Throws: the faults that it has for these servers.
     func check(_ configuration: BrokerConfiguration) throws(EmitError) {
         let faults = faults(limits: configuration.limits)
         guard faults.isEmpty else { throw .invalid(faults) }

@@ -2,12 +2,12 @@ internal import AMQPBridge
 internal import JSON
 internal import Routes
 
-/// What `emit` says at its end: one line, and an exit status for scripts.
+/// The report of `emit` at its end: one line, and an exit status for scripts.
 struct EmitReport: Equatable {
     enum Status: Int32, CaseIterable {
         case confirmed = 0
         case notPublished = 1
-        /// Confirmed, but nobody was there.
+        /// Confirmed, but the event had no receiver.
         case unrouted = 3
         case unknown = 4
         /// sysexits.h: EX_USAGE
@@ -16,7 +16,7 @@ struct EmitReport: Equatable {
 
     let status: Status
     let text: String
-    /// What there is to say beside a receipt, for standard error.
+    /// A note beside a receipt, for standard error.
     var note: String?
 
     /// Whether the text is for standard output.
@@ -28,9 +28,9 @@ struct EmitReport: Equatable {
 }
 
 extension EmitReport {
-    /// The same JSON as over HTTP.
+    /// The report of a receipt, with the same JSON as over HTTP.
     ///
-    /// - Parameter destination: where it was published; asked for if nobody was there.
+    /// - Parameter destination: where it was published; asked for if it had no receiver.
     init(_ receipt: Receipt, _ destination: @autoclosure () -> Destination) {
         let json = JSONWriter.bytes { json in json.object { $0.receipt(receipt, status: "confirmed") } }
         self.init(
@@ -39,7 +39,7 @@ extension EmitReport {
             note: receipt.reason.map { "\($0.rawValue): \(destination().absence($0))" })
     }
 
-    /// Where an event was published.
+    /// The place where an event was published.
     struct Destination {
         let exchange: String
         let virtualHost: String
@@ -70,7 +70,7 @@ extension EmitReport {
 }
 
 extension CommandFault {
-    /// In the words of the command line.
+    /// The fault in the words of the command line.
     fileprivate func text(arguments: [String]) -> String {
         switch field.name {
         case "arguments":
@@ -83,12 +83,12 @@ extension CommandFault {
         }
     }
 
-    /// Which one, where an option may be repeated.
+    /// The number of the value, where an option may be repeated.
     private var value: String { field.index.map { " (\($0 + 1))" } ?? "" }
 }
 
 extension String {
-    /// Whether whoever wrote this probably meant text.
+    /// Whether this was probably meant as text.
     fileprivate var isBareWord: Bool {
         guard let first = unicodeScalars.first else { return true }
         return first.properties.isAlphabetic && !["true", "false", "null"].contains(self)

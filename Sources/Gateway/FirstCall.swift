@@ -1,8 +1,8 @@
 internal import Logging
 
-/// How to call a gateway that was started without a key, and has made one.
+/// The first call to a gateway that was started without a key, and has made one.
 struct FirstCall {
-    /// Where it listens.
+    /// The address at which the gateway listens.
     let address: ListenAddress
     let key: String
 
@@ -17,7 +17,7 @@ struct FirstCall {
         "\nNo key is configured, so this one was made, until the gateway ends. Try it:\n\n  \(curl)\n\n"
     }
 
-    /// A line for programs. It is written whatever the log leaves out: without it nobody could call.
+    /// A line for programs. It is written whatever the log leaves out: the key stands nowhere else.
     var line: [UInt8] {
         LogLines.line(
             .json, time: LogLines.timestamp(), level: Logger.Level.warning.rawValue,

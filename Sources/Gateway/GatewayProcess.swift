@@ -55,8 +55,8 @@ struct GatewayProcess {
             ProcessServices(configuration, load: HTTPLoad(limits: limits), logger: logger, logLevel: logLevel),
             live, LivePolicy(live, isLoopback: listeners.isLoopback))
         group.start()
-        // Who connects before there is a broker would be refused, while another gateway could serve it.
-        // A SIGHUP that comes meanwhile waits, too.
+        // A client that connects before there is a broker would be refused, while another gateway could serve it. A
+        // SIGHUP that comes meanwhile waits, too.
         var received = endings.wait(atMost: Self.mostStartTime) { group.haveTried }
         let isListening = received == nil
         if isListening {
@@ -82,13 +82,13 @@ struct GatewayProcess {
         }
         ServiceManager.isStopping()
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
-        // Whoever presses Ctrl-C waits for it.
+        // A user who presses Ctrl-C waits for the end.
         let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
         // Nothing is read again when all is about to end.
         stop(group, listeners, endings, delay: isAtTerminal || !isListening ? .zero : configuration.shutdownDelay)
     }
 
-    /// Says what is dangerous, and how to call when nobody has a key yet.
+    /// Warns of dangerous settings, and shows how to call with the key that was made at the start.
     private func sayWhoMayCall(_ listeners: Listeners, _ ownKey: String?) {
         for warning in configuration.warnings(isLoopback: listeners.isLoopback, now: Int(UnixTime.now())) {
             logger.warning("\(warning)")
@@ -101,10 +101,10 @@ struct GatewayProcess {
         }
     }
 
-    /// How long the loops' first tries to reach the broker may keep the gateway from listening.
+    /// The time that the loops' first tries to reach the broker may keep the gateway from listening.
     private static let mostStartTime: Duration = .seconds(3)
 
-    /// How often the configuration's files are looked at.
+    /// The time between two looks at the configuration's files.
     private static let watchInterval: Duration = .milliseconds(500)
 
     /// Takes over what can be changed while requests are under way. A configuration that is not valid changes nothing.
@@ -153,7 +153,7 @@ struct GatewayProcess {
         let deadline = MonotonicTime.now() + configuration.shutdownTimeout
         listeners.remove()
         for server in group.servers { server.stopAccepting() }
-        // Each loop takes what has connected already, and only then is it known whether anybody is there.
+        // Each loop takes the connections that are there already, and only then are all clients known.
         if !isHurried {
             isHurried =
                 signals.wait(atMost: configuration.shutdownTimeout) {
@@ -176,12 +176,13 @@ struct GatewayProcess {
         logger.info(isClean ? "stopped" : "stopped with requests unanswered")
     }
 
-    /// How long connections that are kept are served when no new ones are taken any more.
+    /// The time for which kept connections are served when no new ones are taken any more.
     private static let lastCall: Duration = .milliseconds(300)
 
-    /// Each connection is a descriptor: the soft limit of 1,024 is for programs that use select(2).
+    /// Raises the limit of descriptors, of which each connection takes one: the soft limit of 1,024 is for programs
+    /// that use select(2).
     ///
-    /// - Returns: how many there may be.
+    /// - Returns: the number of descriptors that there may be.
     private static func raiseDescriptorLimit() -> UInt64 {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }

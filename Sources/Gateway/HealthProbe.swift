@@ -6,7 +6,7 @@ internal import Glibc
 
 /// One GET on a connection of its own.
 struct HealthProbe {
-    /// Why there was no answer.
+    /// The reason why there was no answer.
     struct NoAnswer: Error, CustomStringConvertible {
         let description: String
     }
@@ -15,7 +15,7 @@ struct HealthProbe {
     private let isEncrypted: Bool
     private let timeout: Duration
 
-    /// - Parameter isEncrypted: whether it speaks TLS. Whose certificate comes does not matter.
+    /// - Parameter isEncrypted: whether it speaks TLS. The certificate is not checked.
     init(_ address: ListenAddress, isEncrypted: Bool, timeout: Duration) {
         self.address = address
         self.isEncrypted = isEncrypted
@@ -56,7 +56,7 @@ struct HealthProbe {
         }
     }
 
-    /// It is taken at once, or not at all.
+    /// Connects at once, or not at all.
     private func connect(toSocket path: String) throws(NoAnswer) -> Int32 {
         let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         let descriptor = socket(AF_UNIX, Int32(kind), 0)

@@ -50,8 +50,8 @@ struct HealthcheckCommand: ParsableCommand {
         }
     }
 
-    /// Where the gateway listens. Of a file nothing else matters: the running gateway goes on with what it has when the file
-    /// has become invalid, and is not ill.
+    /// The address at which the gateway listens. Nothing else in a file matters: the running gateway goes on with what
+    /// it has when the file has become invalid, and is not ill.
     static func address(
         options: [Setting: String], config: String?, environment: Environment, isEncrypted: Bool = false
     ) throws(ConfigurationError) -> ListenAddress {

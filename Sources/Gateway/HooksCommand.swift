@@ -114,7 +114,7 @@ struct HooksCommand: ParsableCommand {
             }
         }
 
-        /// To a question whether the address is ours.
+        /// The answer to a question whether the address is ours.
         private static func answer(of hook: Hook, to query: String) -> Result<String, Refusal> {
             guard hook.confirmsAddress else {
                 return .failure(Refusal(1, ["405: the senders of this hook ask nothing by GET"]))
@@ -126,11 +126,11 @@ struct HooksCommand: ParsableCommand {
             }
         }
 
-        /// As it would be published: what the servers cannot do is refused, too.
+        /// The emit as it would be published. It is refused, too, if the servers cannot do it.
         private static func checked(
             _ emit: Emit, _ id: String?, _ configuration: BrokerConfiguration
         ) throws(Problem) -> Result<String, Refusal> {
-            // Whom to leave out servers with a responder can be asked, and nobody is asked here.
+            // Servers with a responder can be asked for the sockets to leave out, and none is asked here.
             var judged = emit
             if configuration.wireFormat.asManager?.exceptsRooms == false { judged.except = [] }
             do throws(EmitError) {
@@ -163,7 +163,7 @@ struct HooksCommand: ParsableCommand {
 
 /// The body of a delivery that is tried.
 enum DeliveryBody {
-    /// - Parameter name: of a file; `-` is standard input. `nil`: there is none.
+    /// - Parameter name: the name of a file; `-` is standard input. `nil`: there is no body.
     static func read(_ name: String?) throws -> [UInt8] {
         guard let name else { return [] }
         if name == "-" { return StandardInput.readAll() }
@@ -186,7 +186,7 @@ extension SettingSource {
 }
 
 extension ConfigurationError {
-    /// Each fault.
+    /// The faults, a line each.
     var lines: [String] { description.split(separator: "\n").map(String.init) }
 }
 

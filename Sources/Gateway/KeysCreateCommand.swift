@@ -102,7 +102,7 @@ struct KeysCreateCommand: ParsableCommand {
         return try single + parts(of: listed, flag + "s")
     }
 
-    /// What stands between commas.
+    /// The parts of the lists, between commas.
     private static func parts(of lists: [String], _ flag: String) throws -> [String] {
         try lists.flatMap { list in
             let parts = list.split(separator: ",", omittingEmptySubsequences: false).map {
@@ -116,7 +116,7 @@ struct KeysCreateCommand: ParsableCommand {
         }
     }
 
-    /// When the key ends, as it is written into the entry.
+    /// The end of the key, as it is written into the entry.
     private static func end(_ text: String, now: Int) throws -> String {
         if let length = length(text) { return UTCTime(seconds: now + Int(length.components.seconds)).description }
         guard let end = UTCTime(endOf: text) else {
@@ -130,7 +130,7 @@ struct KeysCreateCommand: ParsableCommand {
         return text
     }
 
-    /// How long from now; a number alone could be of anything.
+    /// The time from now to the end; a number without a unit is refused.
     private static func length(_ text: String) -> Duration? {
         guard text.utf8.last.map({ !(48...57).contains($0) }) == true, let length = Duration(text: text) else {
             return nil

@@ -1,7 +1,7 @@
 internal import Logging
 internal import Routes
 
-/// What of the configuration can be changed while requests are under way: all that a reload replaces.
+/// The part of the configuration that can be changed while requests are under way: all that a reload replaces.
 struct LivePolicy: Sendable {
     var access: AccessPolicy
     var hooks = HookTable.none

@@ -6,7 +6,7 @@ enum LogFormat: String, Sendable, CaseIterable {
     case text, json
 }
 
-/// For what commands say before they end; one `write` each. Whoever serves logs instead.
+/// Standard error, for the last words of commands; one `write` each. The serving gateway logs instead.
 enum StandardError {
     static func write(_ text: String) {
         write(Array(text.utf8))
@@ -22,7 +22,7 @@ struct LogLines: LogHandler {
     var metadata: Logger.Metadata = [:]
     let format: LogFormat
     private let shared: LogLevel
-    /// One that was set for this logger alone.
+    /// The level that was set for this logger alone.
     private var own: Logger.Level?
 
     init(format: LogFormat, level: LogLevel) {
@@ -98,8 +98,9 @@ struct LogLines: LogHandler {
 }
 
 extension [UInt8] {
-    /// Appends a JSON string in which everything is escaped that a terminal or a reader of lines may take for an order: beside
-    /// what JSON wants, DEL, C1 controls, separators of lines and paragraphs, and what turns the direction of writing.
+    /// Appends a JSON string in which everything is escaped that a terminal or a reader of lines may take for an order:
+    /// beside those that JSON wants escaped, DEL, C1 controls, separators of lines and paragraphs, and characters that
+    /// turn the direction of writing.
     fileprivate mutating func append(quoted text: String) {
         guard text.hasInvisible else { return append(jsonString: text) }
         append(UInt8(ascii: "\""))

@@ -3,8 +3,8 @@ internal import EventLoop
 internal import Glibc
 internal import Synchronization
 
-/// Writes lines to standard error on a thread of its own: whoever reads them may stop reading, and no request may wait for
-/// that. What does not fit into the queue is dropped and counted.
+/// Writes lines to standard error on a thread of its own: their reader may stop reading, and no request may wait for
+/// that. Lines that do not fit into the queue are dropped and counted.
 final class LogWriter: Sendable {
     private struct State {
         var queue: [UInt8] = []
@@ -20,10 +20,10 @@ final class LogWriter: Sendable {
     private let descriptor: Int32
     private let mostBytes: Int
     private let wakeup = Semaphore()
-    /// All lines for which there was no room.
+    /// The number of lines for which there was no room.
     let dropped = Counter()
 
-    /// - Parameter mostBytes: how much may wait to be written.
+    /// - Parameter mostBytes: the most bytes that may wait to be written.
     init(descriptor: Int32, mostBytes: Int = 1 << 20) {
         self.descriptor = descriptor
         self.mostBytes = mostBytes
@@ -31,7 +31,7 @@ final class LogWriter: Sendable {
 
     /// Takes a line, with its end.
     ///
-    /// - Parameter note: makes a line that says how many there is no room for; asked for as soon as there is room again.
+    /// - Parameter note: makes a line that tells the number of dropped lines; asked for as soon as there is room again.
     func write(_ line: [UInt8], note: (_ dropped: Int) -> [UInt8]) {
         let (isFirst, needsThread) = state.withLock { state in
             guard state.queue.count + line.count <= mostBytes else {
@@ -76,7 +76,7 @@ final class LogWriter: Sendable {
             while !rest.isEmpty {
                 let count = Glibc.write(descriptor, rest.base.baseAddress! + rest.startIndex, rest.count)
                 if count < 0, errno == EINTR { continue }
-                // Nobody will ever read it.
+                // The line will never be read.
                 guard count > 0 else { return }
                 rest = rest.dropFirst(count)
             }

@@ -5,7 +5,8 @@ internal import Routes
 internal import ServedDocuments
 internal import Synchronization
 
-/// The loops as one gateway: what a health check and a scrape want to know of all of them, and what a reload tells them.
+/// The loops as one gateway: the answers of all of them together to health checks and scrapes, and the way of a reload
+/// to them.
 ///
 /// `@unchecked Sendable`: `servers` is filled before the first loop starts, and not changed afterwards.
 final class LoopGroup: @unchecked Sendable {
@@ -13,7 +14,7 @@ final class LoopGroup: @unchecked Sendable {
     let process: ProcessServices
     let metrics = ConfigurationMetrics()
     let isDraining = Atomic<Bool>(false)
-    /// What is told of the configuration that holds.
+    /// The document that tells the configuration that holds.
     private let document: Mutex<ConfigurationDocument>
     /// The loops that have not yet tried to reach the broker.
     private let untried: Atomic<Int>
@@ -42,7 +43,7 @@ final class LoopGroup: @unchecked Sendable {
     /// Whether every loop has reached the broker, or failed once.
     var haveTried: Bool { untried.load(ordering: .relaxed) <= 0 }
 
-    /// For the loops to take over what was reloaded, a millisecond each.
+    /// The most waits for the loops to take over a reload, a millisecond each.
     private static let mostWaits = 2_000
 
     /// Takes over what was reloaded. Returns when all loops have; one that is busy for seconds is not waited for.

@@ -4,7 +4,7 @@ internal import Logging
 internal import Routes
 internal import Synchronization
 
-/// All that one event loop has: an HTTP daemon, a router, a broker connection. Shares nothing with its siblings.
+/// The parts of one event loop: an HTTP daemon, a router, a broker connection. Shares nothing with its siblings.
 final class LoopServer: Sendable {
     struct CannotServe: Error, CustomStringConvertible {
         let description = "libmicrohttpd could not be started"
@@ -21,7 +21,7 @@ final class LoopServer: Sendable {
     private let outcome = Atomic<Outcome>(.running)
     private let thread = Mutex<SystemThread?>(nil)
 
-    /// - Parameter services: what the routes need beside this loop's emitter.
+    /// - Parameter services: the services that the routes need beside this loop's emitter.
     init(
         index: Int, _ process: ProcessServices, _ policy: LivePolicy, services: (any EmitService) -> RouteServices
     ) throws(CannotServe) {
@@ -54,13 +54,14 @@ final class LoopServer: Sendable {
         }
         let plain = try daemon()
         daemons = configuration.https == nil ? [plain] : [plain, try daemon(besides: plain)]
-        // The broker first: its confirms become answers in the same turn. Who has connected is served in it, too.
+        // The broker first: its confirms become answers in the same turn. New connections are served in it, too.
         loop.add(link)
         loop.add(sockets)
         for daemon in daemons { loop.add(daemon) }
     }
 
-    /// Whom to ask for room when no connection of this loop can be closed. To be told before the loop starts.
+    /// Names the other loops, which are asked for room when no connection of this one can be closed. To be called
+    /// before the loop starts.
     func knows(_ others: [LoopServer]) {
         let others = others.filter { $0 !== self }
         sockets.askForRoom = { [weak self] in
@@ -71,7 +72,8 @@ final class LoopServer: Sendable {
         }
     }
 
-    /// Takes over what was reloaded, between two turns, and says so. Requests that are admitted already go on as they were.
+    /// Takes over what was reloaded, between two turns, and says so. Requests that are admitted already go on as they
+    /// were.
     func take(_ policy: LivePolicy, done: @escaping @Sendable () -> Void) {
         let isAlive = loop.execute {
             defer { done() }
@@ -91,8 +93,8 @@ final class LoopServer: Sendable {
         thread.withLock { $0 = SystemThread(name: "loop-\(index)") { [loop] in loop.run() } }
     }
 
-    /// Whether there is nothing left to do: no connection can come, no request is under way, nobody still sends what was
-    /// refused, and the broker has confirmed all that was published, for the callers that did not wait, too.
+    /// Whether there is nothing left to do: no connection can come, no request is under way, no client still sends a
+    /// refused body, and the broker has confirmed all that was published, for the callers that did not wait, too.
     var isIdle: Bool {
         hasDrained && daemons.allSatisfy { $0.requests.open.load(ordering: .relaxed) == 0 }
             && link.counters.unsettled.value == 0 && load.lingering.value == 0
@@ -107,7 +109,7 @@ final class LoopServer: Sendable {
 
     var isStopped: Bool { outcome.load(ordering: .relaxed) != .running }
 
-    /// From now on answers end their connections.
+    /// Has answers end their connections from now on.
     func beginDraining() {
         loop.execute { for daemon in self.daemons { daemon.requests.isDraining = true } }
     }
@@ -117,7 +119,7 @@ final class LoopServer: Sendable {
         loop.execute { for daemon in self.daemons { daemon.stopAccepting() } }
     }
 
-    /// Closes the connections that nobody uses.
+    /// Closes the idle connections.
     func closeIdle() {
         loop.execute { for daemon in self.daemons { daemon.closeIdle() } }
     }
@@ -127,8 +129,8 @@ final class LoopServer: Sendable {
         loop.execute { if self.isIdle { self.finish() } }
     }
 
-    /// Ends both whatever is under way: that is settled by closing the broker connection under it. A few turns later its
-    /// handlers have answered, and the answers can leave.
+    /// Ends both whatever is under way: that is settled by closing the broker connection under it. A few turns later
+    /// its handlers have answered, and the answers can leave.
     func stop() {
         loop.execute {
             self.link.close()
@@ -136,7 +138,8 @@ final class LoopServer: Sendable {
         }
     }
 
-    /// How long handlers may take to answer when nothing keeps them waiting any more; a large batch needs many turns.
+    /// The time that handlers may take to answer when nothing keeps them waiting any more; a large batch needs many
+    /// turns.
     private static let answerTime: Duration = .seconds(2)
 
     private func finishWhenAnswered(by deadline: MonotonicTime) {
@@ -165,7 +168,7 @@ final class LoopServer: Sendable {
 }
 
 extension LoopServer {
-    /// How a loop ended.
+    /// The end of a loop.
     fileprivate enum Outcome: UInt8, AtomicRepresentable {
         case running, clean, unclean
     }

@@ -44,7 +44,7 @@ struct MetricsText {
         durations(counters.flatMap(\.durations))
     }
 
-    /// - Parameter all: those of a route may come from several loops.
+    /// - Parameter all: the durations of all loops. A route's may come from several of them.
     private mutating func durations(_ all: [RequestCounters.Durations]) {
         let name = "gateway_http_request_duration_seconds"
         family(name, "histogram", "From a request's head to its answer, by route; of those that were asked for.")
@@ -249,7 +249,7 @@ struct MetricsText {
     }
 }
 
-/// What a sample's value can be.
+/// A type that a sample's value can have.
 private protocol Number: CustomStringConvertible {}
 extension UInt64: Number {}
 extension Double: Number {}

@@ -5,13 +5,13 @@ internal import JSON
 struct NewKeyEntry {
     let name: String
     let digest: SHA256.Digest
-    /// By their names in the file.
+    /// The lists, by their names in the file.
     let lists: [(name: String, texts: [String])]
     let values: [(name: String, text: String)]
 
     /// - Parameters:
-    ///   - lists: those that are empty are left out.
-    ///   - values: so are those that are not there.
+    ///   - lists: empty lists are left out.
+    ///   - values: values that are `nil` are left out, too.
     init(name: String, key: String, lists: KeyValuePairs<String, [String]>, values: KeyValuePairs<String, String?>) {
         self.name = name
         digest = SHA256.Digest(of: key)
@@ -19,7 +19,7 @@ struct NewKeyEntry {
         self.values = values.compactMap { name, text in text.map { (name, $0) } }
     }
 
-    /// For the list `keys` of the file.
+    /// The entry for the list `keys` of the file.
     var yaml: String {
         var text = "  - name: \(ConfigurationText.quoted(name))\n    sha256: \(digest.hexadecimal)\n"
         for (name, texts) in lists {
@@ -29,7 +29,7 @@ struct NewKeyEntry {
         return text
     }
 
-    /// What the file would refuse of it: the member, and what is wrong with it.
+    /// The faults for which the file would refuse it: the member, and the fault.
     var faults: [(member: Substring, detail: Substring)] {
         do throws(ConfigurationError) {
             _ = try ConfigurationFile(path: "", Array("keys:\n\(yaml)".utf8))

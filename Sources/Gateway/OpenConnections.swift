@@ -1,12 +1,12 @@
 internal import AMQPBridge
 
-/// With which brokers connections are open.
+/// The brokers with which connections are open.
 struct OpenConnections: Sendable {
-    /// What a connection is for.
+    /// The purpose of a connection.
     enum Purpose: String, CaseIterable {
         /// An event loop's: it publishes.
         case emits
-        /// Over it servers are asked.
+        /// The cluster client's: servers are asked over it.
         case questions
     }
 
@@ -16,8 +16,8 @@ struct OpenConnections: Sendable {
 
     /// - Parameters:
     ///   - configured: all brokers there are.
-    ///   - emits: of each event loop; `nil`: it has none.
-    ///   - questions: `nil`: there is none.
+    ///   - emits: the broker of each event loop; `nil`: the loop has none.
+    ///   - questions: the broker of the cluster client; `nil`: there is none.
     init(configured: [BrokerEndpoint], emits: [BrokerEndpoint?], questions: BrokerEndpoint?) {
         var seen: Set<String> = []
         brokers = configured.map(\.place).filter { seen.insert($0).inserted }

@@ -1,16 +1,16 @@
 internal import Glibc
 
-/// What Prometheus expects every process to say of itself (prometheus.io, "Writing client libraries", process metrics). What
-/// the system does not tell is `nil`.
+/// The numbers that Prometheus expects every process to tell of itself (prometheus.io, "Writing client libraries",
+/// process metrics). A number that the system does not tell is `nil`.
 enum ProcessNumbers {
-    /// In user and system mode.
+    /// The CPU time in user and system mode, in seconds.
     static var cpuSeconds: Double? {
         var time = timespec()
         guard clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return nil }
         return time.seconds
     }
 
-    /// In bytes.
+    /// The memory, in bytes.
     static var memory: (resident: UInt64, virtual: UInt64)? {
         guard let fields = status, let virtual = UInt64(fields[20]), let pages = UInt64(fields[21]) else { return nil }
         return (pages * UInt64(sysconf(Int32(_SC_PAGESIZE))), virtual)
@@ -34,7 +34,8 @@ enum ProcessNumbers {
         return UInt64(limit.rlim_cur)
     }
 
-    /// In seconds since 1970. Worked out once: the system knows it by a clock that cannot be set.
+    /// The time at which the process started, in seconds since 1970. Worked out once: the system knows it by a clock
+    /// that cannot be set.
     static let startTime: Double? = {
         var (now, sinceBoot) = (timespec(), timespec())
         guard let fields = status, let ticks = Double(fields[19]), clock_gettime(CLOCK_REALTIME, &now) == 0,
@@ -43,8 +44,8 @@ enum ProcessNumbers {
         return now.seconds - sinceBoot.seconds + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
     }()
 
-    /// The fields of /proc/self/stat from the third one on (proc(5)): the second is a name in parentheses, which may contain
-    /// anything.
+    /// The fields of /proc/self/stat from the third one on (proc(5)): the second is a name in parentheses, which may
+    /// contain anything.
     private static var status: [Substring]? {
         guard let bytes = try? FileContents.read("/proc/self/stat", atMost: 4_096),
             let end = bytes.lastIndex(of: UInt8(ascii: ")"))

@@ -3,7 +3,7 @@ internal import AMQPBridge
 internal import Logging
 internal import Routes
 
-/// What a process has once, and all of its loops use: made before the first of them.
+/// The services that a process has once, and all of its loops use: made before the first of them.
 struct ProcessServices: Sendable {
     let configuration: Configuration
     let load: HTTPLoad

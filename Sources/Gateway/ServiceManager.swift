@@ -1,19 +1,19 @@
 internal import Glibc
 
-/// Tells systemd what this process is doing, if it wants to know (`Type=notify`): a datagram of lines `NAME=value` to the socket
-/// that NOTIFY_SOCKET names, as sd_notify(3) describes. Where nobody listens, nothing is said.
+/// Tells systemd the state of this process, if it wants to know (`Type=notify`): a datagram of lines `NAME=value` to
+/// the socket that NOTIFY_SOCKET names, as sd_notify(3) describes. Without that socket nothing is sent.
 enum ServiceManager {
-    /// It serves.
+    /// Tells that the gateway serves.
     ///
-    /// - Parameter status: what `systemctl status` shows.
+    /// - Parameter status: the text that `systemctl status` shows.
     static func isReady(_ status: String) { send("READY=1\nSTATUS=\(status)") }
 
-    /// It reads its configuration again, until ``isReady(_:)``.
+    /// Tells that the gateway reads its configuration again, until ``isReady(_:)``.
     static func isReloading() { send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)") }
 
     static func isStopping() { send("STOPPING=1\nSTATUS=stopping") }
 
-    /// By the clock that the system wants to hear.
+    /// The time by the clock that systemd wants, in microseconds (CLOCK_MONOTONIC).
     private static var microseconds: Int {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -35,7 +35,8 @@ enum ServiceManager {
 }
 
 extension sockaddr_un {
-    /// - Parameter name: an absolute path, or a name behind `@` that is in no file system (unix(7), "abstract"). Others are `nil`.
+    /// - Parameter name: an absolute path, or a name behind `@` that is in no file system (unix(7), "abstract"). Others
+    ///   are `nil`.
     fileprivate init?(name: String) {
         self.init()
         sun_family = sa_family_t(AF_UNIX)

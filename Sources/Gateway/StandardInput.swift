@@ -1,7 +1,7 @@
 internal import Glibc
 
 enum StandardInput {
-    /// Everything up to its end.
+    /// The bytes of standard input, up to its end.
     static func readAll() -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 * 1_024)

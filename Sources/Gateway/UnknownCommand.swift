@@ -4,13 +4,13 @@ internal import Routes
 /// A word that stands where the name of a command should, and is none.
 struct UnknownCommand: Error, Equatable, CustomStringConvertible {
     let word: String
-    /// Of the command before it.
+    /// The names of the commands that may stand there.
     let names: [String]
     let usage: String
 
     /// `nil`: the words name a command, or it is the library that has to say what is wrong with them.
     ///
-    /// - Parameter words: what stands behind the program's name.
+    /// - Parameter words: the words behind the program's name.
     init?(in words: some Sequence<String>) {
         var command: any ParsableCommand.Type = GatewayCommand.self
         for (index, word) in words.enumerated() {

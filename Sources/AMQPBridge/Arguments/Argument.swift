@@ -1,4 +1,4 @@
-/// An argument of an event: what JSON can say, and bytes. Literals are arguments: `["id": 42, "tags": ["new", nil]]`.
+/// An argument of an event: a value of JSON, or bytes. Literals are arguments: `["id": 42, "tags": ["new", nil]]`.
 public enum Argument: Sendable, Equatable {
     case null
     case bool(Bool)

@@ -1,12 +1,12 @@
 internal import JSON
 
 extension ArgumentWriter {
-    /// How many arrays and objects of an argument may be open at once; servers parse recursively.
+    /// The most arrays and objects of an argument that may be open at once; servers parse recursively.
     static let maximumDepth = 64
 
     /// - Parameters:
     ///   - pointer: where the value stands in its argument, for faults.
-    ///   - depth: how many arrays and objects are open around it.
+    ///   - depth: the number of arrays and objects that are open around it.
     mutating func write(_ argument: Argument, at pointer: String = "", depth: Int = 0, to json: inout JSONWriter) {
         switch argument {
         case .null: json.null()

@@ -1,7 +1,7 @@
 internal import JSON
 
-/// Writes arguments, and keeps the bytes among them apart: placeholders stand for them in the JSON. In the place of what cannot be
-/// written stands `null`.
+/// Writes arguments, and keeps the bytes among them apart: placeholders stand for them in the JSON. In the place of
+/// what cannot be written stands `null`.
 struct ArgumentWriter {
     /// Base64 (RFC 4648, section 4), in the order of the placeholders.
     private(set) var attachments: [String] = []
@@ -10,7 +10,8 @@ struct ArgumentWriter {
     let isBinary: Bool
 
     private static let marker = "$binary"
-    /// What Socket.IO itself puts in the place of bytes (protocol revision 5): data that contains it could not be told apart.
+    /// The member that Socket.IO itself puts in the place of bytes (protocol revision 5): data that contains it could
+    /// not be told apart.
     private static let placeholder = "_placeholder"
 
     init(isBinary: Bool) {

@@ -1,9 +1,9 @@
 package import JSON
 
-/// Takes the bytes out of JSON: every `{"$binary": "<base64>"}` becomes a placeholder, numbered in the order of the text,
-/// and its base64 an attachment. Everything else stays what it was.
+/// Takes the bytes out of JSON: every `{"$binary": "<base64>"}` becomes a placeholder, numbered in the order of the
+/// text, and its base64 an attachment. Everything else stays what it was.
 package struct BinaryArguments {
-    /// What is wrong, and where.
+    /// A mistake in the arguments, and its place.
     package struct Fault: Sendable, Equatable {
         /// A JSON Pointer (RFC 6901).
         package let pointer: String

@@ -1,12 +1,13 @@
 package import AMQP
 internal import SettingTypes
 
-/// Whether RabbitMQ would do what the gateway will ask of it, tried out: nothing is delivered, and nothing stays there.
+/// The check whether RabbitMQ would do what the gateway will ask of it: all is tried, nothing is delivered, and nothing
+/// stays there.
 package struct BrokerCheck: Sendable {
-    /// What came of one thing that was tried.
+    /// The result of one try.
     package enum Finding: Sendable, Equatable {
         case works(String)
-        /// Nothing is wrong for most.
+        /// A remark: nothing is wrong for most.
         case note(String)
         case fails(String)
         /// There is no connection to a broker, nor to another one.
@@ -118,7 +119,7 @@ package struct BrokerCheck: Sendable {
                     "emits: \(name) takes messages (of which type it is, is shown only to those who may configure it)"))
         case .same, .different:
             findings.append(.works("emits: \(name) takes messages, and is of type \(exchange.kind)"))
-        // Gone in between, or told in words that nobody knows.
+        // The exchange has gone in between, or the answer is in unknown words.
         case .absent, .other: findings.append(.works("emits: \(name) takes messages"))
         }
     }
@@ -146,7 +147,7 @@ package struct BrokerCheck: Sendable {
         case .different(let property, let value):
             faults.append(
                 "\(name) is there with another property than gateways and servers declare: \(property) is '\(value)'")
-        // In words that nobody here knows: perhaps nothing is wrong.
+        // The answer is in unknown words: perhaps nothing is wrong.
         case .other(let text): findings.append(.note("questions: of \(name) RabbitMQ says: \(text)"))
         }
         if case .refused(let close) = try dialogue.lookUp(exchange), close.code != 404 {
@@ -182,7 +183,7 @@ package struct BrokerCheck: Sendable {
         findings.append(.note("acknowledgements of servers without a responder would not arrive: \(reason)"))
     }
 
-    /// In our words, if it is about permissions; otherwise in the broker's.
+    /// The text of a refusal: in our words, if it is about permissions; otherwise in the broker's.
     private mutating func refusal(_ close: ChannelClose, _ action: String, _ object: String) -> String {
         close.code == 403 ? lacks(action, object) : "\(object): \(close.code) \(close.text)"
     }
@@ -195,7 +196,7 @@ package struct BrokerCheck: Sendable {
 }
 
 extension BrokerEndpoint {
-    /// As who we have logged in.
+    /// The user that we have logged in as.
     fileprivate var caller: String {
         mechanism == .external ? "as the user of the client certificate" : "as '\(user)'"
     }

@@ -1,4 +1,5 @@
-/// What a user needs on its virtual host, as regular expressions of names (docs/operating/permissions.md).
+/// The permissions that a user needs on its virtual host, as regular expressions of names
+/// (docs/operating/permissions.md).
 package struct BrokerPermissions: Sendable, Equatable {
     private(set) var configure: [String] = []
     private(set) var write: [String] = []

@@ -3,14 +3,14 @@ internal import CLinux
 internal import EventLoop
 internal import JSON
 
-/// Acknowledgements of python-socketio's clients, as their servers send them to the emitter: to the fanout that all servers
-/// listen to. Whoever reads there receives all of their traffic, so it is read only while somebody waits.
+/// Acknowledgements of python-socketio's clients, as their servers send them to the emitter: to the fanout that all
+/// servers listen to. A reader of it receives all of their traffic, so it is read only while a caller waits.
 ///
-/// On a channel of its own. Lives on the cluster client's thread.
+/// It has a channel of its own. Lives on the cluster client's thread.
 final class CallbackQueue {
     static let tag = "callbacks"
     static let channel: UInt16 = 3
-    /// What may wait in the queue; beyond it the oldest is dropped.
+    /// The most bytes that may wait in the queue; beyond that the oldest message is dropped.
     private static let queueBytes: Int32 = 16 << 20
 
     struct Limits: Sendable, Equatable {
@@ -45,7 +45,7 @@ final class CallbackQueue {
 
     /// The servers' fanout.
     private let exchange: String
-    /// What the messages for us carry, as bytes.
+    /// The host id that messages for us carry, as bytes.
     private let hostID: [UInt8]
     private let limits: Limits
     private var state = State.closed
@@ -89,8 +89,9 @@ final class CallbackQueue {
         FrameWriter.passiveExchangeDeclare(exchange, channel: Self.channel, into: &buffer)
     }
 
-    /// Takes a frame of the channel. What opens the queue is asked for step by step: of several questions behind one that
-    /// is refused the broker refuses each (observed, RabbitMQ 3.10.8), and a second `close-ok` ends the connection.
+    /// Takes a frame of the channel. The steps that open the queue are asked for one by one: of several questions
+    /// behind one that is refused the broker refuses each (observed, RabbitMQ 3.10.8), and a second `close-ok` ends the
+    /// connection.
     func handle(_ frame: InboundFrame, into buffer: inout [UInt8]) {
         switch frame {
         case .channelClosed(_, let code, _):
@@ -117,7 +118,7 @@ final class CallbackQueue {
         if !waiters.isEmpty { open(into: &buffer) }
     }
 
-    /// Nobody waits for this number any more.
+    /// Ends the wait for this number, which its caller has given up.
     func abandon(_ number: Int, into buffer: inout [UInt8]) {
         guard let waiter = remove(number, into: &buffer) else { return }
         waiter.opened?(.failed(.abandoned))
@@ -158,9 +159,9 @@ final class CallbackQueue {
         }
     }
 
-    /// Takes whatever servers say to each other; what is not for us is not even parsed.
+    /// Takes all messages that servers send to each other; those that are not for us are not even parsed.
     ///
-    /// - Returns: what is to be said of a message for us that is not as it should be.
+    /// - Returns: the warning of a message for us that is not as it should be.
     func receive(_ body: [UInt8], into buffer: inout [UInt8]) -> ClusterWarning? {
         guard contains(hostID, body) else { return nil }
         let text: ServerText

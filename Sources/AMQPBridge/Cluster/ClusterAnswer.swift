@@ -2,7 +2,7 @@ package import JSON
 
 // What comes back from a cluster.
 
-/// Something gathered from servers, and from which of them.
+/// A value gathered from servers, and the tally of these servers.
 package struct ClusterAnswer<Value: Sendable>: Sendable {
     package let value: Value
     package let servers: ServerTally
@@ -15,14 +15,14 @@ package struct ClusterAnswer<Value: Sendable>: Sendable {
 
 extension ClusterAnswer: Equatable where Value: Equatable {}
 
-/// Which servers have answered.
+/// The tally of servers that have answered, and of those that have not.
 public struct ServerTally: Sendable, Equatable {
     public let expected: Int
     public let responded: Int
     /// The uids of those that have not.
     public let missing: [String]
-    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have they
-    /// responded.
+    /// The uids of those whose answer, or a part of it, was too large to be sent. They are neither missing nor have
+    /// they responded.
     public let tooLarge: [String]
 
     public init(expected: Int, responded: Int, missing: [String], tooLarge: [String] = []) {
@@ -35,17 +35,17 @@ public struct ServerTally: Sendable, Equatable {
     public var isComplete: Bool { missing.isEmpty && tooLarge.isEmpty }
 }
 
-/// What became of an emit that clients were asked to acknowledge. What is unknown is `nil`.
+/// The outcome of an emit that clients were asked to acknowledge. Unknown members are `nil`.
 package struct AcknowledgedReceipt: Sendable, Equatable {
     package let id: String
     package let routed: Bool?
-    /// Why ``routed`` is `false`; `nil` where it is not.
+    /// The reason why ``routed`` is `false`; `nil` where it is not.
     package let reason: UnroutedReason?
-    /// How many clients the event was sent to.
+    /// The number of clients that the event was sent to.
     package let recipients: Int?
     /// The arguments of each answer: a JSON array.
     package let responses: [JSONText]
-    /// Whether all who were waited for have answered: all recipients or, if that was asked for, the first.
+    /// Whether all awaited clients have answered: all recipients or, if that was asked for, the first.
     package let isComplete: Bool?
     package let servers: ServerTally?
 }
@@ -55,17 +55,18 @@ package struct ServerDescription: Sendable, Equatable {
     package let namespaces: [String]
     package let lastSeen: Duration
     package let subscriptionMode: String
-    /// What it can do of what not every server can; `nil`: an early companion, which does not say.
+    /// The features, of those that not every server has, that this one has; `nil`: an early companion, which does not
+    /// say.
     package var features: Set<String>?
     /// The class of the adapter that its companion stands beside; `nil`: not told.
     package var adapter: String?
 }
 
-/// Why a question has no answer at all.
+/// The reason why a question has no answer at all.
 public enum ClusterError: Error, Sendable, Equatable {
     /// No server answers questions on this exchange.
     case noServers(exchange: String)
-    /// This gateway asks nobody: its operator does not want it to.
+    /// This gateway asks no servers: its operator does not want it to.
     case turnedOff
     case brokerUnavailable
     case brokerBlocked(reason: String)
@@ -79,6 +80,6 @@ public enum ClusterError: Error, Sendable, Equatable {
     case tooLarge
     /// The connection broke behind something that may have been done.
     case unknown
-    /// Nobody waits any more.
+    /// The caller does not wait any more.
     case abandoned
 }

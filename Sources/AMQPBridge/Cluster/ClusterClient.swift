@@ -4,7 +4,8 @@ internal import JSON
 package import Logging
 internal import Synchronization
 
-/// What can be asked of a cluster of servers. Every answer comes by `timeout` at the latest, and says who has not given one.
+/// The questions to a cluster of servers. Every answer comes by `timeout` at the latest, and says which servers have
+/// given none.
 package protocol ClusterService: AnyObject, Sendable {
     func ask<Command: ClusterCommand>(
         _ command: Command, timeout: Duration
@@ -14,23 +15,24 @@ package protocol ClusterService: AnyObject, Sendable {
     func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription]
 }
 
-/// Asks the servers of a cluster. One per process, with a connection and a thread of its own: event loops hand it questions
-/// and get answers, each on its own thread.
+/// Asks the servers of a cluster. One per process, with a connection and a thread of its own: event loops hand it
+/// questions and get answers, each on its own thread.
 ///
 /// `@unchecked Sendable`: session and connector are touched on the client's own thread only.
 package final class ClusterClient: ClusterService, @unchecked Sendable {
     package struct Configuration: Sendable {
         /// The exchange of the cluster protocol, which gateways and servers declare alike.
         package var exchange = "socket.io.cluster"
-        /// How many callers may wait for answers at once.
+        /// The most callers that may wait for answers at once.
         package var waiting = 10_000
 
         package init() {}
     }
 
-    /// What its connection has to do with the broker.
+    /// The state of the client's connection to the broker.
     package var status: BrokerLink.Status { connector.status }
-    /// With which its connection is open, blocked or not; `nil`: there is none. May be read on any thread.
+    /// The broker with which the client's connection is open, blocked or not; `nil`: there is no connection. May be
+    /// read on any thread.
     package var broker: BrokerEndpoint? { connector.broker }
     package let counters = ClusterCounters()
 
@@ -43,7 +45,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     private let waiters = Atomic<Int>(0)
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
 
-    /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has any.
+    /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has
+    ///   any.
     package init(
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
         wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
@@ -128,17 +131,17 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         return try result.get()
     }
 
-    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
-    /// moment; `nil`: there is none. From any thread.
+    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at
+    /// this moment; `nil`: there is none. From any thread.
     func serverWithoutNumbers(of namespace: String) -> String? { known.serverWithoutNumbers(of: namespace) }
 
-    /// What is known of the servers at this moment, without asking any. From any thread.
+    /// The servers of the namespace that are known at this moment, without asking any. From any thread.
     func servers(of namespace: String) -> NamespaceServers { known.servers(of: namespace) }
 
     /// See ``KnownServers/summary(most:)``. From any thread.
     func summary(most: Int) -> (adapters: [String], namespaces: [String]) { known.summary(most: most) }
 
-    /// The servers known, once they have had the time to say who they are.
+    /// The servers known, once they have had the time to announce themselves.
     package func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription] {
         let now = MonotonicTime.now()
         let result: Result<[ServerDescription], ClusterError> = await waiting(orEnded: .failure(.brokerUnavailable)) {
@@ -153,10 +156,10 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         return try result.get()
     }
 
-    /// Runs `begin` on the client's thread, and waits until it calls back, or for the task to be cancelled: then `abandon`
-    /// must make it call back.
+    /// Runs `begin` on the client's thread, and waits until it calls back, or for the task to be cancelled: then
+    /// `abandon` must make it call back.
     ///
-    /// - Parameter ended: what to return when the client has been stopped.
+    /// - Parameter ended: the value to return when the client has been stopped.
     private func waiting<Value: Sendable>(
         orEnded ended: Value, _ begin: @escaping @Sendable (_ waiter: Int, _ done: @escaping (Value) -> Void) -> Void,
         abandon: @escaping @Sendable (_ waiter: Int) -> Void
@@ -164,8 +167,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         let waiter = waiters.wrappingAdd(1, ordering: .relaxed).newValue
         let cancellation = Cancellation()
         return await withTaskCancellationHandler {
-            // Unsafe only in that nothing checks for the one resume: every question ends exactly once (see the tests of the
-            // table).
+            // Unsafe only in that nothing checks for the one resume: every question ends exactly once (see the tests of
+            // the table).
             await withUnsafeContinuation { continuation in
                 let isTaken = loop.execute {
                     begin(waiter) { continuation.resume(returning: $0) }
@@ -184,10 +187,10 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
 
     /// The acknowledgements that clients send through their servers to the emitter.
     ///
-    /// - Parameter publish: publishes the event with this number, once answers can come. What it returns says whether to
+    /// - Parameter publish: publishes the event with this number, once answers can come. Its result says whether to
     ///   wait for any.
-    /// - Returns: what `publish` returned and the arguments of each client's answer; `nil` if the servers' exchange does not
-    ///   exist, so that there is nobody to publish to.
+    /// - Returns: the result of `publish`, and the arguments of each client's answer; `nil` if the servers' exchange
+    ///   does not exist, so that there is no server to publish to.
     func callbacks<Published: Sendable>(
         mode: AcknowledgementMode, timeout: Duration, _ publish: (_ number: Int) async -> (Published, waits: Bool)
     ) async throws(ClusterError) -> (Published, responses: [JSONText])? {
@@ -224,7 +227,7 @@ private final class Cancellation: Sendable {
     let hasCome = Atomic<Bool>(false)
 }
 
-/// Where a caller and the client's thread meet: the answers may be there before anybody waits for them.
+/// The meeting point of a caller and the client's thread: the answers may be there before the caller waits for them.
 private final class PendingCallbacks: Sendable {
     private enum State {
         case pending
@@ -255,13 +258,13 @@ private final class PendingCallbacks: Sendable {
     }
 }
 
-/// What the cluster client has done so far.
+/// The counts of what the cluster client has done so far.
 package final class ClusterCounters: Sendable {
     package init() {}
 
     package let connects = Counter()
     package let channelsClosed = ChannelCloseCounters()
-    /// Those that are known: this one goes down, too.
+    /// The number of servers that are known: this one goes down, too.
     package let servers = Gauge()
     /// Questions that all servers have answered.
     package let complete = Counter()

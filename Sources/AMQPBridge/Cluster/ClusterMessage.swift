@@ -44,7 +44,7 @@ struct ServerMessage {
     /// `data`, an object; `nil` if there is none.
     let data: CheckedJSON?
     let members: [String: CheckedJSON]
-    /// How long it is, in bytes.
+    /// The length of the message, in bytes.
     let size: Int
 
     /// `nil` for anything that is not a message of a server.

@@ -2,19 +2,19 @@ internal import AMQP
 internal import EventLoop
 internal import JSON
 
-/// The gateway's part in the cluster protocol on one connection, without I/O: who is there, what is asked, and what comes back.
+/// The gateway's part in the cluster protocol on one connection, without I/O: presence, questions and answers.
 ///
-/// One channel asks and is answered (direct reply-to belongs to the channel that asks), one hears who is there, one is for
-/// the acknowledgements of python-socketio's clients. Lives on the cluster client's thread.
+/// One channel asks and is answered (direct reply-to belongs to the channel that asks), one hears the servers'
+/// heartbeats, one is for the acknowledgements of python-socketio's clients. Lives on the cluster client's thread.
 final class ClusterSession: BrokerSession {
     struct Limits: Sendable, Equatable {
-        /// How many callers may wait.
+        /// The most callers that may wait.
         var waiting = 10_000
         /// The longest answer of a server, in bytes.
         var answerBytes = ServerText.maximumBytes
         /// The longest heartbeat, in bytes: thousands of namespaces.
         var heartbeatBytes = 256 << 10
-        /// How many bytes may wait to be sent.
+        /// The most bytes that may wait to be sent.
         var pendingBytes = 32 << 20
         var table = QuestionTable.Limits()
     }
@@ -34,14 +34,15 @@ final class ClusterSession: BrokerSession {
         case starting
         case disconnected
         case opening
-        /// The servers have been asked who they are, and have until then to say so.
+        /// The servers have been asked to announce themselves, and have until then to do it.
         case discovering(until: MonotonicTime)
         case ready
-        /// The broker does not let us use the exchange, or have a queue: seldom asked again, unless somebody has a question.
+        /// The broker does not let us use the exchange, or have a queue: seldom asked again, unless a caller has a
+        /// question.
         case refused
     }
 
-    /// Something that has to wait until it is known who is there.
+    /// A question that has to wait until the servers are known.
     private struct Parked {
         let waiter: Int
         let deadline: MonotonicTime
@@ -56,13 +57,13 @@ final class ClusterSession: BrokerSession {
     var warned: ((ClusterWarning) -> Void)?
     /// Called with what a server says of itself, and with `nil` when it has gone.
     var serverChanged: ((_ uid: String, _ server: Presence.Server?) -> Void)?
-    /// Called with whether it is known who is there.
+    /// Called with whether the servers are known.
     var completenessChanged: ((Bool) -> Void)?
-    /// Called with all servers once it is known who is there, and then with each that is heard of.
+    /// Called with all servers once they are known, and then with each that is heard of.
     var heard: (([Presence.Server]) -> Void)?
     /// Called when the broker closes a channel.
     var channelClosed: ((ChannelClose) -> Void)?
-    /// Called when somebody asks during a ``rest``.
+    /// Called when a caller asks during a ``rest``.
     var wanted: (() -> Void)?
 
     private let exchange: String
@@ -81,11 +82,11 @@ final class ClusterSession: BrokerSession {
     private var mayProbe = true
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
-    /// How long a refusal stands, unless somebody asks: each try is several lines in the broker's log.
+    /// The time that a refusal stands, unless a caller asks: each try is several lines in the broker's log.
     private static let refusalTime: Duration = .seconds(60)
-    /// How long servers have to answer who they are. Whoever is slower is known from their next heartbeat on.
+    /// The time that servers have to announce themselves. Slower ones are known from their next heartbeat on.
     private static let discoveryTime: Duration = .milliseconds(500)
-    /// How often servers that have fallen silent are looked for.
+    /// The time between two searches for servers that have fallen silent.
     private static let checkInterval: Duration = .milliseconds(250)
 
     init(
@@ -106,13 +107,13 @@ final class ClusterSession: BrokerSession {
     var servers: [Presence.Server] { presence.all }
     var serverCount: Int { presence.count }
 
-    /// How many callers wait for answers.
+    /// The number of callers that wait for answers.
     var waiting: Int { table.waiting + parked.count + (callbacks?.waiting ?? 0) }
 
     /// Asks all servers of the question's namespace.
     ///
     /// - Parameters:
-    ///   - id: of the question: 32 hexadecimal digits, never the same twice.
+    ///   - id: the question's: 32 hexadecimal digits, never the same twice.
     ///   - waiter: a number to ``abandon(waiter:)`` it by.
     func ask<Answer>(
         _ question: Question<Answer>, id: String, waiter: Int, now: MonotonicTime,
@@ -150,7 +151,7 @@ final class ClusterSession: BrokerSession {
         }
     }
 
-    /// Whoever waited under this number does not any more.
+    /// Ends the wait under this number, which its caller has given up.
     func abandon(waiter: Int) {
         table.abandon(waiter: waiter)
         if let index = parked.firstIndex(where: { $0.waiter == waiter }) {
@@ -158,7 +159,8 @@ final class ClusterSession: BrokerSession {
         }
     }
 
-    /// Waits for the acknowledgements with this number; see ``CallbackQueue/wait(for:mode:deadline:into:opened:finished:)``.
+    /// Waits for the acknowledgements with this number; see
+    /// ``CallbackQueue/wait(for:mode:deadline:into:opened:finished:)``.
     func awaitCallbacks(
         _ number: Int, mode: AcknowledgementMode, deadline: MonotonicTime,
         opened: @escaping (CallbackQueue.Opening) -> Void, finished: @escaping ([JSONText]) -> Void
@@ -348,13 +350,13 @@ final class ClusterSession: BrokerSession {
             table.fail(longerThan: refusal.limit, .tooLarge)
             return
         }
-        // Anything else, such as an exchange that somebody has deleted, is mended by beginning anew.
+        // Anything else, such as an exchange that was deleted, is mended by beginning anew.
         guard code == 403 || code == 406 else { return }
         state = .refused
         failParked(.brokerRefused(exchange: exchange))
     }
 
-    /// Asks who is there. `mandatory`: if nobody is, the broker says so.
+    /// Asks the servers to announce themselves. `mandatory`: if there is none, the broker says so.
     private func discover(now: MonotonicTime) {
         state = .discovering(until: now + Self.discoveryTime)
         let body = ClusterMessage.write(.initialHeartbeat, namespace: nil)
@@ -368,7 +370,7 @@ final class ClusterSession: BrokerSession {
     private func becomeReady(now: MonotonicTime) {
         guard discoveryEnd != nil else { return }
         state = .ready
-        // While the connection was away nothing could be heard of anybody: their time begins anew.
+        // While the connection was away no server could be heard: their time begins anew.
         presence.forgive(now: now)
         completenessChanged?(true)
         heard?(servers)
@@ -451,7 +453,7 @@ final class ClusterSession: BrokerSession {
         probes.keep { presence.server($0) != nil }
     }
 
-    /// Asks the broker whether the server is there, if there is a way to, and nobody has since then.
+    /// Asks the broker whether the server is there, if there is a way to, and it was not asked since then.
     private func probe(_ uid: String, since: MonotonicTime, now: MonotonicTime) {
         guard let key = presence.server(uid)?.traits.probe, outbound.pending < limits.pendingBytes,
             let id = probes.begin(uid, since: since, now: now)
@@ -462,7 +464,7 @@ final class ClusterSession: BrokerSession {
             messageID: .text(id), channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
     }
 
-    /// What a probe of each of its servers would have said.
+    /// Takes the return of a question as the return of a probe of each server that was to answer.
     private func questionReturned(_ id: String, now: MonotonicTime) {
         for uid in table.returned(id) where presence.server(uid)?.traits.probe != nil {
             presence.returned(uid, now: now)

@@ -1,10 +1,10 @@
 internal import JSON
 
 extension JSONObjectWriter {
-    /// Writes `"packet":{…},"opts":{…}` and the attachments. Flags that have their default are left out: `volatile: false`
-    /// would count as volatile (observed, socket.io-adapter 2.5.8).
+    /// Writes `"packet":{…},"opts":{…}` and the attachments. Flags that have their default are left out: `volatile:
+    /// false` would count as volatile (observed, socket.io-adapter 2.5.8).
     ///
-    /// - Parameter timeout: of the acknowledgements, if any are wanted.
+    /// - Parameter timeout: the time for acknowledgements; `nil`: none are wanted.
     mutating func packet(of emit: Emit, timeout: Duration?) {
         eventPacket(of: emit)
         let selection = SocketSelection(

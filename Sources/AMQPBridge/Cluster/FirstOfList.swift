@@ -1,11 +1,11 @@
-/// What comes first in a list of which several servers tell parts: whatever they send, no more of it is kept than a page
+/// The first values of a list of which several servers tell parts: whatever they send, no more is kept than a page
 /// takes.
 struct FirstOfList<Value> {
-    /// What a page has at the most, in bytes; one value it has in any case.
+    /// The most bytes of a page; it has one value in any case.
     private let mostBytes: Int
     private let limit: Int
     private var values: [RoomName: (value: Value, bytes: Int)] = [:]
-    /// What the values take.
+    /// The size of the values, in bytes.
     private(set) var bytes = 0
     /// Nothing behind this name is kept.
     private var last: RoomName?
@@ -28,7 +28,7 @@ struct FirstOfList<Value> {
 
     /// Keeps a value, in place of one of the same name.
     ///
-    /// - Parameter size: what it takes, in bytes.
+    /// - Parameter size: the bytes that it takes.
     mutating func put(_ value: Value, at name: RoomName, size: Int) {
         guard wants(name) else { return }
         bytes += size - (values[name]?.bytes ?? 0)
@@ -52,7 +52,7 @@ struct FirstOfList<Value> {
         isCut = isCut || count < names.count
     }
 
-    /// All that is kept, in order. A socket stands under its id, which is a room.
+    /// The values that are kept, in order. A socket stands under its id, which is a room.
     var ordered: [(name: RoomName, value: Value)] {
         values.map { ($0.key, $0.value.value) }.sorted { $0.name.precedes($1.name) }
     }

@@ -6,9 +6,9 @@ protocol Gathering<Answer>: AnyObject {
     func take(_ answer: ServerMessage) -> GatheringProgress
     /// Takes what a server says instead of an answer that was too large to be sent.
     func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress
-    /// What is made of all that has come.
+    /// The result of all answers that have come.
     var result: Answer { get }
-    /// What is kept of the answers takes, in bytes.
+    /// The size of the parts of answers that are kept, in bytes.
     var heldBytes: Int { get }
     /// Whether it keeps no more than a page, whatever comes.
     var isBounded: Bool { get }
@@ -22,7 +22,7 @@ extension Gathering {
 }
 
 enum GatheringProgress: Equatable {
-    /// It says nothing that was asked for.
+    /// The answer says nothing that was asked for.
     case ignored
     /// More will come from this server.
     case partial
@@ -30,11 +30,12 @@ enum GatheringProgress: Equatable {
     case done
     /// The server could not send all, for its size.
     case tooLarge(isLast: Bool)
-    /// Nobody else needs to answer any more.
+    /// No further answer is needed.
     case finished
 }
 
 extension String {
-    /// By code point, as servers sort. (`<` compares canonically equivalent strings as equal.)
+    /// Whether the string comes first by code point, as servers sort. (`<` compares canonically equivalent strings as
+    /// equal.)
     func precedes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
 }

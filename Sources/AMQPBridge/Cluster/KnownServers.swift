@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// What is known of servers, for whoever publishes without asking them: kept by the cluster client's thread, read by any.
-/// Reading takes the same however many servers and namespaces there are.
+/// The knowledge of servers for emitters that publish without asking them: kept by the cluster client's thread, read by
+/// any. Reading takes the same however many servers and namespaces there are.
 final class KnownServers: Sendable {
     private struct Server {
         let namespaces: [String]
@@ -16,7 +16,7 @@ final class KnownServers: Sendable {
         }
     }
 
-    /// How many servers have a namespace.
+    /// The number of servers that have a namespace.
     private struct Tally {
         var serving: Int32 = 0
         var dynamic: Int32 = 0
@@ -26,7 +26,7 @@ final class KnownServers: Sendable {
     private struct State {
         var isComplete = false
         var servers: [String: Server] = [:]
-        /// By name, which are told apart by their bytes.
+        /// The tallies by the namespace's name. Names are told apart by their bytes.
         var tallies: [RoomName: Tally] = [:]
 
         mutating func count(_ server: Server?, _ one: Int32) {
@@ -64,7 +64,7 @@ final class KnownServers: Sendable {
         state.withLock { $0.isComplete = isComplete }
     }
 
-    /// The servers as seen from one namespace; none while it is not known who is there.
+    /// The servers as seen from one namespace; none while the servers are not known.
     func servers(of namespace: String) -> NamespaceServers {
         state.withLock { state in
             guard state.isComplete else { return NamespaceServers() }
@@ -74,7 +74,8 @@ final class KnownServers: Sendable {
         }
     }
 
-    /// The classes of the adapters that companions stand beside, and the namespaces of all servers, in order: the first of each.
+    /// The classes of the adapters that companions stand beside, and the namespaces of all servers, in order: the first
+    /// of each.
     func summary(most: Int) -> (adapters: [String], namespaces: [String]) {
         state.withLock { state in
             (
@@ -84,8 +85,8 @@ final class KnownServers: Sendable {
         }
     }
 
-    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at this
-    /// moment; `nil`: there is none.
+    /// The uid of a server of the namespace that cannot tell rooms that are numbers from others, as far as is known at
+    /// this moment; `nil`: there is none.
     func serverWithoutNumbers(of namespace: String) -> String? {
         state.withLock { state in
             guard let tally = state.tallies[.name(namespace)], tally.early > 0 else { return nil }

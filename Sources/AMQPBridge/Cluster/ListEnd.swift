@@ -1,12 +1,13 @@
-/// Where a list of all servers ends when some of them broke off their own early, because of its size
+/// The end of a list of all servers when some of them broke off their own early, because of its size
 /// (docs/cluster-protocol.md, `more`): behind the last entry of any of those nothing is complete.
 struct ListEnd {
-    /// The last entry that all servers have told of, if it is not the end. A socket stands under its id, which is a room.
+    /// The last entry that all servers have told of, if it is not the end. A socket stands under its id, which is a
+    /// room.
     private(set) var last: RoomName?
 
     var isEarly: Bool { last != nil }
 
-    /// What one server has told.
+    /// The list that one server has told.
     struct Own {
         private(set) var count = 0
         private(set) var last: RoomName?

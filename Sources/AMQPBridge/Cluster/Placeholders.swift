@@ -1,16 +1,17 @@
 internal import JSON
 
 extension CheckedJSON {
-    /// Anything longer is no placeholder.
+    /// The longest placeholder, in bytes.
     private static let mostPlaceholderBytes = 128
-    /// One answer has no more.
+    /// The most attachments of one answer.
     private static let mostAttachments = 10_000
 
     /// The value with each placeholder `{"_placeholder":true,"num":n}` replaced by `{"$binary":"…"}`, as callers send
     /// bytes, too. All else stays as it was written.
     ///
     /// - Parameter attachments: an array of the bytes in base64.
-    /// - Returns: `nil` if it would be more than twice as large as all that came: the same bytes can be named any number of times.
+    /// - Returns: `nil` if it would be more than twice as large as all that came: the same bytes can be named any
+    ///   number of times.
     func replacingPlaceholders(by attachments: CheckedJSON?) -> JSONText? {
         guard let attachments, let bytes = attachments.strings(atMost: Self.mostAttachments), !bytes.isEmpty else {
             return text
@@ -27,6 +28,6 @@ extension CheckedJSON {
 }
 
 extension JSONText {
-    /// What it takes, in bytes, about: its own and those of the array around them.
+    /// The memory that it takes, in bytes, about: its own and those of the array around them.
     var heldBytes: Int { bytes.count + 128 }
 }

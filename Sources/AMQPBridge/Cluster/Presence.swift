@@ -1,7 +1,7 @@
 internal import EventLoop
 internal import JSON
 
-/// Which servers there are, by what they say of themselves: heartbeats, and a goodbye.
+/// The servers that are there, by what they say of themselves: heartbeats, and a goodbye.
 struct Presence {
     struct Server: Equatable {
         let uid: String
@@ -10,26 +10,26 @@ struct Presence {
         let subscriptionMode: String
         var traits = ServerTraits()
         var lastSeen: MonotonicTime
-        /// The broker has said that the server is not there: until then it is missed all the same, for its clients may still be
-        /// connected.
+        /// The broker has said that the server is not there: until then it is missed all the same, for its clients may
+        /// still be connected.
         var awayUntil: MonotonicTime?
 
         func serves(_ namespace: String) -> Bool { namespaces.contains { $0.hasBytes(of: namespace) } }
     }
 
-    /// After so many intervals of silence a server is gone.
+    /// The intervals of silence after which a server is gone.
     private static let missedIntervals = 3
     private static let intervals: ClosedRange<Int> = 100...600_000
     /// A broker with more of them is not ours.
     private static let mostServers = 10_000
-    /// What all that is known of servers may take, in bytes.
+    /// The most bytes that the knowledge of all servers may take.
     private static let mostBytes = 64 << 20
 
-    /// How long a server that has fallen silent, or is not on the broker, is remembered: it may come back.
+    /// The time that a server that has fallen silent, or is not on the broker, is remembered: it may come back.
     private static let memory: Duration = .seconds(60)
 
     private var servers: [String: Server] = [:]
-    /// What is known of each server takes so much, in bytes.
+    /// The bytes that the knowledge of each server takes, by its uid.
     private var sizes: [String: Int] = [:]
     private var bytes = 0
     private var lost: [String: (server: Server, until: MonotonicTime)] = [:]
@@ -37,12 +37,13 @@ struct Presence {
     var isEmpty: Bool { servers.isEmpty }
     var count: Int { servers.count }
 
-    /// All of them, by their uid.
+    /// All servers, in the order of their uids.
     var all: [Server] { servers.values.sorted { $0.uid < $1.uid } }
 
     /// The uids of the servers that have the namespace.
     ///
-    /// - Parameter includingLost: those, too, that have fallen silent without a goodbye, and may come back.
+    /// - Parameter includingLost: whether those count, too, that have fallen silent without a goodbye, and may come
+    ///   back.
     func servers(of namespace: String, includingLost: Bool = false) -> Set<String> {
         let known = Array(servers.values) + (includingLost ? lost.values.map(\.server) : [])
         return Set(known.lazy.filter { $0.serves(namespace) }.map(\.uid))
@@ -59,7 +60,7 @@ struct Presence {
     /// Whether the broker can be asked about any of these.
     func hasProbes(of uids: Set<String>) -> Bool { uids.contains { server($0)?.traits.probe != nil } }
 
-    /// Those of the servers that are not on the broker: they cannot answer.
+    /// The servers, of these, that are not on the broker: they cannot answer.
     func away(of uids: Set<String>) -> Set<String> { uids.filter { server($0)?.awayUntil != nil } }
 
     /// The broker has no queue of this server.
@@ -68,7 +69,7 @@ struct Presence {
         if lost[uid] != nil { lost[uid]?.server.awayUntil = now + Self.memory }
     }
 
-    /// Nothing could be heard of anybody for a while: what was not heard says nothing.
+    /// Begins the time of all servers anew: for a while none could be heard, so silence says nothing.
     mutating func forgive(now: MonotonicTime) {
         for uid in servers.keys { servers[uid]?.lastSeen = now }
     }
@@ -101,8 +102,8 @@ struct Presence {
         }
     }
 
-    /// Whether what a server says of itself can be kept. Those that have fallen silent keep their place for as long as they are
-    /// remembered: whoever makes up servers must not make the gateway forget the real ones.
+    /// Whether what a server says of itself can be kept. Servers that have fallen silent keep their place for as long
+    /// as they are remembered: made-up servers must not make the gateway forget the real ones.
     private mutating func takePlace(of message: ServerMessage) -> Bool {
         let known = sizes[message.uid]
         // A short name takes more in memory than in the text.

@@ -1,20 +1,20 @@
 internal import JSON
 
-/// Something that all servers of a namespace are asked, and what makes one answer of theirs.
+/// A question to all servers of a namespace, and the gathering that makes one answer of theirs.
 package struct Question<Answer: Sendable> {
     let namespace: String
     let kind: ClusterMessage.Kind
-    /// Whether it changes nothing: then nobody needs to carry it out when its time is over, and one that is under way already
-    /// answers the same question of somebody else.
+    /// Whether it changes nothing: then no server needs to carry it out when its time is over, and one that is under
+    /// way already answers the same question of another caller.
     let isRead: Bool
     /// Whether servers that have fallen silent are to answer as well.
     let includesLost: Bool
     /// Whether something else is made of the answers than of those to a read with the same message.
     let isApart: Bool
     let timeout: Duration
-    /// What a server must be able to do, lest it do something else.
+    /// The features that a server must have, lest it do something else.
     let features: [ServerFeature]
-    /// Where who asks stands in a trace. Never with a read, whose answer may be for several.
+    /// The caller's place in a trace. Never with a read, whose answer may be for several callers.
     let trace: TraceContext?
     let gathering: any Gathering<Answer>
     /// The members of `data`, but for the request id.
@@ -37,7 +37,7 @@ package struct Question<Answer: Sendable> {
         data = JSONText.members(write)
     }
 
-    /// Whether nobody needs to take it up when its time is over.
+    /// Whether no server needs to take it up when its time is over.
     var expires: Bool { isRead || kind == .broadcast }
 
     func body(id: String) -> [UInt8] {
@@ -55,11 +55,11 @@ package struct Question<Answer: Sendable> {
     }
 }
 
-/// What makes two reads the same.
+/// The key of a read: two reads with the same key are the same.
 struct ReadKey: Hashable {
     let includesLost: Bool
     let isApart: Bool
-    /// As bytes: strings that Unicode calls equal are different namespaces.
+    /// The namespace as bytes: strings that Unicode calls equal are different namespaces.
     let namespace: [UInt8]
     let timeout: Duration
     let data: ArraySlice<UInt8>

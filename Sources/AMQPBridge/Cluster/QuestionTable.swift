@@ -1,30 +1,32 @@
 internal import EventLoop
 
-/// The questions under way: who is still to answer which, and until when. Late answers find no question, and are dropped.
+/// The questions under way, each with the servers that are still to answer, and its deadline. Late answers find no
+/// question, and are dropped.
 struct QuestionTable {
     private final class Entry {
         let id: String
-        /// `nil`: it is no read, and nobody can join it.
+        /// The key under which callers can join the question; `nil`: it is no read, and cannot be joined.
         let key: ReadKey?
         let includesLost: Bool
         let waits: any QuestionWaits
-        /// Of the message, in bytes.
+        /// The size of the message, in bytes.
         let size: Int
         /// The servers that are to answer.
         var expected: Set<String>
-        /// Those that have given all of their answer.
+        /// The servers that have given all of their answer.
         var done: Set<String> = []
-        /// Those of whose answer at least a part was too large to be sent.
+        /// The servers of whose answer at least a part was too large to be sent.
         var tooLarge: Set<String> = []
-        /// Those that are not on the broker: nobody waits for them, but they count.
+        /// The servers that are not on the broker: they are not waited for, but they count.
         var away: Set<String>
         var hasAnswers = false
-        /// What the servers take that have answered without being expected.
+        /// The bytes that servers take that have answered without being expected.
         var serverBytes = 0
-        /// What is held of the answers, and of who has given them.
+        /// The bytes that are held of answers and of the servers that have given them.
         var bytes = 0
         let deadline: MonotonicTime
-        /// When servers that have not answered are asked about; `nil`: none of them can be.
+        /// The time at which the broker is asked about servers that have not answered; `nil`: it cannot be asked about
+        /// any.
         var impatientAt: MonotonicTime?
 
         init<Answer>(
@@ -50,7 +52,7 @@ struct QuestionTable {
             expected.contains(uid) && !done.contains(uid) && !away.contains(uid)
         }
 
-        /// Whether nobody is waited for any more.
+        /// Whether no server is waited for any more.
         var isSettled: Bool { !expected.contains(where: isAwaited) }
 
         var tally: ServerTally {
@@ -60,18 +62,19 @@ struct QuestionTable {
         }
     }
 
-    /// How many bytes of answers are held, for one question and for all. What comes beyond is not taken: its server is missing.
+    /// The most bytes of answers that are held, for one question and for all. An answer beyond that is not taken: its
+    /// server is missing.
     struct Limits: Sendable, Equatable {
         /// Room for the longest value that a server can send.
         var bytesPerQuestion = 17 << 20
         var bytes = 48 << 20
     }
 
-    /// How long a server has to answer before the broker is asked whether it is there.
+    /// The time that a server has to answer before the broker is asked whether it is there.
     static let patience: Duration = .milliseconds(100)
-    /// How often it is asked again, while the server does not answer.
+    /// The time until the broker is asked again, while the server does not answer.
     static let patienceAfterwards: Duration = .seconds(1)
-    /// What a server takes that nobody has expected to answer, beside its uid and what it has said.
+    /// The bytes that a server takes that was not expected to answer, beside its uid and its answer.
     static let bytesPerServer = 256
 
     private let limits: Limits
@@ -86,10 +89,10 @@ struct QuestionTable {
         self.limits = limits
     }
 
-    /// How many callers wait.
+    /// The number of callers that wait.
     var waiting: Int { questionOfWaiter.count }
     var count: Int { entries.count }
-    /// When ``expire(now:)`` or ``overdue(now:)`` has something to do.
+    /// The time at which ``expire(now:)`` or ``overdue(now:)`` has something to do.
     var deadline: MonotonicTime? {
         guard let first = deadlines.next, let second = impatience.next else { return deadlines.next ?? impatience.next }
         return min(first, second)
@@ -110,9 +113,9 @@ struct QuestionTable {
     /// A question has been asked.
     ///
     /// - Parameters:
-    ///   - size: of its message, in bytes.
-    ///   - away: those of the expected that are not on the broker.
-    ///   - asked: when, if there are servers that the broker can be asked about.
+    ///   - size: the size of its message, in bytes.
+    ///   - away: the expected servers that are not on the broker.
+    ///   - asked: the time of the question, if there are servers that the broker can be asked about.
     mutating func begin<Answer>(
         _ question: Question<Answer>, id: String, size: Int = 0, expected: Set<String>, away: Set<String> = [],
         waiter: Int, asked: MonotonicTime? = nil, deadline: MonotonicTime,
@@ -133,16 +136,16 @@ struct QuestionTable {
 
     /// Takes an answer.
     ///
-    /// - Parameter size: what all of it takes, in bytes. What is held of it may be less.
+    /// - Parameter size: the size of all of it, in bytes. Less of it may be held.
     mutating func receive(_ answer: ServerMessage, for id: String, size: Int) {
         guard let entry = entries[id], !entry.done.contains(answer.uid) else { return }
-        // What bounds itself does not grow by what comes.
+        // A gathering that bounds itself does not grow with each answer.
         let gathering = entry.waits.gathering
         let growth = gathering.isBounded ? 0 : size
         guard entry.bytes + growth <= limits.bytesPerQuestion, bytes + growth <= limits.bytes else { return }
         let progress = answer.isTooLarge ? gathering.takeTooLarge(answer) : gathering.take(answer)
         if case .ignored = progress { return }
-        // Something may have been changed behind what this answer says: whoever asks from now on asks anew.
+        // A server may have changed since it gave this answer: callers that ask from now on ask anew.
         if let key = entry.key, reads[key] == entry.id { reads[key] = nil }
         entry.hasAnswers = true
         // One that has come since, or of which nothing was heard yet.
@@ -169,9 +172,9 @@ struct QuestionTable {
         entry.bytes = count
     }
 
-    /// A server has gone: nobody waits for it any more.
+    /// Takes out a server that has gone: it is not waited for any more.
     ///
-    /// - Parameter mayReturn: it has said nothing of it; those who want to be certain of all go on waiting.
+    /// - Parameter mayReturn: the server has said no goodbye; questions that include lost servers go on waiting for it.
     mutating func left(_ uid: String, mayReturn: Bool = false) {
         for entry in entries.values where entry.expected.contains(uid) && !entry.done.contains(uid) {
             if mayReturn, entry.includesLost { continue }
@@ -181,7 +184,7 @@ struct QuestionTable {
         }
     }
 
-    /// A server is not on the broker: nobody waits for it any more, but it is missing.
+    /// Notes that a server is not on the broker: it is not waited for any more, but it is missing.
     mutating func away(_ uid: String) {
         for entry in entries.values where entry.isAwaited(uid) {
             entry.away.insert(uid)
@@ -189,22 +192,23 @@ struct QuestionTable {
         }
     }
 
-    /// Whether anybody waits for this server.
+    /// Whether a question waits for this server.
     func isAwaited(_ uid: String) -> Bool { entries.values.contains { $0.isAwaited(uid) } }
 
-    /// The servers that have been waited for so long that the broker is to be asked about them, each with the moment at or
-    /// behind which it must have been.
+    /// The servers that have been waited for so long that the broker is to be asked about them, each with the moment at
+    /// or behind which it must have been.
     mutating func overdue(now: MonotonicTime) -> [String: MonotonicTime] {
         var overdue: [String: MonotonicTime] = [:]
         for id in impatience.due(now: now) {
             guard let entry = entries[id], let due = entry.impatientAt else { continue }
             entry.impatientAt = nil
             guard !entry.isSettled else {
-                // Of those that are expected none is there; until now there might have been one that nobody knew.
+                // None of the expected servers is there; until now there might have been one that was not known.
                 finish(entry)
                 continue
             }
-            // When the question was asked; later, what somebody else has learnt shortly before will do.
+            // The time of the question; for later probes, an answer that another question has got shortly before will
+            // do.
             let since = due.advanced(byNanoseconds: -Self.patience.nanoseconds)
             for uid in entry.pending { overdue[uid] = max(overdue[uid] ?? since, since) }
             setImpatience(of: entry, at: now + Self.patienceAfterwards)
@@ -217,16 +221,16 @@ struct QuestionTable {
         impatience.add(entry.id, at: time)
     }
 
-    /// The broker had nobody to give the question to: whoever was expected cannot answer.
+    /// Ends a question that the broker has returned: no queue took it, so the expected servers cannot answer.
     ///
-    /// - Returns: who was expected.
+    /// - Returns: the servers that were expected to answer.
     mutating func returned(_ id: String) -> Set<String> {
         guard let entry = entries[id] else { return [] }
         finish(entry, isRouted: false)
         return entry.expected
     }
 
-    /// Nobody waits for this any more. What is to change something may do so all the same.
+    /// Ends the wait of a caller that has given up. A question that is to change something may do so all the same.
     mutating func abandon(waiter: Int) {
         guard let id = questionOfWaiter.removeValue(forKey: waiter), let entry = entries[id] else { return }
         entry.waits.fail(waiter, entry.isRead ? .abandoned : .unknown)
@@ -240,7 +244,7 @@ struct QuestionTable {
         }
     }
 
-    /// The broker takes no message that is so long: nobody has received these questions.
+    /// Fails the questions that are longer than the broker takes: no server has received them.
     mutating func fail(longerThan limit: Int, _ error: ClusterError) {
         for entry in entries.values where entry.size > limit { fail(entry, error) }
     }

@@ -1,21 +1,21 @@
-/// How a question ended: what was gathered, and from whom.
+/// The outcome of a question: the answer that was gathered, and the tally of its servers.
 struct QuestionOutcome<Answer: Sendable>: Sendable {
     let answer: Answer
     let servers: ServerTally
-    /// Whether the broker had anybody to give the question to.
+    /// Whether the broker had a queue to give the question to.
     let isRouted: Bool
 }
 
-/// What is gathered for a question, and who waits for it. The table of questions knows no answer's type.
+/// The gathering for a question, and the callers that wait for it. The table of questions knows no answer's type.
 protocol QuestionWaits: AnyObject {
     var gathering: any Gathering { get }
-    /// The numbers of those who wait.
+    /// The numbers of the callers that wait.
     var waiters: [Int] { get }
     var isEmpty: Bool { get }
-    /// Gives everybody what was gathered.
+    /// Gives all callers the answer that was gathered.
     func succeed(servers: ServerTally, isRouted: Bool)
     func fail(_ error: ClusterError)
-    /// Ends the wait of one.
+    /// Ends the wait of one caller.
     func fail(_ waiter: Int, _ error: ClusterError)
 }
 

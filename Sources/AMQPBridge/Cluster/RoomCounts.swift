@@ -5,8 +5,9 @@ extension CheckedJSON {
     var amount: Int? { integer.map { min(max($0, 0), 1 << 40) } }
 }
 
-/// How many sockets a server has, and where: as it has counted them, or, of one that sends its sockets instead, as they are
-/// counted here. Read from the answer each time: there may be millions of rooms, of which a page is wanted.
+/// The number of sockets of a server, and of each of its rooms: as the server has counted them or, if it sends its
+/// sockets instead, as they are counted here. Read from the answer each time: there may be millions of rooms, of which
+/// a page is wanted.
 struct RoomCounts {
     private let counted: Int?
     /// Whether the server has left something out, for its size.
@@ -35,17 +36,17 @@ struct RoomCounts {
         return sockets
     }
 
-    /// Of the sockets that are counted here: their ids, by their hash, which takes a tenth of the space.
+    /// The ids of the sockets that are counted here, as hashes, which take a tenth of the space.
     var idHashes: Set<Int> {
         var ids: Set<Int> = []
         forEachSocket { id, _ in ids.insert(RoomName.name(id).hashValue) }
         return ids
     }
 
-    /// Calls `body` with each room and how many of the server's sockets are in it, or with each of these alone; with `nil` for a
-    /// room whose name is none.
+    /// Calls `body` with each room and how many of the server's sockets are in it, or with each of these alone; with
+    /// `nil` for a room without a valid name.
     ///
-    /// - Parameter number: of the last socket of another server.
+    /// - Parameter number: the number of the last socket of another server.
     /// - Returns: the number of the last socket of this one.
     func forEachRoom(after number: Int, _ body: (_ room: RoomName?, _ sockets: RoomTally.Addition) -> Void) -> Int {
         // Servers without ``ServerFeature/numbers`` send an object, and say nothing of other rooms than strings.
@@ -83,11 +84,11 @@ extension CheckedJSON {
     }
 }
 
-/// How many sockets a room has.
+/// The number of sockets in a room.
 struct RoomTally {
     enum Addition {
         case sockets(Int)
-        /// One of a server's sockets, by its number: it counts once, however often it names the room.
+        /// A socket of a server, by its number: it counts once, however often it names the room.
         case socket(Int)
     }
 

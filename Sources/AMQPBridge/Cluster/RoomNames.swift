@@ -3,7 +3,7 @@ internal import JSON
 // A room that no request can name is not told of: its name is no string of 1 to 255 bytes, and no whole number.
 
 extension Publication {
-    /// How long the name of a room, which becomes a routing key, may be.
+    /// The lengths, in bytes, that the name of a room may have, which becomes a routing key.
     static let nameBytes = 1...maximumNameBytes
 }
 

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// What not every server can do: nothing of it is asked of one that does not name it in its heartbeats
+/// A feature that not every server has: it is not asked of one that does not name it in its heartbeats
 /// (docs/cluster-protocol.md, Presence).
 public enum ServerFeature: String, Sendable, CaseIterable {
     /// Emits with acknowledgements.
@@ -14,20 +14,21 @@ extension ServerFeature {
     func isAmong(_ features: Set<String>?) -> Bool { features?.contains(rawValue) ?? (self == .acks) }
 }
 
-/// What a heartbeat says of its server beside its namespaces. Whoever can write to the exchange can write it, so it is bounded.
+/// The traits that a heartbeat tells of its server beside its namespaces. Any writer to the exchange can make them up,
+/// so they are bounded.
 struct ServerTraits: Equatable {
-    /// `nil`: an early companion, which says nothing of them.
+    /// The features that the server names; `nil`: an early companion, which names none.
     var features: Set<String>?
     /// The routing key that the server has bound for as long as it is on the broker.
     var probe: String?
     /// The class of the adapter that an `attachGateway` stands beside.
     var adapter: String?
 
-    /// More of them, or longer ones, are left out.
+    /// The most features that are kept, and the longest text of each; others are left out.
     static let mostFeatures = 32
     private static let longestFeature = 64
     private static let longestAdapter = 128
-    /// Any other key could be somebody's who takes what comes there for something else.
+    /// The beginning of keys for probes. Another key could belong to a reader that takes a probe for something else.
     private static let probePrefix = "#server#"
 
     func has(_ feature: ServerFeature) -> Bool { feature.isAmong(features) }

@@ -1,14 +1,15 @@
 internal import EventLoop
 
-/// Asks the broker whether servers are still there: a `mandatory` message to the key that a server names in its heartbeat comes
-/// back when its queue is gone (docs/cluster-protocol.md, `probe`).
+/// Asks the broker whether servers are still there: a `mandatory` message to the key that a server names in its
+/// heartbeat comes back when its queue is gone (docs/cluster-protocol.md, `probe`).
 ///
-/// For each server one at a time, whoever waits for it.
+/// There is one probe at a time for each server, for all questions together.
 struct ServerProbes {
     enum Return: Equatable {
         /// The server is not on the broker.
         case gone(uid: String)
-        /// It has been heard of since, which may have been before or after: that says nothing.
+        /// The server has been heard of since the probe was sent, perhaps before it left the broker: the return says
+        /// nothing.
         case outdated(uid: String)
     }
 
@@ -25,12 +26,12 @@ struct ServerProbes {
     private var last: [String: String] = [:]
     private var number = 0
 
-    /// How many servers have been asked about.
+    /// The number of servers that have been asked about.
     var count: Int { probes.count }
 
     static func isProbe(_ messageID: String) -> Bool { messageID.hasPrefix(prefix) }
 
-    /// A probe is to be sent, unless one was `since` then: what became of that answers for all.
+    /// A probe is to be sent, unless one was `since` then: its outcome answers for all.
     ///
     /// - Returns: its message id; `nil` if it is not needed.
     mutating func begin(_ uid: String, since: MonotonicTime, now: MonotonicTime) -> String? {
@@ -43,7 +44,7 @@ struct ServerProbes {
         return id
     }
 
-    /// The broker had nobody to give the probe to. `nil`: a later one has been sent, or nobody wants to know any more.
+    /// Takes back a probe that no queue took. `nil`: a later one has been sent, or the answer is not needed any more.
     mutating func returned(_ id: String) -> Return? {
         guard let probe = probes[id] else { return nil }
         forget(probe.uid)
@@ -55,7 +56,7 @@ struct ServerProbes {
         if let id = last[uid] { probes[id]?.isOutdated = true }
     }
 
-    /// Of the others nobody wants to know any more.
+    /// Forgets the probes of all other servers, for they are not known any more.
     mutating func keep(where isKnown: (_ uid: String) -> Bool) {
         for uid in last.keys where !isKnown(uid) { forget(uid) }
     }

@@ -3,21 +3,21 @@ internal import Logging
 
 /// A text that a server sends, checked.
 ///
-/// Clients choose strings, and servers pass them on: one that no parser takes must not cost the others. So a text that is no JSON
-/// is repaired, once.
+/// Clients choose strings, and servers pass them on: one that no parser takes must not cost the others. So a text that
+/// is no JSON is repaired, once.
 struct ServerText {
-    /// The longest, in bytes: what RabbitMQ takes since version 4 (`max_message_size`).
+    /// The longest text, in bytes: the longest message that RabbitMQ takes since version 4 (`max_message_size`).
     static let maximumBytes = 16 << 20
     /// Deeper ones are repaired: data of applications may be deeper than what the gateway takes from its callers.
     static let maximumDepth = 256
-    /// What is deeper does not survive a repair.
+    /// The depth that survives a repair.
     private static let repairedDepth = 200
 
     let root: CheckedJSON
-    /// Why it was repaired; `nil`: it was not.
+    /// The fault that was repaired; `nil`: there was none.
     let fault: JSONError?
 
-    /// - Throws: why it is no JSON, if it cannot be repaired.
+    /// - Throws: the reason why it is no JSON, if it cannot be repaired.
     init(_ bytes: [UInt8]) throws(JSONError) {
         let fault: JSONError
         do throws(JSONError) {
@@ -37,22 +37,22 @@ struct ServerText {
     }
 }
 
-/// What is to be logged of a message that was not as it should be.
+/// The warning to log of a message that was not as it should be.
 struct ClusterWarning: Equatable {
     enum Outcome: String {
-        /// It was taken, but for what had to be replaced in it.
+        /// The message was taken, but for parts that had to be replaced.
         case repaired
         case ignored
     }
 
     let outcome: Outcome
-    /// Who has sent it, if that can be told.
+    /// The uid of the server that has sent it, if that can be told.
     let server: String?
     let namespace: String?
     let reason: String
     let bytes: Int
 
-    /// Of a message that was not taken. Who has sent it is read as far as it can be.
+    /// A warning of a message that was not taken. Its sender is read as far as it can be.
     init(ignored body: [UInt8], reason: String) {
         outcome = .ignored
         let members = CheckedJSON(unchecked: body).members

@@ -5,7 +5,7 @@ package struct SocketSelection: Sendable, Hashable {
     package var rooms: [RoomName]
     /// Rooms and socket ids that are left out.
     package var except: [RoomName]
-    /// Only the socket with this id, which ``rooms`` then holds, too: a socket's id is a room.
+    /// The id of the one socket that is selected, which ``rooms`` then holds, too: a socket's id is a room.
     package let id: String?
 
     package init(namespace: String = "/", rooms: [RoomName] = [], except: [RoomName] = []) {

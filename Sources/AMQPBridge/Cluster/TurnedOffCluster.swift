@@ -1,4 +1,5 @@
-/// Stands where a ``ClusterClient`` would, if the operator does not want servers to be asked: every question ends at once.
+/// Stands where a ``ClusterClient`` would, if the operator does not want servers to be asked: every question ends at
+/// once.
 package final class TurnedOffCluster: ClusterService {
     package init() {}
 

@@ -3,21 +3,21 @@ package import SettingTypes
 
 /// socket.io-amqp0, version 5.0.2 and later (observed: 7.0.2 with socket.io 4.8.3).
 ///
-/// A direct exchange; every server has one queue bound with `broadcast` and one per room (a socket's id is a room).
-/// The routing key is the room, the body the packet and whom to leave out. Flags are not on this wire.
+/// A direct exchange; every server has one queue bound with `broadcast` and one per room (a socket's id is a room). The
+/// routing key is the room, the body the packet and the rooms to leave out. Flags are not on this wire.
 public struct AMQP0: WireFormat {
     public static let name = "amqp0"
 
     /// The adapter's `exchangeName`; `{namespace}` in it stands for the emit's namespace.
     public let exchange: String
-    /// The namespaces that the servers serve. All namespaces of one exchange share its queues, so an emit would reach any
-    /// of them: more than one needs `{namespace}` in ``exchange``.
+    /// The namespaces that the servers serve. All namespaces of one exchange share its queues, so an emit would reach
+    /// any of them: more than one needs `{namespace}` in ``exchange``.
     public let namespaces: [String]
     private let hasPlaceholder: Bool
 
     public let knowsRecipients = true
-    /// Observed with 7.0.2: a socket that joins a number ends the adapter's channel, for amqplib takes only strings as routing
-    /// keys.
+    /// Observed with 7.0.2: a socket that joins a number ends the adapter's channel, for amqplib takes only strings as
+    /// routing keys.
     public let numberRooms = NumberRooms.none
 
     public init(exchange: String = Self.defaultExchange, namespaces: [String] = ["/"]) {
@@ -31,7 +31,8 @@ public struct AMQP0: WireFormat {
     /// Stands for the emit's namespace in the name of the exchange.
     public static let placeholder = "{namespace}"
     private static let everyone = "broadcast"
-    /// The most bytes of names that the messages of one emit may list together, which grow with the square of its rooms.
+    /// The most bytes of names that the messages of one emit may list together, which grow with the square of its
+    /// rooms.
     static let mostListedBytes = 16 << 20
 
     /// Every server binds `broadcast`, and a room only while one of its sockets is in it.
@@ -90,7 +91,7 @@ public struct AMQP0: WireFormat {
         }
     }
 
-    /// How many bytes the names take that the messages to these rooms leave out, with their quotes and commas.
+    /// The bytes of the names that the messages to these rooms leave out, with their quotes and commas.
     private static func listedBytes(_ rooms: [String], _ except: [String]) -> Int {
         let own = except.reduce(0) { $0 + $1.utf8.count + 3 } * rooms.count
         return rooms.indices.reduce(own) { $0 + (rooms[$1].utf8.count + 3) * (rooms.count - 1 - $1) }

@@ -3,9 +3,9 @@ package import SettingTypes
 /// Socket.IO's own cluster protocol over AMQP, for servers with our Node adapter, or any other with a responder
 /// (docs/cluster-protocol.md).
 ///
-/// A direct exchange. Every server has a queue for each namespace, bound with the namespace, and either with `#static` behind
-/// it or with each of its rooms. RabbitMQ puts a message into a queue at most once: a union of rooms arrives once, and
-/// servers that subscribe either way may be mixed.
+/// A direct exchange. Every server has a queue for each namespace, bound with the namespace, and either with `#static`
+/// behind it or with each of its rooms. RabbitMQ puts a message into a queue at most once: a union of rooms arrives
+/// once, and servers that subscribe either way may be mixed.
 public struct ClusterFormat: WireFormat {
     public static let name = "cluster"
 

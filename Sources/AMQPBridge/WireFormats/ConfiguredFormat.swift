@@ -2,13 +2,14 @@ package import SettingTypes
 
 /// A wire format as the configuration has it: with settings of its own, which its file describes.
 package protocol ConfiguredFormat: WireFormat {
-    /// In the order of the documentation. Their paths begin with a section that no other format has.
+    /// The format's settings, in the order of the documentation. Their paths begin with a section that no other format
+    /// has.
     static var settings: [Setting] { get }
 
-    /// - Throws: what is wrong with a setting, or with several together.
+    /// - Throws: the fault of a setting, or of several together.
     init<Reader: SettingReader>(_ reader: Reader) throws(Reader.Failure)
 
-    /// What whoever operates the servers has to know of this configuration, in a sentence; `nil`: nothing.
+    /// The caution about this configuration for the servers' operator, in a sentence; `nil`: there is none.
     var caution: String? { get }
 }
 

@@ -1,13 +1,14 @@
-/// A wire format of servers that do by themselves what others do only with a companion: python-socketio's client managers take
-/// messages that do something to sockets, and publish what clients acknowledge.
+/// A wire format of servers that do by themselves what others do only with a companion: python-socketio's client
+/// managers take messages that do something to sockets, and publish what clients acknowledge.
 package protocol ManagerFormat: WireFormat {
-    /// Where the acknowledgements of clients arrive.
+    /// The address at which the acknowledgements of clients arrive.
     var callbackAddress: CallbackAddress { get }
 
     /// An emit whose clients' acknowledgements come to ``callbackAddress`` with this number.
     func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication
 
-    /// The messages that do something to sockets on servers that nobody can ask, in order; `nil`: there are none for that.
+    /// The messages that do something to sockets on servers that cannot be asked, in order; `nil`: there are none for
+    /// that.
     ///
     /// - Throws: ``NotExpressible`` when such servers would do something else, or harm themselves.
     func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]?
@@ -16,10 +17,10 @@ package protocol ManagerFormat: WireFormat {
     var exceptsRooms: Bool { get }
 }
 
-/// Where the acknowledgements for an emitter arrive.
+/// The address at which the acknowledgements for an emitter arrive.
 package struct CallbackAddress: Sendable, Equatable {
     package let exchange: String
-    /// What tells an emitter's messages from those of others.
+    /// The id that tells an emitter's messages from those of others.
     package let hostID: String
 }
 

@@ -11,9 +11,10 @@ public struct PythonSocketIO: ManagerFormat {
 
     /// The library's `channel`.
     public var exchange: String
-    /// How long a message may wait for a server, in milliseconds: the queue of a dead one collects for five minutes.
+    /// The time that a message may wait for a server, in milliseconds: the queue of a dead one collects for five
+    /// minutes.
     public var expiration: Int?
-    /// Who published: servers ignore messages with their own. 32 hexadecimal digits, random per process.
+    /// The id of the publisher: servers ignore messages with their own. 32 hexadecimal digits, random per process.
     public let hostID: String
 
     public let knowsRecipients = false
@@ -41,9 +42,10 @@ public struct PythonSocketIO: ManagerFormat {
     /// Every server has a queue for all of its namespaces.
     public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason { .noServer }
 
-    /// The library's own messages for one socket, and for emptying a room. What it does with some rooms was observed with
-    /// 5.18.1: it lets a socket leave the room of its own id, by which alone it can be reached; joining or emptying that of
-    /// another socket is an error in the server (`ValueError`: "cannot enter a sid room", "cannot close a sid room").
+    /// The library's own messages for one socket, and for emptying a room. Its treatment of some rooms was observed
+    /// with 5.18.1: it lets a socket leave the room of its own id, by which alone it can be reached; joining or
+    /// emptying that of another socket is an error in the server (`ValueError`: "cannot enter a sid room", "cannot
+    /// close a sid room").
     package func publications(for command: ChangeSockets) throws(NotExpressible) -> [Publication]? {
         let selection = command.selection
         switch command.change {
@@ -60,7 +62,7 @@ public struct PythonSocketIO: ManagerFormat {
                 }
                 return rooms.withoutDuplicates.map { native("leave_room", selection, sid: id, room: $0) }
             }
-            // Everybody in a room leaves it.
+            // All sockets in a room leave it.
             guard selection.except.isEmpty, rooms.count == 1, rooms == selection.rooms else { return nil }
             try refuse(rooms, "python-socketio's servers do not empty the room of a socket's id") { $0.isSocketID }
             return [native("close_room", selection, room: rooms[0])]
@@ -101,8 +103,8 @@ public struct PythonSocketIO: ManagerFormat {
         [publication(try body(of: emit))]
     }
 
-    /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so there
-    /// has to be one.
+    /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so
+    /// there has to be one.
     package func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication {
         guard let room = emit.rooms.first else {
             throw NotExpressible(
@@ -157,8 +159,8 @@ public struct PythonSocketIO: ManagerFormat {
         }
     }
 
-    /// The arguments themselves; or, if there are bytes among them, the list of them, and behind it one base64 string for each
-    /// placeholder.
+    /// The arguments themselves; or, if there are bytes among them, the list of them, and behind it one base64 string
+    /// for each placeholder.
     private static func write(_ arguments: JSONText, _ attachments: [String], to data: inout JSONListWriter) {
         guard !attachments.isEmpty else { return data.elements(verbatim: arguments) }
         data.list { $0.elements(verbatim: arguments) }

@@ -1,7 +1,7 @@
-/// How a family of Socket.IO servers expects a command to stand on the broker.
+/// The form in which a family of Socket.IO servers expects a command on the broker.
 ///
-/// A wire format is one type in one file with a fixture file of its own, and one line in `WireFormats.all`. What is here all have;
-/// what servers of some do besides is a protocol of its own (``ManagerFormat``).
+/// A wire format is one type in one file with a fixture file of its own, and one line in `WireFormats.all`. All formats
+/// have what is here; what the servers of some do besides is a protocol of its own (``ManagerFormat``).
 public protocol WireFormat: Sendable {
     /// The name in the configuration.
     static var name: String { get }
@@ -9,18 +9,18 @@ public protocol WireFormat: Sendable {
     /// Whether "the broker gave it to a queue" means that a server wanted it. A fanout only knows that a queue exists.
     var knowsRecipients: Bool { get }
 
-    /// Why nobody was there for an emit that no queue took.
+    /// The reason why an emit that no queue took had no receiver.
     ///
-    /// - Parameter servers: what heartbeats say of the servers; they need not be all that there are.
+    /// - Parameter servers: the servers that heartbeats tell of; there may be more.
     func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason
 
-    /// Where emits go: the exchanges of all namespaces that are configured.
+    /// The exchanges that emits go to, for all namespaces that are configured.
     var exchanges: [ServerExchange] { get }
 
-    /// How many messages ``publications(for:)`` would make of the emit, each with all of its arguments.
+    /// The number of messages that ``publications(for:)`` would make of the emit, each with all of its arguments.
     func messageCount(for emit: Emit) -> Int
 
-    /// Which of the servers have rooms that are numbers.
+    /// The servers that have rooms that are numbers.
     var numberRooms: NumberRooms { get }
 
     /// The messages that carry out an emit, in order. Either all of them are published or none.
@@ -40,11 +40,11 @@ public struct ServerExchange: Sendable, Equatable {
     public let kind: Kind
 }
 
-/// Which servers have rooms that are numbers.
+/// The servers of a format that have rooms that are numbers.
 public enum NumberRooms: Sendable {
-    /// None: they are refused.
+    /// No server: rooms that are numbers are refused.
     case none
-    /// Those that say so (``ServerFeature/numbers``); others would not understand the message.
+    /// The servers that say so (``ServerFeature/numbers``); others would not understand the message.
     case announced
     case all
 }
@@ -55,7 +55,7 @@ extension WireFormat {
 
     /// The first of these rooms that is a number, where no server has such rooms; `nil`: there is none.
     ///
-    /// - Parameter list: what the rooms stand in.
+    /// - Parameter list: the name of the list that the rooms stand in.
     func numberFault(_ rooms: [RoomName], in list: String) -> CommandFault? {
         guard numberRooms == .none, let index = rooms.firstIndex(where: \.isNumber) else { return nil }
         let detail = "servers of this wire format have no rooms that are numbers"

@@ -1,7 +1,7 @@
 internal import AMQPBridge
 internal import SettingTypes
 
-/// How to reach the servers, read and checked.
+/// The settings of the broker and the servers behind it, read and checked.
 struct BrokerConfiguration: Sendable {
     var link: BrokerLink.Configuration
     var wireFormat: any ConfiguredFormat

@@ -4,10 +4,10 @@ internal import Logging
 internal import Routes
 internal import SettingTypes
 
-/// Everything that `serve` was told, read and checked.
+/// The configuration of `serve`, read and checked.
 struct Configuration: Sendable {
     var listenAddress: ListenAddress
-    /// Where health and metrics are served alone; `nil`: nowhere.
+    /// The address at which health and metrics are served alone; `nil`: there is none.
     var adminAddress: ListenAddress?
     /// `nil`: there is none.
     var https: HTTPSConfiguration?
@@ -16,20 +16,20 @@ struct Configuration: Sendable {
     var sharesPort: Bool
     var allowsAnonymous: Bool
     var keys: [KeyEntry]
-    /// How many gateways give each key its rate together.
+    /// The number of gateways that give each key its rate together.
     var replicas: Int
     /// The number of characters of `GATEWAY_API_KEY`; `nil`: it is not set.
     var apiKeyLength: Int?
     var hooks: [HookEntry]
     var cloudEvents: CloudEventEntry?
-    /// Whose web pages may call.
+    /// The origins of the web pages that may call.
     var cors: CORSPolicy
     var broker: BrokerLink.Configuration
     var wireFormat: any ConfiguredFormat
     /// Whether servers are asked anything.
     var asksServers: Bool
     var cluster = ClusterClient.Configuration()
-    /// How long servers and clients have to answer, unless a request says so.
+    /// The time that servers and clients have to answer, unless a request says so.
     var requestsTimeout: Duration
     var loops: Int
     var requestLimits = Router.Limits()
@@ -38,15 +38,15 @@ struct Configuration: Sendable {
     var loadLimits = HTTPLoad.Limits()
     var trustedProxies: TrustedProxies
     var idempotencyLimits = IdempotencyStore.Limits()
-    /// How long new connections are still taken after `/readyz` has begun to fail.
+    /// The time for which new connections are still taken after `/readyz` has begun to fail.
     var shutdownDelay: Duration
-    /// How long requests in flight may take after that.
+    /// The time that requests in flight may take after that.
     var shutdownTimeout: Duration
     var logFormat: LogFormat
     var logLevel: Logger.Level
     /// Whether reading the metrics takes a key.
     var protectsMetrics: Bool
-    /// What it was made of.
+    /// The text of each setting, and its origin.
     var origins: [Setting: SettingSource.Found]
     /// The configuration file's name; `nil`: there is none.
     var file: String?

@@ -2,12 +2,12 @@ internal import JSON
 internal import Routes
 internal import SettingTypes
 
-/// What `GET /v1/config` answers: what the gateway runs with, and no secret.
+/// The answer of `GET /v1/config`: the configuration that the gateway runs with, without secrets.
 struct ConfigurationDocument: Sendable {
     private var live: LiveConfiguration
-    /// When the process was.
+    /// The time at which the process started.
     private let started: UTCTime
-    /// When the configuration was read.
+    /// The time at which the configuration was read.
     private var loaded: UTCTime
 
     /// - Parameter now: when the process starts.
@@ -22,7 +22,7 @@ struct ConfigurationDocument: Sendable {
         loaded = now
     }
 
-    /// With the keys' last use as it is now.
+    /// The document, with the keys' last use as it is now.
     var json: [UInt8] {
         let (configuration, keys) = (live.configuration, live.keys)
         let waiting = live.settingsWaiting(for: configuration)
@@ -49,7 +49,7 @@ struct ConfigurationDocument: Sendable {
 
     private func settings(_ waiting: [Setting], to json: inout JSONObjectWriter) {
         for setting in Setting.all {
-            // What waits for a restart is still what it was.
+            // A setting that waits for a restart still has its old value.
             let found = waiting.contains(setting) ? live.running[setting] : live.configuration.origins[setting]
             guard let found else { continue }
             json.member(named: setting.path) { json in

@@ -2,9 +2,9 @@ internal import Routes
 internal import SettingTypes
 internal import YAML
 
-/// What a configuration file says: the texts of settings, and the entries that only a file can have.
+/// The content of a configuration file: the texts of settings, and the entries that only a file can have.
 struct ConfigurationFile: Sendable {
-    /// What is no setting: entries that only a file can have.
+    /// A section that is no setting: its entries can stand in a file only.
     private enum Section: String, CaseIterable {
         case keys, hooks, cloudEvents
     }
@@ -24,8 +24,9 @@ struct ConfigurationFile: Sendable {
 
     private static let mostBytes = 1 << 20
 
-    /// Where a file is that is named in this one: relative paths begin at the folder that this file's own path names. Where
-    /// that path is a link, as Kubernetes makes them, they are beside the link: the folder behind it goes with the next change.
+    /// The path of a file that is named in this one: relative paths begin at the folder that this file's own path
+    /// names. Where that path is a link, as Kubernetes makes them, they are beside the link: the folder behind it goes
+    /// with the next change.
     func path(of name: String) -> String { Self.path(of: name, besides: path) }
 
     fileprivate static func path(of name: String, besides path: String) -> String {
@@ -33,7 +34,7 @@ struct ConfigurationFile: Sendable {
         return path[...slash] + name
     }
 
-    /// - Throws: with all that is wrong with the file, each with its line.
+    /// - Throws: the faults of the file, each with its line.
     init(reading path: String) throws(ConfigurationError) {
         let bytes: [UInt8]
         do throws(FileContents.Unreadable) {
@@ -44,7 +45,7 @@ struct ConfigurationFile: Sendable {
         try self.init(path: path, bytes)
     }
 
-    /// What can be read of a file, whatever else is wrong with it; `nil`: nothing.
+    /// The content that can be read of a file, whatever else is wrong with it; `nil`: none can.
     init?(salvaging path: String) {
         self.path = path
         guard let bytes = try? FileContents.read(path, atMost: Self.mostBytes),
@@ -128,7 +129,7 @@ struct ConfigurationFile: Sendable {
         return nil
     }
 
-    /// What may stand in the mapping of this path.
+    /// The names that may stand in the mapping of this path.
     private static func names(below prefix: String) -> [String] {
         let start = prefix.isEmpty ? "" : prefix + "."
         let settings = Setting.all.flatMap { [$0.path, $0.filePath].compactMap(\.self) }
@@ -145,7 +146,7 @@ extension YAMLNode {
     }
 }
 
-/// Everything that is wrong with a file.
+/// The faults of a file.
 final class FileFaults {
     let path: String
     private var found: [(line: Int, detail: String)] = []

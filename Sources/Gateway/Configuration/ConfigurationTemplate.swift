@@ -1,6 +1,6 @@
 internal import SettingTypes
 
-/// A configuration file to begin with: every setting with its default and what is said of it, and none of them set.
+/// A configuration file to begin with: every setting with its default and its description, and none of them set.
 enum ConfigurationTemplate {
     static let text = introduction + SettingReference.sections.map(text).joined() + entries
 

@@ -3,7 +3,7 @@ internal import JSON
 internal import Routes
 internal import SettingTypes
 
-/// A configuration in YAML, as `config print` shows it: every setting with whose it is, and no secret.
+/// A configuration in YAML, as `config print` shows it: every setting with its origin, and no secret.
 struct ConfigurationText {
     private(set) var text = ""
 
@@ -73,7 +73,7 @@ struct ConfigurationText {
             ? list(setting.defaultText.split(separator: ",").map(String.init)) : quoted(setting.defaultText)
     }
 
-    /// What may be shown of a setting.
+    /// The part of a setting that may be shown.
     enum Shown: Equatable {
         case hidden
         case text(String)

@@ -3,7 +3,7 @@ internal import Routes
 internal import SettingTypes
 
 extension Configuration {
-    /// What is valid and dangerous, a sentence each.
+    /// Warnings of settings that are valid and dangerous, a sentence each.
     ///
     /// - Parameters:
     ///   - isLoopback: whether only this machine can reach the address.
@@ -49,7 +49,8 @@ extension Configuration {
         return "GATEWAY_API_KEY"
     }
 
-    /// Whoever made a key needs time to make the next one: two weeks, in seconds.
+    /// The time before the end of a key or a certificate at which warnings begin, in seconds: the next one takes a
+    /// while.
     private static let soon = 14 * secondsOfDay
     private static let secondsOfDay = 86_400
 
@@ -64,9 +65,9 @@ extension Configuration {
 }
 
 extension KeyEntry {
-    /// What is wrong with a key that people have chosen, if it can be guessed.
+    /// The weakness of a key that people have chosen, if it can be guessed.
     ///
-    /// - Parameter length: in characters. One of 16 random letters and digits has some 80 bits.
+    /// - Parameter length: the key's length in characters. One of 16 random letters and digits has some 80 bits.
     static func weakness(_ length: Int) -> String? {
         length < 16 ? "has \(length) character\(length == 1 ? "" : "s"): fewer than 16 can be guessed" : nil
     }

@@ -6,7 +6,7 @@ internal import SettingTypes
 struct Environment: Sendable {
     var variables: [String: String]
 
-    /// Those of this process.
+    /// The variables of this process.
     static var process: Environment {
         var variables: [String: String] = [:]
         var entry = environ

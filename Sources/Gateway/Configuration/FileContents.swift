@@ -6,7 +6,7 @@ enum FileContents {
         let reason: String
     }
 
-    /// - Parameter limit: in bytes; a longer file is not read.
+    /// - Parameter limit: the most bytes; a longer file is not read.
     /// - Throws: also for a pipe or a device: opening one, or reading it, could wait for ever, and a signal with it.
     static func read(_ path: String, atMost limit: Int) throws(Unreadable) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// Notices when files have changed, and have come to rest: what is being written is not read.
+/// Notices when files have changed, and have come to rest: a file that is being written is not read.
 struct FileWatch {
-    /// What tells one state of a file from another.
+    /// The state of a file, to be told from another one.
     private struct State: Equatable {
         var device: UInt = 0
         var inode: UInt = 0
@@ -11,10 +11,10 @@ struct FileWatch {
         var modified: Int = 0
         var changed: Int = 0
 
-        /// Of no file.
+        /// The state of no file.
         init() {}
 
-        /// Of the file that the path leads to, through links; all zero if there is none.
+        /// The state of the file that the path leads to, through links; all zero if there is none.
         init(_ path: String) {
             var status = stat()
             guard stat(path, &status) == 0 else { return }

@@ -4,7 +4,7 @@ internal import SettingTypes
 struct HTTPSConfiguration: Sendable {
     let address: ListenAddress
     let certificate: HTTPSCertificate
-    /// Those that were read.
+    /// The files that were read.
     let files: [String]
 }
 

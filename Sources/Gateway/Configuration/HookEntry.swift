@@ -4,17 +4,17 @@ internal import YAML
 
 /// A hook as it stands in the configuration.
 struct HookEntry: Sendable {
-    /// Without its rate.
+    /// The hook, without its rate.
     let hook: Hook
     let rate: Rate?
-    /// What was written, but for its secrets.
+    /// The members as they were written, but for secrets.
     let members: [(key: String, value: YAMLNode)]
     /// The names of what was written and is secret.
     let hiddenMembers: [String]
     /// The files from which secrets were read.
     let secretFiles: [String]
 
-    /// All that are listed.
+    /// The hooks that are listed.
     static func read(_ node: YAMLNode, _ faults: FileFaults) -> [HookEntry] {
         var names: Set<String> = []
         return node.entries("hooks", faults).compactMap { node, name in
@@ -55,11 +55,11 @@ struct HookEntry: Sendable {
         hiddenMembers = written.map(\.key).filter(hidden.contains)
     }
 
-    /// Whether it takes deliveries from anybody, for anything.
+    /// Whether it takes deliveries from any sender, for anything.
     var isOpen: Bool { !hook.isSigned && !members.contains { $0.key == "allow" } }
 }
 
-/// What `cloudEvents` says.
+/// The entry `cloudEvents`.
 struct CloudEventEntry: Sendable {
     let mapping: CloudEventMapping
     let node: YAMLNode
@@ -83,7 +83,7 @@ struct CloudEventEntry: Sendable {
     }
 }
 
-/// What somebody who asks by CloudEvents' handshake is granted.
+/// The terms that CloudEvents' handshake grants to a sender.
 private struct HandshakeTerms {
     let origins: [String]
     let rate: Int?
@@ -96,7 +96,7 @@ private struct HandshakeTerms {
 
 extension EmitMapping {
     /// - Parameters:
-    ///   - event: what is taken where none is given, and so `rooms`.
+    ///   - event: the event for a mapping that gives none; `rooms` likewise.
     fileprivate init?(_ members: inout MappingReader, event usual: String? = nil, rooms usualRooms: [String]? = nil) {
         let event = usual == nil ? members.requiredText("event") : members.text("event") ?? usual
         let everyone = members.boolean("everyone") ?? false

@@ -3,12 +3,12 @@ internal import Routes
 /// The hooks as they are served: their rates hold over all event loops, and over reloads, and so do their counters.
 struct HookRing: Sendable {
     private let limits: [String: RateLimit]
-    /// What became of deliveries, by the hook's name.
+    /// The counts of deliveries and their outcomes, by the hook's name.
     let counters: [String: DeliveryCounters]
     let cloudEventCounters: DeliveryCounters
     let table: HookTable
 
-    /// - Parameter previous: whose rates go on where they are the same.
+    /// - Parameter previous: the ring before this one. Its rates go on where they are the same.
     init(_ entries: [HookEntry], _ cloudEvents: CloudEventEntry?, previous: HookRing? = nil) {
         var limits: [String: RateLimit] = [:]
         var counters: [String: DeliveryCounters] = [:]

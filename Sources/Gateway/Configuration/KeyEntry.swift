@@ -5,7 +5,7 @@ internal import YAML
 /// A key as it stands in the configuration.
 struct KeyEntry: Sendable, Equatable {
     var name: String
-    /// One, or several while a key is exchanged: each of them opens.
+    /// The hash of the key, or several while a key is exchanged: the gateway takes each of them.
     var digests: [SHA256.Digest]
     var scopes: Set<Scope>
     var reach = Reach()
@@ -34,7 +34,8 @@ extension KeyEntry {
 
     private static let madeName = "made-at-start"
 
-    /// 256 bits that nobody can guess, in 43 characters, behind what tells people and scanners for secrets what it is.
+    /// A new key: 256 bits from the system's generator, in 43 characters, behind a prefix by which people and scanners
+    /// for secrets know it.
     static func freshKey() -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
         // getrandom(2).
@@ -43,7 +44,7 @@ extension KeyEntry {
         return "sgw_" + String(decoding: characters, as: UTF8.self)
     }
 
-    /// All that are listed.
+    /// The keys that are listed.
     static func read(_ node: YAMLNode, _ faults: FileFaults) -> [KeyEntry] {
         var (names, digests): (Set<String>, Set<SHA256.Digest>) = ([], [SHA256.Digest(of: "")])
         return node.entries("keys", faults).compactMap { node, name in
@@ -78,7 +79,7 @@ extension KeyEntry {
         self.init(name: name, digests: digests, scopes: scopes, reach: reach, expires: expires, rate: rate)
     }
 
-    /// How its end is written.
+    /// The forms in which a key's end is written.
     static let endsInWords = "a day or a time, such as 2027-01-31 (to its end) or 2027-01-31T12:00:00Z"
 
     static func isName(_ text: String) -> Bool {
@@ -93,7 +94,7 @@ extension KeyEntry {
             }
     }
 
-    /// Where somebody has put the key itself, nobody else is to see it.
+    /// The hashes of a key. If the key itself stands in their place, no error shows it.
     private static func digests(_ members: inout MappingReader) -> [SHA256.Digest]? {
         if !members.has("sha256") { members.fail(nil, "has no sha256") }
         guard let texts = members.texts("sha256") else { return nil }
@@ -176,7 +177,7 @@ extension Rate {
         ("s", .seconds(1)), ("m", .seconds(60)), ("h", .seconds(3_600)),
     ]
 
-    /// As it is written: `100/s`.
+    /// The rate as it is written: `100/s`.
     var text: String {
         "\(count)/\(Self.periods.first { $0.duration == period }?.name ?? "s")"
     }

@@ -6,15 +6,15 @@ internal import Routes
 /// The keys as they are checked: their rates hold over all event loops, and over reloads.
 struct KeyRing: Sendable {
     private let limits: [String: RateLimit]
-    /// Over reloads, too.
+    /// The last use of each hash. It is kept over reloads, too.
     private let uses: [SHA256.Digest: LastUse]
     let entries: [KeyEntry]
-    /// One for each hash.
+    /// The keys, one for each hash.
     let keys: [APIKey]
 
     /// - Parameters:
-    ///   - replicas: how many gateways give each key its rate together.
-    ///   - previous: whose rates go on where they are the same.
+    ///   - replicas: the number of gateways that give each key its rate together.
+    ///   - previous: the ring before this one. Its rates go on where they are the same.
     init(_ entries: [KeyEntry], replicas: Int = 1, previous: KeyRing? = nil) {
         var limits: [String: RateLimit] = [:]
         var uses: [SHA256.Digest: LastUse] = [:]
@@ -39,7 +39,7 @@ struct KeyRing: Sendable {
     /// Whether all that there is was made at the start, for want of another.
     var isMadeForThisRun: Bool { entries.count == 1 && entries[0].isMadeForThisRun }
 
-    /// When each of the entry's hashes was last used, in their order; `nil`: not since the start.
+    /// The times at which the entry's hashes were last used, in their order; `nil`: not since the start.
     func lastUses(of entry: KeyEntry) -> [UTCTime?] { entry.digests.map { uses[$0]?.time } }
 }
 

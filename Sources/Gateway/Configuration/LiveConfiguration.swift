@@ -2,11 +2,11 @@ internal import SettingTypes
 
 /// The configuration that holds at the moment: the one the process was started with, with what was reloaded since.
 struct LiveConfiguration: Sendable {
-    /// As it was read last.
+    /// The configuration as it was read last.
     let configuration: Configuration
     let keys: KeyRing
     let hooks: HookRing
-    /// What settings had when the process started: those that cannot be reloaded have it still.
+    /// The values of settings when the process started: settings that cannot be reloaded have them still.
     let running: [Setting: SettingSource.Found]
     var files: FileWatch
 
@@ -20,11 +20,11 @@ struct LiveConfiguration: Sendable {
         if let previous, previous.files.paths == configuration.files { files = previous.files }
     }
 
-    /// The keys that hold with the next configuration: its own; as long as there have never been any, the one that was made at
-    /// the start.
+    /// The keys that hold with the next configuration: its own; as long as there have never been any, the one that was
+    /// made at the start.
     ///
-    /// - Throws: when there are none any more. What begins to ask for keys goes on asking: a file that has come out empty
-    ///   must not open the gateway.
+    /// - Throws: when there are none any more. A gateway that asks for keys goes on asking: a file that has come out
+    ///   empty must not open the gateway.
     func keys(for next: Configuration) throws(ConfigurationError) -> KeyRing {
         if next.keys.isEmpty, !keys.keys.isEmpty {
             guard keys.isMadeForThisRun else {
@@ -40,10 +40,10 @@ struct LiveConfiguration: Sendable {
         return KeyRing(next.keys, replicas: next.replicas, previous: keys)
     }
 
-    /// What differs from what is running, and cannot be taken over.
+    /// The settings that differ from the running ones, and cannot be taken over.
     func settingsWaiting(for next: Configuration) -> [Setting] {
         Setting.all.filter {
-            // Whoever was started with keys, its own included, does not open by a reload.
+            // A gateway that was started with keys, its own included, does not open by a reload.
             let isReloadable =
                 $0 == Setting(\.allowAnonymous) ? keys.keys.isEmpty || !next.keys.isEmpty : $0.isReloadable
             return !isReloadable && running[$0]?.text != next.origins[$0]?.text

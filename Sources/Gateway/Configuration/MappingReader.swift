@@ -2,9 +2,10 @@ internal import Routes
 internal import SettingTypes
 internal import YAML
 
-/// Reads a mapping of the configuration file, member by member. A member that nobody has read is one that does not exist.
+/// Reads a mapping of the configuration file, member by member. A member that was not read is one that the
+/// configuration does not have.
 struct MappingReader {
-    /// What the mapping is called in errors: `keys[0]`.
+    /// The name of the mapping in errors: `keys[0]`.
     let name: String
     private let line: Int
     private let members: [(key: String, line: Int, value: YAMLNode)]
@@ -38,7 +39,7 @@ struct MappingReader {
         fail(key, detail)
     }
 
-    /// Where a file is that a member names.
+    /// The path of a file that a member names.
     func path(of name: String) -> String { faults.path(of: name) }
 
     /// Tells what is wrong with a part of a member.
@@ -116,7 +117,7 @@ struct MappingReader {
         value(key, .count(range))
     }
 
-    /// Ends the reading: what is left is unknown.
+    /// Ends the reading: members that are left are unknown.
     func finish() {
         for (key, line, _) in members where !known.contains(key) {
             faults.add(line, "'\(name).\(key)' is no setting\(Suggestion.of(known, for: key))")

@@ -1,16 +1,16 @@
 internal import Routes
 
-/// What a hook's scheme is configured with, as it stands in the configuration and in the files that it names.
+/// The settings of a hook's scheme, as they stand in the configuration and in the files that it names.
 struct SchemeSecrets {
     let values: SchemeValues
-    /// Those that the scheme has.
+    /// The settings that the scheme has.
     let settings: [SchemeSetting]
     /// The files from which secrets were read.
     let files: [String]
 
     /// `nil` if something that is needed is missing or wrong; the reader has been told.
     ///
-    /// - Parameter scheme: its name; of one that nobody knows no setting is missing, and none is too much.
+    /// - Parameter scheme: its name. Of an unknown scheme no setting is missing, and none is too much.
     init?(_ members: inout MappingReader, scheme: String?) {
         let known = scheme.flatMap { HookSchemes.settings(of: $0) }
         settings = known ?? HookSchemes.allSettings

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 
-/// The options of `serve`, a line for each setting; the row of ``Settings`` says the rest. All are text here: whatever gives a
-/// setting is read alike.
+/// The options of `serve`, a line for each setting; the row of ``Settings`` says the rest. All are text here: whatever
+/// gives a setting is read alike.
 struct ServeOptions: ParsableArguments {
     @Option(\.httpAddress) var httpAddress: String?
     @Option(\.socketMode) var socketMode: String?

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import SettingTypes
 
 extension Option<String?> {
-    /// The option of a setting: its name, its help and what completes it come from the row.
+    /// The option of a setting: its name, its help and its completion come from the row.
     ///
-    /// - Parameter help: in place of the row's, where it means something else.
+    /// - Parameter help: the help in place of the row's, where the option means something else.
     init<Read>(_ row: KeyPath<Settings, SettingRow<Read>>, help: String? = nil) {
         self.init(Setting(row), help: help)
     }
@@ -26,7 +26,7 @@ extension Flag<Bool> {
 }
 
 extension CompletionKind {
-    /// One of several words.
+    /// The completion of one of several words.
     static func choices(_ words: [String]) -> CompletionKind {
         // To zsh a description stands behind a colon.
         .list(CompletionShell.requesting == .zsh ? words.map { $0.replacing(":", with: "\\:") } : words)
@@ -51,8 +51,8 @@ extension ArgumentHelp {
 }
 
 extension ParsableArguments {
-    /// The texts of the settings that were given among these options. The property of an option has the name of the setting's
-    /// row.
+    /// The texts of the settings that were given among these options. The property of an option has the name of the
+    /// setting's row.
     var settingTexts: [Setting: String] {
         var texts: [Setting: String] = [:]
         for (label, value) in Mirror(reflecting: self).children {

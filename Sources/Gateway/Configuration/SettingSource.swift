@@ -1,11 +1,11 @@
 internal import SettingTypes
 
-/// Where a setting's text comes from: command line, then environment, then file, then default.
+/// The source of settings' texts: command line, then environment, then file, then default.
 ///
-/// Remembers what it was asked for, and what came of it.
+/// Remembers the settings that it was asked for, with the texts that it found.
 final class SettingSource: SettingReader {
-    /// The text of a setting, and whose it is. Where the same can be written in several ways, such as `300s` and `5m`, it is
-    /// always the same one.
+    /// The text of a setting, and its origin. Where the same can be written in several ways, such as `300s` and `5m`,
+    /// it is always the same one.
     ///
     /// It may be a secret: its text is in no description.
     struct Found: Equatable, CustomStringConvertible, CustomReflectable {
@@ -79,7 +79,7 @@ final class SettingSource: SettingReader {
 
     func failure(_ sentence: String) -> ConfigurationError { ConfigurationError(description: sentence) }
 
-    /// What a setting is called where it was given, to begin a sentence.
+    /// The name of a setting where it was given, to begin a sentence.
     func name(of setting: Setting) -> String { name(of: setting, found[setting]?.origin ?? .byDefault) }
 
     private func name(of setting: Setting, _ origin: Origin) -> String {
@@ -90,9 +90,9 @@ final class SettingSource: SettingReader {
         }
     }
 
-    /// A secret from the command line, the variable, the file that `NAME_FILE` names (its first line that is not empty), the
-    /// configuration file, or the file that is named there; `nil`: there is none, and no default. A path in a variable begins
-    /// where the gateway was started, one in the configuration file at that.
+    /// A secret from the command line, the variable, the file that `NAME_FILE` names (its first line that is not
+    /// empty), the configuration file, or the file that is named there; `nil`: there is none, and no default. A path in
+    /// a variable begins where the gateway was started, one in the configuration file at that.
     func secret(_ row: KeyPath<Settings, SettingRow<String>>) throws(ConfigurationError) -> Found? {
         let setting = Settings.table[keyPath: row].setting
         let fallback = setting.defaultText.isEmpty ? nil : Found(text: setting.defaultText, origin: .byDefault)

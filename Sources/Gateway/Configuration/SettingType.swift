@@ -17,7 +17,7 @@ extension SettingType<String> {
         }
     }
 
-    /// Whoever reads it says what is wrong with it: what is would show the password.
+    /// A URL of brokers. It is checked later, by its reader, whose errors do not show the password.
     static var amqpURI: Self {
         SettingType(SettingKind(words: "amqp://user:password@host:port/vhost", placeholder: "amqp-uri")) { $0 }
     }

@@ -2,8 +2,8 @@ internal import AMQPBridge
 internal import CLinux
 internal import SettingTypes
 
-/// Every setting there is: a row each, from which come what is read, said, shown and documented of it. A new one is a row here,
-/// a property of the same name in ``ServeOptions`` for its option, and its use.
+/// Every setting there is: a row each, from which come what is read, said, shown and documented of it. A new one is a
+/// row here, a property of the same name in ``ServeOptions`` for its option, and its use.
 struct Settings: Sendable {
     static let table = Settings()
 
@@ -65,7 +65,7 @@ struct Settings: Sendable {
         "GATEWAY_LOOPS", "loops", .count(1...256), default: String(gateway_available_cores()),
         documentedDefault: "the cores it may use",
         help: "Event loops: each has a thread, an HTTP daemon and a broker connection.")
-    /// Those of the wire formats, each of which says what its own are.
+    /// The settings of the wire formats, each of which names its own.
     let wireFormats = WireFormats.all.flatMap { $0.settings }
     let clusterEnabled = SettingRow(
         "GATEWAY_CLUSTER_ENABLED", "cluster.enabled", .onOff, default: "true",
@@ -180,15 +180,15 @@ private protocol SettingInTable {
 extension SettingRow: SettingInTable {}
 
 extension Setting {
-    /// That of a row: `Setting(\.loops)`.
+    /// The setting of a row: `Setting(\.loops)`.
     init<Value>(_ row: KeyPath<Settings, SettingRow<Value>>) { self = Settings.table[keyPath: row].setting }
 
-    /// In the order of the table.
+    /// The settings, in the order of the table.
     static let all = Mirror(reflecting: Settings.table).children.flatMap { child in
         (child.value as? any SettingInTable).map { [$0.setting] } ?? child.value as! [Setting]
     }
 
-    /// Those that have a property of ``Settings``, with its name.
+    /// The settings that have a property of ``Settings``, with its name.
     static let named = Mirror(reflecting: Settings.table).children.compactMap { child in
         (child.value as? any SettingInTable).map { (name: child.label!, setting: $0.setting) }
     }

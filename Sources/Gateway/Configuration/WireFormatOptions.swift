@@ -1,10 +1,10 @@
 internal import ArgumentParser
 internal import SettingTypes
 
-/// The options of the wire formats' own settings. Which there are, the formats say, so they cannot be properties: ArgumentParser
-/// finds them as it finds those, in the mirror of an instance, and reads them by the same names.
+/// The options of the wire formats' own settings. Which there are, the formats say, so they cannot be properties:
+/// ArgumentParser finds them as it finds those, in the mirror of an instance, and reads them by the same names.
 struct WireFormatOptions: ParsableArguments {
-    /// Of those that were given.
+    /// The texts of the options that were given.
     private(set) var texts: [Setting: String] = [:]
 
     init() {}

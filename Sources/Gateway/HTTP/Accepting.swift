@@ -1,24 +1,26 @@
 internal import Glibc
 
-/// How connections are taken from a listener in one turn of the loop: what the sockets say goes in, the next step comes out.
+/// The taking of connections from a listener in one turn of the loop: the sockets' results go in, the next step comes
+/// out.
 struct Accepting {
     enum Step: Equatable {
         case accepts
-        /// There is no room: whether somebody waits at all.
+        /// Looks whether a client waits at all, for there is no room.
         case looksWhoWaits
         case makesRoom
-        /// Something has run out.
+        /// Rests, because something has run out.
         case rests(Shortage)
         case isDone
     }
 
     enum Shortage: Equatable {
         case connections
-        /// With the error that said so, which says of what: `EMFILE` and its like. One connection makes room, for the next time.
+        /// A shortage of the system's, with the error that tells of what: `EMFILE` and its like. One connection makes
+        /// room, for the next time.
         case descriptors(Int32)
     }
 
-    /// How many more in this turn: others have something to do, too.
+    /// The most connections still to be taken in this turn: others have something to do, too.
     private var left: Int
 
     init(atMost most: Int) { left = most }

@@ -1,17 +1,18 @@
 internal import AMQPBridge
 internal import EventLoop
 
-/// Until when a connection must have got on, and from when on it may make room for others.
+/// The times by which a connection must have got on, and from which on it may make room for others.
 ///
 /// libmicrohttpd's own time-out is one of inactivity, which a byte per second never meets.
 struct ConnectionTimes {
-    /// In nanoseconds: a `Duration` has 128 bits, which cost more than the rest of what a request does with time.
+    /// The limits, in nanoseconds: a `Duration` has 128 bits, which cost more than the rest of what a request does with
+    /// time.
     struct Limits: Sendable {
-        /// From a connection's first byte to the end of the first head.
+        /// The time from a connection's first byte to the end of the first head.
         let head: Int64
-        /// From the end of the head to the end of the body.
+        /// The time from the end of the head to the end of the body.
         let body: Int64
-        /// Between two requests, including the second one's head.
+        /// The time between two requests, including the second one's head.
         let idle: Int64
 
         init(_ limits: HTTPDaemon.Limits) {
@@ -21,19 +22,19 @@ struct ConnectionTimes {
         }
     }
 
-    /// How long a new connection has to ask something, and one that was refused to end its body, before it makes room.
+    /// The time that a new connection has to ask something, and a refused one to end its body, before it makes room.
     private static let grace: Int64 = 1_000_000_000
-    /// How long an answer may stand still before its connection makes room.
+    /// The time that an answer may stand still before its connection makes room.
     private static let unread: Int64 = 5_000_000_000
-    /// How long a refused body may take to come, so that its connection stays usable.
+    /// The time that a refused body may take to come, so that its connection stays usable.
     private static let discard: Int64 = 5_000_000_000
-    /// How long a client may take to read an answer.
+    /// The time that a client may take to read an answer.
     private static let answer: Int64 = 120_000_000_000
 
-    /// When the connection is cut; `nil` while the next step is ours.
+    /// The time at which the connection is cut; `nil` while the next step is ours.
     private(set) var deadline: MonotonicTime?
-    /// From when on it may be closed to make room for others; `nil`: there is a request at work. One that has just been taken
-    /// has a moment to ask something, and who has been refused, or does not read its answer, has one to end it.
+    /// The time from which on it may be closed to make room for others; `nil`: there is a request at work. A new
+    /// connection has a moment to ask something; one that was refused, or does not read its answer, has one to end it.
     private(set) var expendableFrom: MonotonicTime?
     private var isOver = false
 
@@ -46,7 +47,7 @@ struct ConnectionTimes {
     ///
     /// - Parameters:
     ///   - hasBody: whether it announces a body.
-    ///   - isRefused: whether nobody reads that.
+    ///   - isRefused: whether the body is not read.
     mutating func headCame(hasBody: Bool, isRefused: Bool, now: MonotonicTime, _ limits: Limits) {
         let time = isRefused ? min(Self.discard, limits.body) : limits.body
         deadline = hasBody ? now.advanced(byNanoseconds: time) : nil
@@ -70,7 +71,7 @@ struct ConnectionTimes {
         expendableFrom = now
     }
 
-    /// It was ended under libmicrohttpd, which closes it soon.
+    /// Notes that the connection was ended under libmicrohttpd, which closes it soon.
     mutating func ended() {
         deadline = nil
         expendableFrom = nil

@@ -1,20 +1,20 @@
 /// Clients that have left: those that have to be looked at, and those that are when their answer is on its way.
 ///
-/// libmicrohttpd (0.9.75) does not always see that a client has gone: not while its request waits for a handler, and not when
-/// its last bytes and the end came together. What has come before is read first.
+/// libmicrohttpd (0.9.75) does not always see that a client has gone: not while its request waits for a handler, and
+/// not when its last bytes and the end came together. Bytes that have come before are read first.
 struct Departures {
-    /// What a look at a connection finds whose client has left.
+    /// The finding of a look at a connection whose client has left.
     enum Finding {
         /// Nothing waits for it: it ends as soon as there is nothing left to read.
         case hasToBeRead
-        /// For a handler, or for its answer to leave. It is looked at again behind that.
+        /// It waits for a handler, or for its answer to leave. It is looked at again after that.
         case waits
     }
 
     private var gone: Set<Int32> = []
     private var due: Set<Int32> = []
 
-    /// Whether somebody has to be looked at.
+    /// Whether a connection has to be looked at.
     var areDue: Bool { !due.isEmpty }
 
     func contains(_ descriptor: Int32) -> Bool { gone.contains(descriptor) }
@@ -37,11 +37,11 @@ struct Departures {
         due.remove(descriptor)
     }
 
-    /// Looks at those that are due.
+    /// Looks at the connections that are due.
     ///
     /// - Parameters:
-    ///   - find: what is to be found at one.
-    ///   - hasUnread: whether one has bytes that nobody has read.
+    ///   - find: the finding at one of them.
+    ///   - hasUnread: whether one has bytes that were not read.
     /// - Returns: the connections to end.
     mutating func look(_ find: (Int32) -> Finding, hasUnread: (Int32) -> Bool) -> [Int32] {
         var over: [Int32] = []

@@ -1,10 +1,10 @@
 internal import Routes
 
-/// What is served at a listening socket, and how.
+/// The way in at a listening socket: the routes that are served there, and with TLS or without.
 struct Entrance: Sendable, Equatable {
     var door = Door.only
-    /// With TLS.
+    /// Whether it takes TLS.
     var isEncrypted = false
-    /// All who come over a Unix socket have one address.
+    /// Whether it is a Unix socket, where all clients have one address.
     var isUnix = false
 }

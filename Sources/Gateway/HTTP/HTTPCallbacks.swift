@@ -1,8 +1,8 @@
 internal import CMicrohttpd
 internal import Routes
 
-// What libmicrohttpd calls. Each finds its daemon and its connection without counting references: the daemon outlives all
-// callbacks, and a connection is there until it is closed.
+// What libmicrohttpd calls. Each finds its daemon and its connection without counting references: the daemon outlives
+// all callbacks, and a connection is there until it is closed.
 
 private func withDaemon(_ context: UnsafeMutableRawPointer?, _ body: (HTTPDaemon) -> Void) {
     context?.assumingMemoryBound(to: Unmanaged<HTTPDaemon>?.self).pointee?._withUnsafeGuaranteedRef(body)
@@ -34,7 +34,7 @@ func connectionCallback(
     }
 }
 
-/// - Parameter request: what ``targetCallback`` has returned: the connection.
+/// - Parameter request: the connection, as ``targetCallback`` has returned it.
 func accessCallback(
     context: UnsafeMutableRawPointer?, handle: OpaquePointer?, url: UnsafePointer<CChar>?,
     method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, uploadData: UnsafePointer<CChar>?,
@@ -75,11 +75,11 @@ func accessCallback(
 let noCookie: StaticString = "Cookie"
 private let noValue: StaticString = ""
 
-/// Gets the request target before libmicrohttpd cuts the query off it. What it returns, the connection, becomes the request's
-/// context.
+/// Gets the request target before libmicrohttpd cuts the query off it. The connection, which it returns, becomes the
+/// request's context.
 ///
-/// libmicrohttpd (0.9.75) would take 64 bytes of the connection's memory for each argument of the query, and twice the length
-/// of cookies. Neither is wanted: it sees an empty query, and an empty Cookie header before the client's.
+/// libmicrohttpd (0.9.75) would take 64 bytes of the connection's memory for each argument of the query, and twice the
+/// length of cookies. Neither is wanted: it sees an empty query, and an empty Cookie header before the client's.
 func targetCallback(
     context: UnsafeMutableRawPointer?, target: UnsafePointer<CChar>?, handle: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {

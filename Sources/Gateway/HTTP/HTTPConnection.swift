@@ -5,19 +5,19 @@ internal import EventLoop
 internal import Glibc
 internal import Routes
 
-/// One client's connection: whose it is, and what it is at. One object for all of its requests.
+/// One client's connection: the client, and the request under way. One object for all of its requests.
 ///
-/// What every request touches is not checked for exclusive access, as in ``HTTPRequests``.
+/// Properties that every request touches are not checked for exclusive access, as in ``HTTPRequests``.
 final class HTTPConnection {
     /// libmicrohttpd's connection.
     let handle: OpaquePointer
     let descriptor: Int32
-    /// GnuTLS's; `nil`: plain, or closed.
+    /// GnuTLS's session; `nil`: plain, or closed.
     private var session: UnsafeMutableRawPointer?
-    /// The other end's.
+    /// The address of the other end.
     let address: IPAddress
     let door: Door
-    /// As whose it is counted; `nil`: it was opened by a proxy, which has many clients.
+    /// The client that the connection counts against; `nil`: it was opened by a proxy, which has many clients.
     let countedAs: ClientAddress?
     /// Whether it counts as a connection: not any more when it was closed to make room for another.
     var isCounted: Bool
@@ -27,22 +27,22 @@ final class HTTPConnection {
     @exclusivity(unchecked) var incoming: IncomingTarget?
     /// The request that is being received or answered.
     @exclusivity(unchecked) var served: ServedRequest?
-    /// Whether the client may still send of a body that nobody reads, behind a request that is over.
+    /// Whether the client may still send a body that is not read, after a request that is over.
     var hasUnreadBody = false
     /// Whether a request has ever begun: with TLS hands were shaken before.
     var hasSpoken = false
 
-    /// Why it was ended under libmicrohttpd.
+    /// The reason why the connection was ended under libmicrohttpd.
     enum Cut {
-        /// It has not got on in time.
+        /// The connection has not got on in time.
         case late
         /// Its client has closed its side.
         case clientLeft
-        /// Others need the room, or the gateway ends.
+        /// Other connections need the room, or the gateway ends.
         case unneeded
     }
 
-    /// `nil`: it was not.
+    /// The cut that ended it; `nil`: it was not ended under libmicrohttpd.
     private(set) var cut: Cut?
 
     init(
@@ -69,7 +69,7 @@ final class HTTPConnection {
         return gateway_readable_bytes(descriptor) > 0
     }
 
-    /// Past libmicrohttpd, between two of its own answers.
+    /// Sends an answer past libmicrohttpd, between two of its own.
     ///
     /// - Returns: whether all of it has left. An answer is shorter than what a socket takes at once.
     func send(_ bytes: [UInt8]) -> Bool {
@@ -77,19 +77,19 @@ final class HTTPConnection {
         return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == bytes.count
     }
 
-    /// Sends nothing any more; what was sent arrives.
+    /// Sends nothing any more; bytes that were sent arrive.
     func endSending() {
         if let session { gateway_https_say_goodbye(session) }
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// It was closed: its session is there no more.
+    /// Forgets the session, which is gone when the connection is closed.
     func closed() { session = nil }
 
     /// Ends the connection under libmicrohttpd, which then closes it.
     func end(_ cut: Cut) {
         guard self.cut == nil else { return }
-        // Without it the end is an error to those who wait for something.
+        // Without it the end is an error to clients that wait for something.
         if let session, hasSpoken, served == nil { gateway_https_say_goodbye(session) }
         shutdown(descriptor, Int32(SHUT_RDWR))
         times.ended()
@@ -97,11 +97,12 @@ final class HTTPConnection {
     }
 }
 
-/// What stands in the first line of a head, before libmicrohttpd takes it to pieces.
+/// The target in the first line of a head, before libmicrohttpd takes it to pieces.
 struct IncomingTarget {
-    /// Query included; `nil` if it has a space or a control character in it, or a query that is not UTF-8.
+    /// The length in bytes, query included; `nil` if it has a space or a control character in it, or a query that is
+    /// not UTF-8.
     let length: Int?
-    /// What stands behind the `?`.
+    /// The query, behind the `?`.
     let query: String
 }
 
@@ -109,7 +110,7 @@ struct IncomingTarget {
 struct ServedRequest {
     let request: Request
     var exchange: HTTPExchange
-    /// Who it is from, perhaps through proxies.
+    /// The client that it is from, perhaps through proxies.
     let client: IPAddress
     /// Whether it is counted as the client's, since its connection is not.
     let isCounted: Bool
@@ -117,7 +118,7 @@ struct ServedRequest {
     private var isUnderWay = true
     /// The loop's turn in which the head was there.
     let start: MonotonicTime
-    /// What of the process's limit for bodies and answers it takes.
+    /// The bytes that it takes of the process's limit for bodies and answers.
     var bodyBytes = 0
 
     init(request: Request, exchange: HTTPExchange, client: IPAddress, isCounted: Bool, start: MonotonicTime) {
@@ -138,10 +139,10 @@ struct ServedRequest {
     }
 }
 
-/// A request whose client has left while its handler was at work. It counts among those under way until that is done, so that
-/// their number is bounded, and is told then, with its answer.
+/// A request whose client has left while its handler was at work. It counts among those under way until that is done,
+/// so that their number is bounded, and is told then, with its answer.
 struct AbandonedRequest {
     var served: ServedRequest
-    /// What became of its connection.
+    /// The outcome for its client, whose connection has ended.
     let outcome: RequestReport.Outcome
 }

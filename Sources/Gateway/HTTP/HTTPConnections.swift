@@ -10,7 +10,7 @@ internal import Synchronization
 final class HTTPConnections: @unchecked Sendable {
     let openCount = Atomic<Int>(0)
     @exclusivity(unchecked) var departures = Departures()
-    /// Whose word on where requests come from is taken. Changed on the loop's thread only.
+    /// The proxies whose word on where requests come from is taken. Changed on the loop's thread only.
     @exclusivity(unchecked) var proxies: TrustedProxies
     @exclusivity(unchecked) private(set) var all: [Int32: HTTPConnection] = [:]
     private var idle = IdleConnections()
@@ -26,7 +26,7 @@ final class HTTPConnections: @unchecked Sendable {
     /// Whether a connection from there may come.
     func admit(_ address: IPAddress) -> Bool { load.hasRoom(forAddress: counted(address)) }
 
-    /// As whose a connection from there is counted.
+    /// The client that a connection from there counts against; `nil`: it comes from a proxy, which has many clients.
     private func counted(_ address: IPAddress) -> ClientAddress? {
         proxies.contains(address) ? nil : ClientAddress(address)
     }
@@ -70,7 +70,7 @@ final class HTTPConnections: @unchecked Sendable {
         for connection in all.values where connection.times.isLate(now: now) { connection.end(.late) }
     }
 
-    /// Ends those whose clients have left, as far as nothing waits for them.
+    /// Ends the connections whose clients have left, as far as nothing waits for them.
     func endDeparted() {
         guard departures.areDue else { return }
         let over = departures.look {
@@ -81,7 +81,8 @@ final class HTTPConnections: @unchecked Sendable {
         for descriptor in over { all[descriptor]?.end(.clientLeft) }
     }
 
-    /// Ends the connection that is needed least: the one that has been idle longest, or waits for nothing but its client.
+    /// Ends the connection that is needed least: the one that has been idle longest, or waits for nothing but its
+    /// client.
     ///
     /// - Returns: `false` if all are needed.
     func endLeastNeeded(now: MonotonicTime) -> Bool {

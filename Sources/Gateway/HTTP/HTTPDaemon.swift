@@ -18,7 +18,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     /// Whether its connections speak TLS.
     let isEncrypted: Bool
     private let library: Microhttpd
-    /// With TLS.
+    /// The connections with TLS that have asked nothing yet.
     private var greetings = Greetings()
     /// The connection that is being handed over.
     private var arrival: Arrival?
@@ -26,7 +26,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
     private var nextSweep = MonotonicTime.now()
     private var isStopped = false
 
-    /// How often connections' deadlines are looked at.
+    /// The time between two looks at connections' deadlines.
     private static let sweepInterval: Duration = .milliseconds(500)
 
     private struct Arrival {
@@ -126,7 +126,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     // MARK: Connections
 
-    /// Takes a connection that was accepted. The descriptor is libmicrohttpd's from here on, which closes it if it fails.
+    /// Takes a connection that was accepted. The descriptor is libmicrohttpd's from here on, which closes it if it
+    /// fails.
     func add(_ descriptor: Int32, _ address: SocketAddress, _ entrance: Entrance, now: MonotonicTime) {
         requests.turn = now
         arrival = Arrival(address: address.ip, entrance: entrance)
@@ -144,7 +145,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         return connections.open(
             handle, session, descriptor, arrival.address, arrival.entrance.door,
             ConnectionTimes(opened: requests.turn, requests.times),
-            // The one that tries libmicrohttpd is nobody's.
+            // The connection that tries libmicrohttpd has no client.
             isCounted: headErrors.areTried)
     }
 
@@ -154,7 +155,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         connections.closed(connection, mayLinger: !isStopped)
     }
 
-    /// The client of a connection has closed its side, or only its sending half; or one that was waited for has said something.
+    /// The client of a connection has closed its side, or only its sending half; or one that was waited for has said
+    /// something.
     func clientHasMoved(_ descriptor: Int32) {
         guard connections.all[descriptor] != nil, !wake(descriptor) else { return }
         connections.departures.add(descriptor)

@@ -1,16 +1,16 @@
 internal import Routes
 
-/// One request on one connection, from its head to the end of its answer, as a value: what libmicrohttpd, the handler and
-/// the client do goes in, what is to be done comes out.
+/// One request on one connection, from its head to the end of its answer, as a value: events of libmicrohttpd, the
+/// handler and the client go in, the next step comes out.
 struct HTTPExchange {
     private enum State {
         /// The head was accepted and the body is coming.
         case receiving
-        /// The answer is certain; what is left of the body is thrown away.
+        /// The answer is certain; the rest of the body is thrown away.
         case discarding(Response)
         /// The handler has been called and has not returned.
         case handling
-        /// Somebody else is waited for.
+        /// The request waits for the broker or a task.
         case waiting(Wait)
         /// The handler is done, and libmicrohttpd has not asked yet.
         case answered(Response)
@@ -18,15 +18,15 @@ struct HTTPExchange {
     }
 
     private enum Wait {
-        /// For the broker; libmicrohttpd asks for the answer in every run.
+        /// It waits for the broker; libmicrohttpd asks for the answer in every run.
         case polled
-        /// For the broker, with the connection suspended.
+        /// It waits for the broker, with the connection suspended.
         case suspended
-        /// For a task that may be cancelled, with the connection suspended.
+        /// It waits for a task that may be cancelled, with the connection suspended.
         case task(Task<Void, Never>)
     }
 
-    /// As far as others need to know.
+    /// The phase of a request, as far as others need to know it.
     enum Phase {
         case receiving, discarding, working, sent
     }
@@ -39,18 +39,18 @@ struct HTTPExchange {
     private let bodyLimit: Int?
     private var received = 0
     private let isChunked: Bool
-    /// Whether the client may still send of a body that nobody reads.
+    /// Whether the client may still send a body that is not read.
     private(set) var hasUnreadBody: Bool
-    /// How it ends, where libmicrohttpd cannot know it.
+    /// The outcome, where libmicrohttpd cannot know it.
     private var foretold: RequestReport.Outcome?
 
     // MARK: The head
 
-    /// What a head leads to.
+    /// The first step after a head.
     enum Beginning {
         /// The body may come.
         case receives
-        /// The answer, which ends the connection: what follows is not read as a request.
+        /// The answer, which ends the connection: bytes behind it are not read as a request.
         case sends(Response)
     }
 
@@ -84,14 +84,14 @@ struct HTTPExchange {
 
     // MARK: The body
 
-    /// What to do with a piece of the body.
+    /// The step for a piece of the body.
     enum Piece {
         case keeps, drops
-        /// It is more than the handler reads.
+        /// The body is longer than the handler reads.
         case isTooMuch
     }
 
-    /// So many bytes of the body have come.
+    /// Takes a piece of the body, of so many bytes.
     mutating func receive(_ count: Int) -> Piece {
         guard case .receiving = state, let bodyLimit else { return .drops }
         guard received + count <= bodyLimit else { return .isTooMuch }
@@ -99,7 +99,7 @@ struct HTTPExchange {
         return .keeps
     }
 
-    /// It was answered in the middle of its body, past libmicrohttpd, which then ends the connection.
+    /// Notes an answer in the middle of the body, past libmicrohttpd, which then ends the connection.
     ///
     /// - Parameter isWhole: whether all of the answer has left.
     mutating func interrupt(_ answer: RequestReport.Answer, isWhole: Bool) {
@@ -109,11 +109,11 @@ struct HTTPExchange {
 
     // MARK: The answer
 
-    /// What libmicrohttpd gets when it asks for the answer.
+    /// The step when libmicrohttpd asks for the answer.
     enum Step {
         case handles
         case sends(Response)
-        /// Nothing yet.
+        /// There is no answer yet.
         case waits
     }
 
@@ -132,7 +132,7 @@ struct HTTPExchange {
         }
     }
 
-    /// What a handler leaves to be done.
+    /// The step after a handler.
     enum Next {
         case sends(Response)
         case polls, suspends
@@ -155,9 +155,9 @@ struct HTTPExchange {
         }
     }
 
-    /// How libmicrohttpd hears of an answer.
+    /// The way in which libmicrohttpd hears of an answer.
     enum Wake {
-        /// It is there already, or nobody waits any more.
+        /// No word is needed: the handler has not returned yet, or no client waits any more.
         case needless
         case runs, resumes
     }
@@ -180,15 +180,15 @@ struct HTTPExchange {
         return .sends(response)
     }
 
-    /// Whether the connection ends behind the answer. libmicrohttpd is lax in where a chunk ends (0.9.75): nothing behind
-    /// a chunked body is read as a request.
+    /// Whether the connection ends behind the answer. libmicrohttpd is lax in where a chunk ends (0.9.75): nothing
+    /// behind a chunked body is read as a request.
     func isLast(isDraining: Bool) -> Bool { isDraining || isChunked }
 
     // MARK: The end
 
     /// The client has closed its side, or only its sending half.
     ///
-    /// Whoever has closed its side waits for nothing any more, and what waits for others on its behalf need not. An emit
+    /// A client that has closed its side waits for nothing any more, and a task on its behalf need not go on. An emit
     /// goes its way: its answer comes soon, and a client that has only ended its sending half gets it.
     mutating func clientLeft() -> Departures.Finding {
         switch state {
@@ -217,7 +217,7 @@ struct HTTPExchange {
         if case .waiting(.polled) = state { true } else { false }
     }
 
-    /// What was answered, or would have been.
+    /// The answer that was given, or would have been.
     var answer: RequestReport.Answer? {
         switch state {
         case .discarding(let response), .answered(let response): RequestReport.Answer(response)
@@ -226,7 +226,7 @@ struct HTTPExchange {
         }
     }
 
-    /// What became of it.
+    /// The outcome of the request.
     ///
     /// - Parameter isLate: whether its connection was cut because it did not get on.
     func outcome(_ end: RequestEnd, isLate: Bool) -> RequestReport.Outcome {
@@ -239,7 +239,7 @@ struct HTTPExchange {
     }
 }
 
-/// What libmicrohttpd says of how a request ended.
+/// The end of a request, as libmicrohttpd tells it.
 enum RequestEnd {
     /// The answer has left.
     case answered

@@ -2,11 +2,12 @@ internal import AMQPBridge
 internal import EventLoop
 internal import Synchronization
 
-/// How much the whole process has on its hands, over all event loops: connections, also by address, and requests.
+/// The load of the whole process, over all event loops: connections, also by address, and requests.
 final class HTTPLoad: Sendable {
     struct Limits: Sendable, Equatable {
         var connections = 10_000
-        /// Those of one client, and its requests through trusted proxies. 0: as many as there may be at all.
+        /// The most connections of one client, and of its requests through trusted proxies. 0: as many as there may be
+        /// at all.
         var connectionsPerAddress = 0
         /// Requests that have begun and are not answered, whether their clients still wait or not.
         var requests = 10_000
@@ -15,7 +16,7 @@ final class HTTPLoad: Sendable {
     }
 
     let limits: Limits
-    /// How often a listener has rested because something had run out.
+    /// The number of times that a listener has rested because something had run out.
     let pauses = Counter()
     /// Connections that were closed to make room for others.
     let evictions = Counter()
@@ -49,8 +50,8 @@ final class HTTPLoad: Sendable {
         if let address { remove(address) }
     }
 
-    /// Counts one more request that a client has sent through a proxy, as if it were a connection. Returns `false` if it is
-    /// one too many; it is counted all the same.
+    /// Counts one more request that a client has sent through a proxy, as if it were a connection. Returns `false` if
+    /// it is one too many; it is counted all the same.
     func began(from client: ClientAddress) -> Bool { add(client) }
 
     func ended(from client: ClientAddress) { remove(client) }
@@ -107,7 +108,7 @@ final class HTTPLoad: Sendable {
     var requestsInFlight: Int { requests.load(ordering: .relaxed) }
 }
 
-/// Who is at the other end, as far as limits tell clients apart: an IPv4 address, or an IPv6 /64, which is what one
+/// The client at the other end, as far as limits tell clients apart: an IPv4 address, or an IPv6 /64, which is what one
 /// subscriber has.
 struct ClientAddress: Hashable, Sendable {
     private let prefix: UInt64

@@ -4,15 +4,15 @@ internal import EventLoop
 internal import Routes
 internal import Synchronization
 
-/// The requests of one event loop, from their heads to their answers: does what each ``HTTPExchange`` says, and counts and
-/// logs it.
+/// The requests of one event loop, from their heads to their answers: carries out the steps of each ``HTTPExchange``,
+/// and counts and logs it.
 ///
-/// `@unchecked Sendable`: touched on its loop's thread only, except ``open``. What every request touches is not checked for
-/// exclusive access, which costs 70 instructions each time: no access lasts longer than one statement.
+/// `@unchecked Sendable`: touched on its loop's thread only, except ``open``. Properties that every request touches are
+/// not checked for exclusive access, which costs 70 instructions each time: no access lasts longer than one statement.
 final class HTTPRequests: @unchecked Sendable {
     /// Requests that have begun and whose answer has not left. Clients may already read it.
     let open = Atomic<Int>(0)
-    /// When the current turn of the loop began.
+    /// The time at which the current turn of the loop began.
     @exclusivity(unchecked) var turn = MonotonicTime.now()
     /// Whether answers end their connections, because the gateway ends.
     @exclusivity(unchecked) var isDraining = false
@@ -161,8 +161,8 @@ final class HTTPRequests: @unchecked Sendable {
         return response.queue(on: connection.handle, isPost: request.isPost, isLast: isLast)
     }
 
-    /// Answers in the middle of a body, where libmicrohttpd takes no answer: past it, and ends the connection. The rest of the
-    /// body is dropped (``SocketWatch/linger(_:countedAs:)``).
+    /// Answers in the middle of a body, where libmicrohttpd takes no answer: past it, and ends the connection. The rest
+    /// of the body is dropped (``SocketWatch/linger(_:countedAs:)``).
     private func sendDirectly(_ response: Response, _ connection: HTTPConnection) -> MHD_Result {
         guard let request = connection.served?.request else { return .NO }
         request.dropBody()
@@ -172,7 +172,7 @@ final class HTTPRequests: @unchecked Sendable {
         return .NO
     }
 
-    /// Before the answer leaves: whoever has read it is under way no more.
+    /// Counts an answer before it leaves: a request whose answer was read is not under way any more.
     private func count(_ response: Response, _ connection: HTTPConnection) {
         connection.times.answered(now: turn)
         connection.served?.ends(isAnswered: true, load, router.counters)
@@ -189,7 +189,7 @@ final class HTTPRequests: @unchecked Sendable {
         connection.hasUnreadBody = served.exchange.hasUnreadBody
         connection.times.completed(now: turn, times)
         connections.departures.answered(connection.descriptor)
-        // A handler that nobody waits for any more may keep the request.
+        // A handler that no client waits for any more may keep the request.
         served.request.dropBody()
         load.giveBackBodyBytes(served.bodyBytes)
         open.subtract(1, ordering: .relaxed)
@@ -202,7 +202,7 @@ final class HTTPRequests: @unchecked Sendable {
         log(served, outcome)
     }
 
-    /// The answer to a request that nobody waits for any more.
+    /// Takes the answer to a request that no client waits for any more.
     private func abandon(_ request: Request, with response: Response) {
         guard var left = abandoned.removeValue(forKey: ObjectIdentifier(request)) else { return }
         _ = left.served.exchange.answer(response)
@@ -210,7 +210,7 @@ final class HTTPRequests: @unchecked Sendable {
         log(left.served, left.outcome)
     }
 
-    /// Says what became of a request. Of nearly all that is nothing that anybody wants to know: then no text is made.
+    /// Logs the outcome of a request. Nearly all are below the log's level: then no text is made.
     private func log(_ served: ServedRequest, _ outcome: RequestReport.Outcome) {
         let answer = served.exchange.answer
         if outcome == .answered, !requestLog.isEnabled(RequestReport.success), let answer,

@@ -1,17 +1,17 @@
 internal import CHTTPS
 internal import Routes
 
-/// What the gateway shows to those who connect with TLS: its certificate, with those between it and its authority, and its key.
+/// The certificate that the gateway shows to clients with TLS, with those between it and its authority, and its key.
 ///
 /// `@unchecked Sendable`: it never changes.
 final class HTTPSCertificate: @unchecked Sendable {
     struct Failure: Error, CustomStringConvertible {
         let description: String
-        /// Which of the files is to blame.
+        /// The file that is to blame.
         let file: String
     }
 
-    /// From when and until when it is valid: seconds since 1970.
+    /// The times from which and until which it is valid, in seconds since 1970.
     let begins: Int
     let ends: Int
     private let pair: OpaquePointer
@@ -48,14 +48,14 @@ final class HTTPSCertificate: @unchecked Sendable {
     /// Whether the files had the same in them.
     func isSame(as other: HTTPSCertificate?) -> Bool { content == other?.content }
 
-    /// Shows it to whoever connects from now on.
+    /// Shows it to clients that connect from now on.
     func serve() {
         // For ever: handshakes may still go on with it when the next one is served.
         _ = Unmanaged.passRetained(self)
         gateway_https_pair_serve(pair)
     }
 
-    /// What is the matter with it, to stand behind its name.
+    /// The weakness of the certificate, to stand behind its name; `nil`: none.
     ///
     /// - Parameter now: seconds since 1970.
     func weakness(now: Int, soon: Int, _ inDays: (Int) -> String) -> String? {

@@ -33,7 +33,7 @@ final class HeadErrors {
         for _ in 0..<2 { run() }
     }
 
-    /// What another daemon has tried: it is the same library.
+    /// Takes over the result of another daemon's try: it is the same library.
     func learn(from other: HeadErrors) { errors = other.errors }
 
     /// A line of libmicrohttpd's log.
@@ -45,7 +45,8 @@ final class HeadErrors {
         }
     }
 
-    /// Several connections may be in the middle of a head, and the log does not say which one it is about.
+    /// Answers the connection whose length is wrong: several may be in the middle of a head, and the log does not say
+    /// which one it is about.
     private func refuse(_ refusal: LibraryErrors.Refusal) {
         guard let connection = connections.all.values.first(where: { $0.hasWrongLength }),
             let response = answer(to: connection, refusal)

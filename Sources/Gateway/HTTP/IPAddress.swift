@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// An IPv4 or IPv6 address. IPv4 stands as it may in IPv6, `::ffff:a.b.c.d` (RFC 4291, section 2.5.5.2): a socket that takes
-/// both families shows it so.
+/// An IPv4 or IPv6 address. IPv4 stands as it may in IPv6, `::ffff:a.b.c.d` (RFC 4291, section 2.5.5.2): a socket that
+/// takes both families shows it so.
 struct IPAddress: Hashable, Sendable {
     let high: UInt64
     let low: UInt64
@@ -15,7 +15,7 @@ struct IPAddress: Hashable, Sendable {
         self.init(high: 0, low: 0xFFFF << 32 | UInt64(ipv4))
     }
 
-    /// As `inet_pton` reads it: four decimal numbers, or IPv6 without a zone.
+    /// An address as `inet_pton` reads it: four decimal numbers, or IPv6 without a zone.
     init?(_ text: some StringProtocol) {
         guard !text.utf8.contains(0) else { return nil }
         let text = String(text)
@@ -27,16 +27,16 @@ struct IPAddress: Hashable, Sendable {
         var ipv6: (UInt64, UInt64) = (0, 0)
         guard inet_pton(AF_INET6, text, &ipv6) == 1 else { return nil }
         self.init(high: UInt64(bigEndian: ipv6.0), low: UInt64(bigEndian: ipv6.1))
-        // Nobody has it.
+        // No client has it.
         if self == .unixSocket { return nil }
     }
 
-    /// What stands for everybody who comes over a Unix socket: an address of multicast, which no client has.
+    /// The address that stands for all clients of a Unix socket: one of multicast, which no client has.
     static let unixSocket = IPAddress(high: .max, low: .max)
 
     var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
-    /// What one subscriber has: an IPv4 address, or an IPv6 /64.
+    /// The prefix that one subscriber has: an IPv4 address, or an IPv6 /64.
     var subscriberPrefix: UInt64 { isIPv4 ? low & 0xFFFF_FFFF : high }
 }
 
@@ -75,7 +75,7 @@ struct IPNetwork: Hashable, Sendable {
         isIPv4 = address.isIPv4 && prefix >= 96
     }
 
-    /// Of ``IPAddress/unixSocket`` alone.
+    /// The network of ``IPAddress/unixSocket`` alone.
     static let unixSocket = IPNetwork(IPAddress.unixSocket)
 
     private init(_ only: IPAddress) {
@@ -89,7 +89,7 @@ struct IPNetwork: Hashable, Sendable {
 }
 
 extension Int {
-    /// One to five decimal digits and nothing else.
+    /// A number of one to five decimal digits and nothing else.
     init?(digits text: some StringProtocol) {
         guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
         self.init(text)

@@ -1,17 +1,17 @@
 internal import AMQPBridge
 internal import EventLoop
 
-/// Which connections to close when there are too many: those that have been idle longest.
+/// The connections to close when there are too many: those that have been idle longest.
 ///
-/// Nothing is kept in order while there is room, for that would cost each request something. A few that are idle longest are
-/// looked for when there is none, and are enough for as many new connections.
+/// Nothing is kept in order while there is room, for that would cost each request something. A few that are idle
+/// longest are looked for when there is none, and are enough for as many new connections.
 struct IdleConnections {
     struct Candidate: Equatable {
         let descriptor: Int32
         let since: MonotonicTime
     }
 
-    /// How many are found in one search.
+    /// The number of connections that are found in one search.
     static let batch = 32
 
     /// The longest idle is the last.

@@ -1,8 +1,8 @@
-/// libmicrohttpd's own answers to heads that it does not understand: what its log says goes in, what is to be done comes out.
+/// libmicrohttpd's own answers to heads that it does not understand: lines of its log go in, the next step comes out.
 ///
-/// To a Content-Length that is no number, or too large a one, it sends its head twice (0.9.75; mended in 1.0.1), which proxies
-/// take for garbage. It writes to its log before it answers: that is the moment to answer ourselves. Its HTML for 414, 431, 505 and
-/// other malformed heads has one head, and stays.
+/// To a Content-Length that is no number, or too large a one, it sends its head twice (0.9.75; mended in 1.0.1), which
+/// proxies take for garbage. It writes to its log before it answers: that is the moment to answer ourselves. Its HTML
+/// for 414, 431, 505 and other malformed heads has one head, and stays.
 struct LibraryErrors {
     /// Whether these errors can be answered in libmicrohttpd's place: it depends on the words of its log.
     enum State {
@@ -12,14 +12,14 @@ struct LibraryErrors {
     enum Refusal: Equatable {
         /// A Content-Length that is no number.
         case malformedLength
-        /// One that no number holds.
+        /// A Content-Length that is too large for a number.
         case longLength
     }
 
     enum Action: Equatable {
         /// The head is to be answered here and now.
         case refuses(Refusal)
-        /// It answers with this status.
+        /// Libmicrohttpd answers with this status.
         case notes(Int)
     }
 
@@ -42,9 +42,10 @@ struct LibraryErrors {
     /// The head was answered.
     mutating func answered(isWhole: Bool) { isAnswered = isWhole }
 
-    /// It was tried.
+    /// Notes the result of the try.
     ///
-    /// - Parameter answer: what has come of a Content-Length that is no number: one answer, and it is ours?
+    /// - Parameter answer: the bytes that came back for a Content-Length that is no number. They should be one answer,
+    ///   and ours.
     mutating func tried(_ answer: String) {
         let isOurs =
             answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("application/problem+json")

@@ -1,16 +1,16 @@
 internal import AMQPBridge
 internal import EventLoop
 
-/// Connections that are over on our side while their clients still send: whoever closes a socket with unread bytes in it
+/// Connections that are over on our side while their clients still send: closing a socket with unread bytes in it
 /// resets it, and the answer that was sent is lost on the way.
 ///
-/// What is still to come is dropped until the client has ended its side, has been silent for a while, or has gone on for too
+/// Further bytes are dropped until the client has ended its side, has been silent for a while, or has gone on for too
 /// long. Each counts as a connection until then.
 struct LingerTable {
     struct Limits: Sendable, Equatable {
-        /// How long a client may be silent.
+        /// The time that a client may be silent.
         var silence: Duration = .seconds(5)
-        /// How long it may go on in all.
+        /// The time that it may go on in all.
         var total: Duration = .seconds(30)
     }
 
@@ -24,21 +24,21 @@ struct LingerTable {
     /// Whether closing a connection now would take back the answer that was just sent.
     ///
     /// - Parameters:
-    ///   - isCut: whether it was ended under libmicrohttpd: then nobody waits for an answer.
-    ///   - hasUnreadBody: whether the client may still send of a body that nobody reads.
-    ///   - readableBytes: what has come and was not read.
+    ///   - isCut: whether it was ended under libmicrohttpd: then no client waits for an answer.
+    ///   - hasUnreadBody: whether the client may still send a body that is not read.
+    ///   - readableBytes: the number of bytes that have come and were not read.
     static func isNeeded(isCut: Bool, hasUnreadBody: Bool, readableBytes: @autoclosure () -> Int32) -> Bool {
         !isCut && (hasUnreadBody || readableBytes() > 0)
     }
 
     private let limits: Limits
     private var entries: [Int32: Entry] = [:]
-    /// In the order in which they came; some of them are gone.
+    /// The connections in the order in which they came; some of them are gone.
     private var order: [(descriptor: Int32, number: Int)] = []
-    /// Those before it in the order are gone.
+    /// The index in the order before which all are gone.
     private var first = 0
     private var number = 0
-    /// When all end at the latest, because the gateway does.
+    /// The time by which all end, because the gateway does.
     private var lastCall: MonotonicTime?
 
     init(limits: Limits = Limits()) {
@@ -47,7 +47,7 @@ struct LingerTable {
 
     var count: Int { entries.count }
     var isEmpty: Bool { entries.isEmpty }
-    /// How many are remembered, those that are gone included.
+    /// The number of connections that are remembered, those that are gone included.
     var tracked: Int { order.count }
 
     func contains(_ descriptor: Int32) -> Bool { entries[descriptor] != nil }
@@ -70,7 +70,7 @@ struct LingerTable {
 
     /// Takes one out.
     ///
-    /// - Returns: as whose it was counted; `nil` if it is not there.
+    /// - Returns: the client that it counted against; `nil` if it is not there.
     mutating func remove(_ descriptor: Int32) -> ClientAddress?? {
         entries.removeValue(forKey: descriptor).map(\.countedAs)
     }
@@ -86,12 +86,12 @@ struct LingerTable {
 
     var all: [Int32] { Array(entries.keys) }
 
-    /// Those whose time is over.
+    /// The connections whose time is over.
     func due(now: MonotonicTime) -> [Int32] {
         entries.filter { _, entry in min(entry.end, entry.silenceEnds, lastCall ?? entry.end) <= now }.map(\.key)
     }
 
-    /// The gateway ends: nobody stays beyond this.
+    /// Ends all connections by this time, because the gateway ends.
     mutating func end(by time: MonotonicTime) {
         lastCall = time
     }

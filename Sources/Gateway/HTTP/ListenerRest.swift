@@ -1,19 +1,20 @@
 internal import AMQPBridge
 internal import EventLoop
 
-/// When a listener takes no connections: for a moment, whenever something that accepting takes has run out.
+/// The rest of a listener, in which it takes no connections: for a moment, whenever something that accepting takes has
+/// run out.
 ///
 /// A listener that is readable and cannot be served would keep its loop busy for nothing.
 struct ListenerRest {
     static let length: Duration = .milliseconds(50)
-    /// The same shortage is a line in the log so often at most.
+    /// The least time between two lines in the log about the same shortage.
     static let lineInterval: Duration = .seconds(60)
 
-    /// Until when it rests; `nil`: it does not.
+    /// The end of the rest; `nil`: the listener does not rest.
     private(set) var end: MonotonicTime?
     private var nextLines: [String: MonotonicTime] = [:]
 
-    /// Something has run out.
+    /// Begins a rest, because something has run out.
     ///
     /// - Returns: whether that is a line in the log.
     mutating func begin(_ shortage: String, now: MonotonicTime) -> Bool {

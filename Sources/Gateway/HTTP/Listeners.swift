@@ -1,6 +1,6 @@
 internal import Routes
 
-/// All places where the gateway listens.
+/// The addresses at which the gateway listens.
 struct Listeners {
     private struct Entry {
         let sockets: ListeningSockets
@@ -34,13 +34,13 @@ struct Listeners {
     /// Whether only this machine can reach the gateway.
     var isLoopback: Bool { entries.allSatisfy(\.sockets.isLoopback) }
 
-    /// Where it is for everybody, without TLS.
+    /// The address for all callers, without TLS.
     var address: ListenAddress { entries[0].sockets.address }
 
-    /// Where it is with TLS.
+    /// The address for callers with TLS.
     var httpsAddress: ListenAddress? { entries.first(where: \.entrance.isEncrypted)?.sockets.address }
 
-    /// Where only health and metrics are.
+    /// The address for health and metrics alone.
     var adminAddress: ListenAddress? { entries.first(where: { $0.entrance.door == .administration })?.sockets.address }
 
     /// Listens, once, and hands each loop its sockets.
@@ -57,6 +57,7 @@ struct Listeners {
         }
     }
 
-    /// Nobody finds the way here any more, where that is a file. Once: the next gateway's file may be there soon.
+    /// Removes the files of Unix sockets, so that clients do not find the way here any more. To be called once: the
+    /// next gateway's file may be there soon.
     func remove() { for entry in entries { entry.sockets.remove() } }
 }

@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Where to listen: `host:port`, `[v6]:port` or `:port` for every address, or `unix:/path`.
+/// An address to listen at: `host:port`, `[v6]:port` or `:port` for every address, or `unix:/path`.
 struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     let host: String
     let port: UInt16
-    /// That of a Unix socket; `nil`: it is none, and what is above counts.
+    /// The path of a Unix socket; `nil`: it is none, and host and port count.
     let path: String?
 
     init?(_ text: String) {
@@ -29,7 +29,7 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         path = nil
     }
 
-    /// In bytes, so that there is room for the number of a process behind it.
+    /// The longest path of a Unix socket, in bytes, with room for the number of a process behind it.
     static let longestPath = SocketAddress.longestPath - 11
 
     init(host: String, port: UInt16) {
@@ -44,11 +44,11 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// One listening socket per event loop, all on one address: the kernel spreads connections over them. Of a Unix socket there is
-/// one for all loops.
+/// One listening socket per event loop, all on one address: the kernel spreads connections over them. Of a Unix socket
+/// there is one for all loops.
 ///
-/// Taking the address and listening are two steps: who connects in between is refused, or served by another process that shares
-/// the port, instead of waiting for one that cannot serve yet.
+/// Taking the address and listening are two steps: a client that connects in between is refused, or served by another
+/// process that shares the port, instead of waiting for one that cannot serve yet.
 struct ListeningSockets {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -113,7 +113,7 @@ struct ListeningSockets {
         return descriptors
     }
 
-    /// Nobody finds the way here any more, if it was a file.
+    /// Removes the file of a Unix socket, so that clients do not find the way here any more.
     func remove() { unix?.remove() }
 
     private static func listen(on descriptor: Int32, _ wanted: ListenAddress) throws(Failure) {

@@ -8,7 +8,8 @@ final class Microhttpd {
     private let daemon: OpaquePointer
     private let context: Context
 
-    /// - Parameter isEncrypted: whether its connections speak TLS, with the certificate that ``HTTPSCertificate`` serves.
+    /// - Parameter isEncrypted: whether its connections speak TLS, with the certificate that ``HTTPSCertificate``
+    ///   serves.
     init?(_ limits: HTTPDaemon.Limits, isEncrypted: Bool) {
         context = Context()
         guard let daemon = context.start(limits, isEncrypted: isEncrypted) else { return nil }
@@ -16,7 +17,7 @@ final class Microhttpd {
         descriptor = gateway_mhd_epoll_descriptor(daemon)
     }
 
-    /// Whose the callbacks are. To be told before the first run; it must outlive the last one.
+    /// Names the owner of the callbacks. To be called before the first run; the owner must outlive the last one.
     func attach(_ owner: HTTPDaemon) { context.owner.pointee = .passUnretained(owner) }
 
     func run() { MHD_run(daemon) }
@@ -42,7 +43,7 @@ final class Microhttpd {
 }
 
 extension Microhttpd {
-    /// What the callbacks get as their context: a daemon cannot be its own before it exists. Callbacks come inside of
+    /// The context that the callbacks get: a daemon cannot be its own before it exists. Callbacks come inside of
     /// ``Microhttpd/run()`` and its like only, so nothing in it is counted.
     fileprivate final class Context {
         let owner = UnsafeMutablePointer<Unmanaged<HTTPDaemon>?>.allocate(capacity: 1)

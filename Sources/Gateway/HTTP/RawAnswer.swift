@@ -19,7 +19,7 @@ enum RawAnswer {
         connection.send(bytes(response, isPost: isPost, date: UnixTime.now()))
     }
 
-    /// Of those that are sent this way (RFC 9110, section 15).
+    /// The reason phrase of a status that is sent this way (RFC 9110, section 15).
     private static func reason(_ status: Int) -> String {
         switch status {
         case 400: "Bad Request"
@@ -46,9 +46,9 @@ enum RawAnswer {
 extension Response {
     /// The headers that every answer of its kind has.
     ///
-    /// No answer is for a browser to show, to frame or to take for another type, and none is to be kept. What is not said twice
-    /// of an emit that succeeded: nobody keeps answers to POST (RFC 9110, section 9.3.3), and JSON is not shown. Each costs about
-    /// 900 instructions.
+    /// No answer is for a browser to show, to frame or to take for another type, and none is to be kept. An emit that
+    /// succeeded leaves out two: caches do not keep answers to POST (RFC 9110, section 9.3.3), and JSON is not shown.
+    /// Each costs about 900 instructions.
     func forEachConstantField(isPost: Bool, _ body: (_ name: StaticString, _ value: StaticString) -> Void) {
         if let contentType { body("Content-Type", contentType) }
         body("X-Content-Type-Options", "nosniff")

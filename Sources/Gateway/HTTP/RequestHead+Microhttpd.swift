@@ -2,19 +2,19 @@ internal import CMicrohttpd
 internal import Glibc
 internal import Routes
 
-/// What libmicrohttpd hands over of a request's head, checked for what its parser lets through.
+/// A request's head as libmicrohttpd hands it over, checked for what its parser lets through.
 ///
-/// The parser (0.9.75) takes a bare LF for the end of a line, joins a folded line to the *name* of the header before it,
-/// cuts everything at NUL, and takes a header line with an empty name for the end of the head. Whoever stands in front of
+/// The parser (0.9.75) takes a bare LF for the end of a line, joins a folded line to the *name* of the header before
+/// it, cuts everything at NUL, and takes a header line with an empty name for the end of the head. A proxy in front of
 /// us may read other requests out of such bytes. One rule excludes all of it: **the head is exactly its parts.** The
 /// parser works in place and puts NUL over separators, so the strings that it hands over still stand where they were
 /// received; method, target, version and headers must follow each other with nothing between them but a space, a colon,
 /// white space behind it, or CRLF, and end where the parser says that the head ends.
 struct ParsedHead {
     private(set) var head: RequestHead
-    /// Why the bytes must not be taken for a request; `nil` if they may.
+    /// The reason why the bytes must not be taken for a request; `nil` if they may.
     let malformation: String?
-    /// How much of the connection's memory the head takes.
+    /// The part of the connection's memory that the head takes, in bytes.
     let memory: Int
 
     /// libmicrohttpd keeps each header in a structure of 56 bytes, aligned to 16 (0.9.75).
@@ -60,14 +60,14 @@ struct ParsedHead {
 /// Follows a head through the read buffer.
 private struct HeadLayout {
     private(set) var fields = HeaderFields()
-    /// Where the path begins, which ends in NUL.
+    /// The beginning of the path, which ends in NUL.
     let path: UnsafePointer<CChar>
-    /// That of a target in absolute form.
+    /// The authority of a target in absolute form; `nil`: it has another form.
     let authority: String?
     /// Whether headers of any name are kept: where webhooks come, and at the root, for `Accept`.
     private let keepsOthers: Bool
     private var malformation: String?
-    /// Where the next line has to begin.
+    /// The place where the next line has to begin.
     private var next: UnsafePointer<CChar>
     private let isFromProxy: Bool
 
@@ -92,7 +92,7 @@ private struct HeadLayout {
         endLine(version, count: strlen(version))
     }
 
-    /// One header line as it stands in the buffer: name, NUL (it was the colon), white space, value, line end.
+    /// Adds one header line as it stands in the buffer: name, NUL (it was the colon), white space, value, line end.
     mutating func add(_ name: UnsafePointer<CChar>?, _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int)
     {
         guard malformation == nil, name != noCookie.cString else { return }

@@ -1,17 +1,17 @@
 internal import AMQPBridge
 internal import EventLoop
 
-/// When libmicrohttpd has to run, beyond what its epoll descriptor says.
+/// The times at which libmicrohttpd has to run, beyond what its epoll descriptor says.
 ///
-/// A request that waits for the broker is polled: it stays unanswered, and libmicrohttpd asks for its answer in every run. To
-/// suspend its connection instead and to resume it takes three system calls. While somebody is polled libmicrohttpd is always
-/// busy by its own account (`MHD_get_timeout` is 0), so the next run is decided here.
+/// A request that waits for the broker is polled: it stays unanswered, and libmicrohttpd asks for its answer in every
+/// run. To suspend its connection instead and to resume it takes three system calls. While a request is polled
+/// libmicrohttpd is always busy by its own account (`MHD_get_timeout` is 0), so the next run is decided here.
 struct RunSchedule {
-    /// How long libmicrohttpd stays away at the longest while somebody is polled, in nanoseconds: it may have read as much
+    /// The longest time between two runs while a request is polled, in nanoseconds: libmicrohttpd may have read as much
     /// as it had room for, and nothing says that more has come.
     static let beat: Int64 = 5_000_000
 
-    /// How many are polled at the most; others are suspended.
+    /// The most requests that are polled; others are suspended.
     private let mostPolled: Int
     private(set) var polled = 0
     private(set) var suspended = 0
@@ -20,16 +20,16 @@ struct RunSchedule {
     private var isDemanded = false
     /// Whether anything went on in this run.
     private var hasMoved = false
-    /// Whether the last run has taken the answers to requests that had waited. They leave in the next one, which need not wait
-    /// for the loop's next turn.
+    /// Whether the last run has taken the answers to requests that had waited. They leave in the next one, which need
+    /// not wait for the loop's next turn.
     private(set) var hasQueued = false
     private var nextBeat = MonotonicTime(nanoseconds: 0)
-    /// How long a busy libmicrohttpd that gets nothing done is left alone, in nanoseconds.
+    /// The time for which a busy libmicrohttpd that gets nothing done is left alone, in nanoseconds.
     static let pause: Int64 = 2_000_000
     /// Whether it says that it is busy when it is not: with TLS, while a handshake waits for its client (0.9.75).
     private let distrustsLibrary: Bool
     private var lastRun = MonotonicTime(nanoseconds: 0)
-    /// Until when it is not believed that it is busy.
+    /// The time until which it is not believed that it is busy.
     private var pauseEnds = MonotonicTime(nanoseconds: 0)
 
     init(mostPolled: Int, distrustsLibrary: Bool = false) {
@@ -43,7 +43,7 @@ struct RunSchedule {
 
     // MARK: What happens
 
-    /// There is something to do that no socket tells of: a connection was added or cut, or is to be closed.
+    /// Demands a run for something that no socket tells of: a connection was added or cut, or is to be closed.
     mutating func demand() { isDemanded = true }
 
     /// The first line of a head has come.
@@ -84,7 +84,7 @@ struct RunSchedule {
         isDemanded = true
     }
 
-    /// One that was suspended is resumed.
+    /// Resumes a request that was suspended.
     mutating func wakesSuspended() {
         suspended -= 1
         inTransit += 1
@@ -98,7 +98,7 @@ struct RunSchedule {
 
     // MARK: Runs
 
-    /// A run begins; what is demanded meanwhile is for the next one.
+    /// A run begins; a demand meanwhile is for the next one.
     mutating func runBegins(now: MonotonicTime) {
         isDemanded = false
         hasMoved = false
@@ -107,8 +107,8 @@ struct RunSchedule {
         lastRun = now
     }
 
-    /// A run is over. What has come a step further can take the next one, of which no socket tells; libmicrohttpd does, when
-    /// it can be asked.
+    /// A run is over. A request that has come a step further can take the next one, of which no socket tells;
+    /// libmicrohttpd does, when it can be asked.
     ///
     /// - Parameter hadEvents: whether a socket had something to say before it.
     mutating func runEnded(hadEvents: Bool) {
@@ -118,13 +118,13 @@ struct RunSchedule {
         pauseEnds = isVain ? lastRun.advanced(byNanoseconds: Self.pause) : MonotonicTime(nanoseconds: 0)
     }
 
-    /// - Parameter isLibraryBusy: what libmicrohttpd says of itself. Not asked while somebody is polled.
+    /// - Parameter isLibraryBusy: what libmicrohttpd says of itself. Not asked while a request is polled.
     func isDue(hasEvents: Bool, now: MonotonicTime, isLibraryBusy: () -> Bool) -> Bool {
         if hasEvents || isDemanded { return true }
         return polled > 0 ? nextBeat <= now : pauseEnds <= now && isLibraryBusy()
     }
 
-    /// When the next run is due at the latest; `nil`: when a socket says so.
+    /// The time by which the next run is due; `nil`: it is due when a socket says so.
     func next(isLibraryBusy: () -> Bool) -> MonotonicTime? {
         if isDemanded { return MonotonicTime(nanoseconds: 0) }
         if polled > 0 { return nextBeat }

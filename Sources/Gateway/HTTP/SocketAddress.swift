@@ -37,7 +37,7 @@ struct SocketAddress {
         count = socklen_t(MemoryLayout<sa_family_t>.size + path.utf8.count + 1)
     }
 
-    /// Of a Unix socket, in bytes (unix(7)); ``UnixListener`` appends a number to it.
+    /// The longest path of a Unix socket, in bytes (unix(7)); ``UnixListener`` appends a number to it.
     static let longestPath = 107
 
     struct Unresolvable: Error, CustomStringConvertible {

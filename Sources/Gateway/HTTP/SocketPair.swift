@@ -21,7 +21,7 @@ struct SocketPair: ~Copyable {
 
     func endSending() { shutdown(own, Int32(SHUT_WR)) }
 
-    /// What has come, as far as it fits 4 KiB.
+    /// The bytes that have come, at most 4 KiB.
     func received() -> String {
         var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = recv(own, &bytes, bytes.count, Int32(MSG_DONTWAIT))

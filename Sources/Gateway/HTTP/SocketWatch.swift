@@ -4,16 +4,17 @@ internal import EventLoop
 internal import Glibc
 internal import Logging
 
-/// A loop's own look at its sockets, beside libmicrohttpd's: it accepts connections, sees which clients have gone, and drops
-/// what is sent to connections that are over.
+/// A loop's own look at its sockets, beside libmicrohttpd's: it accepts connections, sees which clients have gone, and
+/// drops bytes that are sent to connections that are over.
 ///
-/// libmicrohttpd (0.9.75) does none of these well: it stops listening for ever when it has run out of descriptors, it does not
-/// look at connections that wait for an answer, and it closes sockets with unread bytes in them.
+/// libmicrohttpd (0.9.75) does none of these well: it stops listening for ever when it has run out of descriptors, it
+/// does not look at connections that wait for an answer, and it closes sockets with unread bytes in them.
 ///
-/// `@unchecked Sendable`: touched on its loop's thread only. What every turn of the loop looks at is not checked for exclusive
-/// access, as in ``HTTPRequests``.
+/// `@unchecked Sendable`: touched on its loop's thread only. Properties that every turn of the loop looks at are not
+/// checked for exclusive access, as in ``HTTPRequests``.
 final class SocketWatch: EventSource, @unchecked Sendable {
-    /// They take the connections: the plain one, and the one with TLS, if there is one. Made after the watch, and by the same.
+    /// The daemons that take the connections: the plain one, and the one with TLS, if there is one. Made after the
+    /// watch, and by the same.
     var daemons: [HTTPDaemon] = []
     /// Asks another loop to close a connection, when none of this one's can be.
     var askForRoom: () -> Void = {}
@@ -184,7 +185,7 @@ final class SocketWatch: EventSource, @unchecked Sendable {
     /// Tells it once when the client of a watched connection says something, or closes its side.
     func awaitWord(_ descriptor: Int32) { gateway_epoll_await_readable(epoll, descriptor) }
 
-    /// As ``watch(_:)``, behind ``awaitWord(_:)``.
+    /// Watches the connection as ``watch(_:)`` does, after ``awaitWord(_:)``.
     func watchAgain(_ descriptor: Int32) { gateway_epoll_await_departure(epoll, descriptor) }
 
     func unwatch(_ descriptor: Int32) { gateway_epoll_remove(epoll, descriptor) }

@@ -2,12 +2,13 @@
 struct TrustedProxies: Sendable, Equatable {
     private let networks: [IPNetwork]
 
-    /// Nobody.
+    /// No proxy at all.
     init() {
         networks = []
     }
 
-    /// Addresses and networks, separated by commas, and `unix` for whoever comes over the Unix socket: `10.0.0.0/8,2001:db8::1,unix`.
+    /// Proxies by their addresses and networks, separated by commas, and `unix` for those that come over the Unix
+    /// socket: `10.0.0.0/8,2001:db8::1,unix`.
     init?(_ text: String) {
         let parts = text.isEmpty ? [] : text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         networks = parts.compactMap {
@@ -19,12 +20,12 @@ struct TrustedProxies: Sendable, Equatable {
 
     func contains(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
 
-    /// Who is behind a connection: of the addresses that proxies have noted, the last that is not itself a trusted proxy's.
-    /// What stands before it anybody may have written.
+    /// The client behind a connection: of the addresses that proxies have noted, the last that is not itself a trusted
+    /// proxy's. Any client may have written the ones before it.
     ///
     /// - Parameters:
     ///   - peer: the other end of the connection.
-    ///   - forwardedFor: its `X-Forwarded-For`. Each proxy appends whom it was called by.
+    ///   - forwardedFor: its `X-Forwarded-For`. Each proxy appends the address that called it.
     /// - Returns: the last proxy that can be relied on, where it noted something else than an address.
     func client(of peer: IPAddress, forwardedFor: String?) -> IPAddress {
         guard let forwardedFor, contains(peer) else { return peer }

@@ -2,17 +2,17 @@ internal import Glibc
 
 /// A Unix socket to listen on, which is a file.
 ///
-/// Nobody sees it before it listens: it is made under another name and renamed, which takes the place of what a gateway that was
-/// killed has left.
+/// Clients do not see it before it listens: it is made under another name and renamed, which replaces the file that a
+/// killed gateway has left.
 struct UnixListener {
     let path: String
-    /// Who may connect: the permissions of the file.
+    /// The permissions of the file, which say who may connect.
     private let mode: UInt32
     private let descriptor: Int32
     private let hidden: String
     private let identity: FileIdentity?
 
-    /// - Throws: also if somebody listens there already, or the file is no socket.
+    /// - Throws: also if another process listens there already, or the file is no socket.
     init(_ path: String, mode: UInt32) throws(ListeningSockets.Failure) {
         try Self.checkIsFree(path)
         let hidden = "\(path).\(getpid())"
@@ -30,7 +30,7 @@ struct UnixListener {
 
     /// Listens, once.
     ///
-    /// - Returns: so many descriptors of the one socket: whoever is first takes a connection.
+    /// - Returns: so many descriptors of the one socket: the first loop to ask takes a connection.
     func listen(count: Int) throws(ListeningSockets.Failure) -> [Int32] {
         var descriptors = [descriptor]
         do throws(ListeningSockets.Failure) {
@@ -50,13 +50,13 @@ struct UnixListener {
         return descriptors
     }
 
-    /// Takes the file away, so that nobody connects any more, unless another's has taken its place.
+    /// Takes the file away, so that no client connects any more, unless another's has taken its place.
     func remove() {
         unlink(hidden)
         if let identity, FileIdentity(path) == identity { unlink(path) }
     }
 
-    /// A file that nobody listens at is what somebody has left who was killed.
+    /// Checks that no process listens at the path. A file without a listener is what a killed process has left.
     private static func checkIsFree(_ path: String) throws(ListeningSockets.Failure) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
@@ -76,7 +76,7 @@ struct UnixListener {
     }
 }
 
-/// Which file it is, whatever it is called.
+/// The identity of a file, whatever its name.
 private struct FileIdentity: Equatable {
     private let device: UInt
     private let inode: UInt

@@ -11,14 +11,14 @@ struct AcknowledgedEmit {
     }
 }
 
-/// How many of the clients' acknowledgements are waited for.
+/// The number of the clients' acknowledgements that are waited for.
 package enum AcknowledgementMode: String, Sendable, CaseIterable {
     case first, all
 }
 
-/// What clients have answered to an event.
+/// The clients' answers to an event.
 struct Acknowledgements: Sendable, Equatable {
-    /// How many clients the servers have sent it to, as far as they have said; `nil` if none has.
+    /// The number of clients that the servers have sent it to, as far as they have said; `nil` if none has.
     let recipients: Int?
     /// The arguments of each answer: a JSON array.
     let responses: [JSONText]
@@ -37,7 +37,7 @@ extension AcknowledgedEmit: ClusterCommand {
 
 final class AcknowledgementGathering: Gathering {
     private let mode: AcknowledgementMode
-    /// By server: how many clients it has sent it to, and how many of them have answered.
+    /// For each server, the number of clients that it has sent it to, and of those that have answered.
     private var servers: [String: (clients: Int?, received: Int)] = [:]
     private var responses: [JSONText] = []
     private(set) var heldBytes = 0
@@ -73,7 +73,7 @@ final class AcknowledgementGathering: Gathering {
         return server.clients.map { server.received >= $0 } ?? false ? .done : .partial
     }
 
-    /// One of a server's clients has answered at too great a length; the others are waited for.
+    /// Counts an answer of a server's client that was too large; the other clients are waited for.
     func takeTooLarge(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .broadcastAck else { return .tooLarge(isLast: true) }
         var server = servers[answer.uid] ?? (nil, 0)
@@ -83,7 +83,8 @@ final class AcknowledgementGathering: Gathering {
         return .tooLarge(isLast: server.clients.map { server.received >= $0 } ?? false)
     }
 
-    /// All arguments of an answer; members that know only the first send `packet`. No `packet` is no argument.
+    /// The arguments of an answer, all of them; members that know only the first send `packet`. Without `packet` there
+    /// is no argument.
     ///
     /// - Returns: `nil` if they would be absurdly large.
     private static func arguments(_ data: [String: CheckedJSON]) -> JSONText? {

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// Something done to every selected socket.
+/// A change to every selected socket.
 package struct ChangeSockets: Sendable, Equatable {
     package enum Change: Sendable, Equatable {
         case join([RoomName])
@@ -28,9 +28,9 @@ package struct ChangeSockets: Sendable, Equatable {
     }
 }
 
-/// What became of something that was to be done to sockets.
+/// The outcome of a change to sockets.
 package struct ChangedSockets: Sendable, Equatable {
-    /// To how many it was done; `nil` if a server did not say.
+    /// The number of sockets that were changed; `nil` if a server did not say.
     package internal(set) var matched: Int?
     /// Whether a server has refused it for some sockets: one of the rooms to join is the id of another socket.
     package internal(set) var isRefused: Bool

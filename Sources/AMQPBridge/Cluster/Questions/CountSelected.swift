@@ -1,6 +1,6 @@
 internal import JSON
 
-/// How many sockets are selected, each counted once.
+/// The number of selected sockets, each counted once.
 struct CountSelected: ClusterCommand {
     let selection: SocketSelection
 

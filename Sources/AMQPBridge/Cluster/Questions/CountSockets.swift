@@ -1,6 +1,6 @@
 internal import JSON
 
-/// How many sockets a namespace has, and each of these rooms.
+/// The number of sockets of a namespace, and of each of these rooms.
 package struct CountSockets: Sendable, Hashable {
     package var namespace: String
     package var rooms: [RoomName]
@@ -13,7 +13,7 @@ package struct CountSockets: Sendable, Hashable {
 
 package struct SocketCounts: Sendable, Equatable {
     package let sockets: Int
-    /// In the order of the question.
+    /// The rooms with their counts, in the order of the question.
     package let rooms: [RoomPage.Room]
 }
 
@@ -35,9 +35,9 @@ extension CountSockets: ClusterCommand {
 final class CountGathering: Gathering {
     private let rooms: [RoomName]
     private var sockets = 0
-    /// Of the rooms that were asked for.
+    /// The tallies of the rooms that were asked for.
     private var tallies: [RoomName: RoomTally]
-    /// Of the sockets that were counted here, the number of the last.
+    /// The number of the last socket that was counted here.
     private var lastSocket = 0
 
     init(_ command: CountSockets) {

@@ -4,11 +4,11 @@ package import JSON
 package struct FetchSockets: Sendable, Hashable {
     package var selection: SocketSelection
     package var fields: [SocketField]
-    /// Only sockets behind this id.
+    /// The id behind which the list begins; `nil`: it begins with the first socket.
     package var after: String?
     package var limit: Int
-    /// Whether servers that have fallen silent are to answer, too: one that was stopped for a while may yet do what others have
-    /// taken it for gone for.
+    /// Whether servers that have fallen silent are to answer, too: one that was stopped for a while may yet do what
+    /// others have taken it for gone for.
     var includesLost = false
 
     package init(
@@ -21,7 +21,7 @@ package struct FetchSockets: Sendable, Hashable {
     }
 }
 
-/// What a socket's description can hold beside its id.
+/// A part of a socket's description that can stand beside its id.
 package enum SocketField: String, Sendable, CaseIterable {
     case rooms, data, handshake
 }
@@ -93,7 +93,7 @@ final class SocketGathering: Gathering {
         return SocketPage(sockets: told.map(\.value), hasMore: sockets.isCut || end.isEarly)
     }
 
-    /// Unmodified members know neither `id` nor `after`. Nobody could ask for a socket whose id is longer.
+    /// Unmodified members know neither `id` nor `after`. A socket whose id is longer could not be asked for.
     private func isWanted(_ id: String) -> Bool {
         id.utf8.count <= Publication.maximumNameBytes && command.selection.id?.hasBytes(of: id) ?? true
             && command.after.map { $0.precedes(id) } ?? true
@@ -112,7 +112,7 @@ final class SocketGathering: Gathering {
 }
 
 extension ClusterSocket {
-    /// What it takes, in bytes, about.
+    /// The memory that it takes, in bytes, about.
     fileprivate var heldBytes: Int {
         512 + 2 * id.utf8.count + [rooms, data, handshake].reduce(0) { $0 + ($1?.bytes.count ?? 0) }
     }

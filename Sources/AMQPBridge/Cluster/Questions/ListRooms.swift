@@ -1,12 +1,12 @@
 internal import JSON
 
-/// Rooms and how many sockets each has, in the order of their names (by code point; a number by its digits), a page at a
-/// time.
+/// Rooms and how many sockets each has, in the order of their names (by code point; a number by its digits), a page at
+/// a time.
 package struct ListRooms: Sendable, Hashable {
     package var namespace: String
-    /// What their names begin with, and the digits of those that are numbers.
+    /// The beginning of the rooms' names, and of the digits of rooms that are numbers.
     package var prefix: String
-    /// Only rooms behind this one.
+    /// The room behind which the list begins; `nil`: it begins with the first room.
     package var after: RoomName?
     package var limit: Int
     /// Whether rooms that are a socket's id are listed, too.
@@ -45,7 +45,8 @@ extension ListRooms: ClusterCommand {
             json.member("count", true)
             json.object("list") { list in
                 list.member("prefix", prefix)
-                // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number itself again.
+                // As text, which servers without ``ServerFeature/numbers`` take, too. Others then tell of the number
+                // itself again.
                 list.member("after", ifPresent: after?.text)
                 list.member("limit", limit + (isBehindNumber ? 2 : 1))
                 list.member("private", includesPrivate)
@@ -59,7 +60,7 @@ final class RoomGathering: Gathering {
     private let command: ListRooms
     private var rooms: FirstOfList<RoomTally>
     private var end = ListEnd()
-    /// Of the sockets that were counted here, the number of the last.
+    /// The number of the last socket that was counted here.
     private var lastSocket = 0
 
     init(_ command: ListRooms) {
@@ -96,7 +97,7 @@ final class RoomGathering: Gathering {
             hasMore: rooms.isCut || end.isEarly)
     }
 
-    /// What unmodified members send has not been filtered.
+    /// Whether the room is asked for: unmodified members send rooms unfiltered.
     private func isWanted(_ room: RoomName) -> Bool {
         let text = room.text.utf8
         return Publication.nameBytes.contains(text.count) && text.starts(with: command.prefix.utf8)

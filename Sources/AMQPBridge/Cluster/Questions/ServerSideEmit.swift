@@ -52,7 +52,7 @@ final class ServerResponseGathering: Gathering {
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .serverSideEmitResponse, let data = answer.data?.members else { return .ignored }
-        // A server where nobody listens has answered, and has no value.
+        // A server without a listener has answered, and has no value.
         guard data["handled"]?.boolean != false else { return .done }
         var value = JSONText(verbatim: Array("null".utf8)[...])
         if let packet = data["packet"] {
