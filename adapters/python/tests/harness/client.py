@@ -7,6 +7,8 @@ import time
 import socketio
 from engineio.payload import Payload
 
+from .patience import PATIENCE
+
 # Over HTTP long-polling this client gives up on a response of more than 16 packets; browsers have no such limit.
 Payload.max_decode_packets = 10_000
 
@@ -62,14 +64,14 @@ class Client:
     def call(self, event, *args):
         return self._client.call(event, args, namespace=self._namespace, timeout=10)
 
-    def next(self, timeout=5):
+    def next(self, timeout=PATIENCE):
         """The next event, as a tuple (event, arg, …)."""
         try:
             return self._received.get(timeout=timeout)
         except queue.Empty:
             raise AssertionError(f"no event within {timeout} s") from None
 
-    def until(self, marker, timeout=5):
+    def until(self, marker, timeout=PATIENCE):
         """All events before the one with this name, which is left out."""
         events = []
         deadline = time.monotonic() + timeout

@@ -7,6 +7,8 @@ import uuid
 
 import pika
 
+from .patience import PATIENCE
+
 REPLY_TO = "amq.rabbitmq.reply-to"
 EVERYONE = {"rooms": [], "except": [], "flags": {}}
 
@@ -53,12 +55,12 @@ class FakeGateway:
         self._channel.basic_consume(queue, self._on_presence, auto_ack=True)
         self._channel.basic_consume(REPLY_TO, self._on_answer, auto_ack=True)
 
-    def ask(self, kind, data, namespace="/", count=1, timeout=5):
+    def ask(self, kind, data, namespace="/", count=1, timeout=PATIENCE):
         """The answers to a question, as (type, data), when there are so many."""
         request_id = self.question(kind, data, namespace)
         return self.answers(request_id, count, timeout)
 
-    def ask_one(self, kind, data, namespace="/", timeout=5):
+    def ask_one(self, kind, data, namespace="/", timeout=PATIENCE):
         """The data of the only answer."""
         (answer,) = self.ask(kind, data, namespace, timeout=timeout)
         return answer[1]
@@ -95,7 +97,7 @@ class FakeGateway:
     def discover(self):
         self.publish("#discover", b'{"uid":"emitter","type":1}')
 
-    def answers(self, request_id, count, timeout=5):
+    def answers(self, request_id, count, timeout=PATIENCE):
         mine = self._wait(lambda: self._of(request_id)[:count], count, timeout)
         return [(message["type"], message["data"]) for message in mine]
 
@@ -105,7 +107,7 @@ class FakeGateway:
         self._wait(lambda: [], 1, seconds, required=False)
         return [(message["type"], message["data"]) for message in self._of(request_id)]
 
-    def presence(self, condition, timeout=5):
+    def presence(self, condition, timeout=PATIENCE):
         """The first message of presence which meets `condition`; those before it are forgotten."""
 
         def found():
@@ -122,7 +124,7 @@ class FakeGateway:
         self._wait(lambda: [], 1, seconds, required=False)
         return list(self._presence)
 
-    def wait_for_servers(self, count, timeout=10):
+    def wait_for_servers(self, count, timeout=PATIENCE):
         """The heartbeats of so many different servers."""
         seen = {}
         deadline = time.monotonic() + timeout

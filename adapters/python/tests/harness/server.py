@@ -12,6 +12,7 @@ from pathlib import Path
 import requests
 
 from .client import Client
+from .patience import PATIENCE
 from .rabbitmq import PACKAGE, die_with_parent
 
 PROGRAM = Path(__file__).with_name("server_program.py")
@@ -80,7 +81,7 @@ class Server:
             lines.append(self._log.get())
         return "".join(lines)
 
-    def log_with(self, text, timeout=5):
+    def log_with(self, text, timeout=PATIENCE):
         """What has been logged since last time, when the text is in it: a line comes a little later than an answer."""
         log, deadline = self.log(), time.monotonic() + timeout
         while text not in log:
@@ -97,7 +98,7 @@ class Server:
         while self._clients:
             self._clients.pop().close()
 
-    def stop(self, timeout=10):
+    def stop(self, timeout=PATIENCE):
         """Ends it in order, with a goodbye; its exit status."""
         self._process.stdin.close()
         return self._process.wait(timeout)
