@@ -117,6 +117,7 @@ struct GatewayProcess {
             let hooks = HookRing(next.hooks, next.cloudEvents, previous: live.hooks)
             let waiting = live.settingsWaiting(for: next)
             takeCertificate(of: next, previous: live.configuration)
+            warn(of: next, isLoopback: isLoopback, previous: live.configuration)
             live = LiveConfiguration(next, keys: keys, hooks: hooks, previous: live)
             group.take(live, LivePolicy(live, isLoopback: isLoopback))
             logger.info(
@@ -133,6 +134,15 @@ struct GatewayProcess {
             logger.error(
                 "configuration not reloaded; the one before stays",
                 metadata: ["reason": "\(error.description.split(separator: "\n").joined(separator: "; "))"])
+        }
+    }
+
+    /// Says what is dangerous in a configuration and was not in the one before.
+    private func warn(of next: Configuration, isLoopback: Bool, previous: Configuration) {
+        let now = Int(UnixTime.now())
+        let known = previous.warnings(isLoopback: isLoopback, now: now)
+        for warning in next.warnings(isLoopback: isLoopback, now: now) where !known.contains(warning) {
+            logger.warning("\(warning)")
         }
     }
 

@@ -77,6 +77,9 @@ extension Configuration {
         listenAddress = try source.read(\.httpAddress)
         adminAddress = try source.read(\.adminAddress)
         https = try HTTPSConfiguration(source)
+        try Self.checkAreApart([
+            ("http.address", listenAddress), ("https.address", https?.address), ("http.adminAddress", adminAddress),
+        ])
         socketMode = try source.read(\.socketMode)
         sharesPort = try source.read(\.reusePort)
         allowsAnonymous = try source.read(\.allowAnonymous)
@@ -118,6 +121,19 @@ extension Configuration {
         origins = source.found
         file = source.file?.path
         files = source.files + hooks.flatMap(\.secretFiles) + (https?.files ?? [])
+    }
+
+    /// Port 0 is another port each time.
+    private static func checkAreApart(
+        _ addresses: [(path: String, address: ListenAddress?)]
+    ) throws(ConfigurationError) {
+        for (index, second) in addresses.enumerated() {
+            guard let address = second.address, address.path != nil || address.port != 0 else { continue }
+            for first in addresses[..<index] where first.address == address {
+                throw ConfigurationError(
+                    description: "\(first.path) and \(second.path) are the same address, \(address)")
+            }
+        }
     }
 
     /// The one of the environment, and those of the file.

@@ -222,6 +222,9 @@ def test_a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_refused(b
         gateway.signal(signal.SIGHUP)
         until(lambda: len([line for line in gateway.log() if "not reloaded" in line["message"]]) > 1, "a refusal")
         assert shown(gateway) == der(third[0]) and ask(kept)[0] == 200
+        # One that has expired is taken, as at the start, with a warning.
+        replace(files, authority.issue("late", ["DNS:localhost"], days=-1))
+        until(lambda: any("HTTPS has expired" in line["message"] for line in gateway.log()), "a warning")
 
 
 def check(pair, **others):

@@ -128,8 +128,13 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "says what HTTPS lacks",
+        "says what HTTPS lacks, and which addresses are the same",
         arguments: [
+            (
+                ["http.address": "127.0.0.1:81", "http.adminAddress": "127.0.0.1:81"],
+                "http.address and http.adminAddress are the same address, 127.0.0.1:81"
+            ),
+            (["http.address": "unix:/a", "http.adminAddress": "unix:/a"], "are the same address, unix:/a"),
             (["https.address": ":8443"], "needs https.certificateFile"),
             (["https.certificateFile": "/c.pem"], "but no https.address"),
             (["https.keyFile": "/k.pem"], "but no https.address"),
