@@ -48,8 +48,7 @@ unit: ## Run the unit tests
 
 companions: ## Test what runs on the Socket.IO servers: adapters/python and adapters/node
 	@scripts/setup.sh run node
-	@.venv/bin/python -m pytest adapters/python/tests -q
-	@cd adapters/node && timeout 600 node --test test/*.test.js test/real/*.test.js
+	@scripts/companions.sh
 
 # Of the end-to-end tests: what has this in its path or name, such as ONLY=hooks.
 ONLY ?=

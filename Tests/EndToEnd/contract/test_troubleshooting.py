@@ -17,6 +17,7 @@ from harness import (
     ClusterServer,
     Gateway,
     Nginx,
+    Witness,
     page_server,
     run_command,
     webhooks,
@@ -209,6 +210,22 @@ def _(broker, amqp0_servers, stack):
     return {"log": log_from_here(gateway), "answer": curl(gateway, "/v1/emit", *JSON, "-d", EMIT)}
 
 
+@mistake("Another wire format, on an exchange that is there: nothing arrives")
+def _(broker, stack):
+    exchange = "trouble.fanout"
+    stack.enter_context(Witness(broker.url, exchange, "fanout"))
+    gateway = stack.enter_context(Gateway(broker.url, wire_format="amqp0", amqp0_exchange=exchange))
+    settings = {"amqp_url": broker.url, "wire_format": "amqp0", "amqp0_exchange": exchange}
+    error = standard_error("config", "check", "--connect", **settings)
+    return {"answer": curl(gateway, "/v1/emit", *JSON, "-d", EMIT), **error}
+
+
+@mistake("No server is on the exchange, or `cluster` where the servers have another format")
+def _(broker, stack):
+    gateway = stack.enter_context(Gateway(broker.url, wire_format="cluster", cluster_exchange="trouble.nobody"))
+    return {"log": log_from_here(gateway), "answer": curl(gateway, "/v1/emit", *JSON, "-d", EMIT)}
+
+
 @mistake("No socket is in the room")
 def _(anonymous):
     answers = [curl(anonymous, "/v1/emit", *JSON, "-d", '{"event": "e", "rooms": ["%s"]}' % room) for room in ("user:42", "user-42")]
@@ -286,6 +303,12 @@ def _(closed):
 def _(closed):
     line = f"""curl -sS "$URL" -H 'Content-Type: application/json' -d '{EMIT}' -H "Authorization: Bearer $GATEWAY_API_KEY" """
     return {"answer": shell(closed, line)}
+
+
+@mistake("A wrong key")
+def _(closed):
+    log = log_from_here(closed)
+    return {"log": log, "answer": curl(closed, "/v1/emit", *JSON, "-d", EMIT, "-H", "X-API-Key: another-key-altogether")}
 
 
 @mistake("A key that has expired")
