@@ -15,11 +15,11 @@ struct UnixListener {
     /// - Throws: also if another process listens there already, or the file is no socket.
     init(_ path: String, mode: UInt32) throws(ListeningSockets.Failure) {
         try Self.checkIsFree(path)
-        let hidden = "\(path).\(getpid())"
+        // Not by the process id: in containers that share a folder it is the same.
+        let hidden = "\(path).\(String(UInt32.random(in: 0 ... .max), radix: 36))"
         let descriptor = socket(
             AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw Self.failure(path) }
-        unlink(hidden)
         guard SocketAddress(unix: hidden).withPointer({ bind(descriptor, $0, $1) }) == 0 else {
             defer { close(descriptor) }
             throw Self.failure(path)
@@ -65,8 +65,9 @@ struct UnixListener {
         }
         let caller = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         defer { close(caller) }
-        // EAGAIN: so many wait there already.
-        if SocketAddress(unix: path).withPointer({ connect(caller, $0, $1) }) == 0 || errno == EAGAIN {
+        let isHeard = SocketAddress(unix: path).withPointer({ connect(caller, $0, $1) }) == 0
+        // Any other failure is that of a socket in use: of another kind or another user, or with too many who wait.
+        if isHeard || (errno != ECONNREFUSED && errno != ENOENT) {
             throw ListeningSockets.Failure(description: "cannot listen on unix:\(path): somebody listens there already")
         }
     }

@@ -1,5 +1,6 @@
 """deploy/systemd: what the gateway says to systemd, and what systemd says of the unit."""
 
+import contextlib
 import json
 import os
 import re
@@ -60,6 +61,19 @@ def test_who_is_not_listened_to_says_nothing(broker, exchange, monkeypatch):
         monkeypatch.setenv("NOTIFY_SOCKET", name)
         with Gateway(broker.url, python_socketio_exchange=exchange) as gateway:
             assert gateway.get("/livez").status == 200
+
+
+def test_a_manager_that_does_not_read_holds_up_nothing_for_long(broker, exchange, manager):
+    with Gateway(broker.url, python_socketio_exchange=exchange) as gateway:
+        manager.setblocking(False)
+        # The kernel keeps no more than some ten datagrams for it.
+        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as other, contextlib.suppress(BlockingIOError):
+            other.setblocking(False)
+            while True:
+                other.sendto(b"full", manager.getsockname())
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_for_line("configuration reloaded")
+        gateway.stop()
 
 
 @pytest.fixture(scope="module")

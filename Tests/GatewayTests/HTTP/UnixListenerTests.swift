@@ -43,6 +43,32 @@ struct UnixListenerTests {
         for descriptor in descriptors { close(descriptor) }
     }
 
+    @Test("takes no place of a socket of another kind that is in use")
+    func otherKinds() throws {
+        for kind in [SOCK_DGRAM, SOCK_SEQPACKET] {
+            let other = socket(AF_UNIX, Int32(kind.rawValue), 0)
+            defer {
+                close(other)
+                unlink(path)
+            }
+            #expect(SocketAddress(unix: path).withPointer { bind(other, $0, $1) } == 0)
+            if kind == SOCK_SEQPACKET { #expect(listen(other, 1) == 0) }
+            #expect(throws: ListeningSockets.Failure.self) { try UnixListener(path, mode: 0o600) }
+        }
+    }
+
+    @Test("is made at the same time by several, and none of them takes away what another has made")
+    func sameMoment() throws {
+        let first = try UnixListener(path, mode: 0o600)
+        let second = try UnixListener(path, mode: 0o600)
+        let descriptors = try first.listen(count: 1)
+        #expect(throws: ListeningSockets.Failure.self) { try second.listen(count: 1) }
+        second.remove()
+        #expect(connects())
+        first.remove()
+        for descriptor in descriptors { close(descriptor) }
+    }
+
     @Test("is not removed by another, and takes the place of nothing else")
     func files() throws {
         let first = try UnixListener(path, mode: 0o600)
