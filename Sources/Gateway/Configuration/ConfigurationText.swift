@@ -100,7 +100,9 @@ struct ConfigurationText {
             && text.utf8.allSatisfy {
                 (48...57).contains($0) || (97...122).contains($0 | 0x20) || [45, 46, 47, 95].contains($0)
             }
-        if isPlain, text.lowercased() != "null" { return text }
+        // Other programs take 0660 for a number in octal.
+        let isOctal = text.utf8.count > 1 && text.hasPrefix("0") && text.utf8.allSatisfy { (48...57).contains($0) }
+        if isPlain, !isOctal, text.lowercased() != "null" { return text }
         return text.jsonLiteral
     }
 }
