@@ -1,7 +1,7 @@
 /// Reads an object that holds one list, `{"items": […]}`, one element at a time: a list of ten thousand never is one tree
 /// of a hundred thousand nodes, and its reader can let others work between two elements.
 ///
-/// What stands around the elements is checked here. The elements are only told apart: whether one is valid JSON, its
+/// The text around the elements is checked here. The elements are only told apart: whether one is valid JSON, its
 /// parser has to say, and if one is not, neither is the text.
 public struct JSONListReader: Sendable {
     public enum Failure: Error, Equatable, Sendable {

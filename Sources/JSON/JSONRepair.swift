@@ -7,7 +7,7 @@ public struct JSONRepair {
     private let maximumDepth: Int
     private let maximumBytes: Int
     private var position = 0
-    /// What is before `position` and behind this is as it is to be.
+    /// The bytes before `position` and behind this are as they are to be.
     private var clean = 0
     private var repaired: [UInt8] = []
     /// Of each open container: whether it is an object.

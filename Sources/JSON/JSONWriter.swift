@@ -5,7 +5,7 @@
 ///         $0.list("rooms") { for room in rooms { $0.element(room) } }
 ///     }
 ///
-/// What stands in front of a value tells whether it takes a comma, so there is nothing to keep but the bytes: no value ends in
+/// The byte in front of a value tells whether it takes a comma, so there is nothing to keep but the bytes: no value ends in
 /// a byte that opens something.
 @frozen
 public struct JSONWriter {

@@ -16,7 +16,7 @@ package enum Door: Sendable {
         }
     }
 
-    /// What is said where a path is not there.
+    /// The hint of the 404 for a path that is not there.
     var hint: String {
         self == .administration
             ? "only /livez, /readyz and /metrics are here (http.adminAddress)"

@@ -98,7 +98,7 @@ package enum HeaderName: String, Sendable, CaseIterable {
 /// A request's header fields, by name. Those that have a ``HeaderName`` and are no lists are singletons: one that comes
 /// twice is remembered as an error. Others may come more than once.
 ///
-/// What has a ``HeaderName`` is kept as bytes, one value behind the other, since most of it is compared and never shown. Of one that
+/// A field with a ``HeaderName`` is kept as bytes, one value behind the other, since most of it is compared and never shown. Of one that
 /// came twice the first value is kept.
 package struct HeaderFields: Sendable {
     private var bytes: [UInt8] = []

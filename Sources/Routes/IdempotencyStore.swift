@@ -18,7 +18,7 @@ struct IdempotencyKey: Hashable, Sendable {
     }
 }
 
-/// What makes a request the same as another: path, media type and body, and what its caller may do. (A key that has been
+/// The parts that make a request the same as another: path, media type and body, and what its caller may do. (A key that has been
 /// given less since must not get the answer that it got before.)
 struct RequestFingerprint: Equatable, Sendable {
     private let digest: [UInt8]

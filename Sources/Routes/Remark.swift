@@ -48,7 +48,7 @@ struct EmitRemark: Sendable, Equatable {
 }
 
 extension Receipt {
-    /// What it has in common with others.
+    /// The part that it has in common with others.
     init(_ receipt: AcknowledgedReceipt) {
         self.init(id: receipt.id, routed: receipt.routed, reason: receipt.reason)
     }

@@ -17,7 +17,7 @@ package final class Request: @unchecked Sendable {
     package var bodyLimit: Int? { longestBody }
     @exclusivity(unchecked) var longestBody: Int?
     @exclusivity(unchecked) package internal(set) var body: [UInt8] = []
-    /// Who sent it, as soon as that is known.
+    /// The caller, as soon as it is known.
     @exclusivity(unchecked) var caller = Caller.anyone
     /// The hooks as they were when the head came: what has been checked of a delivery by its head holds for its body.
     @exclusivity(unchecked) var hooks = HookTable.none
@@ -53,7 +53,7 @@ package final class Request: @unchecked Sendable {
     /// Says something of it to the log.
     func note(_ remark: Remark) { self.remark = remark }
 
-    /// What was noted as an emit has succeeded.
+    /// The emit that was noted has succeeded.
     func note(_ receipt: Receipt) {
         guard case .emit(var emit) = remark else { return }
         remark = .none

@@ -27,7 +27,7 @@ package final class RequestCounters: Sendable {
     private static let methods = HTTPMethod.allCases
     private static let statuses =
         [200, 202, 204, 207] + Set(Problem.Code.allCases.map(\.status) + libraryStatuses).sorted()
-    /// What libmicrohttpd answers by itself.
+    /// The answers that libmicrohttpd gives by itself.
     private static let libraryStatuses = [400, 413, 414, 431, 500, 501, 505]
 
     private let paths: [String]

@@ -86,7 +86,7 @@ extension RequestHead {
         fields[.traceparent].flatMap { TraceContext(traceparent: $0, tracestate: fields[.tracestate]) }
     }
 
-    /// What makes two parties read different requests out of the same bytes; libmicrohttpd lets all of it through
+    /// Ambiguities by which two parties read different requests out of the same bytes; libmicrohttpd lets all of it through
     /// (observed, 0.9.75). RFC 9112, sections 3.2, 6.1 and 6.3.
     var ambiguity: String? {
         if let name = fields.repeated { return "the header \(name.rawValue) comes twice" }

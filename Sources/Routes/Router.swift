@@ -24,7 +24,7 @@ package final class Router: @unchecked Sendable {
     package let limits: Limits
     package let counters: RequestCounters
     package let batches: BatchCounters
-    /// Who may do what. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
+    /// The rights of callers. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
     package var access: AccessPolicy {
         get { rules.access }
         set { rules = Rules(newValue) }
@@ -79,7 +79,7 @@ package final class Router: @unchecked Sendable {
             Request(head: head, id: id, path: path?.number ?? unknownPath, parameter: parameter), path, isOverloaded)
     }
 
-    /// What is not there.
+    /// The answer for a path that is not there.
     private func refuse(_ head: consuming RequestHead, at door: Door) -> Admission {
         let id = requestID(of: head)
         return refused(
@@ -114,7 +114,7 @@ package final class Router: @unchecked Sendable {
         !route.isHandshake || hooks[parameter]?.confirmsAddress == true
     }
 
-    /// Who sends it, and whether that one may.
+    /// The caller, if it may do this.
     private func checkAccess(of request: Request, to route: Route) throws(Problem) {
         let head = request.head
         if route.isDelivery { request.hooks = hooks }
@@ -133,7 +133,7 @@ package final class Router: @unchecked Sendable {
         if let scope = route.scope { try request.caller.check(scope) }
     }
 
-    /// What the head says of the body.
+    /// The head's words about the body.
     private func checkBody(of request: Request, to route: Route) throws(Problem) {
         let head = request.head
         if let problem = mediaTypeProblem(head, route) ?? queryProblem(head, route)
@@ -377,7 +377,7 @@ package final class Router: @unchecked Sendable {
     }
 }
 
-/// What can be asked without a copy: a policy has many parts.
+/// Questions that need no copy: a policy has many parts.
 private final class Rules {
     let access: AccessPolicy
 

@@ -1,8 +1,8 @@
 internal import Hashing
 
-/// Who may use the gateway.
+/// The callers of the gateway, and how they prove themselves.
 package struct AccessPolicy: Sendable {
-    /// Who is served without a key.
+    /// The callers that are served without a key.
     package enum Keyless: Sendable {
         case nobody
         /// Programs on this machine only, so that no web page can reach the gateway through its visitor's browser. `Host`
@@ -18,7 +18,7 @@ package struct AccessPolicy: Sendable {
     /// Theirs, side by side: all are looked at for every request.
     private let digests: [SHA256.Digest]
     private let keyless: Keyless
-    /// Whose web pages may call.
+    /// The origins whose web pages may call.
     package var cors = CORSPolicy.off
     /// Seconds since 1970.
     private let clock: @Sendable () -> Int
@@ -35,7 +35,7 @@ package struct AccessPolicy: Sendable {
     package static let loopbackOnly = AccessPolicy(keys: [], keyless: .loopback) { 0 }
     package static let anonymous = AccessPolicy(keys: [], keyless: .everybody) { 0 }
 
-    /// Who sends a request.
+    /// The caller of a request.
     ///
     /// - Parameters:
     ///   - isPublic: whether it is for what everybody may read.

@@ -2,7 +2,7 @@ internal import AMQPBridge
 internal import EventLoop
 internal import JSON
 
-/// Who sends a request, and what that one may do.
+/// The sender of a request, and its rights.
 package final class Caller: Sendable {
     /// The key's; `nil` where no key is needed.
     package let name: String?
@@ -54,7 +54,7 @@ package final class Caller: Sendable {
         }
     }
 
-    /// What it may do, as bytes that are others for others. None: everything.
+    /// Its rights, as bytes that differ for callers with other rights. None: everything.
     var rights: [UInt8] {
         guard !reach.isUnlimited || scopes.count < Scope.allCases.count else { return [] }
         return JSONWriter.bytes { json in

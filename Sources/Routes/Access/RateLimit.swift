@@ -30,7 +30,7 @@ package struct Rate: Sendable, Hashable {
         self.burst = burst
     }
 
-    /// What each of several gateways gives, so that it is the rate together. One may always come.
+    /// The part of each of several gateways, so that they give the rate together. One may always come.
     package func share(of gateways: Int) -> Rate {
         let burst = max(1, burst / gateways)
         return count.isMultiple(of: gateways)

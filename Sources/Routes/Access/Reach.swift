@@ -151,7 +151,7 @@ private struct BeyondReach {
         if !globs.matches(name) { fail(.body(pointer()), "not among what the key may name", globs) }
     }
 
-    /// What stands where a socket's id is expected. Servers take it for a room, and some know nothing else: what does not look
+    /// A name in the place of a socket's id. Servers take it for a room, and some know nothing else: what does not look
     /// like an id must be among the key's rooms, too.
     mutating func add(id: String, _ location: @autoclosure () -> Problem.Place.Location, _ reach: Reach) {
         if !reach.sockets.matches(id) {

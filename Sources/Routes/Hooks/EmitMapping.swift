@@ -40,7 +40,7 @@ package struct EmitMapping: Sendable {
         try checkConstants()
     }
 
-    /// What is the same for every delivery is wrong at once.
+    /// Parts that are the same for every delivery are checked at once.
     private func checkConstants() throws(HookConfigurationError) {
         if let event = event.constant, let fault = CommandFault(event: event) {
             throw HookConfigurationError("event", fault.detail)
@@ -121,7 +121,7 @@ private struct Filling {
         }
     }
 
-    /// What a template makes is text, whatever it is made of.
+    /// A template makes text, whatever it is made of.
     mutating func rooms(_ templates: [Template], _ pointer: String) -> [RoomName] {
         var rooms: [RoomName] = []
         for (index, template) in templates.enumerated() { rooms.append(.name(name(template, "\(pointer)/\(index)"))) }

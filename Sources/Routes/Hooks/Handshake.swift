@@ -1,4 +1,4 @@
-/// Whom a delivery may come from, as CloudEvents' senders ask before their first (HTTP 1.1 Web Hooks for Event Delivery 1.0.2,
+/// The origins that deliveries may have, as CloudEvents' senders ask before their first (HTTP 1.1 Web Hooks for Event Delivery 1.0.2,
 /// section 4). Only what is configured is granted, and nobody is called back.
 struct Handshake: Sendable {
     private let origins: [String]

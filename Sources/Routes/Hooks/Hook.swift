@@ -57,7 +57,7 @@ package struct Hook: Sendable {
         try checkCredentials()
     }
 
-    /// What proves whose a delivery is becomes nobody's event.
+    /// A proof of who sent a delivery becomes no part of an event.
     private func checkCredentials() throws(HookConfigurationError) {
         let templates = mapping.templates + (deliveryID.map { [("deliveryId", $0)] } ?? [])
         for header in scheme.credentialHeaders {

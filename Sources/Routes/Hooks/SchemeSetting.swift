@@ -14,7 +14,7 @@ package struct SchemeSetting: Sendable, Equatable {
     }
 }
 
-/// What a hook's scheme is configured with. Nothing of it is in a description.
+/// The configuration of a hook's scheme. Nothing of it is in a description.
 package struct SchemeValues: Sendable, CustomStringConvertible, CustomReflectable {
     private let secrets: [String]
     private let texts: [String: String]
@@ -37,7 +37,7 @@ package struct SchemeValues: Sendable, CustomStringConvertible, CustomReflectabl
         return text
     }
 
-    /// What HTTP itself says with a header is nobody's secret or signature.
+    /// The headers that HTTP itself uses: they hold no secret and no signature.
     private static let headersOfHTTP: Set<String> = [
         "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "date",
         "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent",

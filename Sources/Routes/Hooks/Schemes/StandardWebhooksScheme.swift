@@ -56,7 +56,7 @@ struct StandardWebhooksScheme: HookScheme {
         }
     }
 
-    /// What there is to say where no prefix has all: of the one that has some.
+    /// The complaint where no prefix has all: that of the prefix that has some.
     private static func fault(_ fields: HeaderFields) -> SignatureFault {
         let prefix = prefixes.first { prefix in
             parts.contains { !fields.values(named: "\(prefix)-\($0)").isEmpty }
