@@ -429,8 +429,8 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 				unsettled = unsettled || again || response.StatusCode >= 500 || response.StatusCode < 400
 			}
 			unsettled = unsettled || failure.Code == "idempotency_key_in_flight"
-			if seconds, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 31); err == nil {
-				rest = time.Duration(seconds) * time.Second
+			if seconds, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+				rest = longer(rest, time.Duration(seconds)*time.Second)
 			}
 		}
 		if again && ctx.Err() == nil && !time.Now().Add(rest).After(end) {
@@ -522,6 +522,13 @@ func random() string {
 		panic(err) // without it no key can be made
 	}
 	return hex.EncodeToString(bytes[:])
+}
+
+func longer(a, b time.Duration) time.Duration {
+	if a > b {
+		return a
+	}
+	return b
 }
 
 func shorter(a, b time.Duration) time.Duration {

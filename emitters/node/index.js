@@ -220,7 +220,7 @@ class Client {
     const end = performance.now() + this.retryFor;
     let unsettled = false; // an attempt was lost: it may have got through
     for (let attempt = 0; ; attempt += 1) {
-      let pause = Math.min(100 * 2 ** attempt, LONGEST_PAUSE) * (0.5 + Math.random() / 2);
+      let pause = Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_PAUSE) * (0.5 + Math.random() / 2);
       let error;
       let again;
       try {
@@ -235,7 +235,7 @@ class Client {
           unsettled ||= again || status >= 500 || status < 400;
         }
         unsettled ||= error.code === "idempotency_key_in_flight";
-        if (/^\d+$/.test(fields["retry-after"] ?? "")) pause = 1000 * fields["retry-after"];
+        if (/^\d+$/.test(fields["retry-after"] ?? "")) pause = Math.max(pause, 1000 * fields["retry-after"]);
       } catch (lost) {
         if (!(lost instanceof Lost)) throw lost;
         unsettled ||= lost.sent;

@@ -405,7 +405,7 @@ final class Client implements Sink
                     $unsettled = $unsettled || $again || $status >= 500 || $status < 400;
                 }
                 $unsettled = $unsettled || $error->problem === 'idempotency_key_in_flight';
-                $pause = ctype_digit($fields['retry-after'] ?? '') ? (float) $fields['retry-after'] : $pause;
+                $pause = ctype_digit($fields['retry-after'] ?? '') ? max($pause, (float) $fields['retry-after']) : $pause;
             } catch (Lost $lost) {
                 $unsettled = $unsettled || $lost->sent;
                 $again = $lost->again;

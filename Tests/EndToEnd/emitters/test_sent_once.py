@@ -26,6 +26,17 @@ def a_gateway(url, exchange, **settings):
     return Gateway(url, python_socketio_exchange=exchange, api_key=KEY, cluster_enabled="false", loops=1, **settings)
 
 
+def said(status, body, fields=""):
+    """An answer of whoever it was."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{fields}Content-Length: {len(text)}\r\n\r\n{text}".encode()
+
+
+def problem(code, **members):
+    """As the gateway says it."""
+    return {"type": f"/problems#{code}", "code": code, "detail": "d", "requestId": "r", "retryable": True, **members}
+
+
 @contextmanager
 def without_broker(broker, exchange):
     """A gateway that has lost its broker, and the proxy that gives it back."""
@@ -125,6 +136,15 @@ def test_a_rate_is_kept_to(start, broker, exchange, witness, tmp_path):
             assert [answer["status"] for answer in results] == ["confirmed"] * 2
             assert middleman.statuses().count(429) == 1, "`Retry-After` was waited for"
     assert sent(witness) == [ONCE] * 2
+
+
+def test_no_time_to_wait_is_no_reason_to_ask_without_a_pause(start, gateway, witness):
+    at_once = said(503, problem("broker_unavailable"), "Retry-After: 0\r\n")
+    with Middleman(gateway.address, *[at_once] * 10_000) as middleman:
+        result = start(middleman.url, "once", retry_for=1).result()
+        assert error(result, "status", "code", "outcome", "retryable") == (503, "broker_unavailable", None, True)
+        assert 2 <= len(middleman.requests) < 10
+    assert sent(witness) == []
 
 
 def test_without_an_answer_nobody_knows(start, gateway, witness):

@@ -27,6 +27,7 @@ class Middleman:
     `pass`: passes it on, and the answer back. `cut`: passes it on, and ends the connection when the gateway has answered.
     `leave`: passes it on, and ends the connection at once. `half`: gives half of the answer. `end`: ends the connection, unsaid, after the
     answer. `silent`: neither passes it on nor answers. `502`: answers by itself, as a proxy whose gateway is gone, after it was passed on.
+    Bytes: answers with them, and passes nothing on.
     """
 
     def __init__(self, address, *plan, certificate=None):
@@ -97,6 +98,9 @@ class Middleman:
         if what == "leave":
             threading.Thread(target=self._asked, args=(request,), daemon=True).start()
             return False
+        if isinstance(what, bytes):
+            client.sendall(what)
+            return True
         answer = self._asked(request)
         if what == "502":
             answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"

@@ -259,7 +259,7 @@ class _Client:
         end = time.monotonic() + self._retry_for
         unsettled = False  # an attempt was lost: it may have got through
         for attempt in itertools.count():
-            pause = min(0.1 * 2**attempt, LONGEST_PAUSE) * random.uniform(0.5, 1)
+            pause = min(0.1 * 2 ** min(attempt, 10), LONGEST_PAUSE) * random.uniform(0.5, 1)
             try:
                 status, fields, answer = self._exchange(path, data, headers, self._timeout + wait)
             except _Lost as lost:
@@ -281,8 +281,9 @@ class _Client:
                     again = status in (408, 429, 502, 503, 504)
                     unsettled |= again or status >= 500 or status < 400
                 unsettled |= error.code == "idempotency_key_in_flight"
-                if (fields.get("Retry-After") or "").isdigit():
-                    pause = float(fields["Retry-After"])
+                after = fields.get("Retry-After") or ""
+                if after.isascii() and after.isdigit():
+                    pause = max(pause, float(after))
             if not again or time.monotonic() + pause > end:
                 if unsettled:
                     error.outcome, error.retryable = "unknown", False

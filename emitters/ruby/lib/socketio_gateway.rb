@@ -294,7 +294,7 @@ module SocketIOGateway
             unsettled ||= again || status >= 500 || status < 400
           end
           unsettled ||= error.code == "idempotency_key_in_flight"
-          pause = response["Retry-After"].to_f if response["Retry-After"]&.match?(/\A\d+\z/)
+          pause = [pause, response["Retry-After"].to_i].max if response["Retry-After"]&.match?(/\A\d+\z/)
         end
         if !again || now + pause > finish
           error.unsettled! if unsettled
