@@ -423,8 +423,10 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 			} else {
 				failure = problem(response.StatusCode, body)
 			}
-			again = failure.Retryable
-			if failure.Code == "bad_answer" { // of something between, which may have passed it on
+			if failure != nil {
+				again = failure.Retryable
+			} else { // of something between, which may have passed it on
+				failure = &Error{Status: response.StatusCode, Code: "bad_answer", Detail: fmt.Sprintf("the status is %d", response.StatusCode)}
 				again = strings.Contains(" 408 429 502 503 504 ", fmt.Sprintf(" %d ", response.StatusCode))
 				unsettled = unsettled || again || response.StatusCode >= 500 || response.StatusCode < 400
 			}
@@ -477,12 +479,27 @@ func (c *client) exchange(ctx context.Context, path, key string, data []byte, ti
 	return response, body, true, err
 }
 
+// problem gives the gateway's own word that something failed. What stands between has codes, too, which mean nothing here: nil.
 func problem(status int, body []byte) *Error {
-	failure := new(Error)
-	if json.Unmarshal(body, failure) != nil || failure.Code == "" {
-		return &Error{Status: status, Code: "bad_answer", Detail: fmt.Sprintf("the status is %d", status)}
+	var said struct {
+		Type      *string      `json:"type"`
+		Code      *string      `json:"code"`
+		Detail    *string      `json:"detail"`
+		Retryable *bool        `json:"retryable"`
+		Outcome   *string      `json:"outcome"`
+		RequestID string       `json:"requestId"`
+		Errors    []FieldError `json:"errors"`
 	}
-	failure.Status = status
+	if json.Unmarshal(body, &said) != nil || said.Type == nil || said.Code == nil || said.Detail == nil || said.Retryable == nil {
+		return nil
+	}
+	failure := &Error{Status: status, Code: *said.Code, Detail: *said.Detail, Retryable: *said.Retryable, Errors: said.Errors, RequestID: said.RequestID}
+	if said.Outcome != nil {
+		failure.Outcome = *said.Outcome
+	}
+	if !strings.HasPrefix(*said.Type, "/problems#") || (failure.Outcome != "" && failure.Outcome != "unknown") {
+		return nil
+	}
 	return failure
 }
 

@@ -226,11 +226,13 @@ class Client {
       try {
         const { status, fields, answer } = await this.exchange(path, data, headers, this.timeout + wait);
         if (status >= 200 && status < 300 && answer) return answer;
-        if (answer?.results && !answer.results.every((result) => result.problem?.retryable)) return answer;
-        const problem = answer?.results?.[0]?.problem ?? answer ?? {};
-        error = new GatewayError(status, problem.code ?? "bad_answer", problem.detail ?? `the status is ${status}`, problem);
-        again = error.retryable;
-        if (error.code === "bad_answer") { // of something between, which may have passed it on
+        if (answer?.results && !answer.results.every(({ problem }) => isProblem(problem) && problem.retryable)) return answer;
+        const problem = answer?.results?.[0]?.problem ?? answer;
+        if (isProblem(problem)) {
+          error = new GatewayError(status, problem.code, problem.detail, problem);
+          again = error.retryable;
+        } else { // of something between, which may have passed it on
+          error = new GatewayError(status, "bad_answer", `the status is ${status}`);
           again = [408, 429, 502, 503, 504].includes(status);
           unsettled ||= again || status >= 500 || status < 400;
         }
@@ -303,6 +305,16 @@ function parsed(text) {
   } catch {
     return undefined;
   }
+}
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+// The gateway's own word that something failed. What stands between has codes, too, which mean nothing here.
+function isProblem(answer) {
+  if (!isObject(answer)) return false;
+  const { type, code, detail, retryable, outcome = "unknown", requestId = "", errors = [] } = answer;
+  const isOurs = [type, code, detail, requestId].every((text) => typeof text === "string") && type.startsWith("/problems#");
+  return isOurs && typeof retryable === "boolean" && outcome === "unknown" && Array.isArray(errors) && errors.every(isObject);
 }
 
 // As JSON, with `{"$binary": …}` for buffers and views wherever they stand; `binary` is then set.

@@ -394,13 +394,15 @@ final class Client implements Sink
                     return $answer;
                 }
                 $results = $answer['results'] ?? null;
-                if ($results !== null && array_filter($results, fn ($result) => !($result['problem']['retryable'] ?? false))) {
+                if ($results !== null && array_filter($results, fn ($result) => !(self::problem($result['problem'] ?? null)['retryable'] ?? false))) {
                     return $answer;
                 }
-                $problem = $results[0]['problem'] ?? $answer ?? [];
-                $error = new GatewayError($status, $problem['code'] ?? 'bad_answer', $problem['detail'] ?? "the status is $status", $problem);
-                $again = $error->retryable;
-                if ($error->problem === 'bad_answer') { // of something between, which may have passed it on
+                $problem = self::problem($results[0]['problem'] ?? $answer);
+                if ($problem !== null) {
+                    $error = new GatewayError($status, $problem['code'], $problem['detail'], $problem);
+                    $again = $error->retryable;
+                } else { // of something between, which may have passed it on
+                    $error = new GatewayError($status, 'bad_answer', "the status is $status");
                     $again = in_array($status, [408, 429, 502, 503, 504], true);
                     $unsettled = $unsettled || $again || $status >= 500 || $status < 400;
                 }
@@ -419,6 +421,23 @@ final class Client implements Sink
             }
             usleep((int) ($pause * 1e6));
         }
+    }
+
+    /** The gateway's own word that something failed. What stands between has codes, too, which mean nothing here. */
+    private static function problem(mixed $answer): ?array
+    {
+        if (!is_array($answer)) {
+            return null;
+        }
+        foreach (['type', 'code', 'detail'] as $name) {
+            if (!is_string($answer[$name] ?? null)) {
+                return null;
+            }
+        }
+        $errors = $answer['errors'] ?? [];
+        $isOurs = str_starts_with($answer['type'], '/problems#') && is_bool($answer['retryable'] ?? null);
+        $isWhole = ($answer['outcome'] ?? 'unknown') === 'unknown' && is_string($answer['requestId'] ?? '') && is_array($errors);
+        return $isOurs && $isWhole && array_filter($errors, is_array(...)) === $errors ? $answer : null;
     }
 
     /** @return array{int, array<string, string>, ?array} the status, the header's fields in lower case, and what was answered in JSON */

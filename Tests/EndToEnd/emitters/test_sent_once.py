@@ -138,6 +138,29 @@ def test_a_rate_is_kept_to(start, broker, exchange, witness, tmp_path):
     assert sent(witness) == [ONCE] * 2
 
 
+FOREIGN = {
+    "code": said(504, {"code": "GATEWAY_TIMEOUT", "message": "upstream"}),
+    "number": said(502, {"code": 502, "message": "upstream"}),
+    "whole": said(502, problem("upstream_failed", type="about:blank", retryable=False)),
+    "typeless": said(503, {"code": "unavailable", "detail": "d", "retryable": False}),
+    "untrue": said(503, problem("overloaded", retryable="no")),
+    "text": said(503, problem("overloaded", detail={"a": 1}, requestId=7)),
+    "errors": said(503, problem("overloaded", errors="none")),
+    "item": said(503, problem("overloaded", errors=[7])),
+    "outcome": said(503, problem("overloaded", outcome=7, retryable=False)),
+}
+
+
+@pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
+def test_a_code_of_something_between_is_not_the_gateways_word(start, gateway, witness, answer):
+    with Middleman(gateway.address, answer, answer) as middleman:
+        result = start(middleman.url, "once", retry_for=0).result()
+        assert error(result, "code", "outcome", "retryable") == ("bad_answer", "unknown", False)
+        assert start(middleman.url, "once").result()["status"] == "confirmed"
+        assert len(middleman.requests) == 3 and len(middleman.keys()) == 2
+    assert sent(witness) == [ONCE]
+
+
 def test_no_time_to_wait_is_no_reason_to_ask_without_a_pause(start, gateway, witness):
     at_once = said(503, problem("broker_unavailable"), "Retry-After: 0\r\n")
     with Middleman(gateway.address, *[at_once] * 10_000) as middleman:

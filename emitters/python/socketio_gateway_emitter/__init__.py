@@ -269,15 +269,17 @@ class _Client:
             else:
                 if 200 <= status < 300 and isinstance(answer, dict):
                     return answer
+                problem = _problem(answer)
                 if isinstance(answer, dict) and "results" in answer:
-                    if not all(result.get("problem", {}).get("retryable") for result in answer["results"]):
+                    problems = [_problem(result.get("problem")) for result in answer["results"]]
+                    if not all(problem and problem["retryable"] for problem in problems):
                         return answer
-                    problem: Answer = answer["results"][0]["problem"]
-                else:
-                    problem = answer if isinstance(answer, dict) else {}
-                error = GatewayError(status, problem.get("code", "bad_answer"), problem.get("detail", f"the status is {status}"), problem)
-                again = error.retryable
-                if error.code == "bad_answer":  # of something between, which may have passed it on
+                    problem = problems[0]
+                if problem:
+                    error = GatewayError(status, problem["code"], problem["detail"], problem)
+                    again = error.retryable
+                else:  # of something between, which may have passed it on
+                    error = GatewayError(status, "bad_answer", f"the status is {status}")
                     again = status in (408, 429, 502, 503, 504)
                     unsettled |= again or status >= 500 or status < 400
                 unsettled |= error.code == "idempotency_key_in_flight"
@@ -355,6 +357,16 @@ def _is_readable(connection: Any) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
+
+
+def _problem(answer: Any) -> Answer | None:
+    """The gateway's own word that something failed. What stands between has codes, too, which mean nothing here."""
+    if not isinstance(answer, dict) or not all(isinstance(answer.get(name), str) for name in ("type", "code", "detail")):
+        return None
+    errors = answer.get("errors", [])
+    is_ours = answer["type"].startswith("/problems#") and isinstance(answer.get("retryable"), bool)
+    is_whole = answer.get("outcome", "unknown") == "unknown" and isinstance(answer.get("requestId", ""), str)
+    return answer if is_ours and is_whole and isinstance(errors, list) and all(isinstance(error, dict) for error in errors) else None
 
 
 def _encoded(body: Answer) -> bytes:

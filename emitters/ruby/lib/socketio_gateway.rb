@@ -284,12 +284,14 @@ module SocketIOGateway
           return answer if (200..299).cover?(status) && answer
 
           results = answer && answer["results"]
-          return answer if results && !results.all? { |result| result.dig("problem", "retryable") }
+          return answer if results && !results.all? { |result| problem_in(result["problem"])&.fetch("retryable") }
 
-          problem = results&.first&.fetch("problem") || answer || {}
-          error = Error.new(status, problem["code"] || "bad_answer", problem["detail"] || "the status is #{status}", problem)
-          again = error.retryable?
-          if error.code == "bad_answer" # of something between, which may have passed it on
+          problem = problem_in(results ? results.dig(0, "problem") : answer)
+          if problem
+            error = Error.new(status, problem["code"], problem["detail"], problem)
+            again = error.retryable?
+          else # of something between, which may have passed it on
+            error = Error.new(status, "bad_answer", "the status is #{status}")
             again = [408, 429, 502, 503, 504].include?(status)
             unsettled ||= again || status >= 500 || status < 400
           end
@@ -376,6 +378,16 @@ module SocketIOGateway
       value.is_a?(Hash) ? value : nil
     rescue JSON::ParserError, TypeError
       nil
+    end
+
+    # The gateway's own word that something failed, or nil. What stands between has codes, too, which mean nothing here.
+    def problem_in(answer)
+      return nil unless answer.is_a?(Hash) && %w[type code detail].all? { |name| answer[name].is_a?(String) }
+
+      errors = answer.fetch("errors", [])
+      ours = answer["type"].start_with?("/problems#") && [true, false].include?(answer["retryable"])
+      whole = answer.fetch("outcome", "unknown") == "unknown" && answer.fetch("requestId", "").is_a?(String)
+      answer if ours && whole && errors.is_a?(Array) && errors.all?(Hash)
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
