@@ -29,6 +29,7 @@ import (
 const (
 	version      = "0.1.0"
 	longestPause = 2 * time.Second // unless Retry-After says more
+	mostRead     = 64 << 20        // bytes of an answer
 	questionTime = 5 * time.Second // the gateway's own limit for the servers' answers
 )
 
@@ -409,17 +410,16 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 			failure = &Error{Code: "no_answer", Detail: err.Error(), Retryable: again, cause: err}
 		} else {
 			answer := new(T)
-			if response.StatusCode/100 == 2 && json.Unmarshal(body, answer) == nil {
+			if response.StatusCode/100 == 2 && isAnswer(path, body) && json.Unmarshal(body, answer) == nil {
 				return answer, nil
 			}
-			var failed BatchAnswer
-			if path == "/v1/batch" && json.Unmarshal(body, &failed) == nil && len(failed.Results) > 0 {
-				for _, result := range failed.Results {
-					if result.Problem == nil || !result.Problem.Retryable {
-						return answer, json.Unmarshal(body, answer)
+			if problems := problemsOf(body); path == "/v1/batch" && problems != nil && json.Unmarshal(body, answer) == nil {
+				for _, problem := range problems {
+					if problem == nil || !problem.Retryable {
+						return answer, nil
 					}
 				}
-				failure = failed.Results[0].Problem
+				failure = problems[0]
 			} else {
 				failure = problem(response.StatusCode, body)
 			}
@@ -475,7 +475,10 @@ func (c *client) exchange(ctx context.Context, path, key string, data []byte, ti
 		return nil, nil, sent.Load(), err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostRead+1))
+	if len(body) > mostRead {
+		body = nil
+	}
 	return response, body, true, err
 }
 
@@ -501,6 +504,55 @@ func problem(status int, body []byte) *Error {
 		return nil
 	}
 	return failure
+}
+
+// problemsOf gives of each item of a batch what failed, if anything; nil if that is no answer to a batch.
+func problemsOf(body []byte) []*Error {
+	var said struct {
+		Results []struct {
+			Status  *int            `json:"status"`
+			Problem json.RawMessage `json:"problem"`
+		} `json:"results"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return nil
+	}
+	var problems []*Error
+	for _, result := range said.Results {
+		if result.Status == nil {
+			return nil
+		}
+		var failure *Error
+		if result.Problem != nil {
+			if failure = problem(*result.Status, result.Problem); failure == nil {
+				return nil
+			}
+		}
+		problems = append(problems, failure)
+	}
+	return problems
+}
+
+// isAnswer says whether it has what an answer of the gateway there always has: what stands between says 200, too.
+func isAnswer(path string, body []byte) bool {
+	var said map[string]json.RawMessage
+	if json.Unmarshal(body, &said) != nil {
+		return false
+	}
+	has := func(name, starts string) bool {
+		return len(said[name]) > 0 && strings.ContainsRune(starts, rune(said[name][0]))
+	}
+	switch path {
+	case "/v1/batch":
+		return problemsOf(body) != nil
+	case "/v1/counts":
+		return said["sockets"] != nil
+	case "/v1/sockets/query":
+		return has("sockets", "[") && has("complete", "tf") && has("nextCursor", `n"`)
+	case "/v1/servers/emit":
+		return has("status", `"`) || has("responses", "[")
+	}
+	return has("status", `"`)
 }
 
 // encoded gives the fields as JSON, with {"$binary": …} for bytes wherever they stand; "binary" is then set.

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export const VERSION = "0.1.0";
 const LONGEST_PAUSE = 2000; // milliseconds, unless `Retry-After` says more
+const MOST_READ = 64 << 20; // bytes of an answer
 
 /** What was asked for was not done, or nobody knows whether it was: see `outcome`. */
 export class GatewayError extends Error {
@@ -225,9 +226,10 @@ class Client {
       let again;
       try {
         const { status, fields, answer } = await this.exchange(path, data, headers, this.timeout + wait);
-        if (status >= 200 && status < 300 && answer) return answer;
-        if (answer?.results && !answer.results.every(({ problem }) => isProblem(problem) && problem.retryable)) return answer;
-        const problem = answer?.results?.[0]?.problem ?? answer;
+        if (status >= 200 && status < 300 && isAnswer(path, answer)) return answer;
+        const results = path === "/v1/batch" && areResults(answer?.results) ? answer.results : undefined;
+        if (results && !results.every(({ problem }) => problem?.retryable)) return answer;
+        const problem = results ? results[0].problem : answer;
         if (isProblem(problem)) {
           error = new GatewayError(status, problem.code, problem.detail, problem);
           again = error.retryable;
@@ -278,7 +280,15 @@ class Client {
       request.on("error", lost);
       request.on("response", (response) => {
         const parts = [];
-        response.on("data", (part) => parts.push(part));
+        let size = 0;
+        response.on("data", (part) => {
+          size += part.length;
+          parts.push(part);
+          if (size <= MOST_READ) return;
+          clearTimeout(timer);
+          resolve({ status: response.statusCode, fields: response.headers });
+          request.destroy();
+        });
         response.on("error", lost);
         response.on("end", () => {
           clearTimeout(timer);
@@ -301,7 +311,7 @@ class Lost extends Error {
 function parsed(text) {
   try {
     const value = JSON.parse(text);
-    return typeof value === "object" && !Array.isArray(value) ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -315,6 +325,23 @@ function isProblem(answer) {
   const { type, code, detail, retryable, outcome = "unknown", requestId = "", errors = [] } = answer;
   const isOurs = [type, code, detail, requestId].every((text) => typeof text === "string") && type.startsWith("/problems#");
   return isOurs && typeof retryable === "boolean" && outcome === "unknown" && Array.isArray(errors) && errors.every(isObject);
+}
+
+const areResults = (results) =>
+  Array.isArray(results) &&
+  results.length > 0 &&
+  results.every((result) => isObject(result) && Number.isInteger(result.status) && (result.problem === undefined || isProblem(result.problem)));
+
+// Whether it has what an answer of the gateway there always has: what stands between says 200, too.
+function isAnswer(path, answer) {
+  if (!isObject(answer)) return false;
+  if (path === "/v1/batch") return areResults(answer.results);
+  if (path === "/v1/counts") return "sockets" in answer;
+  if (path === "/v1/sockets/query") {
+    const { sockets, nextCursor, complete } = answer;
+    return Array.isArray(sockets) && (nextCursor === null || typeof nextCursor === "string") && typeof complete === "boolean";
+  }
+  return typeof answer.status === "string" || (path === "/v1/servers/emit" && Array.isArray(answer.responses));
 }
 
 // As JSON, with `{"$binary": …}` for buffers and views wherever they stand; `binary` is then set.

@@ -348,6 +348,7 @@ final class Collector implements Sink
 /** @internal Attempts, over a connection that is kept. */
 final class Client implements Sink
 {
+    private const MOST_READ = 64 << 20; // bytes of an answer
     private const LONGEST_PAUSE = 2.0; // seconds, unless `Retry-After` says more
 
     private readonly string $address;
@@ -390,11 +391,11 @@ final class Client implements Sink
             $pause = min(0.1 * 2 ** min($attempt, 10), self::LONGEST_PAUSE) * random_int(500, 1000) / 1000;
             try {
                 [$status, $fields, $answer] = $this->exchange($path, $data, $once, $this->timeout + $wait);
-                if ($status >= 200 && $status < 300 && $answer !== null) {
+                if ($status >= 200 && $status < 300 && self::isAnswer($path, $answer)) {
                     return $answer;
                 }
-                $results = $answer['results'] ?? null;
-                if ($results !== null && array_filter($results, fn ($result) => !(self::problem($result['problem'] ?? null)['retryable'] ?? false))) {
+                $results = $path === '/v1/batch' && self::areResults($answer['results'] ?? null) ? $answer['results'] : null;
+                if ($results !== null && array_filter($results, fn ($result) => !($result['problem']['retryable'] ?? false))) {
                     return $answer;
                 }
                 $problem = self::problem($results[0]['problem'] ?? $answer);
@@ -440,6 +441,32 @@ final class Client implements Sink
         return $isOurs && $isWhole && array_filter($errors, is_array(...)) === $errors ? $answer : null;
     }
 
+    private static function areResults(mixed $results): bool
+    {
+        if (!is_array($results) || !array_is_list($results) || $results === []) {
+            return false;
+        }
+        foreach ($results as $result) {
+            if (!is_int($result['status'] ?? null) || (isset($result['problem']) && self::problem($result['problem']) === null)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether it has what an answer of the gateway there always has: what stands between says 200, too. */
+    private static function isAnswer(string $path, ?array $answer): bool
+    {
+        return $answer !== null && match ($path) {
+            '/v1/batch' => self::areResults($answer['results'] ?? null),
+            '/v1/counts' => array_key_exists('sockets', $answer),
+            '/v1/sockets/query' => is_array($answer['sockets'] ?? null) && is_bool($answer['complete'] ?? null)
+                && array_key_exists('servers', $answer) && array_key_exists('nextCursor', $answer) && is_string($answer['nextCursor'] ?? ''),
+            '/v1/servers/emit' => is_string($answer['status'] ?? null) || is_array($answer['responses'] ?? null),
+            default => is_string($answer['status'] ?? null),
+        };
+    }
+
     /** @return array{int, array<string, string>, ?array} the status, the header's fields in lower case, and what was answered in JSON */
     private function exchange(string $path, string $data, string $once, float $timeout): array
     {
@@ -465,13 +492,19 @@ final class Client implements Sink
             }
         } while ($status >= 100 && $status < 200);
         if (strtolower($fields['transfer-encoding'] ?? '') === 'chunked') {
-            for ($text = ''; ($size = (int) hexdec(strtok($this->line($connection, $deadline), ';'))) > 0;) {
+            for ($text = ''; ($size = self::size($this->line($connection, $deadline))) > 0;) {
+                if (strlen($text) + $size > self::MOST_READ) {
+                    return [$status, $fields, null];
+                }
                 $text .= $this->bytes($connection, $size, $deadline);
                 $this->line($connection, $deadline);
             }
             while ($this->line($connection, $deadline) !== '') {
             }
-        } elseif (isset($fields['content-length'])) {
+        } elseif (ctype_digit($fields['content-length'] ?? '')) {
+            if ((float) $fields['content-length'] > self::MOST_READ) {
+                return [$status, $fields, null];
+            }
             $text = $this->bytes($connection, (int) $fields['content-length'], $deadline);
         } else {
             throw new Lost('the answer has no length', true);
@@ -515,6 +548,16 @@ final class Client implements Sink
         return $connection;
     }
 
+    /** How many bytes follow, which a chunk's first line says. */
+    private static function size(string $line): int
+    {
+        $digits = trim(explode(';', $line, 2)[0]);
+        if (!ctype_xdigit($digits)) {
+            throw new Lost('the answer has no length', true);
+        }
+        return (int) min(hexdec($digits), self::MOST_READ + 1);
+    }
+
     /** A line of the head, without its end. */
     private function line($connection, float $deadline): string
     {
@@ -530,7 +573,7 @@ final class Client implements Sink
     {
         for ($text = ''; strlen($text) < $count; $text .= $part) {
             $this->limit($connection, $deadline);
-            $part = @fread($connection, $count - strlen($text));
+            $part = @fread($connection, min($count - strlen($text), 1 << 16)); // PHP has room made for all that is asked for
             if ($part === false || $part === '') {
                 throw $this->lost($connection);
             }

@@ -161,6 +161,62 @@ def test_a_code_of_something_between_is_not_the_gateways_word(start, gateway, wi
     assert sent(witness) == [ONCE]
 
 
+ODD = {  # the scenario, and what it is answered
+    "null": ("once", said(200, "null")),
+    "list": ("once", said(200, [7])),
+    "empty": ("once", said(200, {})),
+    "status": ("once", said(200, {"status": 200})),
+    "text": ("once", said(200, "<html>")),
+    "deep list": ("once", said(200, "[" * 100_000)),
+    "deep object": ("once", said(200, '{"a":' * 100_000)),
+    "whole and deep": ("once", said(200, "[" * 100_000 + "]" * 100_000)),
+    "results": ("once", said(503, {"results": 7})),
+    "results of a batch": ("valid_batch", said(503, {"results": 7})),
+    "results that succeed": ("valid_batch", said(200, {"results": 7})),
+    "results without a result": ("valid_batch", said(503, {"results": [], "confirmed": 0, "failed": 0})),
+    "results of numbers": ("valid_batch", said(503, {"results": [7], "confirmed": 0, "failed": 1})),
+    "results with problems of others": ("valid_batch", said(503, {"results": [{"status": 503, "problem": {"retryable": False}}]})),
+    "sockets": ("fetched", said(200, {"sockets": 7, "complete": True, "nextCursor": None, "servers": {}})),
+    "no sockets": ("fetched", said(200, {"results": 7})),
+    "cursor": ("fetched", said(200, {"sockets": [], "complete": True, "nextCursor": 7, "servers": {}})),
+    "time": ("once", "HTTP/1.1 503 X\r\nRetry-After: \xb2\r\nContent-Length: 0\r\n\r\n".encode("latin-1")),
+}
+
+
+@pytest.mark.parametrize("scenario, answer", ODD.values(), ids=ODD)
+def test_an_answer_of_another_shape_is_no_success_and_no_other_error(start, gateway, scenario, answer):
+    with Middleman(gateway.address, answer) as middleman:
+        result = start(middleman.url, scenario, retry_for=0).result()
+        assert error(result, "code", "outcome", "retryable") == ("bad_answer", "unknown", False)
+        assert len(middleman.requests) == 1
+
+
+@pytest.mark.parametrize("fields", ["Content-Length: 99999999999999999999999", "Content-Length: -5", "Content-Length: x"])
+def test_a_length_that_is_none_is_no_other_error(start, gateway, fields):
+    broken(start, gateway, f"{fields}\r\n\r\n{{}}")
+
+
+@pytest.mark.parametrize("size", ["ffffffffffffffffffff", "7fffffffffffffff", "zz", "", "-5"])
+def test_a_chunk_without_a_true_size_is_no_other_error(start, gateway, size):
+    broken(start, gateway, f"Transfer-Encoding: chunked\r\n\r\n{size}\r\nabc")
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: {0}\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n{0:x}\r\n"], ids=["length", "chunk"])
+def test_an_answer_without_end_is_not_read_to_its_end(start, gateway, framing):
+    text = '{"status": "confirmed", "more": "' + "a" * (65 << 20) + '"}'
+    answer = f"HTTP/1.1 200 OK\r\n{framing.format(len(text))}{text}\r\n0\r\n\r\n".encode()
+    with Middleman(gateway.address, answer) as middleman:
+        result = start(middleman.url, "once", retry_for=0).result()
+        assert error(result, "status", "code", "outcome") == (200, "bad_answer", "unknown")
+
+
+def broken(start, gateway, rest):
+    """Whether that is an answer at all, the languages' libraries say."""
+    with Middleman(gateway.address, f"HTTP/1.1 200 OK\r\n{rest}".encode()) as middleman:
+        result = start(middleman.url, "once", timeout=0.5, retry_for=0).result()
+        assert error(result, "code", "outcome", "retryable") in (("bad_answer", "unknown", False), ("no_answer", "unknown", False))
+
+
 def test_no_time_to_wait_is_no_reason_to_ask_without_a_pause(start, gateway, witness):
     at_once = said(503, problem("broker_unavailable"), "Retry-After: 0\r\n")
     with Middleman(gateway.address, *[at_once] * 10_000) as middleman:

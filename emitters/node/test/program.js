@@ -48,6 +48,8 @@ const scenarios = {
     return attempt(batch.send());
   },
 
+  fetched: () => attempt(gateway.fetchSockets()),
+
   async emits() {
     const room = gateway.to("a"); // may be used again
     await room.to(["b"]).emit("union", 0.1, { z: null, a: "ä" });

@@ -52,6 +52,7 @@ $scenarios = [
         $batch->emit('second', 2);
         return attempt(fn () => $batch->send());
     },
+    'fetched' => fn () => attempt(fn () => $gateway->fetchSockets()),
     'emits' => function () use ($gateway) {
         $room = $gateway->to('a'); // may be used again
         $room->to('b')->emit('union', 0.1, ['z' => null, 'a' => 'ä']);

@@ -28,6 +28,7 @@ VERSION = "0.1.0"
 Room = str | int
 Answer = dict[str, Any]
 MOST_KEPT = 32  # connections
+MOST_READ = 64 << 20  # bytes of an answer
 LONGEST_PAUSE = 2.0  # seconds, unless `Retry-After` says more
 
 
@@ -267,13 +268,12 @@ class _Client:
                 again = lost.again
                 error = GatewayError(None, "no_answer", lost.reason, {"retryable": again})
             else:
-                if 200 <= status < 300 and isinstance(answer, dict):
-                    return answer
+                if 200 <= status < 300 and _is_answer(path, answer):
+                    return answer  # type: ignore[no-any-return]
                 problem = _problem(answer)
-                if isinstance(answer, dict) and "results" in answer:
-                    problems = [_problem(result.get("problem")) for result in answer["results"]]
+                if path == "/v1/batch" and (problems := _problems(answer)):
                     if not all(problem and problem["retryable"] for problem in problems):
-                        return answer
+                        return answer  # type: ignore[no-any-return]
                     problem = problems[0]
                 if problem:
                     error = GatewayError(status, problem["code"], problem["detail"], problem)
@@ -299,21 +299,23 @@ class _Client:
             assert connection.sock is not None
             connection.sock.settimeout(timeout)
             connection.request("POST", self._path + path, data, headers)
-            response = connection.getresponse()
-            text = response.read()
+            response, text = _read(connection)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise _Lost(f"the connection was lost: {error!r}", sent=True) from error
         except BaseException:
             connection.close()  # an answer to nobody would be the next one's
             raise
+        if text is None or len(text) > MOST_READ:
+            connection.close()
+            return response.status, response.headers, None
         if connection.sock is not None and len(self._idle) < MOST_KEPT:
             self._idle.append(connection)
         else:
             connection.close()
         try:
             return response.status, response.headers, json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return response.status, response.headers, None
 
     def _kept(self) -> http.client.HTTPConnection | None:
@@ -359,6 +361,18 @@ def _is_readable(connection: Any) -> bool:
         return bool(selector.select(0))
 
 
+def _read(connection: http.client.HTTPConnection) -> tuple[http.client.HTTPResponse, bytes | None]:
+    """An answer and its body; None instead if that says that it is too large."""
+    try:
+        response = connection.getresponse()
+        if response.length is None:
+            return response, response.read(MOST_READ + 1)
+        # To `read` with a number, a body that is too short is no error.
+        return response, response.read() if response.length <= MOST_READ else None
+    except ValueError as error:  # of a size below zero
+        raise http.client.HTTPException(f"no answer of HTTP: {error}") from error
+
+
 def _problem(answer: Any) -> Answer | None:
     """The gateway's own word that something failed. What stands between has codes, too, which mean nothing here."""
     if not isinstance(answer, dict) or not all(isinstance(answer.get(name), str) for name in ("type", "code", "detail")):
@@ -367,6 +381,31 @@ def _problem(answer: Any) -> Answer | None:
     is_ours = answer["type"].startswith("/problems#") and isinstance(answer.get("retryable"), bool)
     is_whole = answer.get("outcome", "unknown") == "unknown" and isinstance(answer.get("requestId", ""), str)
     return answer if is_ours and is_whole and isinstance(errors, list) and all(isinstance(error, dict) for error in errors) else None
+
+
+def _problems(answer: Any) -> list[Answer | None] | None:
+    """Of each item of a batch what failed, if anything; None if that is no answer to a batch."""
+    results = answer.get("results") if isinstance(answer, dict) else None
+    if not isinstance(results, list) or not results:
+        return None
+    if not all(isinstance(result, dict) and isinstance(result.get("status"), int) for result in results):
+        return None
+    problems = [_problem(result["problem"]) if "problem" in result else None for result in results]
+    return None if any("problem" in result and problem is None for result, problem in zip(results, problems)) else problems
+
+
+def _is_answer(path: str, answer: Any) -> bool:
+    """Whether it has what an answer of the gateway there always has: what stands between says 200, too."""
+    if not isinstance(answer, dict):
+        return False
+    if path == "/v1/batch":
+        return _problems(answer) is not None
+    if path == "/v1/counts":
+        return "sockets" in answer
+    if path == "/v1/sockets/query":
+        is_list = isinstance(answer.get("sockets"), list) and isinstance(answer.get("nextCursor"), (str, type(None)))
+        return is_list and isinstance(answer.get("complete"), bool) and "nextCursor" in answer and "servers" in answer
+    return isinstance(answer.get("status"), str) or (path == "/v1/servers/emit" and isinstance(answer.get("responses"), list))
 
 
 def _encoded(body: Answer) -> bytes:

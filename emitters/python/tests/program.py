@@ -41,6 +41,10 @@ def valid_batch():
     return attempt(batch.send)
 
 
+def fetched():
+    return attempt(gateway.fetch_sockets)
+
+
 def emits():
     room = gateway.to("a")  # may be used again
     room.to("b").emit("union", 0.1, {"z": None, "a": "ä"})

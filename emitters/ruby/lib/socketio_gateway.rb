@@ -245,7 +245,10 @@ module SocketIOGateway
   class Client
     LONGEST_PAUSE = 2.0 # seconds, unless `Retry-After` says more
     MOST_KEPT = 32 # connections
-    LOSSES = [SystemCallError, IOError, Timeout::Error, SocketError, OpenSSL::SSL::SSLError, Net::ProtocolError, Net::HTTPBadResponse].freeze
+    MOST_READ = 64 << 20 # bytes of an answer
+    LOSSES = [
+      SystemCallError, IOError, Timeout::Error, SocketError, OpenSSL::SSL::SSLError, Net::ProtocolError, Net::HTTPBadResponse, Net::HTTPHeaderSyntaxError
+    ].freeze
 
     Lost = Struct.new(:message, :sent, :again)
 
@@ -273,18 +276,18 @@ module SocketIOGateway
       unsettled = false # an attempt was lost: it may have got through
       (0..).each do |number|
         pause = [0.1 * (2**[number, 10].min), LONGEST_PAUSE].min * rand(0.5..1.0)
-        response = exchange(path, data, headers, @timeout + wait)
+        response, text = exchange(path, data, headers, @timeout + wait)
         if response.is_a?(Lost)
           unsettled ||= response.sent
           again = response.again
           error = Error.new(nil, "no_answer", response.message, { "retryable" => again })
         else
           status = response.code.to_i
-          answer = parsed(response.body)
-          return answer if (200..299).cover?(status) && answer
+          answer = parsed(text)
+          return answer if (200..299).cover?(status) && answer?(path, answer)
 
-          results = answer && answer["results"]
-          return answer if results && !results.all? { |result| problem_in(result["problem"])&.fetch("retryable") }
+          results = answer["results"] if path == "/v1/batch" && answer && results?(answer["results"])
+          return answer if results && !results.all? { |result| result.dig("problem", "retryable") }
 
           problem = problem_in(results ? results.dig(0, "problem") : answer)
           if problem
@@ -312,7 +315,7 @@ module SocketIOGateway
 
     private
 
-    # A Net::HTTPResponse, or a Lost.
+    # A Net::HTTPResponse and its body (nil if it is too large), or a Lost.
     def exchange(path, data, headers, timeout)
       begin
         connection = kept || opened
@@ -323,12 +326,26 @@ module SocketIOGateway
       is_whole = false
       begin
         connection.read_timeout = timeout
-        response = connection.post(@uri.path.chomp("/") + path, data, headers)
-        length = response.content_length # a body that is too short is no error to Net::HTTP
-        raise EOFError, "the answer is not whole" if length && response.body.to_s.bytesize != length
+        response = nil
+        text = +""
+        is_whole = catch(:too_large) do
+          connection.request_post(@uri.path.chomp("/") + path, data, headers) do |answer|
+            response = answer
+            throw :too_large if (answer.content_length || 0) > MOST_READ
+            answer.read_body do |part|
+              text << part
+              throw :too_large if text.bytesize > MOST_READ
+            end
+          end
+          true
+        end
+        return response, nil unless is_whole
 
-        is_whole = true
-        response
+        length = response.content_length # a body that is too short is no error to Net::HTTP
+        is_whole = length.nil? || text.bytesize == length
+        raise EOFError, "the answer is not whole" unless is_whole
+
+        [response, text]
       rescue *LOSSES => e
         Lost.new("the connection was lost: #{e.message}", true, true)
       ensure
@@ -378,6 +395,25 @@ module SocketIOGateway
       value.is_a?(Hash) ? value : nil
     rescue JSON::ParserError, TypeError
       nil
+    end
+
+    def results?(results)
+      results.is_a?(Array) && results.any? && results.all? do |result|
+        result.is_a?(Hash) && result["status"].is_a?(Integer) && (!result.key?("problem") || problem_in(result["problem"]))
+      end
+    end
+
+    # Whether it has what an answer of the gateway there always has: what stands between says 200, too.
+    def answer?(path, answer)
+      case path
+      when "/v1/batch" then results?(answer&.fetch("results", nil))
+      when "/v1/counts" then answer&.key?("sockets")
+      when "/v1/sockets/query"
+        answer && answer["sockets"].is_a?(Array) && [true, false].include?(answer["complete"]) &&
+          (answer["nextCursor"].nil? || answer["nextCursor"].is_a?(String))
+      else
+        answer && (answer["status"].is_a?(String) || (path == "/v1/servers/emit" && answer["responses"].is_a?(Array)))
+      end
     end
 
     # The gateway's own word that something failed, or nil. What stands between has codes, too, which mean nothing here.

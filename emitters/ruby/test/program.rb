@@ -40,6 +40,8 @@ def valid_batch
   end
 end
 
+def fetched = attempt { GATEWAY.fetch_sockets }
+
 def emits
   room = GATEWAY.to("a") # may be used again
   room.to(["b"]).emit("union", 0.1, { z: nil, a: "ä" })

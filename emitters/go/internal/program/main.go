@@ -156,8 +156,9 @@ func mistakes() any {
 func main() {
 	scenarios := map[string]func() any{
 		"once": once, "batch": batch, "valid_batch": validBatch, "emits": emits, "questions": questions, "mistakes": mistakes,
-		"many":  many,
-		"twice": func() any { return []any{once(), once()} },
+		"many":    many,
+		"fetched": func() any { return attempt(gateway.FetchSockets(ctx)) },
+		"twice":   func() any { return []any{once(), once()} },
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(scenarios[os.Args[1]]()); err != nil {
 		log.Fatal(err)
