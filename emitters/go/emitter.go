@@ -337,7 +337,7 @@ func RetryFor(limit time.Duration) Option { return func(c *client) { c.retryFor 
 // HTTPClient is for certificates, proxies and the like.
 func HTTPClient(http *http.Client) Option { return func(c *client) { c.http = http } }
 
-// New asks nobody yet: it fails only if that is no URL.
+// New asks nobody yet: it fails only if that is no URL, or the key is none.
 func New(address string, options ...Option) (*Gateway, error) {
 	base, err := url.Parse(address)
 	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
@@ -349,6 +349,9 @@ func New(address string, options ...Option) (*Gateway, error) {
 	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, option := range options {
 		option(c)
+	}
+	if !isKey(c.key) {
+		return nil, errNoKey
 	}
 	return &Gateway{Emitter{client: c, wait: questionTime, mode: "all"}}, nil
 }
@@ -395,6 +398,9 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 		key = ""
 	case key == "":
 		key = random()
+	}
+	if !isKey(key) {
+		return nil, errNoKey
 	}
 	end := time.Now().Add(c.retryFor)
 	unsettled := false // an attempt was lost: it may have got through
@@ -583,6 +589,13 @@ func isOfCertificate(err error) bool {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	return errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
+}
+
+// Not which: it may be a secret.
+var errNoKey = errors.New("socketio-gateway: a key is printable ASCII, without spaces or line ends around it")
+
+func isKey(key string) bool {
+	return strings.TrimSpace(key) == key && strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
 func random() string {

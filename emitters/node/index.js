@@ -207,7 +207,7 @@ class Client {
     this.timeout = timeout;
     this.retryFor = retryFor;
     this.headers = { "Content-Type": "application/json", "User-Agent": `socketio-gateway-emitter-node/${VERSION}` };
-    if (key !== undefined) this.headers.Authorization = `Bearer ${key}`;
+    if (key !== undefined) this.headers.Authorization = `Bearer ${checked(key)}`;
   }
 
   async call(path, body, wait, key) {
@@ -217,7 +217,7 @@ class Client {
   async attempt(path, data, wait, key) {
     const headers = { ...this.headers, "Content-Length": Buffer.byteLength(data) };
     // Questions do nothing: asked again, they are answered anew.
-    if (!/\/(query|counts)$/.test(path)) headers["Idempotency-Key"] = key ?? randomUUID();
+    if (!/\/(query|counts)$/.test(path)) headers["Idempotency-Key"] = checked(key ?? randomUUID());
     const end = performance.now() + this.retryFor;
     let unsettled = false; // an attempt was lost: it may have got through
     for (let attempt = 0; ; attempt += 1) {
@@ -315,6 +315,12 @@ function parsed(text) {
   } catch {
     return undefined;
   }
+}
+
+// What a header can hold as it is. The error does not say it: it may be a secret.
+function checked(key) {
+  if (/[^ -~]|^ | $/.test(key)) throw new TypeError("a key is printable ASCII, without spaces or line ends around it");
+  return key;
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -369,6 +369,7 @@ final class Client implements Sink
         if (!in_array($parts['scheme'] ?? '', ['http', 'https'], true) || !isset($parts['host'])) {
             throw new \InvalidArgumentException("not the URL of a gateway: $url");
         }
+        self::field($key ?? '');
         $secure = $parts['scheme'] === 'https';
         $port = $parts['port'] ?? ($secure ? 443 : 80);
         $this->address = ($secure ? 'tls' : 'tcp') . "://{$parts['host']}:$port";
@@ -593,11 +594,11 @@ final class Client implements Sink
         return new Lost($late ? 'there was no answer in time' : 'the connection was lost', true);
     }
 
-    /** What is no value of a header would be one of its own. */
+    /** What is no value of a header would be one of its own. A message does not say it: it may be a secret. */
     private static function field(#[\SensitiveParameter] string $value): string
     {
-        if (preg_match('/[^ -~]/', $value)) {
-            throw new \InvalidArgumentException('a key has a character that is not printable ASCII');
+        if (preg_match('/[^ -~]|^ | $/D', $value)) {
+            throw new \InvalidArgumentException('a key is printable ASCII, without spaces or line ends around it');
         }
         return $value;
     }

@@ -308,6 +308,13 @@ def test_after_a_fork_nobody_uses_the_connection_of_another(start, gateway, witn
     assert sorted(event[1] for event in sent(witness)) == [*range(20), *range(101, 120)]
 
 
+def test_a_key_that_is_none_is_refused_at_once_and_not_repeated(start):
+    bad = ["secret\n", "\nsecret", "secret\r\nX-More: 1", " secret", "secret ", "\tsecret", "sec\0ret", "secr\u00e9t", "secret\u2028", "secret\x7f"]
+    complaints = start("http://127.0.0.1:9", "keys", key=json.dumps([*bad, "a secret"])).result()
+    assert complaints == [*complaints[:1] * len(bad), None]
+    assert "printable ASCII" in complaints[0] and "secret" not in complaints[0]
+
+
 def test_mistakes_are_told_where_they_are_made(start, gateway, witness):
     with Middleman(gateway.address) as middleman:
         complaints = start(middleman.url, "mistakes").result()

@@ -247,7 +247,7 @@ class _Client:
         self._context = (context or ssl.create_default_context()) if parts.scheme == "https" else None
         self._headers = {"Content-Type": "application/json", "User-Agent": f"socketio-gateway-emitter-python/{VERSION}"}
         if key is not None:
-            self._headers["Authorization"] = f"Bearer {key}"
+            self._headers["Authorization"] = f"Bearer {_checked(key)}"
         self._timeout, self._retry_for = timeout, retry_for
         self._idle: list[http.client.HTTPConnection] = []
         self._owner = os.getpid()
@@ -256,7 +256,7 @@ class _Client:
         data = _encoded(body)
         headers = dict(self._headers)
         if not path.endswith(("/query", "/counts")):  # which do nothing: asked again, they answer anew
-            headers["Idempotency-Key"] = key or secrets.token_hex(16)
+            headers["Idempotency-Key"] = _checked(key or secrets.token_hex(16))
         end = time.monotonic() + self._retry_for
         unsettled = False  # an attempt was lost: it may have got through
         for attempt in itertools.count():
@@ -371,6 +371,13 @@ def _read(connection: http.client.HTTPConnection) -> tuple[http.client.HTTPRespo
         return response, response.read() if response.length <= MOST_READ else None
     except ValueError as error:  # of a size below zero
         raise http.client.HTTPException(f"no answer of HTTP: {error}") from error
+
+
+def _checked(key: str) -> str:
+    """What a header can hold as it is. The error does not say it: it may be a secret."""
+    if key != key.strip() or not key.isascii() or not key.isprintable():
+        raise ValueError("a key is printable ASCII, without spaces or line ends around it")
+    return key
 
 
 def _problem(answer: Any) -> Answer | None:

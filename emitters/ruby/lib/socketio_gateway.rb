@@ -260,7 +260,7 @@ module SocketIOGateway
       @timeout = timeout
       @retry_for = retry_for
       @headers = { "Content-Type" => "application/json", "Accept-Encoding" => "identity", "User-Agent" => "socketio-gateway-emitter-ruby/#{VERSION}" }
-      @headers["Authorization"] = "Bearer #{key}" if key
+      @headers["Authorization"] = "Bearer #{checked(key)}" if key
       @idle = []
       @mutex = Mutex.new
       @owner = Process.pid
@@ -271,7 +271,7 @@ module SocketIOGateway
     def attempt(path, data, wait, key)
       headers = @headers.dup
       # Questions do nothing: asked again, they are answered anew.
-      headers["Idempotency-Key"] = key || SecureRandom.uuid unless path.end_with?("/query", "/counts")
+      headers["Idempotency-Key"] = checked(key || SecureRandom.uuid) unless path.end_with?("/query", "/counts")
       finish = now + @retry_for
       unsettled = false # an attempt was lost: it may have got through
       (0..).each do |number|
@@ -414,6 +414,13 @@ module SocketIOGateway
       else
         answer && (answer["status"].is_a?(String) || (path == "/v1/servers/emit" && answer["responses"].is_a?(Array)))
       end
+    end
+
+    # What a header can hold as it is. The error does not say it: it may be a secret.
+    def checked(key)
+      raise ArgumentError, "a key is printable ASCII, without spaces or line ends around it" if key.b.match?(/[^ -~]|\A | \z/)
+
+      key
     end
 
     # The gateway's own word that something failed, or nil. What stands between has codes, too, which mean nothing here.
