@@ -357,6 +357,7 @@ final class Client implements Sink
     /** @var resource|null */
     private $kept = null;
     private ?int $owner = null;
+    private string $buffer = ''; // what has come and is not read
 
     public function __construct(
         string $url,
@@ -472,6 +473,7 @@ final class Client implements Sink
     private function exchange(string $path, string $data, string $once, float $timeout): array
     {
         $connection = $this->kept() ?? $this->opened();
+        $this->buffer = '';
         $this->kept = null; // an answer to nobody would be the next one's
         $deadline = microtime(true) + $timeout;
         $head = "POST {$this->path}$path HTTP/1.1\r\nHost: {$this->host}\r\nContent-Type: application/json\r\n"
@@ -510,7 +512,7 @@ final class Client implements Sink
         } else {
             throw new Lost('the answer has no length', true);
         }
-        if (strtolower($fields['connection'] ?? '') !== 'close') {
+        if (strtolower($fields['connection'] ?? '') !== 'close' && $this->buffer === '') {
             [$this->kept, $this->owner] = [$connection, getmypid()];
         }
         $answer = json_decode($text, true);
@@ -562,30 +564,48 @@ final class Client implements Sink
     /** A line of the head, without its end. */
     private function line($connection, float $deadline): string
     {
-        $this->limit($connection, $deadline);
-        $line = @fgets($connection, 65536);
-        if ($line === false || !str_ends_with($line, "\n")) {
-            throw $this->lost($connection);
+        while (($end = strpos($this->buffer, "\n")) === false) {
+            if (strlen($this->buffer) > 1 << 16) {
+                throw new Lost('the answer has a line without end', true);
+            }
+            $this->more($connection, $deadline);
         }
-        return rtrim($line, "\r\n");
+        return rtrim($this->taken($end + 1), "\r\n");
     }
 
     private function bytes($connection, int $count, float $deadline): string
     {
-        for ($text = ''; strlen($text) < $count; $text .= $part) {
-            $this->limit($connection, $deadline);
-            $part = @fread($connection, min($count - strlen($text), 1 << 16)); // PHP has room made for all that is asked for
-            if ($part === false || $part === '') {
-                throw $this->lost($connection);
-            }
+        while (strlen($this->buffer) < $count) {
+            $this->more($connection, $deadline);
         }
+        return $this->taken($count);
+    }
+
+    private function taken(int $count): string
+    {
+        $text = substr($this->buffer, 0, $count);
+        $this->buffer = substr($this->buffer, $count);
         return $text;
     }
 
+    private function more($connection, float $deadline): void
+    {
+        $this->limit($connection, $deadline);
+        $part = @fread($connection, 1 << 16); // what is there, at most that
+        if ($part === false || $part === '') {
+            throw $this->lost($connection);
+        }
+        $this->buffer .= $part;
+    }
+
+    /** PHP's own limit is for each read. */
     private function limit($connection, float $deadline): void
     {
-        $left = max($deadline - microtime(true), 0.001);
-        stream_set_timeout($connection, (int) $left, (int) (fmod($left, 1) * 1e6));
+        $left = $deadline - microtime(true);
+        if ($left <= 0) {
+            throw new Lost('there was no answer in time', true);
+        }
+        stream_set_timeout($connection, (int) $left, max((int) (fmod($left, 1) * 1e6), 1000));
     }
 
     private function lost($connection): Lost

@@ -234,6 +234,16 @@ def test_without_an_answer_nobody_knows(start, gateway, witness):
     assert sent(witness) == []
 
 
+@pytest.mark.parametrize("what", ["slow", "slow body"])
+def test_the_time_is_for_the_whole_answer(start, gateway, witness, what):
+    with Middleman(gateway.address, what) as middleman:
+        asked = time.monotonic()
+        result = start(middleman.url, "once", timeout=1, retry_for=0).result()
+        assert error(result, "status", "code", "outcome") == (None, "no_answer", "unknown")
+        assert time.monotonic() - asked < 4
+    assert sent(witness) == [ONCE]
+
+
 def test_without_a_connection_nothing_was_sent(start):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         url = "http://127.0.0.1:%d" % unused.getsockname()[1]

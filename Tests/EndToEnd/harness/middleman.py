@@ -4,6 +4,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Middleman:
     `pass`: passes it on, and the answer back. `cut`: passes it on, and ends the connection when the gateway has answered.
     `leave`: passes it on, and ends the connection at once. `half`: gives half of the answer. `end`: ends the connection, unsaid, after the
     answer. `silent`: neither passes it on nor answers. `502`: answers by itself, as a proxy whose gateway is gone, after it was passed on.
+    `slow`: gives the answer byte by byte. `slow body`: its body alone.
     Bytes: answers with them, and passes nothing on.
     """
 
@@ -106,7 +108,13 @@ class Middleman:
             answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
         elif what == "half":
             answer = answer[: -len(answer) // 4]
-        if what != "cut":
+        if what in ("slow", "slow body"):
+            head = answer.index(b"\r\n\r\n") + 4 if what == "slow body" else 0
+            client.sendall(answer[:head])
+            for byte in answer[head:]:
+                time.sleep(0.1)
+                client.sendall(bytes([byte]))
+        elif what != "cut":
             client.sendall(answer)
         return what in ("pass", "502")
 

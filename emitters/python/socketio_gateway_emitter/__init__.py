@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import itertools
 import json
 import os
@@ -297,7 +298,9 @@ class _Client:
         connection = self._kept() or self._opened()
         try:
             assert connection.sock is not None
+            end = time.monotonic() + timeout
             connection.sock.settimeout(timeout)
+            connection.response_class = lambda sock, **options: _Response(sock, end, **options)  # type: ignore[assignment]
             connection.request("POST", self._path + path, data, headers)
             response, text = _read(connection)
         except (OSError, http.client.HTTPException) as error:
@@ -359,6 +362,33 @@ def _is_readable(connection: Any) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that is there until a point in time, or not at all: the socket's own limit is for each read."""
+
+    def __init__(self, sock: Any, end: float, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self.fp = io.BufferedReader(_Timed(sock, self.fp, end))
+
+
+class _Timed(io.RawIOBase):
+    def __init__(self, sock: Any, file: Any, end: float) -> None:
+        self._sock, self._file, self._end = sock, file, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no answer in time")
+        self._sock.settimeout(left)
+        return int(self._sock.recv_into(buffer))
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _read(connection: http.client.HTTPConnection) -> tuple[http.client.HTTPResponse, bytes | None]:

@@ -4,6 +4,7 @@ require "json"
 require "net/http"
 require "openssl"
 require "securerandom"
+require "timeout"
 require "uri"
 
 # Emits Socket.IO events through socketio-gateway. One file, nothing but Ruby's own library.
@@ -328,16 +329,19 @@ module SocketIOGateway
         connection.read_timeout = timeout
         response = nil
         text = +""
-        is_whole = catch(:too_large) do
-          connection.request_post(@uri.path.chomp("/") + path, data, headers) do |answer|
-            response = answer
-            throw :too_large if (answer.content_length || 0) > MOST_READ
-            answer.read_body do |part|
-              text << part
-              throw :too_large if text.bytesize > MOST_READ
+        # `read_timeout` is for each part.
+        is_whole = Timeout.timeout(timeout, Net::ReadTimeout, "no answer in time") do
+          catch(:too_large) do
+            connection.request_post(@uri.path.chomp("/") + path, data, headers) do |answer|
+              response = answer
+              throw :too_large if (answer.content_length || 0) > MOST_READ
+              answer.read_body do |part|
+                text << part
+                throw :too_large if text.bytesize > MOST_READ
+              end
             end
+            true
           end
-          true
         end
         return response, nil unless is_whole
 
