@@ -29,6 +29,7 @@ import (
 const (
 	version      = "0.1.0"
 	longestPause = 2 * time.Second // unless Retry-After says more
+	mostRead     = 64 << 20        // bytes of an answer
 	questionTime = 5 * time.Second // the gateway's own limit for the servers' answers
 )
 
@@ -336,7 +337,7 @@ func RetryFor(limit time.Duration) Option { return func(c *client) { c.retryFor 
 // HTTPClient is for certificates, proxies and the like.
 func HTTPClient(http *http.Client) Option { return func(c *client) { c.http = http } }
 
-// New asks nobody yet: it fails only if that is no URL.
+// New asks nobody yet: it fails only if that is no URL, or the key is none.
 func New(address string, options ...Option) (*Gateway, error) {
 	base, err := url.Parse(address)
 	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
@@ -348,6 +349,9 @@ func New(address string, options ...Option) (*Gateway, error) {
 	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, option := range options {
 		option(c)
+	}
+	if !isKey(c.key) {
+		return nil, errNoKey
 	}
 	return &Gateway{Emitter{client: c, wait: questionTime, mode: "all"}}, nil
 }
@@ -395,6 +399,9 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 	case key == "":
 		key = random()
 	}
+	if !isKey(key) {
+		return nil, errNoKey
+	}
 	end := time.Now().Add(c.retryFor)
 	unsettled := false // an attempt was lost: it may have got through
 	for pause := 100 * time.Millisecond; ; pause = shorter(2*pause, longestPause) {
@@ -409,28 +416,29 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 			failure = &Error{Code: "no_answer", Detail: err.Error(), Retryable: again, cause: err}
 		} else {
 			answer := new(T)
-			if response.StatusCode/100 == 2 && json.Unmarshal(body, answer) == nil {
+			if response.StatusCode/100 == 2 && isAnswer(path, body) && json.Unmarshal(body, answer) == nil {
 				return answer, nil
 			}
-			var failed BatchAnswer
-			if path == "/v1/batch" && json.Unmarshal(body, &failed) == nil && len(failed.Results) > 0 {
-				for _, result := range failed.Results {
-					if result.Problem == nil || !result.Problem.Retryable {
-						return answer, json.Unmarshal(body, answer)
+			if problems := problemsOf(body); path == "/v1/batch" && problems != nil && json.Unmarshal(body, answer) == nil {
+				for _, problem := range problems {
+					if problem == nil || !problem.Retryable {
+						return answer, nil
 					}
 				}
-				failure = failed.Results[0].Problem
+				failure = problems[0]
 			} else {
 				failure = problem(response.StatusCode, body)
 			}
-			again = failure.Retryable
-			if failure.Code == "bad_answer" { // of something between, which may have passed it on
+			if failure != nil {
+				again = failure.Retryable
+			} else { // of something between, which may have passed it on
+				failure = &Error{Status: response.StatusCode, Code: "bad_answer", Detail: fmt.Sprintf("the status is %d", response.StatusCode)}
 				again = strings.Contains(" 408 429 502 503 504 ", fmt.Sprintf(" %d ", response.StatusCode))
 				unsettled = unsettled || again || response.StatusCode >= 500 || response.StatusCode < 400
 			}
 			unsettled = unsettled || failure.Code == "idempotency_key_in_flight"
-			if seconds, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 31); err == nil {
-				rest = time.Duration(seconds) * time.Second
+			if seconds, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+				rest = longer(rest, time.Duration(seconds)*time.Second)
 			}
 		}
 		if again && ctx.Err() == nil && !time.Now().Add(rest).After(end) {
@@ -473,17 +481,84 @@ func (c *client) exchange(ctx context.Context, path, key string, data []byte, ti
 		return nil, nil, sent.Load(), err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostRead+1))
+	if len(body) > mostRead {
+		body = nil
+	}
 	return response, body, true, err
 }
 
+// problem gives the gateway's own word that something failed. What stands between has codes, too, which mean nothing here: nil.
 func problem(status int, body []byte) *Error {
-	failure := new(Error)
-	if json.Unmarshal(body, failure) != nil || failure.Code == "" {
-		return &Error{Status: status, Code: "bad_answer", Detail: fmt.Sprintf("the status is %d", status)}
+	var said struct {
+		Type      *string      `json:"type"`
+		Code      *string      `json:"code"`
+		Detail    *string      `json:"detail"`
+		Retryable *bool        `json:"retryable"`
+		Outcome   *string      `json:"outcome"`
+		RequestID string       `json:"requestId"`
+		Errors    []FieldError `json:"errors"`
 	}
-	failure.Status = status
+	if json.Unmarshal(body, &said) != nil || said.Type == nil || said.Code == nil || said.Detail == nil || said.Retryable == nil {
+		return nil
+	}
+	failure := &Error{Status: status, Code: *said.Code, Detail: *said.Detail, Retryable: *said.Retryable, Errors: said.Errors, RequestID: said.RequestID}
+	if said.Outcome != nil {
+		failure.Outcome = *said.Outcome
+	}
+	if !strings.HasPrefix(*said.Type, "/problems#") || (failure.Outcome != "" && failure.Outcome != "unknown") {
+		return nil
+	}
 	return failure
+}
+
+// problemsOf gives of each item of a batch what failed, if anything; nil if that is no answer to a batch.
+func problemsOf(body []byte) []*Error {
+	var said struct {
+		Results []struct {
+			Status  *int            `json:"status"`
+			Problem json.RawMessage `json:"problem"`
+		} `json:"results"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return nil
+	}
+	var problems []*Error
+	for _, result := range said.Results {
+		if result.Status == nil {
+			return nil
+		}
+		var failure *Error
+		if result.Problem != nil {
+			if failure = problem(*result.Status, result.Problem); failure == nil {
+				return nil
+			}
+		}
+		problems = append(problems, failure)
+	}
+	return problems
+}
+
+// isAnswer says whether it has what an answer of the gateway there always has: what stands between says 200, too.
+func isAnswer(path string, body []byte) bool {
+	var said map[string]json.RawMessage
+	if json.Unmarshal(body, &said) != nil {
+		return false
+	}
+	has := func(name, starts string) bool {
+		return len(said[name]) > 0 && strings.ContainsRune(starts, rune(said[name][0]))
+	}
+	switch path {
+	case "/v1/batch":
+		return problemsOf(body) != nil
+	case "/v1/counts":
+		return said["sockets"] != nil
+	case "/v1/sockets/query":
+		return has("sockets", "[") && has("complete", "tf") && has("nextCursor", `n"`)
+	case "/v1/servers/emit":
+		return has("status", `"`) || has("responses", "[")
+	}
+	return has("status", `"`)
 }
 
 // encoded gives the fields as JSON, with {"$binary": …} for bytes wherever they stand; "binary" is then set.
@@ -516,12 +591,26 @@ func isOfCertificate(err error) bool {
 	return errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
 }
 
+// Not which: it may be a secret.
+var errNoKey = errors.New("socketio-gateway: a key is printable ASCII, without spaces or line ends around it")
+
+func isKey(key string) bool {
+	return strings.TrimSpace(key) == key && strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+}
+
 func random() string {
 	var bytes [16]byte
 	if _, err := rand.Read(bytes[:]); err != nil {
 		panic(err) // without it no key can be made
 	}
 	return hex.EncodeToString(bytes[:])
+}
+
+func longer(a, b time.Duration) time.Duration {
+	if a > b {
+		return a
+	}
+	return b
 }
 
 func shorter(a, b time.Duration) time.Duration {

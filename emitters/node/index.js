@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export const VERSION = "0.1.0";
 const LONGEST_PAUSE = 2000; // milliseconds, unless `Retry-After` says more
+const MOST_READ = 64 << 20; // bytes of an answer
 
 /** What was asked for was not done, or nobody knows whether it was: see `outcome`. */
 export class GatewayError extends Error {
@@ -206,7 +207,7 @@ class Client {
     this.timeout = timeout;
     this.retryFor = retryFor;
     this.headers = { "Content-Type": "application/json", "User-Agent": `socketio-gateway-emitter-node/${VERSION}` };
-    if (key !== undefined) this.headers.Authorization = `Bearer ${key}`;
+    if (key !== undefined) this.headers.Authorization = `Bearer ${checked(key)}`;
   }
 
   async call(path, body, wait, key) {
@@ -216,26 +217,29 @@ class Client {
   async attempt(path, data, wait, key) {
     const headers = { ...this.headers, "Content-Length": Buffer.byteLength(data) };
     // Questions do nothing: asked again, they are answered anew.
-    if (!/\/(query|counts)$/.test(path)) headers["Idempotency-Key"] = key ?? randomUUID();
+    if (!/\/(query|counts)$/.test(path)) headers["Idempotency-Key"] = checked(key ?? randomUUID());
     const end = performance.now() + this.retryFor;
     let unsettled = false; // an attempt was lost: it may have got through
     for (let attempt = 0; ; attempt += 1) {
-      let pause = Math.min(100 * 2 ** attempt, LONGEST_PAUSE) * (0.5 + Math.random() / 2);
+      let pause = Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_PAUSE) * (0.5 + Math.random() / 2);
       let error;
       let again;
       try {
         const { status, fields, answer } = await this.exchange(path, data, headers, this.timeout + wait);
-        if (status >= 200 && status < 300 && answer) return answer;
-        if (answer?.results && !answer.results.every((result) => result.problem?.retryable)) return answer;
-        const problem = answer?.results?.[0]?.problem ?? answer ?? {};
-        error = new GatewayError(status, problem.code ?? "bad_answer", problem.detail ?? `the status is ${status}`, problem);
-        again = error.retryable;
-        if (error.code === "bad_answer") { // of something between, which may have passed it on
+        if (status >= 200 && status < 300 && isAnswer(path, answer)) return answer;
+        const results = path === "/v1/batch" && areResults(answer?.results) ? answer.results : undefined;
+        if (results && !results.every(({ problem }) => problem?.retryable)) return answer;
+        const problem = results ? results[0].problem : answer;
+        if (isProblem(problem)) {
+          error = new GatewayError(status, problem.code, problem.detail, problem);
+          again = error.retryable;
+        } else { // of something between, which may have passed it on
+          error = new GatewayError(status, "bad_answer", `the status is ${status}`);
           again = [408, 429, 502, 503, 504].includes(status);
           unsettled ||= again || status >= 500 || status < 400;
         }
         unsettled ||= error.code === "idempotency_key_in_flight";
-        if (/^\d+$/.test(fields["retry-after"] ?? "")) pause = 1000 * fields["retry-after"];
+        if (/^\d+$/.test(fields["retry-after"] ?? "")) pause = Math.max(pause, 1000 * fields["retry-after"]);
       } catch (lost) {
         if (!(lost instanceof Lost)) throw lost;
         unsettled ||= lost.sent;
@@ -276,7 +280,15 @@ class Client {
       request.on("error", lost);
       request.on("response", (response) => {
         const parts = [];
-        response.on("data", (part) => parts.push(part));
+        let size = 0;
+        response.on("data", (part) => {
+          size += part.length;
+          parts.push(part);
+          if (size <= MOST_READ) return;
+          clearTimeout(timer);
+          resolve({ status: response.statusCode, fields: response.headers });
+          request.destroy();
+        });
         response.on("error", lost);
         response.on("end", () => {
           clearTimeout(timer);
@@ -299,10 +311,43 @@ class Lost extends Error {
 function parsed(text) {
   try {
     const value = JSON.parse(text);
-    return typeof value === "object" && !Array.isArray(value) ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+// What a header can hold as it is. The error does not say it: it may be a secret.
+function checked(key) {
+  if (/[^ -~]|^ | $/.test(key)) throw new TypeError("a key is printable ASCII, without spaces or line ends around it");
+  return key;
+}
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+// The gateway's own word that something failed. What stands between has codes, too, which mean nothing here.
+function isProblem(answer) {
+  if (!isObject(answer)) return false;
+  const { type, code, detail, retryable, outcome = "unknown", requestId = "", errors = [] } = answer;
+  const isOurs = [type, code, detail, requestId].every((text) => typeof text === "string") && type.startsWith("/problems#");
+  return isOurs && typeof retryable === "boolean" && outcome === "unknown" && Array.isArray(errors) && errors.every(isObject);
+}
+
+const areResults = (results) =>
+  Array.isArray(results) &&
+  results.length > 0 &&
+  results.every((result) => isObject(result) && Number.isInteger(result.status) && (result.problem === undefined || isProblem(result.problem)));
+
+// Whether it has what an answer of the gateway there always has: what stands between says 200, too.
+function isAnswer(path, answer) {
+  if (!isObject(answer)) return false;
+  if (path === "/v1/batch") return areResults(answer.results);
+  if (path === "/v1/counts") return "sockets" in answer;
+  if (path === "/v1/sockets/query") {
+    const { sockets, nextCursor, complete } = answer;
+    return Array.isArray(sockets) && (nextCursor === null || typeof nextCursor === "string") && typeof complete === "boolean";
+  }
+  return typeof answer.status === "string" || (path === "/v1/servers/emit" && Array.isArray(answer.responses));
 }
 
 // As JSON, with `{"$binary": …}` for buffers and views wherever they stand; `binary` is then set.

@@ -348,6 +348,7 @@ final class Collector implements Sink
 /** @internal Attempts, over a connection that is kept. */
 final class Client implements Sink
 {
+    private const MOST_READ = 64 << 20; // bytes of an answer
     private const LONGEST_PAUSE = 2.0; // seconds, unless `Retry-After` says more
 
     private readonly string $address;
@@ -356,6 +357,7 @@ final class Client implements Sink
     /** @var resource|null */
     private $kept = null;
     private ?int $owner = null;
+    private string $buffer = ''; // what has come and is not read
 
     public function __construct(
         string $url,
@@ -368,6 +370,7 @@ final class Client implements Sink
         if (!in_array($parts['scheme'] ?? '', ['http', 'https'], true) || !isset($parts['host'])) {
             throw new \InvalidArgumentException("not the URL of a gateway: $url");
         }
+        self::field($key ?? '');
         $secure = $parts['scheme'] === 'https';
         $port = $parts['port'] ?? ($secure ? 443 : 80);
         $this->address = ($secure ? 'tls' : 'tcp') . "://{$parts['host']}:$port";
@@ -390,22 +393,24 @@ final class Client implements Sink
             $pause = min(0.1 * 2 ** min($attempt, 10), self::LONGEST_PAUSE) * random_int(500, 1000) / 1000;
             try {
                 [$status, $fields, $answer] = $this->exchange($path, $data, $once, $this->timeout + $wait);
-                if ($status >= 200 && $status < 300 && $answer !== null) {
+                if ($status >= 200 && $status < 300 && self::isAnswer($path, $answer)) {
                     return $answer;
                 }
-                $results = $answer['results'] ?? null;
+                $results = $path === '/v1/batch' && self::areResults($answer['results'] ?? null) ? $answer['results'] : null;
                 if ($results !== null && array_filter($results, fn ($result) => !($result['problem']['retryable'] ?? false))) {
                     return $answer;
                 }
-                $problem = $results[0]['problem'] ?? $answer ?? [];
-                $error = new GatewayError($status, $problem['code'] ?? 'bad_answer', $problem['detail'] ?? "the status is $status", $problem);
-                $again = $error->retryable;
-                if ($error->problem === 'bad_answer') { // of something between, which may have passed it on
+                $problem = self::problem($results[0]['problem'] ?? $answer);
+                if ($problem !== null) {
+                    $error = new GatewayError($status, $problem['code'], $problem['detail'], $problem);
+                    $again = $error->retryable;
+                } else { // of something between, which may have passed it on
+                    $error = new GatewayError($status, 'bad_answer', "the status is $status");
                     $again = in_array($status, [408, 429, 502, 503, 504], true);
                     $unsettled = $unsettled || $again || $status >= 500 || $status < 400;
                 }
                 $unsettled = $unsettled || $error->problem === 'idempotency_key_in_flight';
-                $pause = ctype_digit($fields['retry-after'] ?? '') ? (float) $fields['retry-after'] : $pause;
+                $pause = ctype_digit($fields['retry-after'] ?? '') ? max($pause, (float) $fields['retry-after']) : $pause;
             } catch (Lost $lost) {
                 $unsettled = $unsettled || $lost->sent;
                 $again = $lost->again;
@@ -421,10 +426,54 @@ final class Client implements Sink
         }
     }
 
+    /** The gateway's own word that something failed. What stands between has codes, too, which mean nothing here. */
+    private static function problem(mixed $answer): ?array
+    {
+        if (!is_array($answer)) {
+            return null;
+        }
+        foreach (['type', 'code', 'detail'] as $name) {
+            if (!is_string($answer[$name] ?? null)) {
+                return null;
+            }
+        }
+        $errors = $answer['errors'] ?? [];
+        $isOurs = str_starts_with($answer['type'], '/problems#') && is_bool($answer['retryable'] ?? null);
+        $isWhole = ($answer['outcome'] ?? 'unknown') === 'unknown' && is_string($answer['requestId'] ?? '') && is_array($errors);
+        return $isOurs && $isWhole && array_filter($errors, is_array(...)) === $errors ? $answer : null;
+    }
+
+    private static function areResults(mixed $results): bool
+    {
+        if (!is_array($results) || !array_is_list($results) || $results === []) {
+            return false;
+        }
+        foreach ($results as $result) {
+            if (!is_int($result['status'] ?? null) || (isset($result['problem']) && self::problem($result['problem']) === null)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether it has what an answer of the gateway there always has: what stands between says 200, too. */
+    private static function isAnswer(string $path, ?array $answer): bool
+    {
+        return $answer !== null && match ($path) {
+            '/v1/batch' => self::areResults($answer['results'] ?? null),
+            '/v1/counts' => array_key_exists('sockets', $answer),
+            '/v1/sockets/query' => is_array($answer['sockets'] ?? null) && is_bool($answer['complete'] ?? null)
+                && array_key_exists('servers', $answer) && array_key_exists('nextCursor', $answer) && is_string($answer['nextCursor'] ?? ''),
+            '/v1/servers/emit' => is_string($answer['status'] ?? null) || is_array($answer['responses'] ?? null),
+            default => is_string($answer['status'] ?? null),
+        };
+    }
+
     /** @return array{int, array<string, string>, ?array} the status, the header's fields in lower case, and what was answered in JSON */
     private function exchange(string $path, string $data, string $once, float $timeout): array
     {
         $connection = $this->kept() ?? $this->opened();
+        $this->buffer = '';
         $this->kept = null; // an answer to nobody would be the next one's
         $deadline = microtime(true) + $timeout;
         $head = "POST {$this->path}$path HTTP/1.1\r\nHost: {$this->host}\r\nContent-Type: application/json\r\n"
@@ -446,18 +495,24 @@ final class Client implements Sink
             }
         } while ($status >= 100 && $status < 200);
         if (strtolower($fields['transfer-encoding'] ?? '') === 'chunked') {
-            for ($text = ''; ($size = (int) hexdec(strtok($this->line($connection, $deadline), ';'))) > 0;) {
+            for ($text = ''; ($size = self::size($this->line($connection, $deadline))) > 0;) {
+                if (strlen($text) + $size > self::MOST_READ) {
+                    return [$status, $fields, null];
+                }
                 $text .= $this->bytes($connection, $size, $deadline);
                 $this->line($connection, $deadline);
             }
             while ($this->line($connection, $deadline) !== '') {
             }
-        } elseif (isset($fields['content-length'])) {
+        } elseif (ctype_digit($fields['content-length'] ?? '')) {
+            if ((float) $fields['content-length'] > self::MOST_READ) {
+                return [$status, $fields, null];
+            }
             $text = $this->bytes($connection, (int) $fields['content-length'], $deadline);
         } else {
             throw new Lost('the answer has no length', true);
         }
-        if (strtolower($fields['connection'] ?? '') !== 'close') {
+        if (strtolower($fields['connection'] ?? '') !== 'close' && $this->buffer === '') {
             [$this->kept, $this->owner] = [$connection, getmypid()];
         }
         $answer = json_decode($text, true);
@@ -496,33 +551,61 @@ final class Client implements Sink
         return $connection;
     }
 
+    /** How many bytes follow, which a chunk's first line says. */
+    private static function size(string $line): int
+    {
+        $digits = trim(explode(';', $line, 2)[0]);
+        if (!ctype_xdigit($digits)) {
+            throw new Lost('the answer has no length', true);
+        }
+        return (int) min(hexdec($digits), self::MOST_READ + 1);
+    }
+
     /** A line of the head, without its end. */
     private function line($connection, float $deadline): string
     {
-        $this->limit($connection, $deadline);
-        $line = @fgets($connection, 65536);
-        if ($line === false || !str_ends_with($line, "\n")) {
-            throw $this->lost($connection);
+        while (($end = strpos($this->buffer, "\n")) === false) {
+            if (strlen($this->buffer) > 1 << 16) {
+                throw new Lost('the answer has a line without end', true);
+            }
+            $this->more($connection, $deadline);
         }
-        return rtrim($line, "\r\n");
+        return rtrim($this->taken($end + 1), "\r\n");
     }
 
     private function bytes($connection, int $count, float $deadline): string
     {
-        for ($text = ''; strlen($text) < $count; $text .= $part) {
-            $this->limit($connection, $deadline);
-            $part = @fread($connection, $count - strlen($text));
-            if ($part === false || $part === '') {
-                throw $this->lost($connection);
-            }
+        while (strlen($this->buffer) < $count) {
+            $this->more($connection, $deadline);
         }
+        return $this->taken($count);
+    }
+
+    private function taken(int $count): string
+    {
+        $text = substr($this->buffer, 0, $count);
+        $this->buffer = substr($this->buffer, $count);
         return $text;
     }
 
+    private function more($connection, float $deadline): void
+    {
+        $this->limit($connection, $deadline);
+        $part = @fread($connection, 1 << 16); // what is there, at most that
+        if ($part === false || $part === '') {
+            throw $this->lost($connection);
+        }
+        $this->buffer .= $part;
+    }
+
+    /** PHP's own limit is for each read. */
     private function limit($connection, float $deadline): void
     {
-        $left = max($deadline - microtime(true), 0.001);
-        stream_set_timeout($connection, (int) $left, (int) (fmod($left, 1) * 1e6));
+        $left = $deadline - microtime(true);
+        if ($left <= 0) {
+            throw new Lost('there was no answer in time', true);
+        }
+        stream_set_timeout($connection, (int) $left, max((int) (fmod($left, 1) * 1e6), 1000));
     }
 
     private function lost($connection): Lost
@@ -531,11 +614,11 @@ final class Client implements Sink
         return new Lost($late ? 'there was no answer in time' : 'the connection was lost', true);
     }
 
-    /** What is no value of a header would be one of its own. */
+    /** What is no value of a header would be one of its own. A message does not say it: it may be a secret. */
     private static function field(#[\SensitiveParameter] string $value): string
     {
-        if (preg_match('/[^ -~]/', $value)) {
-            throw new \InvalidArgumentException('a key has a character that is not printable ASCII');
+        if (preg_match('/[^ -~]|^ | $/D', $value)) {
+            throw new \InvalidArgumentException('a key is printable ASCII, without spaces or line ends around it');
         }
         return $value;
     }

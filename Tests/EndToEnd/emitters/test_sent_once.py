@@ -26,6 +26,17 @@ def a_gateway(url, exchange, **settings):
     return Gateway(url, python_socketio_exchange=exchange, api_key=KEY, cluster_enabled="false", loops=1, **settings)
 
 
+def said(status, body, fields=""):
+    """An answer of whoever it was."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{fields}Content-Length: {len(text)}\r\n\r\n{text}".encode()
+
+
+def problem(code, **members):
+    """As the gateway says it."""
+    return {"type": f"/problems#{code}", "code": code, "detail": "d", "requestId": "r", "retryable": True, **members}
+
+
 @contextmanager
 def without_broker(broker, exchange):
     """A gateway that has lost its broker, and the proxy that gives it back."""
@@ -127,12 +138,110 @@ def test_a_rate_is_kept_to(start, broker, exchange, witness, tmp_path):
     assert sent(witness) == [ONCE] * 2
 
 
+FOREIGN = {
+    "code": said(504, {"code": "GATEWAY_TIMEOUT", "message": "upstream"}),
+    "number": said(502, {"code": 502, "message": "upstream"}),
+    "whole": said(502, problem("upstream_failed", type="about:blank", retryable=False)),
+    "typeless": said(503, {"code": "unavailable", "detail": "d", "retryable": False}),
+    "untrue": said(503, problem("overloaded", retryable="no")),
+    "text": said(503, problem("overloaded", detail={"a": 1}, requestId=7)),
+    "errors": said(503, problem("overloaded", errors="none")),
+    "item": said(503, problem("overloaded", errors=[7])),
+    "outcome": said(503, problem("overloaded", outcome=7, retryable=False)),
+}
+
+
+@pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
+def test_a_code_of_something_between_is_not_the_gateways_word(start, gateway, witness, answer):
+    with Middleman(gateway.address, answer, answer) as middleman:
+        result = start(middleman.url, "once", retry_for=0).result()
+        assert error(result, "code", "outcome", "retryable") == ("bad_answer", "unknown", False)
+        assert start(middleman.url, "once").result()["status"] == "confirmed"
+        assert len(middleman.requests) == 3 and len(middleman.keys()) == 2
+    assert sent(witness) == [ONCE]
+
+
+ODD = {  # the scenario, and what it is answered
+    "null": ("once", said(200, "null")),
+    "list": ("once", said(200, [7])),
+    "empty": ("once", said(200, {})),
+    "status": ("once", said(200, {"status": 200})),
+    "text": ("once", said(200, "<html>")),
+    "deep list": ("once", said(200, "[" * 100_000)),
+    "deep object": ("once", said(200, '{"a":' * 100_000)),
+    "whole and deep": ("once", said(200, "[" * 100_000 + "]" * 100_000)),
+    "results": ("once", said(503, {"results": 7})),
+    "results of a batch": ("valid_batch", said(503, {"results": 7})),
+    "results that succeed": ("valid_batch", said(200, {"results": 7})),
+    "results without a result": ("valid_batch", said(503, {"results": [], "confirmed": 0, "failed": 0})),
+    "results of numbers": ("valid_batch", said(503, {"results": [7], "confirmed": 0, "failed": 1})),
+    "results with problems of others": ("valid_batch", said(503, {"results": [{"status": 503, "problem": {"retryable": False}}]})),
+    "sockets": ("fetched", said(200, {"sockets": 7, "complete": True, "nextCursor": None, "servers": {}})),
+    "no sockets": ("fetched", said(200, {"results": 7})),
+    "cursor": ("fetched", said(200, {"sockets": [], "complete": True, "nextCursor": 7, "servers": {}})),
+    "time": ("once", "HTTP/1.1 503 X\r\nRetry-After: \xb2\r\nContent-Length: 0\r\n\r\n".encode("latin-1")),
+}
+
+
+@pytest.mark.parametrize("scenario, answer", ODD.values(), ids=ODD)
+def test_an_answer_of_another_shape_is_no_success_and_no_other_error(start, gateway, scenario, answer):
+    with Middleman(gateway.address, answer) as middleman:
+        result = start(middleman.url, scenario, retry_for=0).result()
+        assert error(result, "code", "outcome", "retryable") == ("bad_answer", "unknown", False)
+        assert len(middleman.requests) == 1
+
+
+@pytest.mark.parametrize("fields", ["Content-Length: 99999999999999999999999", "Content-Length: -5", "Content-Length: x"])
+def test_a_length_that_is_none_is_no_other_error(start, gateway, fields):
+    broken(start, gateway, f"{fields}\r\n\r\n{{}}")
+
+
+@pytest.mark.parametrize("size", ["ffffffffffffffffffff", "7fffffffffffffff", "zz", "", "-5"])
+def test_a_chunk_without_a_true_size_is_no_other_error(start, gateway, size):
+    broken(start, gateway, f"Transfer-Encoding: chunked\r\n\r\n{size}\r\nabc")
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: {0}\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n{0:x}\r\n"], ids=["length", "chunk"])
+def test_an_answer_without_end_is_not_read_to_its_end(start, gateway, framing):
+    text = '{"status": "confirmed", "more": "' + "a" * (65 << 20) + '"}'
+    answer = f"HTTP/1.1 200 OK\r\n{framing.format(len(text))}{text}\r\n0\r\n\r\n".encode()
+    with Middleman(gateway.address, answer) as middleman:
+        result = start(middleman.url, "once", retry_for=0).result()
+        assert error(result, "status", "code", "outcome") == (200, "bad_answer", "unknown")
+
+
+def broken(start, gateway, rest):
+    """Whether that is an answer at all, the languages' libraries say."""
+    with Middleman(gateway.address, f"HTTP/1.1 200 OK\r\n{rest}".encode()) as middleman:
+        result = start(middleman.url, "once", timeout=0.5, retry_for=0).result()
+        assert error(result, "code", "outcome", "retryable") in (("bad_answer", "unknown", False), ("no_answer", "unknown", False))
+
+
+def test_no_time_to_wait_is_no_reason_to_ask_without_a_pause(start, gateway, witness):
+    at_once = said(503, problem("broker_unavailable"), "Retry-After: 0\r\n")
+    with Middleman(gateway.address, *[at_once] * 10_000) as middleman:
+        result = start(middleman.url, "once", retry_for=1).result()
+        assert error(result, "status", "code", "outcome", "retryable") == (503, "broker_unavailable", None, True)
+        assert 2 <= len(middleman.requests) < 10
+    assert sent(witness) == []
+
+
 def test_without_an_answer_nobody_knows(start, gateway, witness):
     with Middleman(gateway.address, *["silent"] * 100) as middleman:
         result = start(middleman.url, "once", timeout=0.3, retry_for=1).result()
         assert error(result, "status", "code", "outcome", "retryable") == (None, "no_answer", "unknown", False)
         assert len(middleman.requests) >= 2 and len(middleman.keys()) == 1
     assert sent(witness) == []
+
+
+@pytest.mark.parametrize("what", ["slow", "slow body"])
+def test_the_time_is_for_the_whole_answer(start, gateway, witness, what):
+    with Middleman(gateway.address, what) as middleman:
+        asked = time.monotonic()
+        result = start(middleman.url, "once", timeout=1, retry_for=0).result()
+        assert error(result, "status", "code", "outcome") == (None, "no_answer", "unknown")
+        assert time.monotonic() - asked < 4
+    assert sent(witness) == [ONCE]
 
 
 def test_without_a_connection_nothing_was_sent(start):
@@ -207,6 +316,13 @@ def test_after_a_fork_nobody_uses_the_connection_of_another(start, gateway, witn
         assert start(middleman.url, "forked").result() == 0
         assert len({request.connection for request in middleman.requests}) == 2
     assert sorted(event[1] for event in sent(witness)) == [*range(20), *range(101, 120)]
+
+
+def test_a_key_that_is_none_is_refused_at_once_and_not_repeated(start):
+    bad = ["secret\n", "\nsecret", "secret\r\nX-More: 1", " secret", "secret ", "\tsecret", "sec\0ret", "secr\u00e9t", "secret\u2028", "secret\x7f"]
+    complaints = start("http://127.0.0.1:9", "keys", key=json.dumps([*bad, "a secret"])).result()
+    assert complaints == [*complaints[:1] * len(bad), None]
+    assert "printable ASCII" in complaints[0] and "secret" not in complaints[0]
 
 
 def test_mistakes_are_told_where_they_are_made(start, gateway, witness):

@@ -4,6 +4,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ class Middleman:
     `pass`: passes it on, and the answer back. `cut`: passes it on, and ends the connection when the gateway has answered.
     `leave`: passes it on, and ends the connection at once. `half`: gives half of the answer. `end`: ends the connection, unsaid, after the
     answer. `silent`: neither passes it on nor answers. `502`: answers by itself, as a proxy whose gateway is gone, after it was passed on.
+    `slow`: gives the answer byte by byte. `slow body`: its body alone.
+    Bytes: answers with them, and passes nothing on.
     """
 
     def __init__(self, address, *plan, certificate=None):
@@ -97,12 +100,21 @@ class Middleman:
         if what == "leave":
             threading.Thread(target=self._asked, args=(request,), daemon=True).start()
             return False
+        if isinstance(what, bytes):
+            client.sendall(what)
+            return True
         answer = self._asked(request)
         if what == "502":
             answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
         elif what == "half":
             answer = answer[: -len(answer) // 4]
-        if what != "cut":
+        if what in ("slow", "slow body"):
+            head = answer.index(b"\r\n\r\n") + 4 if what == "slow body" else 0
+            client.sendall(answer[:head])
+            for byte in answer[head:]:
+                time.sleep(0.1)
+                client.sendall(bytes([byte]))
+        elif what != "cut":
             client.sendall(answer)
         return what in ("pass", "502")
 

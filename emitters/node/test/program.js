@@ -48,6 +48,18 @@ const scenarios = {
     return attempt(batch.send());
   },
 
+  keys: () =>
+    JSON.parse(key).map((key) => {
+      try {
+        new Gateway(url, { key });
+        return null;
+      } catch (error) {
+        return error instanceof TypeError ? error.message : null;
+      }
+    }),
+
+  fetched: () => attempt(gateway.fetchSockets()),
+
   async emits() {
     const room = gateway.to("a"); // may be used again
     await room.to(["b"]).emit("union", 0.1, { z: null, a: "ä" });
@@ -85,6 +97,7 @@ const scenarios = {
       complains(() => gateway.emit("once", 10n)),
       complains(() => gateway.emit("once", NaN)),
       complains(() => gateway.emit("once", [Buffer.alloc(0), { $binary: "" }])),
+      complains(() => gateway.idempotencyKey("k\n").emit("once")),
       complains(() => gateway.batch().emitWithAck("q")),
     ]);
   },

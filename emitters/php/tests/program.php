@@ -52,6 +52,15 @@ $scenarios = [
         $batch->emit('second', 2);
         return attempt(fn () => $batch->send());
     },
+    'keys' => fn () => array_map(function (string $key) {
+        try {
+            new Gateway(getenv('URL'), key: $key);
+            return null;
+        } catch (InvalidArgumentException $e) {
+            return $e->getMessage();
+        }
+    }, json_decode(getenv('KEY'))),
+    'fetched' => fn () => attempt(fn () => $gateway->fetchSockets()),
     'emits' => function () use ($gateway) {
         $room = $gateway->to('a'); // may be used again
         $room->to('b')->emit('union', 0.1, ['z' => null, 'a' => 'ä']);
@@ -82,7 +91,7 @@ $scenarios = [
         complains(fn () => $gateway->emit('once', NAN)),
         complains(fn () => $gateway->emit('once', [new Binary(''), ['$binary' => '']])),
         complains(fn () => $gateway->batch()->emitWithAck('q')),
-        complains(fn () => (new Gateway(getenv('URL'), key: "a\r\nX-API-Key: b"))->emit('once')),
+        complains(fn () => $gateway->idempotencyKey("k\n")->emit('once')),
     ],
 ];
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import itertools
 import json
 import os
@@ -28,6 +29,7 @@ VERSION = "0.1.0"
 Room = str | int
 Answer = dict[str, Any]
 MOST_KEPT = 32  # connections
+MOST_READ = 64 << 20  # bytes of an answer
 LONGEST_PAUSE = 2.0  # seconds, unless `Retry-After` says more
 
 
@@ -246,7 +248,7 @@ class _Client:
         self._context = (context or ssl.create_default_context()) if parts.scheme == "https" else None
         self._headers = {"Content-Type": "application/json", "User-Agent": f"socketio-gateway-emitter-python/{VERSION}"}
         if key is not None:
-            self._headers["Authorization"] = f"Bearer {key}"
+            self._headers["Authorization"] = f"Bearer {_checked(key)}"
         self._timeout, self._retry_for = timeout, retry_for
         self._idle: list[http.client.HTTPConnection] = []
         self._owner = os.getpid()
@@ -255,11 +257,11 @@ class _Client:
         data = _encoded(body)
         headers = dict(self._headers)
         if not path.endswith(("/query", "/counts")):  # which do nothing: asked again, they answer anew
-            headers["Idempotency-Key"] = key or secrets.token_hex(16)
+            headers["Idempotency-Key"] = _checked(key or secrets.token_hex(16))
         end = time.monotonic() + self._retry_for
         unsettled = False  # an attempt was lost: it may have got through
         for attempt in itertools.count():
-            pause = min(0.1 * 2**attempt, LONGEST_PAUSE) * random.uniform(0.5, 1)
+            pause = min(0.1 * 2 ** min(attempt, 10), LONGEST_PAUSE) * random.uniform(0.5, 1)
             try:
                 status, fields, answer = self._exchange(path, data, headers, self._timeout + wait)
             except _Lost as lost:
@@ -267,22 +269,24 @@ class _Client:
                 again = lost.again
                 error = GatewayError(None, "no_answer", lost.reason, {"retryable": again})
             else:
-                if 200 <= status < 300 and isinstance(answer, dict):
-                    return answer
-                if isinstance(answer, dict) and "results" in answer:
-                    if not all(result.get("problem", {}).get("retryable") for result in answer["results"]):
-                        return answer
-                    problem: Answer = answer["results"][0]["problem"]
-                else:
-                    problem = answer if isinstance(answer, dict) else {}
-                error = GatewayError(status, problem.get("code", "bad_answer"), problem.get("detail", f"the status is {status}"), problem)
-                again = error.retryable
-                if error.code == "bad_answer":  # of something between, which may have passed it on
+                if 200 <= status < 300 and _is_answer(path, answer):
+                    return answer  # type: ignore[no-any-return]
+                problem = _problem(answer)
+                if path == "/v1/batch" and (problems := _problems(answer)):
+                    if not all(problem and problem["retryable"] for problem in problems):
+                        return answer  # type: ignore[no-any-return]
+                    problem = problems[0]
+                if problem:
+                    error = GatewayError(status, problem["code"], problem["detail"], problem)
+                    again = error.retryable
+                else:  # of something between, which may have passed it on
+                    error = GatewayError(status, "bad_answer", f"the status is {status}")
                     again = status in (408, 429, 502, 503, 504)
                     unsettled |= again or status >= 500 or status < 400
                 unsettled |= error.code == "idempotency_key_in_flight"
-                if (fields.get("Retry-After") or "").isdigit():
-                    pause = float(fields["Retry-After"])
+                after = fields.get("Retry-After") or ""
+                if after.isascii() and after.isdigit():
+                    pause = max(pause, float(after))
             if not again or time.monotonic() + pause > end:
                 if unsettled:
                     error.outcome, error.retryable = "unknown", False
@@ -294,23 +298,27 @@ class _Client:
         connection = self._kept() or self._opened()
         try:
             assert connection.sock is not None
+            end = time.monotonic() + timeout
             connection.sock.settimeout(timeout)
+            connection.response_class = lambda sock, **options: _Response(sock, end, **options)  # type: ignore[assignment]
             connection.request("POST", self._path + path, data, headers)
-            response = connection.getresponse()
-            text = response.read()
+            response, text = _read(connection)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise _Lost(f"the connection was lost: {error!r}", sent=True) from error
         except BaseException:
             connection.close()  # an answer to nobody would be the next one's
             raise
+        if text is None or len(text) > MOST_READ:
+            connection.close()
+            return response.status, response.headers, None
         if connection.sock is not None and len(self._idle) < MOST_KEPT:
             self._idle.append(connection)
         else:
             connection.close()
         try:
             return response.status, response.headers, json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return response.status, response.headers, None
 
     def _kept(self) -> http.client.HTTPConnection | None:
@@ -354,6 +362,87 @@ def _is_readable(connection: Any) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that is there until a point in time, or not at all: the socket's own limit is for each read."""
+
+    def __init__(self, sock: Any, end: float, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self.fp = io.BufferedReader(_Timed(sock, self.fp, end))
+
+
+class _Timed(io.RawIOBase):
+    def __init__(self, sock: Any, file: Any, end: float) -> None:
+        self._sock, self._file, self._end = sock, file, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no answer in time")
+        self._sock.settimeout(left)
+        return int(self._sock.recv_into(buffer))
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _read(connection: http.client.HTTPConnection) -> tuple[http.client.HTTPResponse, bytes | None]:
+    """An answer and its body; None instead if that says that it is too large."""
+    try:
+        response = connection.getresponse()
+        if response.length is None:
+            return response, response.read(MOST_READ + 1)
+        # To `read` with a number, a body that is too short is no error.
+        return response, response.read() if response.length <= MOST_READ else None
+    except ValueError as error:  # of a size below zero
+        raise http.client.HTTPException(f"no answer of HTTP: {error}") from error
+
+
+def _checked(key: str) -> str:
+    """What a header can hold as it is. The error does not say it: it may be a secret."""
+    if key != key.strip() or not key.isascii() or not key.isprintable():
+        raise ValueError("a key is printable ASCII, without spaces or line ends around it")
+    return key
+
+
+def _problem(answer: Any) -> Answer | None:
+    """The gateway's own word that something failed. What stands between has codes, too, which mean nothing here."""
+    if not isinstance(answer, dict) or not all(isinstance(answer.get(name), str) for name in ("type", "code", "detail")):
+        return None
+    errors = answer.get("errors", [])
+    is_ours = answer["type"].startswith("/problems#") and isinstance(answer.get("retryable"), bool)
+    is_whole = answer.get("outcome", "unknown") == "unknown" and isinstance(answer.get("requestId", ""), str)
+    return answer if is_ours and is_whole and isinstance(errors, list) and all(isinstance(error, dict) for error in errors) else None
+
+
+def _problems(answer: Any) -> list[Answer | None] | None:
+    """Of each item of a batch what failed, if anything; None if that is no answer to a batch."""
+    results = answer.get("results") if isinstance(answer, dict) else None
+    if not isinstance(results, list) or not results:
+        return None
+    if not all(isinstance(result, dict) and isinstance(result.get("status"), int) for result in results):
+        return None
+    problems = [_problem(result["problem"]) if "problem" in result else None for result in results]
+    return None if any("problem" in result and problem is None for result, problem in zip(results, problems)) else problems
+
+
+def _is_answer(path: str, answer: Any) -> bool:
+    """Whether it has what an answer of the gateway there always has: what stands between says 200, too."""
+    if not isinstance(answer, dict):
+        return False
+    if path == "/v1/batch":
+        return _problems(answer) is not None
+    if path == "/v1/counts":
+        return "sockets" in answer
+    if path == "/v1/sockets/query":
+        is_list = isinstance(answer.get("sockets"), list) and isinstance(answer.get("nextCursor"), (str, type(None)))
+        return is_list and isinstance(answer.get("complete"), bool) and "nextCursor" in answer and "servers" in answer
+    return isinstance(answer.get("status"), str) or (path == "/v1/servers/emit" and isinstance(answer.get("responses"), list))
 
 
 def _encoded(body: Answer) -> bytes:

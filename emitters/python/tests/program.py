@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from socketio_gateway_emitter import Gateway, GatewayError
 
 SECONDS = {name: float(os.environ[name]) for name in ("TIMEOUT", "RETRY_FOR")}
-gateway = Gateway(os.environ["URL"], os.environ.get("KEY"), timeout=SECONDS["TIMEOUT"], retry_for=SECONDS["RETRY_FOR"])
+gateway = Gateway(os.environ["URL"], os.environ["KEY"], timeout=SECONDS["TIMEOUT"], retry_for=SECONDS["RETRY_FOR"])
 
 
 def attempt(call):
@@ -39,6 +39,10 @@ def valid_batch():
     batch.emit("first", 1)
     batch.emit("second", 2)
     return attempt(batch.send)
+
+
+def fetched():
+    return attempt(gateway.fetch_sockets)
 
 
 def emits():
@@ -84,18 +88,33 @@ def forked():
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def mistakes():
+def keys():
     complaints = []
-    for data in (object(), float("nan"), [b"", {"$binary": ""}]):
+    for key in json.loads(os.environ["KEY"]):
         try:
-            gateway.emit("once", data)
-        except (TypeError, ValueError):
-            complaints.append(True)
-    try:
-        gateway.batch().emit_with_ack("q")
-    except ValueError:
-        complaints.append(True)
+            Gateway(os.environ["URL"], key)
+        except ValueError as e:
+            complaints.append(str(e))
+        else:
+            complaints.append(None)
     return complaints
+
+
+def mistakes():
+    bad = [object(), float("nan"), [b"", {"$binary": ""}]]
+    return [
+        *(complains(gateway.emit, "once", data) for data in bad),
+        complains(gateway.idempotency_key("k\n").emit, "once"),
+        complains(gateway.batch().emit_with_ack, "q"),
+    ]
+
+
+def complains(call, *args):
+    try:
+        call(*args)
+    except (TypeError, ValueError):
+        return True
+    return False
 
 
 print(json.dumps(globals()[sys.argv[1]]()))

@@ -4,6 +4,7 @@ require "json"
 require "net/http"
 require "openssl"
 require "securerandom"
+require "timeout"
 require "uri"
 
 # Emits Socket.IO events through socketio-gateway. One file, nothing but Ruby's own library.
@@ -245,7 +246,10 @@ module SocketIOGateway
   class Client
     LONGEST_PAUSE = 2.0 # seconds, unless `Retry-After` says more
     MOST_KEPT = 32 # connections
-    LOSSES = [SystemCallError, IOError, Timeout::Error, SocketError, OpenSSL::SSL::SSLError, Net::ProtocolError, Net::HTTPBadResponse].freeze
+    MOST_READ = 64 << 20 # bytes of an answer
+    LOSSES = [
+      SystemCallError, IOError, Timeout::Error, SocketError, OpenSSL::SSL::SSLError, Net::ProtocolError, Net::HTTPBadResponse, Net::HTTPHeaderSyntaxError
+    ].freeze
 
     Lost = Struct.new(:message, :sent, :again)
 
@@ -257,7 +261,7 @@ module SocketIOGateway
       @timeout = timeout
       @retry_for = retry_for
       @headers = { "Content-Type" => "application/json", "Accept-Encoding" => "identity", "User-Agent" => "socketio-gateway-emitter-ruby/#{VERSION}" }
-      @headers["Authorization"] = "Bearer #{key}" if key
+      @headers["Authorization"] = "Bearer #{checked(key)}" if key
       @idle = []
       @mutex = Mutex.new
       @owner = Process.pid
@@ -268,33 +272,35 @@ module SocketIOGateway
     def attempt(path, data, wait, key)
       headers = @headers.dup
       # Questions do nothing: asked again, they are answered anew.
-      headers["Idempotency-Key"] = key || SecureRandom.uuid unless path.end_with?("/query", "/counts")
+      headers["Idempotency-Key"] = checked(key || SecureRandom.uuid) unless path.end_with?("/query", "/counts")
       finish = now + @retry_for
       unsettled = false # an attempt was lost: it may have got through
       (0..).each do |number|
         pause = [0.1 * (2**[number, 10].min), LONGEST_PAUSE].min * rand(0.5..1.0)
-        response = exchange(path, data, headers, @timeout + wait)
+        response, text = exchange(path, data, headers, @timeout + wait)
         if response.is_a?(Lost)
           unsettled ||= response.sent
           again = response.again
           error = Error.new(nil, "no_answer", response.message, { "retryable" => again })
         else
           status = response.code.to_i
-          answer = parsed(response.body)
-          return answer if (200..299).cover?(status) && answer
+          answer = parsed(text)
+          return answer if (200..299).cover?(status) && answer?(path, answer)
 
-          results = answer && answer["results"]
+          results = answer["results"] if path == "/v1/batch" && answer && results?(answer["results"])
           return answer if results && !results.all? { |result| result.dig("problem", "retryable") }
 
-          problem = results&.first&.fetch("problem") || answer || {}
-          error = Error.new(status, problem["code"] || "bad_answer", problem["detail"] || "the status is #{status}", problem)
-          again = error.retryable?
-          if error.code == "bad_answer" # of something between, which may have passed it on
+          problem = problem_in(results ? results.dig(0, "problem") : answer)
+          if problem
+            error = Error.new(status, problem["code"], problem["detail"], problem)
+            again = error.retryable?
+          else # of something between, which may have passed it on
+            error = Error.new(status, "bad_answer", "the status is #{status}")
             again = [408, 429, 502, 503, 504].include?(status)
             unsettled ||= again || status >= 500 || status < 400
           end
           unsettled ||= error.code == "idempotency_key_in_flight"
-          pause = response["Retry-After"].to_f if response["Retry-After"]&.match?(/\A\d+\z/)
+          pause = [pause, response["Retry-After"].to_i].max if response["Retry-After"]&.match?(/\A\d+\z/)
         end
         if !again || now + pause > finish
           error.unsettled! if unsettled
@@ -310,7 +316,7 @@ module SocketIOGateway
 
     private
 
-    # A Net::HTTPResponse, or a Lost.
+    # A Net::HTTPResponse and its body (nil if it is too large), or a Lost.
     def exchange(path, data, headers, timeout)
       begin
         connection = kept || opened
@@ -321,12 +327,29 @@ module SocketIOGateway
       is_whole = false
       begin
         connection.read_timeout = timeout
-        response = connection.post(@uri.path.chomp("/") + path, data, headers)
-        length = response.content_length # a body that is too short is no error to Net::HTTP
-        raise EOFError, "the answer is not whole" if length && response.body.to_s.bytesize != length
+        response = nil
+        text = +""
+        # `read_timeout` is for each part.
+        is_whole = Timeout.timeout(timeout, Net::ReadTimeout, "no answer in time") do
+          catch(:too_large) do
+            connection.request_post(@uri.path.chomp("/") + path, data, headers) do |answer|
+              response = answer
+              throw :too_large if (answer.content_length || 0) > MOST_READ
+              answer.read_body do |part|
+                text << part
+                throw :too_large if text.bytesize > MOST_READ
+              end
+            end
+            true
+          end
+        end
+        return response, nil unless is_whole
 
-        is_whole = true
-        response
+        length = response.content_length # a body that is too short is no error to Net::HTTP
+        is_whole = length.nil? || text.bytesize == length
+        raise EOFError, "the answer is not whole" unless is_whole
+
+        [response, text]
       rescue *LOSSES => e
         Lost.new("the connection was lost: #{e.message}", true, true)
       ensure
@@ -376,6 +399,42 @@ module SocketIOGateway
       value.is_a?(Hash) ? value : nil
     rescue JSON::ParserError, TypeError
       nil
+    end
+
+    def results?(results)
+      results.is_a?(Array) && results.any? && results.all? do |result|
+        result.is_a?(Hash) && result["status"].is_a?(Integer) && (!result.key?("problem") || problem_in(result["problem"]))
+      end
+    end
+
+    # Whether it has what an answer of the gateway there always has: what stands between says 200, too.
+    def answer?(path, answer)
+      case path
+      when "/v1/batch" then results?(answer&.fetch("results", nil))
+      when "/v1/counts" then answer&.key?("sockets")
+      when "/v1/sockets/query"
+        answer && answer["sockets"].is_a?(Array) && [true, false].include?(answer["complete"]) &&
+          (answer["nextCursor"].nil? || answer["nextCursor"].is_a?(String))
+      else
+        answer && (answer["status"].is_a?(String) || (path == "/v1/servers/emit" && answer["responses"].is_a?(Array)))
+      end
+    end
+
+    # What a header can hold as it is. The error does not say it: it may be a secret.
+    def checked(key)
+      raise ArgumentError, "a key is printable ASCII, without spaces or line ends around it" if key.b.match?(/[^ -~]|\A | \z/)
+
+      key
+    end
+
+    # The gateway's own word that something failed, or nil. What stands between has codes, too, which mean nothing here.
+    def problem_in(answer)
+      return nil unless answer.is_a?(Hash) && %w[type code detail].all? { |name| answer[name].is_a?(String) }
+
+      errors = answer.fetch("errors", [])
+      ours = answer["type"].start_with?("/problems#") && [true, false].include?(answer["retryable"])
+      whole = answer.fetch("outcome", "unknown") == "unknown" && answer.fetch("requestId", "").is_a?(String)
+      answer if ours && whole && errors.is_a?(Array) && errors.all?(Hash)
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

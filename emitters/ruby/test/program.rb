@@ -40,6 +40,17 @@ def valid_batch
   end
 end
 
+def keys
+  JSON.parse(ENV.fetch("KEY")).map do |key|
+    SocketIOGateway.new(ENV.fetch("URL"), key: key)
+    nil
+  rescue ArgumentError => e
+    e.message
+  end
+end
+
+def fetched = attempt { GATEWAY.fetch_sockets }
+
 def emits
   room = GATEWAY.to("a") # may be used again
   room.to(["b"]).emit("union", 0.1, { z: nil, a: "ä" })
@@ -97,6 +108,7 @@ def mistakes
     complains? { GATEWAY.emit("once", "\xff") },
     complains? { GATEWAY.emit("once", Float::NAN) },
     complains? { GATEWAY.emit("once", [SocketIOGateway::Binary.new(""), { "$binary": "" }]) },
+    complains? { GATEWAY.idempotency_key("k\n").emit("once") },
     complains? { GATEWAY.batch.emit_with_ack("q") },
   ]
 end

@@ -150,14 +150,35 @@ func mistakes() any {
 		_, err := gateway.Emit(ctx, "once", data)
 		complains = append(complains, err != nil)
 	}
+	var failure *emitter.Error
+	_, err := gateway.IdempotencyKey("k\n").Emit(ctx, "once")
+	complains = append(complains, err != nil && !errors.As(err, &failure))
 	return append(complains, new(emitter.Batch).Add(gateway.IdempotencyKey("k"), "once") != nil)
+}
+
+func keys() any {
+	var keys []string
+	if err := json.Unmarshal([]byte(os.Getenv("KEY")), &keys); err != nil {
+		log.Fatal(err)
+	}
+	complaints := []any{}
+	for _, key := range keys {
+		if _, err := emitter.New(os.Getenv("URL"), emitter.Key(key)); err != nil {
+			complaints = append(complaints, err.Error())
+		} else {
+			complaints = append(complaints, nil)
+		}
+	}
+	return complaints
 }
 
 func main() {
 	scenarios := map[string]func() any{
 		"once": once, "batch": batch, "valid_batch": validBatch, "emits": emits, "questions": questions, "mistakes": mistakes,
-		"many":  many,
-		"twice": func() any { return []any{once(), once()} },
+		"many":    many,
+		"keys":    keys,
+		"fetched": func() any { return attempt(gateway.FetchSockets(ctx)) },
+		"twice":   func() any { return []any{once(), once()} },
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(scenarios[os.Args[1]]()); err != nil {
 		log.Fatal(err)
