@@ -51,7 +51,7 @@ class TorturedGateway:
         self._clients = None
 
     def start(self):
-        self.process = Gateway(self.proxy.url, **self._settings).start(ready=False, timeout=30)
+        self.process = Gateway(self.proxy.url, **self._settings).start(ready=False)
         beside = self._address_file.with_suffix(".new")
         beside.write_text("{}:{}".format(*self.process.address))
         beside.rename(self._address_file)
