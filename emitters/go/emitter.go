@@ -161,7 +161,7 @@ type Emitter struct {
 	fields map[string]any
 	wait   time.Duration
 	mode   string
-	key    string
+	key    *string
 }
 
 // Of is for the sockets of a namespace.
@@ -209,7 +209,7 @@ func (e Emitter) First() Emitter {
 
 // IdempotencyKey is for one emit that this program may repeat by itself, after a crash, say. Without it each emit makes its own.
 func (e Emitter) IdempotencyKey(key string) Emitter {
-	e.key = key
+	e.key = &key
 	return e
 }
 
@@ -325,7 +325,7 @@ type Gateway struct{ Emitter }
 type Option func(*client)
 
 // Key is the API key.
-func Key(key string) Option { return func(c *client) { c.key = key } }
+func Key(key string) Option { return func(c *client) { c.key = &key } }
 
 // Timeout is for an answer, on top of what the servers are given: 10 s unless it is said.
 func Timeout(timeout time.Duration) Option { return func(c *client) { c.timeout = timeout } }
@@ -334,8 +334,8 @@ func Timeout(timeout time.Duration) Option { return func(c *client) { c.timeout 
 // gateway says may be sent again. What has an unknown outcome for the gateway, too, is not. 30 s unless it is said.
 func RetryFor(limit time.Duration) Option { return func(c *client) { c.retryFor = limit } }
 
-// HTTPClient is for certificates, proxies and the like.
-func HTTPClient(http *http.Client) Option { return func(c *client) { c.http = http } }
+// HTTPClient is for certificates, proxies and the like. Its CheckRedirect is not used: no redirection is followed.
+func HTTPClient(http *http.Client) Option { return func(c *client) { c.http = *http } }
 
 // New asks nobody yet: it fails only if that is no URL, or the key is none.
 func New(address string, options ...Option) (*Gateway, error) {
@@ -346,11 +346,13 @@ func New(address string, options ...Option) (*Gateway, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
 	c := &client{url: strings.TrimRight(address, "/"), timeout: 10 * time.Second, retryFor: 30 * time.Second}
-	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.http.Transport = transport
 	for _, option := range options {
 		option(c)
 	}
-	if !isKey(c.key) {
+	// It would make a GET of a POST, or give the key to somebody else.
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if c.key != nil && !isKey(*c.key) {
 		return nil, errNoKey
 	}
 	return &Gateway{Emitter{client: c, wait: questionTime, mode: "all"}}, nil
@@ -361,7 +363,7 @@ type Batch struct{ items [][]byte }
 
 // Add takes an emit; it fails if the arguments are no JSON.
 func (b *Batch) Add(e Emitter, event string, args ...any) error {
-	if e.key != "" {
+	if e.key != nil {
 		return errors.New("socketio-gateway: an item of a batch has no Idempotency-Key of its own")
 	}
 	item, err := encoded(e.event(event, args))
@@ -378,8 +380,9 @@ func (g *Gateway) Send(ctx context.Context, b *Batch) (*BatchAnswer, error) {
 }
 
 type client struct {
-	http              *http.Client
-	url, key          string
+	http              http.Client
+	url               string
+	key               *string
 	timeout, retryFor time.Duration
 }
 
@@ -395,11 +398,12 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 	c, key := e.client, e.key
 	switch { // questions do nothing: asked again, they are answered anew
 	case strings.HasSuffix(path, "/query") || strings.HasSuffix(path, "/counts"):
-		key = ""
-	case key == "":
-		key = random()
+		key = nil
+	case key == nil:
+		made := random()
+		key = &made
 	}
-	if !isKey(key) {
+	if key != nil && !isKey(*key) {
 		return nil, errNoKey
 	}
 	end := time.Now().Add(c.retryFor)
@@ -459,7 +463,7 @@ func attempts[T any](ctx context.Context, e Emitter, path string, data []byte, w
 }
 
 // exchange gives the answer, and whether the gateway may have got the request.
-func (c *client) exchange(ctx context.Context, path, key string, data []byte, timeout time.Duration) (*http.Response, []byte, bool, error) {
+func (c *client) exchange(ctx context.Context, path string, key *string, data []byte, timeout time.Duration) (*http.Response, []byte, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var sent atomic.Bool
@@ -470,11 +474,11 @@ func (c *client) exchange(ctx context.Context, path, key string, data []byte, ti
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "socketio-gateway-emitter-go/"+version)
-	if key != "" {
-		request.Header.Set("Idempotency-Key", key)
+	if key != nil {
+		request.Header.Set("Idempotency-Key", *key)
 	}
-	if c.key != "" {
-		request.Header.Set("Authorization", "Bearer "+c.key)
+	if c.key != nil {
+		request.Header.Set("Authorization", "Bearer "+*c.key)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -592,10 +596,10 @@ func isOfCertificate(err error) bool {
 }
 
 // Not which: it may be a secret.
-var errNoKey = errors.New("socketio-gateway: a key is printable ASCII, without spaces or line ends around it")
+var errNoKey = errors.New("socketio-gateway: a key is printable ASCII, is not empty, and has no spaces or line ends around it")
 
 func isKey(key string) bool {
-	return strings.TrimSpace(key) == key && strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+	return key != "" && strings.TrimSpace(key) == key && strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
 func random() string {

@@ -319,7 +319,7 @@ function parsed(text) {
 
 // What a header can hold as it is. The error does not say it: it may be a secret.
 function checked(key) {
-  if (/[^ -~]|^ | $/.test(key)) throw new TypeError("a key is printable ASCII, without spaces or line ends around it");
+  if (/^$|[^ -~]|^ | $/.test(key)) throw new TypeError("a key is printable ASCII, is not empty, and has no spaces or line ends around it");
   return key;
 }
 

@@ -278,6 +278,8 @@ class Emitter
 /** The gateway at a URL. Keeps its connection from one call to the next. */
 final class Gateway extends Emitter
 {
+    public const VERSION = '0.1.0';
+
     private readonly Client $client;
 
     /**
@@ -370,7 +372,9 @@ final class Client implements Sink
         if (!in_array($parts['scheme'] ?? '', ['http', 'https'], true) || !isset($parts['host'])) {
             throw new \InvalidArgumentException("not the URL of a gateway: $url");
         }
-        self::field($key ?? '');
+        if ($key !== null) {
+            self::field($key);
+        }
         $secure = $parts['scheme'] === 'https';
         $port = $parts['port'] ?? ($secure ? 443 : 80);
         $this->address = ($secure ? 'tls' : 'tcp') . "://{$parts['host']}:$port";
@@ -477,7 +481,7 @@ final class Client implements Sink
         $this->kept = null; // an answer to nobody would be the next one's
         $deadline = microtime(true) + $timeout;
         $head = "POST {$this->path}$path HTTP/1.1\r\nHost: {$this->host}\r\nContent-Type: application/json\r\n"
-            . 'Content-Length: ' . strlen($data) . "\r\nUser-Agent: socketio-gateway-emitter-php\r\n$once"
+            . 'Content-Length: ' . strlen($data) . "\r\nUser-Agent: socketio-gateway-emitter-php/" . Gateway::VERSION . "\r\n$once"
             . ($this->key === null ? '' : 'Authorization: Bearer ' . self::field($this->key) . "\r\n") . "\r\n";
         for ($rest = $head . $data; $rest !== ''; $rest = substr($rest, $written)) {
             $this->limit($connection, $deadline);
@@ -617,8 +621,8 @@ final class Client implements Sink
     /** What is no value of a header would be one of its own. A message does not say it: it may be a secret. */
     private static function field(#[\SensitiveParameter] string $value): string
     {
-        if (preg_match('/[^ -~]|^ | $/D', $value)) {
-            throw new \InvalidArgumentException('a key is printable ASCII, without spaces or line ends around it');
+        if (preg_match('/^$|[^ -~]|^ | $/D', $value)) {
+            throw new \InvalidArgumentException('a key is printable ASCII, is not empty, and has no spaces or line ends around it');
         }
         return $value;
     }

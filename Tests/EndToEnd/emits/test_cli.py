@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import Amqp0Servers, SocketIOServer, Witness, binary, die_with_parent, run_command
+from harness import VERSION, Amqp0Servers, SocketIOServer, Witness, binary, die_with_parent, run_command
 from harness.patience import end_of_patience
 
 CONFIRMED, NOT_PUBLISHED, UNROUTED, UNKNOWN, INVALID = 0, 1, 3, 4, 64
@@ -353,4 +353,4 @@ def test_a_misspelt_command_is_answered_with_the_right_one(words, complaint):
 
 @pytest.mark.parametrize("words", [[], ["serve"], ["config", "check"]])
 def test_every_command_tells_the_version(words):
-    assert run_command(*words, "--version") == (0, "0.1.0\n", "")
+    assert run_command(*words, "--version") == (0, f"{VERSION}\n", "")

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import pytest
 
-from harness import REPOSITORY, die_with_parent
+from harness import REPOSITORY, VERSION, die_with_parent
 
 EMITTERS = REPOSITORY / "emitters"
 KEY = "key of the emitters"
@@ -24,6 +24,7 @@ class Language:
         self.name = name
         self.folder = EMITTERS / name
         self.forks = name in ("python", "ruby")
+        self.takes_client = name == "go"  # for HTTP, of its user's own
         self._program, self._suffix, self._environment = program, suffix, environment
 
     @cached_property
@@ -77,7 +78,7 @@ class Go(Language):
 
     def run_example(self, text, directory):
         (directory / "main.go").write_text(text)
-        replaced = f"require socketio-gateway/emitter v0.1.0\nreplace socketio-gateway/emitter => {self.folder}\n"
+        replaced = f"require socketio-gateway/emitter v{VERSION}\nreplace socketio-gateway/emitter => {self.folder}\n"
         (directory / "go.mod").write_text(f"module example\ngo 1.19\n{replaced}")
         return self.run(["go", "run", "."], directory)
 

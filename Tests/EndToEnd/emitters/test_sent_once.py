@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness import CuttingProxy, Gateway, Middleman, create_key
+from harness import VERSION, CuttingProxy, Gateway, Middleman, create_key
 from harness.certificates import Authority
 from harness.patience import until
 
@@ -64,12 +64,13 @@ def error(result, *members):
 
 
 @pytest.mark.parametrize("what", ["cut", "half", "502"])
-def test_an_answer_that_is_lost_is_asked_for_again(start, gateway, witness, what):
+def test_an_answer_that_is_lost_is_asked_for_again(start, gateway, witness, language, what):
     with Middleman(gateway.address, what, what) as middleman:
         answer = start(middleman.url, "once").result()
         assert (answer["status"], middleman.statuses()) == ("confirmed", [200] * 3)
         assert len(middleman.keys()) == 1 and len(middleman.keys().pop()) >= 16
         assert {request.headers["Authorization"] for request in middleman.requests} == {f"Bearer {KEY}"}
+        assert {request.headers["User-Agent"] for request in middleman.requests} == {f"socketio-gateway-emitter-{language.name}/{VERSION}"}
     assert sent(witness) == [ONCE]
 
 
@@ -136,6 +137,20 @@ def test_a_rate_is_kept_to(start, broker, exchange, witness, tmp_path):
             assert [answer["status"] for answer in results] == ["confirmed"] * 2
             assert middleman.statuses().count(429) == 1, "`Retry-After` was waited for"
     assert sent(witness) == [ONCE] * 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("scenario", ["once", "own_client"])
+def test_a_redirection_is_not_followed(start, gateway, witness, language, scenario, status):
+    if scenario == "own_client" and not language.takes_client:
+        pytest.skip("it takes no client for HTTP of its user's own")
+    with Middleman(gateway.address) as elsewhere:
+        answer = said(status, "elsewhere", f"Location: {elsewhere.url}/v1/emit\r\n")
+        with Middleman(gateway.address, answer) as middleman:
+            result = start(middleman.url, scenario, retry_for=0).result()
+            assert error(result, "status", "code", "outcome", "retryable") == (status, "bad_answer", "unknown", False)
+            assert len(middleman.requests) == 1 and elsewhere.requests == []
+    assert sent(witness) == []
 
 
 FOREIGN = {
@@ -319,7 +334,7 @@ def test_after_a_fork_nobody_uses_the_connection_of_another(start, gateway, witn
 
 
 def test_a_key_that_is_none_is_refused_at_once_and_not_repeated(start):
-    bad = ["secret\n", "\nsecret", "secret\r\nX-More: 1", " secret", "secret ", "\tsecret", "sec\0ret", "secr\u00e9t", "secret\u2028", "secret\x7f"]
+    bad = ["", "secret\n", "\nsecret", "secret\r\nX-More: 1", " secret", "secret ", "\tsecret", "sec\0ret", "secr\u00e9t", "secret\u2028", "secret\x7f"]
     complaints = start("http://127.0.0.1:9", "keys", key=json.dumps([*bad, "a secret"])).result()
     assert complaints == [*complaints[:1] * len(bad), None]
     assert "printable ASCII" in complaints[0] and "secret" not in complaints[0]

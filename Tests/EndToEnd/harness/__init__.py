@@ -8,7 +8,7 @@ from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
 from .disturbed_relay import DisturbedRelay
 from .disturbing_proxy import DisturbingProxy
-from .gateway import Gateway, assert_problem, binary
+from .gateway import VERSION, Gateway, assert_problem, binary
 from .hooks import SIGNATURES, VERIFY_TOKEN, hook_entry
 from .middleman import Middleman
 from .proxies import Caddy, HAProxy, Nginx
@@ -25,6 +25,7 @@ __all__ = [
     "REPOSITORY",
     "SIGNATURES",
     "VERIFY_TOKEN",
+    "VERSION",
     "Amqp0Servers",
     "AnsweringClient",
     "BrowserPage",

@@ -15,6 +15,7 @@ from .patience import PATIENCE, end_of_patience, until
 from .rabbitmq import REPOSITORY, die_with_parent, stop_process, thread_states
 
 JSON = "application/json"
+VERSION = (REPOSITORY / "VERSION").read_text().strip()
 
 
 @dataclass

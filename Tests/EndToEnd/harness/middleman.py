@@ -40,7 +40,8 @@ class Middleman:
         self._silence = threading.Event()
         self._connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
-        port = self._listener.getsockname()[1]
+        self.address = self._listener.getsockname()
+        port = self.address[1]
         self.url = f"https://localhost:{port}" if certificate else f"http://127.0.0.1:{port}"
         self._tls = None
         if certificate:

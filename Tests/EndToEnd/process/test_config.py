@@ -8,7 +8,7 @@ import pika
 import pytest
 import yaml
 
-from harness import Gateway, Witness, assert_problem, binary, create_key, run_command
+from harness import VERSION, Gateway, Witness, assert_problem, binary, create_key, run_command
 
 SECRET = "hunter2-hunter2-hunter2"
 INVALID, REFUSED = 64, 1
@@ -66,7 +66,7 @@ def test_the_gateway_is_configured_by_its_file(broker, exchange, file):
     with Gateway(None, "--config", str(path), **nothing) as gateway:
         assert gateway.emit(event="e", rooms=["a"])["status"] == "confirmed"
         assert_problem(gateway.post({"event": "e", "rooms": ["a", "b"]}), 422, "invalid_request")
-        assert gateway.metric('gateway_info{version="0.1.0",wire_format="python-socketio"}') == 1
+        assert gateway.metric(f'gateway_info{{version="{VERSION}",wire_format="python-socketio"}}') == 1
 
 
 def test_an_option_wins_over_a_variable_and_that_over_the_file(file):

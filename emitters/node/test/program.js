@@ -98,6 +98,8 @@ const scenarios = {
       complains(() => gateway.emit("once", NaN)),
       complains(() => gateway.emit("once", [Buffer.alloc(0), { $binary: "" }])),
       complains(() => gateway.idempotencyKey("k\n").emit("once")),
+      complains(() => gateway.idempotencyKey("").emit("once")),
+      complains(() => gateway.batch().send({ idempotencyKey: "" })),
       complains(() => gateway.batch().emitWithAck("q")),
     ]);
   },

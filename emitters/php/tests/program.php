@@ -92,6 +92,8 @@ $scenarios = [
         complains(fn () => $gateway->emit('once', [new Binary(''), ['$binary' => '']])),
         complains(fn () => $gateway->batch()->emitWithAck('q')),
         complains(fn () => $gateway->idempotencyKey("k\n")->emit('once')),
+        complains(fn () => $gateway->idempotencyKey('')->emit('once')),
+        complains(fn () => $gateway->batch()->send('')),
     ],
 ];
 

@@ -225,7 +225,7 @@ class _Collector:
         self._items: list[Answer] = []
 
     def _call(self, path: str, body: Answer, wait: float, key: str | None) -> Answer:
-        if path != "/v1/emit" or "ack" in body or key:
+        if path != "/v1/emit" or "ack" in body or key is not None:
             raise ValueError("a batch takes emits alone, without acknowledgements or keys of their own")
         _encoded(body)  # what cannot be sent is refused where it was written
         self._items.append(body)
@@ -257,7 +257,7 @@ class _Client:
         data = _encoded(body)
         headers = dict(self._headers)
         if not path.endswith(("/query", "/counts")):  # which do nothing: asked again, they answer anew
-            headers["Idempotency-Key"] = _checked(key or secrets.token_hex(16))
+            headers["Idempotency-Key"] = _checked(secrets.token_hex(16) if key is None else key)
         end = time.monotonic() + self._retry_for
         unsettled = False  # an attempt was lost: it may have got through
         for attempt in itertools.count():
@@ -405,8 +405,8 @@ def _read(connection: http.client.HTTPConnection) -> tuple[http.client.HTTPRespo
 
 def _checked(key: str) -> str:
     """What a header can hold as it is. The error does not say it: it may be a secret."""
-    if key != key.strip() or not key.isascii() or not key.isprintable():
-        raise ValueError("a key is printable ASCII, without spaces or line ends around it")
+    if key == "" or key != key.strip() or not key.isascii() or not key.isprintable():
+        raise ValueError("a key is printable ASCII, is not empty, and has no spaces or line ends around it")
     return key
 
 

@@ -105,6 +105,8 @@ def mistakes():
     return [
         *(complains(gateway.emit, "once", data) for data in bad),
         complains(gateway.idempotency_key("k\n").emit, "once"),
+        complains(gateway.idempotency_key("").emit, "once"),
+        complains(gateway.batch().send, ""),
         complains(gateway.batch().emit_with_ack, "q"),
     ]
 

@@ -422,7 +422,7 @@ module SocketIOGateway
 
     # What a header can hold as it is. The error does not say it: it may be a secret.
     def checked(key)
-      raise ArgumentError, "a key is printable ASCII, without spaces or line ends around it" if key.b.match?(/[^ -~]|\A | \z/)
+      raise ArgumentError, "a key is printable ASCII, is not empty, and has no spaces or line ends around it" if key.b.match?(/\A\z|[^ -~]|\A | \z/)
 
       key
     end

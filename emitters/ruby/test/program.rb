@@ -109,6 +109,8 @@ def mistakes
     complains? { GATEWAY.emit("once", Float::NAN) },
     complains? { GATEWAY.emit("once", [SocketIOGateway::Binary.new(""), { "$binary": "" }]) },
     complains? { GATEWAY.idempotency_key("k\n").emit("once") },
+    complains? { GATEWAY.idempotency_key("").emit("once") },
+    complains? { GATEWAY.batch.deliver(idempotency_key: "") },
     complains? { GATEWAY.batch.emit_with_ack("q") },
   ]
 end

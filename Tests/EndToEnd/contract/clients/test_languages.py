@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness import DisturbedRelay, Gateway
+from harness import DisturbedRelay, Gateway, Middleman
 from harness.pages import block, page, section
 from harness.rabbitmq import free_ports
 
@@ -163,6 +163,18 @@ def test_it_says_that_nobody_is_there(programs, language):
     status, output, error = programs[language].run(("127.0.0.1", free_ports(1)[0]))
     assert (status != 0, output) == (True, "")
     assert "not emitted: " in error and re.search("refused|[Cc]onnect", error)
+
+
+@every_language
+def test_it_follows_no_redirection(programs, language, gateway, witness):
+    with Middleman(gateway.address) as elsewhere:
+        answer = f"HTTP/1.1 303 See Other\r\nLocation: {elsewhere.url}/v1/emit\r\nContent-Length: 0\r\n\r\n".encode()
+        with Middleman(gateway.address, answer, answer) as middleman:
+            status, output, error = programs[language].run(middleman.address)
+        assert elsewhere.requests == []
+    assert (status != 0, output) == (True, "")
+    assert "not emitted: " in error and re.search("303|redirects", error)
+    assert witness.waiting() == []
 
 
 class Silent:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log"
 	"math"
+	"net/http"
 	"os"
 	"time"
 
@@ -24,8 +25,9 @@ func seconds(name string) time.Duration {
 	return value
 }
 
-func connected() *emitter.Gateway {
-	gateway, err := emitter.New(os.Getenv("URL"), emitter.Key(os.Getenv("KEY")), emitter.Timeout(seconds("TIMEOUT")), emitter.RetryFor(seconds("RETRY_FOR")))
+func connected(more ...emitter.Option) *emitter.Gateway {
+	options := []emitter.Option{emitter.Key(os.Getenv("KEY")), emitter.Timeout(seconds("TIMEOUT")), emitter.RetryFor(seconds("RETRY_FOR"))}
+	gateway, err := emitter.New(os.Getenv("URL"), append(options, more...)...)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -62,6 +64,11 @@ func must[T any](answer T, err error) T {
 
 func once() any {
 	return attempt(gateway.To("room").Emit(ctx, "once", map[string]int{"id": 42}))
+}
+
+func ownClient() any {
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	return attempt(connected(emitter.HTTPClient(client)).To("room").Emit(ctx, "once", map[string]int{"id": 42}))
 }
 
 func added(batch *emitter.Batch, e emitter.Emitter, event string, args ...any) {
@@ -151,8 +158,10 @@ func mistakes() any {
 		complains = append(complains, err != nil)
 	}
 	var failure *emitter.Error
-	_, err := gateway.IdempotencyKey("k\n").Emit(ctx, "once")
-	complains = append(complains, err != nil && !errors.As(err, &failure))
+	for _, key := range []string{"k\n", ""} {
+		_, err := gateway.IdempotencyKey(key).Emit(ctx, "once")
+		complains = append(complains, err != nil && !errors.As(err, &failure))
+	}
 	return append(complains, new(emitter.Batch).Add(gateway.IdempotencyKey("k"), "once") != nil)
 }
 
@@ -175,10 +184,11 @@ func keys() any {
 func main() {
 	scenarios := map[string]func() any{
 		"once": once, "batch": batch, "valid_batch": validBatch, "emits": emits, "questions": questions, "mistakes": mistakes,
-		"many":    many,
-		"keys":    keys,
-		"fetched": func() any { return attempt(gateway.FetchSockets(ctx)) },
-		"twice":   func() any { return []any{once(), once()} },
+		"many":       many,
+		"keys":       keys,
+		"own_client": ownClient,
+		"fetched":    func() any { return attempt(gateway.FetchSockets(ctx)) },
+		"twice":      func() any { return []any{once(), once()} },
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(scenarios[os.Args[1]]()); err != nil {
 		log.Fatal(err)
