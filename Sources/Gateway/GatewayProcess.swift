@@ -17,6 +17,7 @@ struct GatewayProcess {
     private let load: () throws(ConfigurationError) -> Configuration
     private let logger: Logger
     private let logLevel: LogLevel
+    private let manager = ServiceManager()
 
     init(_ configuration: Configuration, load: @escaping () throws(ConfigurationError) -> Configuration) {
         self.configuration = configuration
@@ -74,13 +75,13 @@ struct GatewayProcess {
                     "broker": "\(configuration.broker.place)", "version": "\(GatewayCommand.version)",
                 ].merging(places) { $1 })
             sayWhoMayCall(listeners, ownKey)
-            ServiceManager.isReady("listening on \(listeners.address)")
+            manager.isReady("listening on \(listeners.address)")
             received = signals.wait(every: Self.watchInterval) { isHangup in
                 guard live.files.hasChanged() || isHangup else { return }
                 reload(&live, group, isLoopback: listeners.isLoopback)
             }
         }
-        ServiceManager.isStopping()
+        manager.isStopping()
         logger.info("stopping", metadata: ["signal": "\(received == SIGINT ? "SIGINT" : "SIGTERM")"])
         // A user who presses Ctrl-C waits for the end.
         let isAtTerminal = received == SIGINT && isatty(STDIN_FILENO) == 1
@@ -110,7 +111,7 @@ struct GatewayProcess {
     /// Takes over what can be changed while requests are under way. A configuration that is not valid changes nothing.
     private func reload(_ live: inout LiveConfiguration, _ group: LoopGroup, isLoopback: Bool) {
         live.files.accept()
-        ServiceManager.isReloading()
+        manager.isReloading()
         do throws(ConfigurationError) {
             let next = try load()
             let keys = try live.keys(for: next)
@@ -122,14 +123,14 @@ struct GatewayProcess {
             group.take(live, LivePolicy(live, isLoopback: isLoopback))
             logger.info(
                 "configuration reloaded", metadata: ["keys": "\(keys.entries.count)", "hooks": "\(next.hooks.count)"])
-            ServiceManager.isReady("configuration reloaded")
+            manager.isReady("configuration reloaded")
             if !waiting.isEmpty {
                 let names = waiting.map(\.path).joined(separator: ", ")
                 logger.warning("some settings wait for a restart", metadata: ["settings": "\(names)"])
             }
         } catch {
             group.metrics.refused()
-            ServiceManager.isReady("the configuration file is not valid; the one before holds")
+            manager.isReady("the configuration file is not valid; the one before holds")
             if let file = error.missingFile { live.files.add(missing: file) }
             logger.error(
                 "configuration not reloaded; the one before stays",

@@ -2,16 +2,25 @@ internal import Glibc
 
 /// Tells systemd the state of this process, if it wants to know (`Type=notify`): a datagram of lines `NAME=value` to
 /// the socket that NOTIFY_SOCKET names, as sd_notify(3) describes. Without that socket nothing is sent.
-enum ServiceManager {
+struct ServiceManager {
+    let address: sockaddr_un?
+
+    /// - Parameter name: an absolute path, or a name behind `@` that is in no file system (unix(7), "abstract"). For
+    ///   any other, nothing is sent.
+    init(socket name: String?) { address = name.flatMap { sockaddr_un(name: $0) } }
+
+    /// The manager that has started this process.
+    init() { self.init(socket: getenv("NOTIFY_SOCKET").map { String(cString: $0) }) }
+
     /// Tells that the gateway serves.
     ///
     /// - Parameter status: the text that `systemctl status` shows.
-    static func isReady(_ status: String) { send("READY=1\nSTATUS=\(status)") }
+    func isReady(_ status: String) { send("READY=1\nSTATUS=\(status)") }
 
     /// Tells that the gateway reads its configuration again, until ``isReady(_:)``.
-    static func isReloading() { send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)") }
+    func isReloading() { send("RELOADING=1\nMONOTONIC_USEC=\(Self.microseconds)") }
 
-    static func isStopping() { send("STOPPING=1\nSTATUS=stopping") }
+    func isStopping() { send("STOPPING=1\nSTATUS=stopping") }
 
     /// The time by the clock that systemd wants, in microseconds (CLOCK_MONOTONIC).
     private static var microseconds: Int {
@@ -20,26 +29,33 @@ enum ServiceManager {
         return time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
     }
 
-    private static func send(_ text: String) {
-        guard let name = getenv("NOTIFY_SOCKET"), var address = sockaddr_un(name: String(cString: name)) else { return }
+    private func send(_ text: String) {
+        guard let address else { return }
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         // A manager that does not read must not hold up the end of the gateway.
         var patience = timeval(tv_sec: 1, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + strlen(name))
-        withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                _ = text.withCString { sendto(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL), address, length) }
+        withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                _ = text.withCString {
+                    sendto(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL), pointer, address.length)
+                }
             }
         }
     }
 }
 
 extension sockaddr_un {
-    /// - Parameter name: an absolute path, or a name behind `@` that is in no file system (unix(7), "abstract"). Others
-    ///   are `nil`.
+    /// Up to the end of the name: an abstract one would have the zeros behind it, too.
+    fileprivate var length: socklen_t {
+        withUnsafeBytes(of: sun_path) { path in
+            let end = path.dropFirst().firstIndex(of: 0) ?? path.endIndex
+            return socklen_t(MemoryLayout<sa_family_t>.size + end)
+        }
+    }
+
     fileprivate init?(name: String) {
         self.init()
         sun_family = sa_family_t(AF_UNIX)

@@ -5,8 +5,8 @@ enum ConfigurationTemplate {
     static let text = introduction + SettingReference.sections.map(text).joined() + entries
 
     private static let introduction = """
-        # The configuration of socketio-gateway. What stands here are the defaults: take away the "#" before a setting, and before
-        # the name of its mapping, to change it. `socketio-gateway config check --config FILE` says what is wrong.
+        # The configuration of socketio-gateway. What stands here are the defaults: take away the "#" before a setting, and
+        # before the name of its mapping, to change it. `socketio-gateway config check --config FILE` says what is wrong.
         #
         # Durations are 500ms, 5s, 5m, 1h, 1d or a number of seconds; sizes are bytes, 64KiB, 2MiB or 1MB. What is marked as
         # reloaded is taken over while the gateway runs.
