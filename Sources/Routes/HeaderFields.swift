@@ -237,7 +237,8 @@ package enum WebhookPaths {
     }
 
     private static func beginning(of path: UnsafePointer<CChar>, is prefix: StaticString) -> Bool {
-        for index in 0..<prefix.utf8CodeUnitCount where path[index] != CChar(bitPattern: prefix.utf8Start[index]) {
+        for index in 0..<prefix.utf8CodeUnitCount
+        where path[index] != CChar(truncatingIfNeeded: prefix.utf8Start[index]) {
             return false
         }
         return true

@@ -17,7 +17,7 @@ package enum HTTPMethod: String, Sendable, CaseIterable {
     package init(_ name: UnsafePointer<CChar>) {
         // By its first byte, which only POST, PUT and PATCH have in common.
         let candidates: (HTTPMethod, HTTPMethod, HTTPMethod) =
-            switch UInt8(bitPattern: name[0]) {
+            switch UInt8(truncatingIfNeeded: name[0]) {
             case UInt8(ascii: "P"): (.post, .put, .patch)
             case UInt8(ascii: "G"): (.get, .get, .get)
             case UInt8(ascii: "H"): (.head, .head, .head)
