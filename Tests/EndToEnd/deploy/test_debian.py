@@ -1,4 +1,4 @@
-"""The Debian package: made, looked at, installed, upgraded and purged in a fresh Debian."""
+"""The Debian package: made, looked at, installed, upgraded and purged in fresh Debians."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from harness.patience import PATIENCE
 
 pytestmark = pytest.mark.slow  # a Debian is installed
 
-# What apt knows in a bookworm.
+# What apt knows in a Debian.
 SOURCES = """\
-deb http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian bookworm-updates main
-deb http://deb.debian.org/debian-security bookworm-security main
+deb http://deb.debian.org/debian {0} main
+deb http://deb.debian.org/debian {0}-updates main
+deb http://deb.debian.org/debian-security {0}-security main
 """
 CONFIGURATION = "etc/socketio-gateway/gateway.yaml"
 
@@ -69,14 +69,14 @@ def newer(package, tmp_path_factory):
     return folder / "newer.deb"
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def root(request, tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("debootstrap needs root")
     root = tmp_path_factory.mktemp("debian") / "root"
-    made = subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    made = subprocess.run(["debootstrap", "--variant=minbase", request.param, root], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout[-2000:]
-    (root / "etc/apt/sources.list").write_text(SOURCES)
+    (root / "etc/apt/sources.list").write_text(SOURCES.format(request.param))
     yield root
     shutil.rmtree(root, ignore_errors=True)
 

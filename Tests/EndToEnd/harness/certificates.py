@@ -16,7 +16,7 @@ class Authority:
         self.certificate, self.key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         self._openssl(
             *("req", "-x509", "-days", "30", "-nodes", "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate),
-            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
 
     def issue(self, name, alternatives=(), days=30, signer=None):
@@ -29,7 +29,10 @@ class Authority:
             *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
         )
         extensions = self.folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={','.join(alternatives)}\n" if alternatives else "basicConstraints=CA:FALSE\n")
+        # Python 3.13 and later want to be told whose key has signed it, and that this is what that key is for.
+        lines = ["basicConstraints=CA:FALSE", "authorityKeyIdentifier=keyid"]
+        lines += [f"subjectAltName={','.join(alternatives)}"] if alternatives else []
+        extensions.write_text("".join(f"{line}\n" for line in lines))
         command = ["x509", "-req", "-in", request, "-out", certificate, "-extfile", extensions, "-days", str(days)]
         self._openssl(*command, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial")
         return certificate, key
