@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install deb tarball demo compose-env test unit companions e2e slow torture lint bench clean
+.PHONY: help setup build install deb tarball release demo compose-env test unit companions e2e slow torture lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -29,6 +29,13 @@ deb: build ## Make the Debian package, in dist
 tarball: build ## Make an archive for /usr/local, a list of what the program is made of (CycloneDX), and checksums, in dist
 	@scripts/setup.sh packaging
 	@scripts/tarball.sh $(binary) dist
+
+# What is checked first takes no time.
+release: ## Build and check all that is shipped, in dist: it needs a clean tree, and the version's section in CHANGELOG.md
+	@scripts/version.py --release
+	@$(MAKE) --no-print-directory build
+	@scripts/setup.sh run emitters packaging container
+	@scripts/release.sh $(binary) dist
 
 demo: build ## Run everything on this machine and send an event through it
 	@scripts/setup.sh run

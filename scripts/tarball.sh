@@ -22,6 +22,7 @@ mkdir -p "$folder"
 tar --directory "$work" --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$date" "$name" |
     gzip -9n >"$folder/$name.tar.gz"
 scripts/sbom.py "$binary" >"$folder/$name.cdx.json"
-shopt -s nullglob
-(cd "$folder" && sha256sum -- *.deb *.tar.gz *.json >SHA256SUMS)
+rm -f "$folder/SHA256SUMS"
+checksums=$(cd "$folder" && LC_ALL=C sha256sum -- *)
+echo "$checksums" >"$folder/SHA256SUMS"
 echo "$folder/$name.tar.gz"

@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	version      = "0.1.0"
+	version      = "0.2.0"
 	longestPause = 2 * time.Second // unless Retry-After says more
 	mostRead     = 64 << 20        // bytes of an answer
 	questionTime = 5 * time.Second // the gateway's own limit for the servers' answers

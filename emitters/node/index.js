@@ -7,7 +7,7 @@ import http from "node:http";
 import https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 
-export const VERSION = "0.1.0";
+export const VERSION = "0.2.0";
 const LONGEST_PAUSE = 2000; // milliseconds, unless `Retry-After` says more
 const MOST_READ = 64 << 20; // bytes of an answer
 

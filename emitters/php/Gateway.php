@@ -278,7 +278,7 @@ class Emitter
 /** The gateway at a URL. Keeps its connection from one call to the next. */
 final class Gateway extends Emitter
 {
-    public const VERSION = '0.1.0';
+    public const VERSION = '0.2.0';
 
     private readonly Client $client;
 

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// In a package of your own: .package(url: "https://…/socketio-gateway.git", from: "0.1.0")
+// In a package of your own: .package(url: "https://…/socketio-gateway.git", from: "0.2.0")
 let package = Package(
     name: "examples",
     dependencies: [.package(name: "socketio-gateway", path: "../..")],

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["VERSION", "Batch", "Emitter", "Gateway", "GatewayError"]
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 Room = str | int
 Answer = dict[str, Any]
 MOST_KEPT = 32  # connections

@@ -14,7 +14,7 @@ require "uri"
 #
 # What an answer (a Hash with strings as keys) and an error hold is the gateway's contract: `GET /openapi.yaml`, `GET /problems`.
 module SocketIOGateway
-  VERSION = "0.1.0"
+  VERSION = "0.2.0"
 
   # The gateway at a URL: see Gateway.
   def self.new(...) = Gateway.new(...)
