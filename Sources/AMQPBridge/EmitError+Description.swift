@@ -48,6 +48,7 @@ extension ServerFeature {
         case .numbers:
             "the server '\(server)' cannot tell rooms that are numbers from others: update its adapter or companion; "
                 + "nothing was done"
+        case .events: "the server '\(server)' does not report events: update its companion"
         }
     }
 }

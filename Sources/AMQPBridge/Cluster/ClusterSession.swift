@@ -63,6 +63,8 @@ final class ClusterSession: BrokerSession {
     var heard: (([Presence.Server]) -> Void)?
     /// Called when the broker closes a channel.
     var channelClosed: ((ChannelClose) -> Void)?
+    /// Called with what has happened in the cluster, while that is wanted.
+    var eventsCame: (([ClusterEvent]) -> Void)?
     /// Called when a caller asks during a ``rest``.
     var wanted: (() -> Void)?
 
@@ -80,20 +82,34 @@ final class ClusterSession: BrokerSession {
     private var content: ContentAssembler
     private var warnings = WarningLimiter<String>()
     private var mayProbe = true
+    /// `nil`: nobody wants events.
+    private var events: ServerEvents?
+    private let eventLimits: ClusterView.Limits
+    /// Milliseconds since 1970.
+    private let clock: () -> Int64
+    private var listings = 0
+    private var hasEventChannel = false
+    /// The time of what is being handled.
+    private var turn = MonotonicTime(nanoseconds: 0)
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
     /// The time that a refusal stands, unless a caller asks: each try is several lines in the broker's log.
     private static let refusalTime: Duration = .seconds(60)
     /// The time that servers have to announce themselves. Slower ones are known from their next heartbeat on.
     private static let discoveryTime: Duration = .milliseconds(500)
+    /// The time that a server has to answer with a page of its rooms.
+    private static let listTime: Duration = .seconds(10)
     /// The time between two searches for servers that have fallen silent.
     private static let checkInterval: Duration = .milliseconds(250)
 
     init(
         exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?,
-        knowledge: BrokerKnowledge = BrokerKnowledge()
+        knowledge: BrokerKnowledge = BrokerKnowledge(), events: ClusterView.Limits = ClusterView.Limits(),
+        clock: @escaping () -> Int64 = UnixTime.milliseconds
     ) {
         self.exchange = exchange
+        eventLimits = events
+        self.clock = clock
         self.limits = limits
         self.callbacks = callbacks
         self.knowledge = knowledge
@@ -202,14 +218,15 @@ final class ClusterSession: BrokerSession {
             return
         }
         if table.join(question, waiter: waiter, completion) { return }
-        let expected = presence.servers(of: question.namespace, includingLost: question.includesLost)
+        let expected = servers(for: question)
         guard !expected.isEmpty else {
             let nobody = ServerTally(expected: 0, responded: 0, missing: [])
             completion(.success(.init(answer: question.gathering.result, servers: nobody, isRouted: false)))
             return
         }
         var publication = Publication(
-            exchange: exchange, routingKey: question.namespace,
+            exchange: exchange,
+            routingKey: question.server.flatMap { presence.server($0)?.traits.probe } ?? question.namespace,
             expiration: question.expires ? (deadline - now).wholeMilliseconds : nil, body: question.body(id: id))
         publication.trace = question.trace
         guard publication.body.count <= knowledge.longestBody else {
@@ -229,6 +246,13 @@ final class ClusterSession: BrokerSession {
             waiter: waiter, asked: presence.hasProbes(of: expected) ? now : nil, deadline: deadline, completion)
     }
 
+    private func servers<Answer>(for question: Question<Answer>) -> Set<String> {
+        guard let server = question.server else {
+            return presence.servers(of: question.namespace, includingLost: question.includesLost)
+        }
+        return presence.server(server) == nil ? [] : [server]
+    }
+
     // MARK: BrokerSession
 
     var isOpen: Bool {
@@ -240,7 +264,7 @@ final class ClusterSession: BrokerSession {
 
     var deadline: MonotonicTime? {
         var earliest: MonotonicTime? = nextCheck
-        for other in [table.deadline, callbacks?.deadline, discoveryEnd] {
+        for other in [table.deadline, callbacks?.deadline, discoveryEnd, events?.deadline] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -268,12 +292,14 @@ final class ClusterSession: BrokerSession {
         table.disconnected()
         probes = ServerProbes()
         callbacks?.disconnected()
+        events?.disconnected()
         failParked(.brokerUnavailable)
     }
 
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
         // What else had come on the connection that is given up says nothing any more.
         guard failure == nil else { return }
+        turn = now
         if let message = content.take(frame, on: channel) { receive(message, now: now) }
         guard !content.isOutOfOrder else {
             failure = .framesOutOfOrder
@@ -287,7 +313,12 @@ final class ClusterSession: BrokerSession {
         case _ where channel == CallbackQueue.channel: callbacks?.handle(frame, into: &outbound.bytes)
         case .consuming(let tag):
             openConsumers.insert(tag)
-            if openConsumers == [Tag.replies, Tag.presence] { discover(now: now) }
+            if tag == ServerEvents.tag {
+                events?.isOpen()
+                if state == .ready { events?.begin(servers, at: time(now)) }
+            } else if openConsumers.isSuperset(of: [Tag.replies, Tag.presence]) {
+                discover(now: now)
+            }
         case .consumerCancelled: failure = BrokerError("the broker has deleted a queue of the cluster client")
         case .channelClosed(_, let code, let text): beginAnew(code: code, text: text)
         case .blocked(let reason): blockedReason = reason
@@ -297,9 +328,11 @@ final class ClusterSession: BrokerSession {
             if state == .ready { discover(now: now) }
         default: break
         }
+        serveEvents(now: now)
     }
 
     func expire(now: MonotonicTime) {
+        turn = now
         table.expire(now: now)
         callbacks?.expire(now: now, into: &outbound.bytes)
         if let discoveryEnd, discoveryEnd <= now { becomeReady(now: now) }
@@ -307,6 +340,8 @@ final class ClusterSession: BrokerSession {
         for (uid, since) in table.overdue(now: now) where isOpen && blockedReason == nil {
             probe(uid, since: since, now: now)
         }
+        events?.view.expire(now: now)
+        serveEvents(now: now)
         guard nextCheck <= now else { return }
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
@@ -335,6 +370,8 @@ final class ClusterSession: BrokerSession {
         FrameWriter.queueBind(
             exchange: exchange, routingKey: "#presence", channel: Channel.presence, into: &outbound.bytes)
         FrameWriter.consume("", consumerTag: Tag.presence, channel: Channel.presence, into: &outbound.bytes)
+        hasEventChannel = false
+        openEvents()
     }
 
     /// Whichever it is, everything begins anew, on a new connection.
@@ -374,6 +411,7 @@ final class ClusterSession: BrokerSession {
         presence.forgive(now: now)
         completenessChanged?(true)
         heard?(servers)
+        events?.begin(servers, at: time(now))
         let waiting = parked
         parked = []
         for parked in waiting { parked.proceed(now) }
@@ -396,6 +434,7 @@ final class ClusterSession: BrokerSession {
         case .delivery where message.isTooLong: warnOfLength(message, now: now)
         case .delivery(Tag.replies): receiveAnswer(message, now: now)
         case .delivery(Tag.presence): receivePresence(message, now: now)
+        case .delivery(ServerEvents.tag): receiveEvents(message, now: now)
         case .delivery: warn(callbacks?.receive(message.body, into: &outbound.bytes), now: now)
         }
     }
@@ -406,11 +445,18 @@ final class ClusterSession: BrokerSession {
         table.receive(answer, for: message.correlationID, size: message.body.count)
     }
 
+    private func receiveEvents(_ message: ContentAssembler.Message, now: MonotonicTime) {
+        guard events != nil, let message = read(message.body, now: now) else { return }
+        events?.receive(message, at: time(now))
+    }
+
     private func receivePresence(_ content: ContentAssembler.Message, now: MonotonicTime) {
         guard let message = read(content.body, now: now) else { return }
         probes.heard(of: message.uid)
+        let isKnown = presence.server(message.uid) != nil
         if let gone = presence.hear(message, now: now) {
             table.left(gone)
+            events?.view.lost(gone, at: time(now))
             serverChanged?(gone, nil)
             return
         }
@@ -422,6 +468,7 @@ final class ClusterSession: BrokerSession {
                 now: now)
         }
         serverChanged?(message.uid, server)
+        events?.heard(server, isNew: !isKnown, at: time(now))
         if state == .ready { heard?([server]) }
     }
 
@@ -443,11 +490,69 @@ final class ClusterSession: BrokerSession {
         warn(ClusterWarning(.ignored, server: nil, namespace: nil, reason: "too long", bytes: size), now: now)
     }
 
+    // MARK: Events
+
+    /// - Parameter wants: `nil`: events are not wanted any more. What was known of rooms is forgotten.
+    func want(_ wants: EventWants?, now: MonotonicTime) {
+        guard let wants else {
+            events = nil
+            return
+        }
+        if events == nil {
+            var events = ServerEvents(wants, eventLimits)
+            if openConsumers.contains(ServerEvents.tag) { events.isOpen() }
+            self.events = events
+            if isOpen || state == .opening { openEvents() }
+            if state == .ready { self.events?.begin(servers, at: time(now)) }
+        } else {
+            events?.want(wants, now: now)
+        }
+        serveEvents(now: now)
+    }
+
+    private func openEvents() {
+        guard let events, !hasEventChannel else { return }
+        hasEventChannel = true
+        events.open(exchange: exchange, into: &outbound.bytes)
+    }
+
+    /// Somebody begins to receive events, and asks for the state.
+    func receiverCame(now: MonotonicTime) { events?.view.receiverCame(now: now) }
+
+    private func time(_ now: MonotonicTime) -> NewsTime { NewsTime(monotonic: now, unix: clock()) }
+
+    /// Says that events are wanted, reads the servers' lists, and tells what has happened.
+    private func serveEvents(now: MonotonicTime) {
+        guard events != nil else { return }
+        if state == .ready, blockedReason == nil, outbound.pending < limits.pendingBytes {
+            if let body = events?.word(now: now) {
+                _ = FrameWriter.publish(
+                    Publication(exchange: exchange, routingKey: "#events-wanted", expiration: 5_000, body: body),
+                    messageID: .text(ServerEvents.messageID), channel: Channel.questions, frameMax: frameMax,
+                    into: &outbound.bytes)
+            }
+            while let listing = events?.view.nextListing(now: now) { list(listing, now: now) }
+        }
+        if let news = events?.view.takeEvents(), !news.isEmpty { eventsCame?(news) }
+    }
+
+    private func list(_ listing: Listing, now: MonotonicTime) {
+        let question = ListServerRooms(listing: listing).question(timeout: Self.listTime)
+        listings += 1
+        askNow(
+            question, id: RequestID.next(), waiter: -listings, deadline: now + question.timeout, now: now
+        ) { [unowned self] result in
+            let page = (try? result.get())?.answer ?? nil
+            events?.view.listed(listing, page, at: time(turn))
+        }
+    }
+
     // MARK: Servers that are not there
 
     private func forgetSilent(now: MonotonicTime) {
         for uid in presence.expire(now: now) {
             table.left(uid, mayReturn: true)
+            events?.view.lost(uid, at: time(now))
             serverChanged?(uid, nil)
         }
         probes.keep { presence.server($0) != nil }
@@ -484,6 +589,10 @@ final class ClusterSession: BrokerSession {
 
 extension ContentAssembler {
     fileprivate init(_ limits: ClusterSession.Limits) {
-        self.init(maximumBytes: limits.answerBytes, on: [FrameWriter.controlChannel: limits.heartbeatBytes])
+        self.init(
+            maximumBytes: limits.answerBytes,
+            on: [
+                FrameWriter.controlChannel: limits.heartbeatBytes, ServerEvents.channel: ServerEvents.longestMessage,
+            ])
     }
 }

@@ -188,14 +188,14 @@ struct ClusterViewTests {
         fixture.take("a", 2)
         fixture.pass(.seconds(1))
         let late = try #require(fixture.nextListing())
-        fixture.answer(late, 2, ["x"], isLast: false)
+        fixture.answer(late, 2, ["new", "x"], isLast: false)
         let later = try #require(fixture.nextListing())
         fixture.take("a", 4)
         // A page of the list that was given up.
         fixture.answer(later, 4, ["y"])
         fixture.pass(.seconds(10))
-        #expect(fixture.told() == [])
-        fixture.list(4, "x", "y", "z")
+        #expect(fixture.told() == ["room.occupied new"])
+        fixture.list(4, "new", "x", "y", "z")
         fixture.pass(.seconds(10))
         #expect(fixture.told() == ["sync a gap"])
     }

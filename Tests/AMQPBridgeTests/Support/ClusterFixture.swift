@@ -18,6 +18,7 @@ final class ClusterFixture {
     private(set) var waiters: [String: Int] = [:]
     private(set) var warnings: [ClusterWarning] = []
     private(set) var closes: [ChannelClose] = []
+    private var events: [ClusterEvent] = []
     /// How often somebody has asked in vain.
     private(set) var wanted = 0
     let knowledge = BrokerKnowledge()
@@ -27,6 +28,7 @@ final class ClusterFixture {
         session.warned = { [unowned self] in warnings.append($0) }
         session.channelClosed = { [unowned self] in closes.append($0) }
         session.wanted = { [unowned self] in wanted += 1 }
+        session.eventsCame = { [unowned self] in events += $0 }
         guard let servers else { return }
         open()
         for server in servers { hear(heartbeatText(server)) }
@@ -83,6 +85,16 @@ final class ClusterFixture {
     /// The ids of the questions written since the last time.
     func asked() -> [String] {
         written().compactMap { if case .question(_, _, let id, _, _, _) = $0 { id } else { nil } }
+    }
+
+    /// The events since the last time, as `kind namespace subject`; for `sync` the reason.
+    func told() -> [String] {
+        defer { events = [] }
+        return events.map { event in
+            ([event.kind.rawValue]
+                + [event.namespace, event.room?.text ?? event.socket ?? event.server ?? event.reason]
+                .compactMap(\.self)).joined(separator: " ")
+        }
     }
 
     // MARK: Callers
