@@ -22,6 +22,8 @@ final class ClusterFixture {
     /// How often somebody has asked in vain.
     private(set) var wanted = 0
     let knowledge = BrokerKnowledge()
+    /// Whether the broker confirms what was published before time goes on.
+    var confirms = true
 
     init(limits: ClusterSession.Limits = .init(), servers: [String]? = ["a", "b"]) {
         session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks, knowledge: knowledge)
@@ -42,7 +44,11 @@ final class ClusterFixture {
     func open(frameMax: Int = 4_096) {
         session.connected(frameMax: frameMax)
         receive(.consuming(consumerTag: "replies"), .consuming(consumerTag: "presence"))
+        if confirms { confirm() }
     }
+
+    /// Confirms everything that was published.
+    func confirm() { receive(.acknowledged(tag: 0, multiple: true)) }
 
     /// The time for servers to say who they are is over.
     func discovered() { advance(.milliseconds(500)) }
@@ -68,8 +74,14 @@ final class ClusterFixture {
     }
 
     func advance(_ duration: Duration) {
+        if confirms { confirm() }
         now = now + duration
         session.expire(now: now)
+    }
+
+    /// So much time goes on, in which servers that have fallen silent are found to be gone.
+    func forget(after duration: Duration) {
+        for step in [duration - .milliseconds(500), .milliseconds(250), .milliseconds(250)] { advance(step) }
     }
 
     /// Everything written since the last time; the socket takes it all.
