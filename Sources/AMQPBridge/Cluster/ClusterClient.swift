@@ -43,14 +43,21 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     private let known = KnownServers()
     private let thread = Mutex<SystemThread?>(nil)
     private let waiters = Atomic<Int>(0)
+    /// What is wanted of the servers' events. Touched on the client's thread only.
+    private var wants: EventWants?
+    private var news = ServerNews()
+    private let eventsCame: @Sendable ([ClusterEvent]) -> Void
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
 
     /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has
     ///   any.
+    /// - Parameter eventsCame: takes what happens in the cluster, while that is wanted; called on the client's thread.
     package init(
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
-        wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
+        wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger,
+        eventsCame: @escaping @Sendable ([ClusterEvent]) -> Void = { _ in }
     ) {
+        self.eventsCame = eventsCame
         let callbacks = (wireFormat.asManager?.callbackAddress).map {
             CallbackQueue(exchange: $0.exchange, hostID: $0.hostID)
         }
@@ -65,11 +72,16 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         ownLogger[metadataKey: "connection"] = "questions"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: ownLogger)
         session.warned = { logger.warning($0) }
-        session.serverChanged = { [known, counters, unowned session] uid, server in
+        session.serverChanged = { [unowned self, known, counters, unowned session] uid, server in
             known.note(uid, server)
             counters.servers.set(session.serverCount)
+            let event = news.heard(uid, isThere: server != nil, time: UnixTime.milliseconds())
+            if let event, wants != nil { eventsCame([event]) }
         }
-        session.completenessChanged = { [known] in known.setComplete($0) }
+        session.completenessChanged = { [unowned self, known] in
+            known.setComplete($0)
+            news.setComplete($0)
+        }
         if let format = wireFormat as? AMQP0 {
             var unconfigured = UnconfiguredNamespaces(configured: format.namespaces)
             session.heard = { servers in
@@ -104,6 +116,11 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
             self.loop.stop()
         }
         thread.withLock { $0 }?.join()
+    }
+
+    /// Says what is wanted of the servers' events; `nil`: nothing any more. From any thread.
+    package func want(_ wants: EventWants?) {
+        loop.execute { self.wants = wants }
     }
 
     // MARK: Questions
