@@ -76,6 +76,7 @@ struct GatewayProcess {
             sayWhoMayCall(listeners, ownKey)
             ServiceManager.isReady("listening on \(listeners.address)")
             received = signals.wait(every: Self.watchInterval) { isHangup in
+                group.process.events?.expire(now: .now())
                 guard live.files.hasChanged() || isHangup else { return }
                 reload(&live, group, isLoopback: listeners.isLoopback)
             }
