@@ -1,12 +1,12 @@
-internal import EventLoop
+package import EventLoop
 
 /// The publications on a confirm channel that are not settled yet.
 ///
 /// Delivery tags count from 1 per channel. Acks come out of order, and a later `multiple` covers tags that are settled
 /// already (both observed, RabbitMQ 3.10.8); neither may settle anything twice.
-struct ConfirmLedger<Entry> {
-    struct Published {
-        let entry: Entry
+package struct ConfirmLedger<Entry> {
+    package struct Published {
+        package let entry: Entry
         let deadline: MonotonicTime
         var isReturned = false
     }
@@ -36,6 +36,8 @@ struct ConfirmLedger<Entry> {
     private var head = 0
     private var firstTag: UInt64 = 1
 
+    package init() {}
+
     /// The tag that the next publish on this channel will have.
     var nextTag: UInt64 { firstTag + UInt64(slots.count - head) }
 
@@ -48,7 +50,7 @@ struct ConfirmLedger<Entry> {
     /// The publications that are not settled, oldest first.
     var unsettled: [Published] { slots[head...].compactMap { $0 } }
 
-    mutating func append(_ entry: Entry, deadline: MonotonicTime) {
+    package mutating func append(_ entry: Entry, deadline: MonotonicTime) {
         slots.append(Published(entry: entry, deadline: deadline))
     }
 
@@ -59,14 +61,14 @@ struct ConfirmLedger<Entry> {
 
     /// The tags that an ack is about: one, or all up to it (`multiple`; tag 0 then means all). Some may be settled
     /// already, or unknown.
-    func tags(of tag: UInt64, multiple: Bool) -> Range<UInt64> {
+    package func tags(of tag: UInt64, multiple: Bool) -> Range<UInt64> {
         guard multiple else { return tag..<(tag == .max ? tag : tag + 1) }
         let last = tag == 0 ? nextTag - 1 : min(tag, nextTag - 1)
         return firstTag..<max(last + 1, firstTag)
     }
 
     /// Settles a tag; `nil`: it is unknown, or settled.
-    mutating func settle(_ tag: UInt64) -> Published? {
+    package mutating func settle(_ tag: UInt64) -> Published? {
         guard let index = index(of: tag), let published = slots[index].take() else { return nil }
         dropSettledHead()
         return published
@@ -79,7 +81,7 @@ struct ConfirmLedger<Entry> {
     }
 
     /// Empties the ledger for a new channel, whose tags count from 1 again. Everything unsettled, oldest first.
-    mutating func reset() -> [Published] {
+    package mutating func reset() -> [Published] {
         defer { self = ConfirmLedger() }
         return unsettled
     }

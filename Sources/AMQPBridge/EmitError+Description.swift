@@ -26,6 +26,7 @@ extension ClusterError: CustomStringConvertible {
         case .turnedOff:
             "questions to servers are turned off: cluster.enabled (GATEWAY_CLUSTER_ENABLED) is false; nothing was done"
         case .brokerUnavailable: "there is no connection to RabbitMQ for questions; nothing was asked"
+        case .brokerSilent: PublishError.brokerSilent.cause + ", and no server has answered; nothing was done"
         case .brokerBlocked(let reason): PublishError.brokerBlocked(reason: reason).cause
         case .brokerRefused(let exchange):
             "RabbitMQ refuses what questions need: the exchange '\(exchange)' and a queue; the gateway's log says why"
@@ -33,6 +34,8 @@ extension ClusterError: CustomStringConvertible {
         case .notSupported(let feature, let server): feature.missing(at: server)
         case .tooLarge: "the question is too large for a message"
         case .unknown: "nobody waited until a server answered, or the connection to RabbitMQ was lost"
+        case .unconfirmed: "RabbitMQ has not confirmed in time, and no server has answered: it may or may not be done"
+        case .brokerNack: PublishError.brokerNack.cause + "; no server has answered"
         case .abandoned: "nobody waits any more"
         }
     }
@@ -48,6 +51,7 @@ extension ServerFeature {
         case .numbers:
             "the server '\(server)' cannot tell rooms that are numbers from others: update its adapter or companion; "
                 + "nothing was done"
+        case .events: "the server '\(server)' does not report events: update its companion"
         }
     }
 }

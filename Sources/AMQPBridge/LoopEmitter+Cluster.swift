@@ -181,7 +181,9 @@ extension LoopEmitter {
             try await cluster.outcome(of: AcknowledgedEmit(emit, mode), timeout: timeout)
         }
         let (responses, servers) = (outcome.answer.responses, outcome.servers)
-        let recipients = outcome.answer.recipients ?? (servers.isComplete ? 0 : nil)
+        // A queue that took it although no server is known says nothing of clients.
+        let hasNobody = servers.isComplete && (servers.expected > 0 || !outcome.isRouted)
+        let recipients = outcome.answer.recipients ?? (hasNobody ? 0 : nil)
         // Servers that have not said how many there are may have more.
         let isComplete =
             mode == .first && !responses.isEmpty || servers.isComplete && responses.count == recipients
@@ -208,11 +210,13 @@ extension LoopEmitter {
         let answered = try await asking { () async throws(ClusterError) in
             try await cluster.callbacks(mode: mode, timeout: timeout) { number in
                 let result = await publish(format, emit, callback: number)
-                return (result, waits: (try? result.get()) == .routed)
+                return (result, waits: result.mayBeAnswered)
             }
         }
         let (published, responses) = answered ?? (.success(.noExchange), [])
-        return .init(id: id, unroutedReason(try published.get(), emit, exchange), mode, responses: responses)
+        // An answer proves what the broker has not confirmed.
+        let routing = responses.isEmpty ? try published.get() : .routed
+        return .init(id: id, unroutedReason(routing, emit, exchange), mode, responses: responses)
     }
 
     private func publish(
@@ -247,6 +251,17 @@ extension LoopEmitter {
     private func checkNumbers(_ lists: KeyValuePairs<String, [RoomName]>) throws(EmitError) {
         for (list, rooms) in lists {
             if let fault = wireFormat.numberFault(rooms, in: list) { throw .notExpressible(fault) }
+        }
+    }
+}
+
+extension Result<Routing, EmitError> {
+    /// Whether servers may have received what was published.
+    fileprivate var mayBeAnswered: Bool {
+        switch self {
+        case .success(let routing): routing == .routed
+        case .failure(.notPublished(.unknown)), .failure(.notPublished(.brokerNack)): true
+        case .failure: false
         }
     }
 }

@@ -87,6 +87,12 @@ static inline const char *gateway_mhd_header(struct MHD_Connection *connection, 
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
+// MHD_set_response_options is variadic, which Swift cannot call. The answer has no chunks, and ends its connection: to
+// HEAD, libmicrohttpd (0.9.75) would send the end of the chunks, which its client takes for the next answer.
+static inline void gateway_mhd_avoid_chunks(struct MHD_Response *response) {
+    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 // MHD_get_daemon_info is variadic, which Swift cannot call.
 static inline int gateway_mhd_epoll_descriptor(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);

@@ -77,6 +77,7 @@ struct GatewayProcess {
             sayWhoMayCall(listeners, ownKey)
             manager.isReady("listening on \(listeners.address)")
             received = signals.wait(every: Self.watchInterval) { isHangup in
+                group.process.events?.expire(now: .now())
                 guard live.files.hasChanged() || isHangup else { return }
                 reload(&live, group, isLoopback: listeners.isLoopback)
             }

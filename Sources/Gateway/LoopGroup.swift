@@ -64,7 +64,7 @@ final class LoopGroup: @unchecked Sendable {
             metrics: {
                 MetricsText.render(
                     self.servers, open: self.openConnections, load: self.process.load,
-                    cluster: self.process.cluster?.counters ?? ClusterCounters(),
+                    cluster: self.process.cluster?.counters ?? ClusterCounters(), events: self.process.events,
                     live: self.metrics.numbers, log: .standardError,
                     wireFormat: self.process.configuration.wireFormatName)
             },
@@ -73,6 +73,7 @@ final class LoopGroup: @unchecked Sendable {
         services.problemPage = Array(UnsafeBufferPointer(start: problem_page.start, count: problem_page.size))
         services.protectsMetrics = process.configuration.protectsMetrics
         services.brokers = { self.openConnections.publishing }
+        services.events = process.events
         services.version = GatewayCommand.version
         return services
     }

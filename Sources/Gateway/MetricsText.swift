@@ -9,6 +9,7 @@ struct MetricsText {
 
     static func render(
         _ servers: [LoopServer], open: OpenConnections, load: HTTPLoad, cluster: ClusterCounters,
+        events: EventFeed? = nil,
         live: ConfigurationMetrics.Numbers, log: LogWriter, wireFormat: String
     ) -> [UInt8] {
         var metrics = MetricsText()
@@ -23,6 +24,7 @@ struct MetricsText {
         metrics.openConnections(open)
         metrics.channels(servers.map(\.link.counters.channelsClosed) + [cluster.channelsClosed])
         metrics.questions(cluster)
+        metrics.events(events)
         metrics.connections(load)
         metrics.configuration(live)
         metrics.single(
@@ -160,6 +162,11 @@ struct MetricsText {
         single(
             "gateway_cluster_servers", "gauge", "Servers that are known, by what they say of themselves.",
             UInt64(max(0, counters.servers.value)))
+    }
+
+    private mutating func events(_ feed: EventFeed?) {
+        single("gateway_event_streams", "gauge", "Open streams of events.", UInt64(max(0, feed?.streams ?? 0)))
+        single("gateway_events_sent_total", "counter", "Events that were sent, to all streams.", feed?.sent.value ?? 0)
     }
 
     private mutating func connections(_ load: HTTPLoad) {

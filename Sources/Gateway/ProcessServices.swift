@@ -13,6 +13,8 @@ struct ProcessServices: Sendable {
     let deliveries = DeliveryStore()
     let knowledge = BrokerKnowledge()
     let unroutedLog: UnroutedLog
+    /// What happens in the cluster; `nil`: servers are asked nothing.
+    let events: EventFeed?
     /// Asks the servers; `nil`: they are asked nothing.
     let cluster: ClusterClient?
 
@@ -24,10 +26,16 @@ struct ProcessServices: Sendable {
         idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         unroutedLog = UnroutedLog(
             logger, wireFormat: configuration.wireFormatName, virtualHost: configuration.broker.endpoint.virtualHost)
+        let events = configuration.asksServers ? EventFeed(configuration.eventLimits) : nil
+        self.events = events
         cluster =
             configuration.asksServers
             ? ClusterClient(
                 configuration.cluster, broker: configuration.broker, wireFormat: configuration.wireFormat,
-                knowledge: knowledge, logger: logger) : nil
+                knowledge: knowledge, logger: logger, eventsCame: { events?.take($0) }) : nil
+        if let cluster {
+            events?.connect(
+                want: { cluster.want($0) }, readerCame: { cluster.receiverCame() })
+        }
     }
 }

@@ -197,6 +197,31 @@ struct Fields {
     /// In questions, which no message has to carry to every client.
     private static let mostNames = 1_000
 
+    /// The values of a query's parameter that may come again and again. None: it is not there.
+    private mutating func values(_ name: String) -> [String] {
+        known.insert(name)
+        guard case .query(let parameters) = source else { return [] }
+        let values = parameters[name] ?? []
+        if values.count > Self.mostNames { fail(name, "at most \(Self.mostNames) of them") }
+        return values
+    }
+
+    /// Names of rooms, or globs for them.
+    mutating func roomGlobs(_ name: String) -> [String] {
+        let rooms = values(name)
+        fail(CommandFault.names(rooms.map { .name($0) }, name))
+        return rooms
+    }
+
+    /// Namespaces, of which any will do.
+    mutating func namespaces(_ name: String) -> [String] {
+        let namespaces = values(name)
+        for (index, namespace) in namespaces.enumerated() {
+            if let fault = CommandFault(namespace: namespace) { fail(name, fault.detail, index: index) }
+        }
+        return namespaces
+    }
+
     mutating func namespace() -> String {
         let namespace = string("namespace") ?? "/"
         if let fault = CommandFault(namespace: namespace) { fail([fault]) }

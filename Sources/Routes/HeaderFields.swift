@@ -8,6 +8,7 @@ package enum HeaderName: String, Sendable, CaseIterable {
     case expect = "expect"
     case host = "host"
     case idempotencyKey = "idempotency-key"
+    case lastEventID = "last-event-id"
     case origin = "origin"
     case transferEncoding = "transfer-encoding"
     case apiKey = "x-api-key"
@@ -66,6 +67,7 @@ package enum HeaderName: String, Sendable, CaseIterable {
         case .expect: "expect"
         case .host: "host"
         case .idempotencyKey: "idempotency-key"
+        case .lastEventID: "last-event-id"
         case .origin: "origin"
         case .transferEncoding: "transfer-encoding"
         case .apiKey: "x-api-key"
@@ -84,7 +86,7 @@ package enum HeaderName: String, Sendable, CaseIterable {
         case 10: (.tracestate, nil)
         case 11: (.traceparent, nil)
         case 12: (.contentType, .requestID)
-        case 13: (.authorization, nil)
+        case 13: (.authorization, .lastEventID)
         case 14: (.contentLength, nil)
         case 15: (.idempotencyKey, .forwardedFor)
         case 16: (.contentEncoding, nil)
@@ -103,7 +105,7 @@ package enum HeaderName: String, Sendable, CaseIterable {
 package struct HeaderFields: Sendable {
     private var bytes: [UInt8] = []
     /// Where in ``bytes`` a value stands, by the number of its name.
-    private var parts = InlineArray<15, Part>(repeating: Part(start: 0, end: 0))
+    private var parts = InlineArray<16, Part>(repeating: Part(start: 0, end: 0))
     /// Those that have no ``HeaderName``, with their names in lower case, in the order in which they came.
     private(set) var others: [(name: String, value: String)] = []
     /// Which names are there, as bits: most questions are about one that is not.
@@ -283,13 +285,14 @@ extension HeaderName {
         case .expect: 5
         case .host: 6
         case .idempotencyKey: 7
-        case .origin: 8
-        case .transferEncoding: 9
-        case .apiKey: 10
-        case .requestID: 11
-        case .forwardedFor: 12
-        case .traceparent: 13
-        case .tracestate: 14
+        case .lastEventID: 8
+        case .origin: 9
+        case .transferEncoding: 10
+        case .apiKey: 11
+        case .requestID: 12
+        case .forwardedFor: 13
+        case .traceparent: 14
+        case .tracestate: 15
         }
     }
 }

@@ -19,13 +19,14 @@ extension Problem {
             switch error {
             case .noServers: .noServers
             case .turnedOff: .turnedOff
-            case .brokerUnavailable: .brokerUnavailable
+            case .brokerUnavailable, .brokerSilent: .brokerUnavailable
             case .brokerBlocked: .brokerBlocked
             case .brokerRefused: .brokerRefused
+            case .brokerNack: .brokerNack
             case .overloaded: .overloaded
             case .notSupported: .notSupported
             case .tooLarge: .payloadTooLarge
-            case .unknown: .confirmTimeout
+            case .unknown, .unconfirmed: .confirmTimeout
             // Its connection is gone, or the process is about to be.
             case .abandoned: .shuttingDown
             }

@@ -10,6 +10,8 @@ enum Remark: Sendable {
     case delivery(Delivery)
     indirect case batch(BatchRemark)
     indirect case refusal(Refusal)
+    /// An answer that went on, and how many bytes of it have left.
+    case streamed(bytes: Int)
     /// A browser has asked for a page whose origin may not call. The answer to that is no error; only the browser's user sees one.
     case refusedPreflight
 

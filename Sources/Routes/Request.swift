@@ -27,6 +27,8 @@ package final class Request: @unchecked Sendable {
     @exclusivity(unchecked) var reservation: IdempotencyStore.Reservation?
     /// The facts to be logged of it, as soon as they are known.
     @exclusivity(unchecked) private(set) var remark = Remark.none
+    /// What follows the answer's head in place of its body.
+    @exclusivity(unchecked) package internal(set) var stream: (any BodyStream)?
     @exclusivity(unchecked) private var progress = Progress.received
 
     init(head: consuming RequestHead, id: String, path: Int, parameter: String = "") {
@@ -52,6 +54,9 @@ package final class Request: @unchecked Sendable {
 
     /// Says something of it to the log.
     func note(_ remark: Remark) { self.remark = remark }
+
+    /// Its stream is over, which so many bytes have left of.
+    package func noteStreamed(bytes: Int) { note(.streamed(bytes: bytes)) }
 
     /// The emit that was noted has succeeded.
     func note(_ receipt: Receipt) {

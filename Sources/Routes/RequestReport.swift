@@ -110,6 +110,7 @@ extension Remark {
         case .batch(let batch): batch.fields
         case .refusal(let refusal):
             refusal.fields + (refusal.isDryRun ? [("dryRun", "true")] : []) + (refusal.emit?.fields ?? [])
+        case .streamed(let bytes): [("bytes", String(bytes))]
         case .refusedPreflight:
             [("detail", "the page's origin is not in GATEWAY_CORS_ORIGINS: its browser sends nothing more")]
         }

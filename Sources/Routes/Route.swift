@@ -99,6 +99,18 @@ final class Route: Sendable {
         }
     }
 
+    /// A route whose answer goes on for as long as its client stays.
+    convenience init(
+        method: HTTPMethod, path: String, scope: Scope?,
+        stream: @escaping @Sendable (Request) throws(Problem) -> StreamedAnswer
+    ) {
+        self.init(method: method, path: path, scope: scope) { request throws(Problem) in
+            let answer = try stream(request)
+            request.stream = answer.body
+            return .answered(answer.head)
+        }
+    }
+
     /// A route that waits for others than the broker.
     convenience init(
         method: HTTPMethod, path: String, scope: Scope?, body: Body = .none,

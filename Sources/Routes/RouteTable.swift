@@ -26,6 +26,8 @@ package struct RouteServices: Sendable {
     package var brokers: @Sendable () -> [String] = { [] }
     /// The gateway's own.
     package var version = ""
+    /// What happens in the cluster; `nil`: it is turned off.
+    package var events: EventFeed?
 
     package init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
@@ -101,6 +103,9 @@ extension Router {
                 Route(method: .get, path: "/v1/servers", scope: .readServers, task: servers.list),
                 Route(
                     method: .post, path: "/v1/servers/emit", scope: .emitToServers, body: .json, task: servers.emit),
+                Route(
+                    method: .get, path: "/v1/events", scope: .readEvents,
+                    stream: EventRoute(feed: services.events).get),
                 Route(method: .get, path: "/v1/me", scope: nil, takesAnyKey: true, answer: MeRoute().get),
                 Route(method: .get, path: "/v1/config", scope: .readConfiguration, answer: configuration.get),
                 Route(method: .post, path: WebhookPaths.hook, scope: nil, body: .hook, handler: hooks.post),

@@ -133,6 +133,14 @@ package final class Router: @unchecked Sendable {
         if let scope = route.scope { try request.caller.check(scope) }
     }
 
+    /// Whether a request whose answer goes on would be admitted still, and with the same rights.
+    package func stillAdmits(_ request: Request) -> Bool {
+        guard let route = request.route,
+            let caller = try? rules.access.caller(of: request.head, isPublic: route.isPublic, digester, isNoted: false)
+        else { return false }
+        return caller.reach == request.caller.reach && (route.scope.map(caller.scopes.contains) ?? true)
+    }
+
     /// The head's words about the body.
     private func checkBody(of request: Request, to route: Route) throws(Problem) {
         let head = request.head

@@ -100,6 +100,14 @@ package final class LoopbackBroker: @unchecked Sendable {
                     + LibraryFrames.frame(type: 3, channel: channel, payload: publication.body))
         }
 
+        /// Gives a message back that no queue takes.
+        package func giveBack(_ id: String, channel: UInt16 = 1) {
+            let publication = Publication(exchange: "", routingKey: "", body: [])
+            send(
+                LibraryFrames.method(channel: channel, 0x003C_0032, amqp_basic_return_t())
+                    + LibraryFrames.header(publication, messageID: id, channel: channel))
+        }
+
         package func hear(_ text: String) { deliver(text, to: "presence", channel: 2) }
         package func reply(_ text: String, to id: String) { deliver(text, to: "replies", id: id, channel: 1) }
 

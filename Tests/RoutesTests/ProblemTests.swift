@@ -136,7 +136,8 @@ struct EmitProblemTests {
         (.notAsked(.notSupported(.numbers, server: "a")), .notSupported),
         (.notAsked(.notSupported(.acks, server: "a")), .notSupported),
         (.notAsked(.tooLarge), .payloadTooLarge),
-        (.notAsked(.unknown), .confirmTimeout),
+        (.notAsked(.brokerSilent), .brokerUnavailable), (.notAsked(.brokerNack), .brokerNack),
+        (.notAsked(.unknown), .confirmTimeout), (.notAsked(.unconfirmed), .confirmTimeout),
         (.notAsked(.abandoned), .shuttingDown),
         (.exceptionsUnknown(ServerTally(expected: 2, responded: 1, missing: ["a"])), .incomplete),
     ]

@@ -69,6 +69,8 @@ public enum ClusterError: Error, Sendable, Equatable {
     /// This gateway asks no servers: its operator does not want it to.
     case turnedOff
     case brokerUnavailable
+    /// The broker says nothing any more: neither has it confirmed anything nor has a server answered. Nothing was done.
+    case brokerSilent
     case brokerBlocked(reason: String)
     /// The broker does not let us use the exchange.
     case brokerRefused(exchange: String)
@@ -80,6 +82,10 @@ public enum ClusterError: Error, Sendable, Equatable {
     case tooLarge
     /// The connection broke behind something that may have been done.
     case unknown
+    /// The broker has not confirmed in time, nor has a server answered: it may have been done.
+    case unconfirmed
+    /// A queue has not taken it (`basic.nack`), and no server has answered: it may have been done.
+    case brokerNack
     /// The caller does not wait any more.
     case abandoned
 }

@@ -25,6 +25,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         package var exchange = "socket.io.cluster"
         /// The most callers that may wait for answers at once.
         package var waiting = 10_000
+        /// How long the end of a room or a socket is held back: its return takes it back.
+        package var eventGrace: Duration = .seconds(3)
 
         package init() {}
     }
@@ -49,7 +51,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     ///   any.
     package init(
         _ configuration: Configuration = Configuration(), broker: BrokerLink.Configuration,
-        wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger
+        wireFormat: any WireFormat, knowledge: BrokerKnowledge = BrokerKnowledge(), logger: Logger,
+        eventsCame: (@Sendable ([ClusterEvent]) -> Void)? = nil
     ) {
         let callbacks = (wireFormat.asManager?.callbackAddress).map {
             CallbackQueue(exchange: $0.exchange, hostID: $0.hostID)
@@ -58,7 +61,9 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         var limits = ClusterSession.Limits()
         limits.waiting = configuration.waiting
         session = ClusterSession(
-            exchange: configuration.exchange, limits: limits, callbacks: callbacks, knowledge: knowledge)
+            exchange: configuration.exchange, limits: limits, callbacks: callbacks, knowledge: knowledge,
+            events: ClusterView.Limits(grace: configuration.eventGrace))
+        session.eventsCame = eventsCame
         var broker = broker
         broker.connectionName = "socketio-gateway cluster"
         var ownLogger = logger
@@ -104,6 +109,19 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
             self.loop.stop()
         }
         thread.withLock { $0 }?.join()
+    }
+
+    // MARK: Events
+
+    /// Says what is wanted of the servers' events; `nil`: nothing, and what was known of rooms is forgotten. From any
+    /// thread. They come to `eventsCame`, on the client's thread.
+    package func want(_ wants: EventWants?) {
+        loop.execute { self.session.want(wants, now: .now()) }
+    }
+
+    /// Somebody begins to receive events, and asks for the state now. From any thread.
+    package func receiverCame() {
+        loop.execute { self.session.receiverCame(now: .now()) }
     }
 
     // MARK: Questions

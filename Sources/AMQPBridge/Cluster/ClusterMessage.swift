@@ -17,6 +17,8 @@ enum ClusterMessage {
         case broadcastClientCount = 11
         case broadcastAck = 12
         case adapterClose = 13
+        case events = 20
+        case eventsWanted = 21
     }
 
     /// Any other uid is taken for a server: the others would count it, and wait for it.

@@ -4,8 +4,9 @@ internal import JSON
 
 /// The gateway's part in the cluster protocol on one connection, without I/O: presence, questions and answers.
 ///
-/// One channel asks and is answered (direct reply-to belongs to the channel that asks), one hears the servers'
-/// heartbeats, one is for the acknowledgements of python-socketio's clients. Lives on the cluster client's thread.
+/// One channel asks and is answered (direct reply-to belongs to the channel that asks), with publisher confirms; one
+/// hears the servers' heartbeats, one is for the acknowledgements of python-socketio's clients. Lives on the cluster
+/// client's thread.
 final class ClusterSession: BrokerSession {
     struct Limits: Sendable, Equatable {
         /// The most callers that may wait.
@@ -34,12 +35,34 @@ final class ClusterSession: BrokerSession {
         case starting
         case disconnected
         case opening
-        /// The servers have been asked to announce themselves, and have until then to do it.
-        case discovering(until: MonotonicTime)
+        /// The servers have been asked to announce themselves, and have until then to do it; `nil`: the broker has not
+        /// confirmed yet that it has taken the question.
+        case discovering(until: MonotonicTime?)
         case ready
         /// The broker does not let us use the exchange, or have a queue: seldom asked again, unless a caller has a
         /// question.
         case refused
+    }
+
+    /// A message on the channel of questions.
+    private enum Sent {
+        /// The servers were asked to announce themselves, for the time of this number.
+        case discovery(number: Int)
+        /// The broker was asked whether a server is there.
+        case probe
+        /// The servers were told that events are wanted.
+        case word
+        /// - Parameter streamEnd: the position in the outbound stream where it ends.
+        case question(id: String, streamEnd: UInt64)
+    }
+
+    /// The look at servers that have fallen silent: each is asked once more, by way of the broker, which may have
+    /// fallen silent itself.
+    private enum SilenceCheck {
+        case none
+        case asked
+        /// The broker has taken the question; servers have until then to announce themselves.
+        case confirmed(until: MonotonicTime)
     }
 
     /// A question that has to wait until the servers are known.
@@ -63,6 +86,8 @@ final class ClusterSession: BrokerSession {
     var heard: (([Presence.Server]) -> Void)?
     /// Called when the broker closes a channel.
     var channelClosed: ((ChannelClose) -> Void)?
+    /// Called with what has happened in the cluster, while that is wanted.
+    var eventsCame: (([ClusterEvent]) -> Void)?
     /// Called when a caller asks during a ``rest``.
     var wanted: (() -> Void)?
 
@@ -76,24 +101,42 @@ final class ClusterSession: BrokerSession {
     private var presence = Presence()
     private var table: QuestionTable
     private var probes = ServerProbes()
+    /// The messages on the channel of questions that the broker has not confirmed.
+    private var ledger = ConfirmLedger<Sent>()
+    private var discoveries = 0
+    private var silenceCheck = SilenceCheck.none
     private var parked: [Parked] = []
     private var content: ContentAssembler
     private var warnings = WarningLimiter<String>()
     private var mayProbe = true
+    /// `nil`: nobody wants events.
+    private var events: ServerEvents?
+    private let eventLimits: ClusterView.Limits
+    /// Milliseconds since 1970.
+    private let clock: () -> Int64
+    private var listings = 0
+    private var hasEventChannel = false
+    /// The time of what is being handled.
+    private var turn = MonotonicTime(nanoseconds: 0)
     private var nextCheck = MonotonicTime(nanoseconds: 0)
 
     /// The time that a refusal stands, unless a caller asks: each try is several lines in the broker's log.
     private static let refusalTime: Duration = .seconds(60)
     /// The time that servers have to announce themselves. Slower ones are known from their next heartbeat on.
     private static let discoveryTime: Duration = .milliseconds(500)
+    /// The time that a server has to answer with a page of its rooms.
+    private static let listTime: Duration = .seconds(10)
     /// The time between two searches for servers that have fallen silent.
     private static let checkInterval: Duration = .milliseconds(250)
 
     init(
         exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?,
-        knowledge: BrokerKnowledge = BrokerKnowledge()
+        knowledge: BrokerKnowledge = BrokerKnowledge(), events: ClusterView.Limits = ClusterView.Limits(),
+        clock: @escaping () -> Int64 = UnixTime.milliseconds
     ) {
         self.exchange = exchange
+        eventLimits = events
+        self.clock = clock
         self.limits = limits
         self.callbacks = callbacks
         self.knowledge = knowledge
@@ -131,16 +174,19 @@ final class ClusterSession: BrokerSession {
         }
     }
 
-    /// Calls back when it is known which servers there are, or why not.
+    /// Calls back when it is known which servers there are, or why not. That there are none is not said from memory: the
+    /// broker is asked, and whoever is there.
     func whenReady(
         waiter: Int, deadline: MonotonicTime, now: MonotonicTime,
         _ completion: @escaping (ClusterError?, _ now: MonotonicTime) -> Void
     ) {
         switch state {
-        case .ready: completion(nil, now)
+        case .ready where !presence.isEmpty: completion(nil, now)
         case .disconnected: completion(.brokerUnavailable, now)
-        case .starting, .opening, .discovering, .refused:
+        case .starting, .opening, .discovering, .ready, .refused:
+            if let blockedReason { return completion(.brokerBlocked(reason: blockedReason), now) }
             guard waiting < limits.waiting else { return completion(.overloaded, now) }
+            if state == .ready { discover(now: now) }
             parked.append(
                 Parked(waiter: waiter, deadline: deadline) {
                     completion(nil, $0)
@@ -202,31 +248,42 @@ final class ClusterSession: BrokerSession {
             return
         }
         if table.join(question, waiter: waiter, completion) { return }
-        let expected = presence.servers(of: question.namespace, includingLost: question.includesLost)
-        guard !expected.isEmpty else {
-            let nobody = ServerTally(expected: 0, responded: 0, missing: [])
-            completion(.success(.init(answer: question.gathering.result, servers: nobody, isRouted: false)))
-            return
-        }
+        let expected = servers(for: question)
         var publication = Publication(
-            exchange: exchange, routingKey: question.namespace,
+            exchange: exchange,
+            routingKey: question.server.flatMap { presence.server($0)?.traits.probe } ?? question.namespace,
             expiration: question.expires ? (deadline - now).wholeMilliseconds : nil, body: question.body(id: id))
         publication.trace = question.trace
         guard publication.body.count <= knowledge.longestBody else {
             completion(.failure(.tooLarge))
             return
         }
-        guard
-            FrameWriter.publish(
-                publication, messageID: .text(id), replyTo: "amq.rabbitmq.reply-to", channel: Channel.questions,
-                frameMax: frameMax, into: &outbound.bytes)
-        else {
+        guard write(publication, messageID: id, replyTo: "amq.rabbitmq.reply-to") else {
             completion(.failure(.tooLarge))
             return
         }
+        ledger.append(.question(id: id, streamEnd: outbound.streamEnd), deadline: deadline)
+        // One that nobody knows has the same time as one that may not be there.
+        let isPatient = expected.isEmpty || presence.hasProbes(of: expected)
         table.begin(
             question, id: id, size: publication.body.count, expected: expected, away: presence.away(of: expected),
-            waiter: waiter, asked: presence.hasProbes(of: expected) ? now : nil, deadline: deadline, completion)
+            waiter: waiter, asked: isPatient ? now : nil, deadline: deadline, completion)
+    }
+
+    /// Writes a message to the channel of questions, which belongs into the ledger.
+    ///
+    /// - Returns: whether it fits into frames; if not, nothing was written.
+    private func write(_ publication: Publication, messageID: String, replyTo: String? = nil) -> Bool {
+        FrameWriter.publish(
+            publication, messageID: .text(messageID), replyTo: replyTo, channel: Channel.questions, frameMax: frameMax,
+            into: &outbound.bytes)
+    }
+
+    private func servers<Answer>(for question: Question<Answer>) -> Set<String> {
+        guard let server = question.server else {
+            return presence.servers(of: question.namespace, includingLost: question.includesLost)
+        }
+        return presence.server(server) == nil ? [] : [server]
     }
 
     // MARK: BrokerSession
@@ -240,7 +297,7 @@ final class ClusterSession: BrokerSession {
 
     var deadline: MonotonicTime? {
         var earliest: MonotonicTime? = nextCheck
-        for other in [table.deadline, callbacks?.deadline, discoveryEnd] {
+        for other in [table.deadline, callbacks?.deadline, discoveryEnd, events?.deadline] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -263,17 +320,23 @@ final class ClusterSession: BrokerSession {
         if state != .refused { state = .disconnected }
         completenessChanged?(false)
         blockedReason = nil
+        for sent in ledger.reset() {
+            if case .question(let id, let end) = sent.entry, end > outbound.totalSent { table.neverLeft(id) }
+        }
         outbound = OutboundBuffer()
         content = ContentAssembler(limits)
         table.disconnected()
+        silenceCheck = .none
         probes = ServerProbes()
         callbacks?.disconnected()
+        events?.disconnected()
         failParked(.brokerUnavailable)
     }
 
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
         // What else had come on the connection that is given up says nothing any more.
         guard failure == nil else { return }
+        turn = now
         if let message = content.take(frame, on: channel) { receive(message, now: now) }
         guard !content.isOutOfOrder else {
             failure = .framesOutOfOrder
@@ -287,19 +350,33 @@ final class ClusterSession: BrokerSession {
         case _ where channel == CallbackQueue.channel: callbacks?.handle(frame, into: &outbound.bytes)
         case .consuming(let tag):
             openConsumers.insert(tag)
-            if openConsumers == [Tag.replies, Tag.presence] { discover(now: now) }
+            if tag == ServerEvents.tag {
+                events?.isOpen()
+                if state == .ready { events?.begin(servers, at: time(now)) }
+            } else if openConsumers.isSuperset(of: [Tag.replies, Tag.presence]) {
+                discover(now: now)
+            }
         case .consumerCancelled: failure = BrokerError("the broker has deleted a queue of the cluster client")
         case .channelClosed(_, let code, let text): beginAnew(code: code, text: text)
-        case .blocked(let reason): blockedReason = reason
+        case .acknowledged(let tag, let multiple) where channel == Channel.questions:
+            settle(ledger.tags(of: tag, multiple: multiple), isTaken: true, now: now)
+        case .refused(let tag, let multiple) where channel == Channel.questions:
+            settle(ledger.tags(of: tag, multiple: multiple), isTaken: false, now: now)
+        case .blocked(let reason):
+            blockedReason = reason
+            // What has not been asked will not be soon: better to say so than to wait.
+            failParked(.brokerBlocked(reason: reason))
         case .unblocked:
             blockedReason = nil
             // Servers have been held up, too: what was not heard of them says nothing.
-            if state == .ready { discover(now: now) }
+            if isOpen { discover(now: now) }
         default: break
         }
+        serveEvents(now: now)
     }
 
     func expire(now: MonotonicTime) {
+        turn = now
         table.expire(now: now)
         callbacks?.expire(now: now, into: &outbound.bytes)
         if let discoveryEnd, discoveryEnd <= now { becomeReady(now: now) }
@@ -307,11 +384,30 @@ final class ClusterSession: BrokerSession {
         for (uid, since) in table.overdue(now: now) where isOpen && blockedReason == nil {
             probe(uid, since: since, now: now)
         }
+        events?.view.expire(now: now)
+        serveEvents(now: now)
         guard nextCheck <= now else { return }
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
         if state == .ready, blockedReason == nil { forgetSilent(now: now) }
-        failParked(state == .refused ? .brokerRefused(exchange: exchange) : .brokerUnavailable) { $0.deadline <= now }
+        failParked(parkedError) { $0.deadline <= now }
+    }
+
+    /// The reason why questions wait longer than they can.
+    private var parkedError: ClusterError {
+        if state == .refused { return .brokerRefused(exchange: exchange) }
+        return isOpen ? .brokerSilent : .brokerUnavailable
+    }
+
+    /// The broker has taken these messages, or a queue has not (`basic.nack`): either way it has said something.
+    private func settle(_ tags: Range<UInt64>, isTaken: Bool, now: MonotonicTime) {
+        for tag in tags {
+            switch ledger.settle(tag)?.entry {
+            case .question(let id, _): table.confirm(id, isTaken: isTaken)
+            case .discovery(let number): discoveryTaken(number, now: now)
+            case .probe, .word, nil: break
+            }
+        }
     }
 
     func probe() {
@@ -329,12 +425,15 @@ final class ClusterSession: BrokerSession {
             FrameWriter.channelOpen(channel, into: &outbound.bytes)
             FrameWriter.exchangeDeclare(exchange, type: "direct", channel: channel, into: &outbound.bytes)
         }
+        FrameWriter.confirmSelect(Channel.questions, into: &outbound.bytes)
         FrameWriter.consume(
             "amq.rabbitmq.reply-to", consumerTag: Tag.replies, channel: Channel.questions, into: &outbound.bytes)
         FrameWriter.queueDeclare(maximumBytes: 16 << 20, channel: Channel.presence, into: &outbound.bytes)
         FrameWriter.queueBind(
             exchange: exchange, routingKey: "#presence", channel: Channel.presence, into: &outbound.bytes)
         FrameWriter.consume("", consumerTag: Tag.presence, channel: Channel.presence, into: &outbound.bytes)
+        hasEventChannel = false
+        openEvents()
     }
 
     /// Whichever it is, everything begins anew, on a new connection.
@@ -356,24 +455,44 @@ final class ClusterSession: BrokerSession {
         failParked(.brokerRefused(exchange: exchange))
     }
 
-    /// Asks the servers to announce themselves. `mandatory`: if there is none, the broker says so.
+    /// Lets questions wait until the servers have announced themselves.
     private func discover(now: MonotonicTime) {
-        state = .discovering(until: now + Self.discoveryTime)
-        let body = ClusterMessage.write(.initialHeartbeat, namespace: nil)
-        _ = FrameWriter.publish(
-            Publication(exchange: exchange, routingKey: "#discover", expiration: 5_000, body: body),
-            messageID: .text(Self.discovery), channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+        state = .discovering(until: nil)
+        silenceCheck = .none
+        askWhoIsThere(now: now)
     }
 
-    private static let discovery = "discover"
+    /// Asks the servers to announce themselves. `mandatory`: if there is none, the broker says so.
+    private func askWhoIsThere(now: MonotonicTime) {
+        discoveries += 1
+        let body = ClusterMessage.write(.initialHeartbeat, namespace: nil)
+        guard
+            write(
+                Publication(exchange: exchange, routingKey: "#discover", expiration: 5_000, body: body),
+                messageID: discovery)
+        else { return }
+        ledger.append(.discovery(number: discoveries), deadline: now)
+    }
+
+    /// The message id of the last such message: what becomes of an earlier one says too little.
+    private var discovery: String { "discover-\(discoveries)" }
+
+    /// The broker has taken the message with which servers were asked to announce themselves.
+    private func discoveryTaken(_ number: Int, now: MonotonicTime) {
+        guard number == discoveries else { return }
+        let until = now + Self.discoveryTime
+        if case .discovering = state { state = .discovering(until: until) }
+        if case .asked = silenceCheck { silenceCheck = .confirmed(until: until) }
+    }
 
     private func becomeReady(now: MonotonicTime) {
-        guard discoveryEnd != nil else { return }
+        guard case .discovering = state else { return }
         state = .ready
         // While the connection was away no server could be heard: their time begins anew.
         presence.forgive(now: now)
         completenessChanged?(true)
         heard?(servers)
+        events?.begin(servers, at: time(now))
         let waiting = parked
         parked = []
         for parked in waiting { parked.proceed(now) }
@@ -390,12 +509,13 @@ final class ClusterSession: BrokerSession {
 
     private func receive(_ message: ContentAssembler.Message, now: MonotonicTime) {
         switch message.source {
-        case .returned where message.messageID == Self.discovery: becomeReady(now: now)
+        case .returned where message.messageID == discovery: becomeReady(now: now)
         case .returned where ServerProbes.isProbe(message.messageID): probeReturned(message.messageID, now: now)
         case .returned: questionReturned(message.messageID, now: now)
         case .delivery where message.isTooLong: warnOfLength(message, now: now)
         case .delivery(Tag.replies): receiveAnswer(message, now: now)
         case .delivery(Tag.presence): receivePresence(message, now: now)
+        case .delivery(ServerEvents.tag): receiveEvents(message, now: now)
         case .delivery: warn(callbacks?.receive(message.body, into: &outbound.bytes), now: now)
         }
     }
@@ -406,11 +526,18 @@ final class ClusterSession: BrokerSession {
         table.receive(answer, for: message.correlationID, size: message.body.count)
     }
 
+    private func receiveEvents(_ message: ContentAssembler.Message, now: MonotonicTime) {
+        guard events != nil, let message = read(message.body, now: now) else { return }
+        events?.receive(message, at: time(now))
+    }
+
     private func receivePresence(_ content: ContentAssembler.Message, now: MonotonicTime) {
         guard let message = read(content.body, now: now) else { return }
         probes.heard(of: message.uid)
+        let isKnown = presence.server(message.uid) != nil
         if let gone = presence.hear(message, now: now) {
             table.left(gone)
+            events?.view.lost(gone, at: time(now))
             serverChanged?(gone, nil)
             return
         }
@@ -422,6 +549,7 @@ final class ClusterSession: BrokerSession {
                 now: now)
         }
         serverChanged?(message.uid, server)
+        events?.heard(server, isNew: !isKnown, at: time(now))
         if state == .ready { heard?([server]) }
     }
 
@@ -443,14 +571,94 @@ final class ClusterSession: BrokerSession {
         warn(ClusterWarning(.ignored, server: nil, namespace: nil, reason: "too long", bytes: size), now: now)
     }
 
+    // MARK: Events
+
+    /// - Parameter wants: `nil`: events are not wanted any more. What was known of rooms is forgotten.
+    func want(_ wants: EventWants?, now: MonotonicTime) {
+        guard let wants else {
+            events = nil
+            return
+        }
+        if events == nil {
+            var events = ServerEvents(wants, eventLimits)
+            if openConsumers.contains(ServerEvents.tag) { events.isOpen() }
+            self.events = events
+            if isOpen || state == .opening { openEvents() }
+            if state == .ready { self.events?.begin(servers, at: time(now)) }
+        } else {
+            events?.want(wants, now: now)
+        }
+        serveEvents(now: now)
+    }
+
+    private func openEvents() {
+        guard let events, !hasEventChannel else { return }
+        hasEventChannel = true
+        events.open(exchange: exchange, into: &outbound.bytes)
+    }
+
+    /// Somebody begins to receive events, and asks for the state.
+    func receiverCame(now: MonotonicTime) { events?.view.receiverCame(now: now) }
+
+    private func time(_ now: MonotonicTime) -> NewsTime { NewsTime(monotonic: now, unix: clock()) }
+
+    /// Says that events are wanted, reads the servers' lists, and tells what has happened.
+    private func serveEvents(now: MonotonicTime) {
+        guard events != nil else { return }
+        if state == .ready, blockedReason == nil, outbound.pending < limits.pendingBytes {
+            if let body = events?.word(now: now) {
+                let word = Publication(exchange: exchange, routingKey: "#events-wanted", expiration: 5_000, body: body)
+                if write(word, messageID: ServerEvents.messageID) { ledger.append(.word, deadline: now) }
+            }
+            while let listing = events?.view.nextListing(now: now) { list(listing, now: now) }
+        }
+        if let news = events?.view.takeEvents(), !news.isEmpty { eventsCame?(news) }
+    }
+
+    private func list(_ listing: Listing, now: MonotonicTime) {
+        guard presence.server(listing.server)?.traits.probe != nil else {
+            events?.view.listed(listing, nil, at: time(now))
+            return
+        }
+        let question = ListServerRooms(listing: listing).question(timeout: Self.listTime)
+        listings += 1
+        askNow(
+            question, id: RequestID.next(), waiter: -listings, deadline: now + question.timeout, now: now
+        ) { [unowned self] result in
+            let page = (try? result.get())?.answer ?? nil
+            events?.view.listed(listing, page, at: time(turn))
+        }
+    }
+
     // MARK: Servers that are not there
 
+    /// Forgets the servers that have fallen silent, once that is certain.
     private func forgetSilent(now: MonotonicTime) {
-        for uid in presence.expire(now: now) {
+        for uid in presence.expire(now: now, sparesSilent: !isSilenceCertain(now: now)) {
             table.left(uid, mayReturn: true)
+            events?.view.lost(uid, at: time(now))
             serverChanged?(uid, nil)
         }
         probes.keep { presence.server($0) != nil }
+    }
+
+    /// Whether servers of which nothing was heard in their time are silent, and not the broker.
+    private func isSilenceCertain(now: MonotonicTime) -> Bool {
+        guard presence.hasSilent(now: now) else {
+            silenceCheck = .none
+            return true
+        }
+        switch silenceCheck {
+        case .none:
+            askWhoIsThere(now: now)
+            silenceCheck = .asked
+            return false
+        case .asked: return false
+        case .confirmed(let until):
+            guard until <= now else { return false }
+            silenceCheck = .none
+            return true
+        }
     }
 
     /// Asks the broker whether the server is there, if there is a way to, and it was not asked since then.
@@ -459,9 +667,8 @@ final class ClusterSession: BrokerSession {
             let id = probes.begin(uid, since: since, now: now)
         else { return }
         let body = ClusterMessage.write(.heartbeat, namespace: nil)
-        _ = FrameWriter.publish(
-            Publication(exchange: exchange, routingKey: key, expiration: 5_000, body: body),
-            messageID: .text(id), channel: Channel.questions, frameMax: frameMax, into: &outbound.bytes)
+        let publication = Publication(exchange: exchange, routingKey: key, expiration: 5_000, body: body)
+        if write(publication, messageID: id) { ledger.append(.probe, deadline: now) }
     }
 
     /// Takes the return of a question as the return of a probe of each server that was to answer.
@@ -484,6 +691,10 @@ final class ClusterSession: BrokerSession {
 
 extension ContentAssembler {
     fileprivate init(_ limits: ClusterSession.Limits) {
-        self.init(maximumBytes: limits.answerBytes, on: [FrameWriter.controlChannel: limits.heartbeatBytes])
+        self.init(
+            maximumBytes: limits.answerBytes,
+            on: [
+                FrameWriter.controlChannel: limits.heartbeatBytes, ServerEvents.channel: ServerEvents.longestMessage,
+            ])
     }
 }

@@ -15,10 +15,15 @@ struct Presence {
         var awayUntil: MonotonicTime?
 
         func serves(_ namespace: String) -> Bool { namespaces.contains { $0.hasBytes(of: namespace) } }
+
+        /// Whether nothing was heard of it for so long that it is gone.
+        func isSilent(now: MonotonicTime) -> Bool {
+            awayUntil == nil && lastSeen + interval * Presence.missedIntervals <= now
+        }
     }
 
     /// The intervals of silence after which a server is gone.
-    private static let missedIntervals = 3
+    fileprivate static let missedIntervals = 3
     private static let intervals: ClosedRange<Int> = 100...600_000
     /// A broker with more of them is not ours.
     private static let mostServers = 10_000
@@ -118,14 +123,19 @@ struct Presence {
 
     private mutating func giveBack(_ uid: String) { bytes -= sizes.removeValue(forKey: uid) ?? 0 }
 
+    /// Whether any has fallen silent that the broker has not said to be away.
+    func hasSilent(now: MonotonicTime) -> Bool { servers.values.contains { $0.isSilent(now: now) } }
+
     /// Forgets the servers that have fallen silent, or have been away for too long.
-    mutating func expire(now: MonotonicTime) -> [String] {
+    ///
+    /// - Parameter sparesSilent: whether the silent ones stay, for it may be the broker that is silent.
+    mutating func expire(now: MonotonicTime, sparesSilent: Bool = false) -> [String] {
         for (uid, server) in lost where server.until <= now {
             lost[uid] = nil
             giveBack(uid)
         }
-        let gone = servers.values.filter {
-            ($0.awayUntil ?? $0.lastSeen + $0.interval * Self.missedIntervals) <= now
+        let gone = servers.values.filter { server in
+            server.awayUntil.map { $0 <= now } ?? (!sparesSilent && server.isSilent(now: now))
         }
         for server in gone {
             servers[server.uid] = nil

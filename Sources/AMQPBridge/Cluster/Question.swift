@@ -11,6 +11,8 @@ package struct Question<Answer: Sendable> {
     let includesLost: Bool
     /// Whether something else is made of the answers than of those to a read with the same message.
     let isApart: Bool
+    /// The uid of the one server that is asked; `nil`: all servers of the namespace.
+    let server: String?
     let timeout: Duration
     /// The features that a server must have, lest it do something else.
     let features: [ServerFeature]
@@ -22,7 +24,8 @@ package struct Question<Answer: Sendable> {
 
     init(
         _ kind: ClusterMessage.Kind, _ namespace: String, isRead: Bool, includesLost: Bool = false,
-        isApart: Bool = false, timeout: Duration, features: [ServerFeature] = [], trace: TraceContext? = nil,
+        isApart: Bool = false, server: String? = nil, timeout: Duration, features: [ServerFeature] = [],
+        trace: TraceContext? = nil,
         _ gathering: any Gathering<Answer>, _ write: (inout JSONObjectWriter) -> Void
     ) {
         self.kind = kind
@@ -30,6 +33,7 @@ package struct Question<Answer: Sendable> {
         self.isRead = isRead
         self.includesLost = includesLost
         self.isApart = isApart
+        self.server = server
         self.timeout = timeout
         self.features = features
         self.trace = trace
@@ -50,7 +54,8 @@ package struct Question<Answer: Sendable> {
     var key: ReadKey? {
         guard isRead else { return nil }
         return ReadKey(
-            includesLost: includesLost, isApart: isApart, namespace: Array(namespace.utf8), timeout: timeout,
+            includesLost: includesLost, isApart: isApart, server: server, namespace: Array(namespace.utf8),
+            timeout: timeout,
             data: data.bytes)
     }
 }
@@ -59,6 +64,7 @@ package struct Question<Answer: Sendable> {
 struct ReadKey: Hashable {
     let includesLost: Bool
     let isApart: Bool
+    let server: String?
     /// The namespace as bytes: strings that Unicode calls equal are different namespaces.
     let namespace: [UInt8]
     let timeout: Duration

@@ -3,6 +3,15 @@ internal import EventLoop
 /// The questions under way, each with the servers that are still to answer, and its deadline. Late answers find no
 /// question, and are dropped.
 struct QuestionTable {
+    /// What is known of a question's way to the servers.
+    private enum Arrival {
+        case unknown
+        /// A queue has not taken it; others may have.
+        case refused
+        /// The broker has taken it, or a server has answered.
+        case certain
+    }
+
     private final class Entry {
         let id: String
         /// The key under which callers can join the question; `nil`: it is no read, and cannot be joined.
@@ -20,6 +29,9 @@ struct QuestionTable {
         /// The servers that are not on the broker: they are not waited for, but they count.
         var away: Set<String>
         var hasAnswers = false
+        var arrival = Arrival.unknown
+        /// Whether a server that nobody knows is still waited for, where none is that is known.
+        var isPatient = false
         /// The bytes that servers take that have answered without being expected.
         var serverBytes = 0
         /// The bytes that are held of answers and of the servers that have given them.
@@ -126,7 +138,10 @@ struct QuestionTable {
         let entry = Entry(
             question, id: id, size: size, expected: expected, away: away, waits: waits, deadline: deadline)
         entries[id] = entry
-        if let asked { setImpatience(of: entry, at: asked + Self.patience) }
+        if let asked {
+            setImpatience(of: entry, at: asked + Self.patience)
+            entry.isPatient = entry.isSettled
+        }
         if let key = entry.key { reads[key] = id }
         questionOfWaiter[waiter] = id
         deadlines.add(id, at: entry.deadline)
@@ -134,11 +149,24 @@ struct QuestionTable {
 
     func isUnderWay(_ id: String) -> Bool { entries[id] != nil }
 
+    /// The broker has taken a question, or a queue has not. An answer is better proof than either.
+    mutating func confirm(_ id: String, isTaken: Bool) {
+        guard let entry = entries[id], entry.arrival == .unknown else { return }
+        entry.arrival = isTaken ? .certain : .refused
+        if !entry.isPatient { finishIfComplete(entry) }
+    }
+
+    /// The connection has broken before the question left.
+    mutating func neverLeft(_ id: String) {
+        if let entry = entries[id] { fail(entry, .brokerUnavailable) }
+    }
+
     /// Takes an answer.
     ///
     /// - Parameter size: the size of all of it, in bytes. Less of it may be held.
     mutating func receive(_ answer: ServerMessage, for id: String, size: Int) {
         guard let entry = entries[id], !entry.done.contains(answer.uid) else { return }
+        entry.arrival = .certain
         // A gathering that bounds itself does not grow with each answer.
         let gathering = entry.waits.gathering
         let growth = gathering.isBounded ? 0 : size
@@ -202,9 +230,10 @@ struct QuestionTable {
         for id in impatience.due(now: now) {
             guard let entry = entries[id], let due = entry.impatientAt else { continue }
             entry.impatientAt = nil
+            entry.isPatient = false
             guard !entry.isSettled else {
                 // None of the expected servers is there; until now there might have been one that was not known.
-                finish(entry)
+                finishIfComplete(entry)
                 continue
             }
             // The time of the question; for later probes, an answer that another question has got shortly before will
@@ -240,7 +269,7 @@ struct QuestionTable {
     /// Ends the questions whose time is over, with what has come.
     mutating func expire(now: MonotonicTime) {
         for id in deadlines.due(now: now) {
-            if let entry = entries[id] { finish(entry) }
+            if let entry = entries[id] { end(entry) }
         }
     }
 
@@ -254,14 +283,29 @@ struct QuestionTable {
         for entry in entries.values {
             if entry.hasAnswers {
                 finish(entry)
+            } else if entry.isRead {
+                fail(entry, .brokerUnavailable)
+            } else if entry.arrival == .unknown {
+                fail(entry, .unknown)
             } else {
-                fail(entry, entry.isRead ? .brokerUnavailable : .unknown)
+                end(entry)
             }
         }
     }
 
     private mutating func finishIfComplete(_ entry: Entry) {
-        if entry.isSettled { finish(entry) }
+        if entry.isSettled, entry.arrival != .unknown { end(entry) }
+    }
+
+    /// Ends a question with what has come, or with the reason why it may not have arrived.
+    private mutating func end(_ entry: Entry) {
+        switch entry.arrival {
+        case .certain: finish(entry)
+        // Whoever has not received it is missing, and nothing else was to be done.
+        case .refused where entry.isRead: finish(entry)
+        case .refused: fail(entry, .brokerNack)
+        case .unknown: fail(entry, entry.isRead ? .brokerSilent : .unconfirmed)
+        }
     }
 
     private mutating func finish(_ entry: Entry, isRouted: Bool = true) {

@@ -12,6 +12,8 @@ struct RoomCounts {
     private let counted: Int?
     /// Whether the server has left something out, for its size.
     let hasMore: Bool
+    /// The number of the server's last message about events in front of this answer; `nil`: it sends none.
+    let sequence: Int?
     private let rooms: CheckedJSON?
     private let list: CheckedJSON?
 
@@ -20,6 +22,7 @@ struct RoomCounts {
         guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
         hasMore = data["more"]?.boolean == true
         counted = data["count"]?.amount
+        sequence = data["seq"]?.integer.flatMap { $0 >= 0 ? $0 : nil }
         rooms = counted == nil ? nil : data["rooms"]
         list = counted == nil ? data["sockets"] : nil
         guard counted != nil || list?.kind == .array else { return nil }

@@ -7,6 +7,8 @@ public enum ServerFeature: String, Sendable, CaseIterable {
     case acks
     /// Rooms that are numbers.
     case numbers
+    /// Reports of who comes and goes, and which rooms live.
+    case events
 }
 
 extension ServerFeature {

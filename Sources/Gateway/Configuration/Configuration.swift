@@ -36,6 +36,7 @@ struct Configuration: Sendable {
     var commandLimits: CommandLimits
     var httpLimits = HTTPDaemon.Limits()
     var loadLimits = HTTPLoad.Limits()
+    var eventLimits = EventFeed.Limits()
     var trustedProxies: TrustedProxies
     var idempotencyLimits = IdempotencyStore.Limits()
     /// The time for which new connections are still taken after `/readyz` has begun to fail.
@@ -111,6 +112,8 @@ extension Configuration {
         loadLimits.connectionsPerAddress = try source.read(\.maxConnectionsPerAddress)
         trustedProxies = try source.read(\.trustedProxies)
         loadLimits.requests = try source.read(\.maxInFlight)
+        eventLimits.streams = try source.read(\.maxStreams)
+        cluster.eventGrace = try source.read(\.eventsGrace)
         loadLimits.bodyBytes = try source.read(\.maxBufferedBytes)
         idempotencyLimits.lifetime = try source.read(\.idempotencyLifetime)
         idempotencyLimits.bytes = try source.read(\.idempotencyBytes)

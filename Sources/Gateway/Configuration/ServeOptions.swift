@@ -21,6 +21,8 @@ struct ServeOptions: ParsableArguments {
     @Option(\.maxConnectionsPerAddress) var maxConnectionsPerAddress: String?
     @Option(\.trustedProxies) var trustedProxies: String?
     @Option(\.maxInFlight) var maxInFlight: String?
+    @Option(\.maxStreams) var maxStreams: String?
+    @Option(\.eventsGrace) var eventsGrace: String?
     @Option(\.maxBufferedBytes) var maxBufferedBytes: String?
     @Option(\.idempotencyLifetime) var idempotencyLifetime: String?
     @Option(\.idempotencyBytes) var idempotencyBytes: String?

@@ -114,6 +114,12 @@ struct Settings: Sendable {
     let maxInFlight = SettingRow(
         "GATEWAY_MAX_IN_FLIGHT", "http.maxInFlight", .count(1...1_000_000), default: "10000",
         help: "The most requests under way; more are answered 503.")
+    let maxStreams = SettingRow(
+        "GATEWAY_MAX_STREAMS", "http.maxStreams", .count(1...100_000), default: "100",
+        help: "The most streams of events, over all loops; more are answered 503.")
+    let eventsGrace = SettingRow(
+        "GATEWAY_EVENTS_GRACE", "events.grace", .duration(from: .zero, to: .seconds(60)), default: "3s",
+        help: "How long the end of a room or a socket is held back: what is back by then was never gone.")
     let maxBufferedBytes = SettingRow(
         "GATEWAY_MAX_BUFFERED_BYTES", "http.maxBufferedBytes", .bytes(1_048_576...1_099_511_627_776),
         default: "268435456",

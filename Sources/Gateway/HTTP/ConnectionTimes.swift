@@ -64,6 +64,13 @@ struct ConnectionTimes {
         expendableFrom = now.advanced(byNanoseconds: Self.unread)
     }
 
+    /// All of the answer that there is has left, and more will come.
+    mutating func rests() {
+        guard !isOver else { return }
+        deadline = nil
+        expendableFrom = nil
+    }
+
     /// The answer has left.
     mutating func completed(now: MonotonicTime, _ limits: Limits) {
         guard !isOver else { return }

@@ -9,6 +9,8 @@ struct Departures {
         case hasToBeRead
         /// It waits for a handler, or for its answer to leave. It is looked at again after that.
         case waits
+        /// Its answer would go on for ever: it ends now.
+        case ends
     }
 
     private var gone: Set<Int32> = []
@@ -48,6 +50,9 @@ struct Departures {
         for descriptor in due {
             switch find(descriptor) {
             case .waits: due.remove(descriptor)
+            case .ends:
+                due.remove(descriptor)
+                over.append(descriptor)
             case .hasToBeRead where hasUnread(descriptor): break
             case .hasToBeRead:
                 due.remove(descriptor)

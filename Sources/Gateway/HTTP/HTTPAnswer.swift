@@ -11,10 +11,21 @@ extension Response {
             MHD_create_response_from_buffer(
                 body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
         }
+        return queue(created, on: connection, isPost: isPost, isStreamed: false, isLast: isLast)
+    }
+
+    /// Gives the head of the answer to libmicrohttpd, and has the rest asked for.
+    func queue(_ stream: OpenStream, on connection: OpaquePointer, isLast: Bool) -> MHD_Result {
+        queue(stream.response(), on: connection, isPost: false, isStreamed: true, isLast: isLast)
+    }
+
+    private func queue(
+        _ created: OpaquePointer?, on connection: OpaquePointer, isPost: Bool, isStreamed: Bool, isLast: Bool
+    ) -> MHD_Result {
         guard let created else { return .NO }
         // Queueing holds a reference of its own.
         defer { MHD_destroy_response(created) }
-        forEachConstantField(isPost: isPost) { name, value in
+        forEachConstantField(isPost: isPost, isStreamed: isStreamed) { name, value in
             MHD_add_response_header(created, name.cString, value.cString)
         }
         for field in fields {

@@ -120,6 +120,8 @@ struct ServedRequest {
     let start: MonotonicTime
     /// The bytes that it takes of the process's limit for bodies and answers.
     var bodyBytes = 0
+    /// The bytes of its answer that were given away, if that is a stream.
+    var streamedBytes = 0
 
     init(request: Request, exchange: HTTPExchange, client: IPAddress, isCounted: Bool, start: MonotonicTime) {
         self.request = request
@@ -134,8 +136,14 @@ struct ServedRequest {
         guard isUnderWay else { return }
         isUnderWay = false
         if isAnswered { counters.count(request, nanoseconds: MonotonicTime.now().nanoseconds - start.nanoseconds) }
-        if isCounted { load.ended(from: ClientAddress(client)) }
         load.ended()
+        // A stream takes a connection for as long as it lasts.
+        if isCounted, request.stream == nil { load.ended(from: ClientAddress(client)) }
+    }
+
+    /// Its answer was a stream, which is over: does not count as its client's any more.
+    func streamEnds(_ load: HTTPLoad) {
+        if isCounted { load.ended(from: ClientAddress(client)) }
     }
 }
 

@@ -71,14 +71,20 @@ final class HTTPConnections: @unchecked Sendable {
     }
 
     /// Ends the connections whose clients have left, as far as nothing waits for them.
-    func endDeparted() {
+    ///
+    /// - Parameter ended: is called with each of them.
+    func endDeparted(_ ended: (HTTPConnection) -> Void) {
         guard departures.areDue else { return }
         let over = departures.look {
             all[$0]?.served?.exchange.clientLeft() ?? .hasToBeRead
         } hasUnread: {
             all[$0]?.hasUnread ?? false
         }
-        for descriptor in over { all[descriptor]?.end(.clientLeft) }
+        for descriptor in over {
+            guard let connection = all[descriptor] else { continue }
+            connection.end(.clientLeft)
+            ended(connection)
+        }
     }
 
     /// Ends the connection that is needed least: the one that has been idle longest, or waits for nothing but its
@@ -113,7 +119,7 @@ final class HTTPConnections: @unchecked Sendable {
                 switch connection.served?.exchange.phase {
                 case nil: isIdle(connection)
                 case .discarding: true
-                case .sent: connection.times.isExpendable(now: now)
+                case .sent, .streaming: connection.times.isExpendable(now: now)
                 case .receiving, .working: false
                 }
             if isUnneeded { connection.end(.unneeded) }

@@ -76,7 +76,8 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         if nextSweep <= now {
             nextSweep = now + Self.sweepInterval
             connections.endLate(now: now)
-            connections.endDeparted()
+            endDeparted()
+            if !requests.streams.isEmpty { requests.lookAtStreams(now: now) }
         }
         if requests.schedule.isDue(hasEvents: events != 0, now: now, isLibraryBusy: { library.isBusy }) {
             run(hasEvents: events != 0)
@@ -91,8 +92,13 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         requests.schedule.runBegins(now: requests.turn)
         library.run()
         requests.schedule.runEnded(hadEvents: hasEvents)
-        connections.endDeparted()
+        endDeparted()
         if isEncrypted { settleGreetings() }
+    }
+
+    private func endDeparted() {
+        // libmicrohttpd does not look at a connection that rests.
+        connections.endDeparted { requests.wake($0) }
     }
 
     // MARK: Greetings
@@ -178,6 +184,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         requests.isDraining = true
         requests.turn = .now()
         sockets.stopListening(now: requests.turn)
+        requests.endStreams(now: requests.turn)
         run()
         hasDrained.store(true, ordering: .releasing)
     }
@@ -200,6 +207,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         }
         guard !requests.schedule.hasHandlers else { return false }
         isStopped = true
+        requests.wakeStreams()
         for descriptor in greetings.end() { connections.all[descriptor].map { library.resume($0.handle) } }
         library.stop()
         sockets.endLingering()

@@ -15,6 +15,9 @@ struct HTTPExchange {
         /// The handler is done, and libmicrohttpd has not asked yet.
         case answered(Response)
         case sent(RequestReport.Answer)
+        /// The answer goes on for as long as there is something to send. It rests while there is not, with the
+        /// connection suspended.
+        case streaming(RequestReport.Answer, isResting: Bool)
     }
 
     private enum Wait {
@@ -28,7 +31,7 @@ struct HTTPExchange {
 
     /// The phase of a request, as far as others need to know it.
     enum Phase {
-        case receiving, discarding, working, sent
+        case receiving, discarding, working, sent, streaming
     }
 
     /// A refused body up to this size is read and dropped, so that the connection stays usable; a longer one ends it.
@@ -128,7 +131,7 @@ struct HTTPExchange {
             hasUnreadBody = false
             return send(response)
         case .answered(let response): return send(response)
-        case .handling, .waiting, .sent: return .waits
+        case .handling, .waiting, .sent, .streaming: return .waits
         }
     }
 
@@ -171,7 +174,7 @@ struct HTTPExchange {
         case .waiting(let wait):
             state = .answered(response)
             if case .polled = wait { return .runs } else { return .resumes }
-        case .receiving, .discarding, .answered, .sent: return .needless
+        case .receiving, .discarding, .answered, .sent, .streaming: return .needless
         }
     }
 
@@ -183,6 +186,31 @@ struct HTTPExchange {
     /// Whether the connection ends behind the answer. libmicrohttpd is lax in where a chunk ends (0.9.75): nothing
     /// behind a chunked body is read as a request.
     func isLast(isDraining: Bool) -> Bool { isDraining || isChunked }
+
+    // MARK: Streams
+
+    /// What was sent is only the head of the answer: the rest comes piece by piece.
+    mutating func streams() {
+        if case .sent(let answer) = state { state = .streaming(answer, isResting: false) }
+    }
+
+    /// There is no piece to send: the connection is suspended.
+    mutating func rests() {
+        if case .streaming(let answer, _) = state { state = .streaming(answer, isResting: true) }
+    }
+
+    var isResting: Bool {
+        if case .streaming(_, let isResting) = state { isResting } else { false }
+    }
+
+    /// There is something to send, or nobody to send it to.
+    ///
+    /// - Returns: whether it rested, so that its connection has to be resumed.
+    mutating func wakes() -> Bool {
+        guard case .streaming(let answer, isResting: true) = state else { return false }
+        state = .streaming(answer, isResting: false)
+        return true
+    }
 
     // MARK: The end
 
@@ -197,6 +225,9 @@ struct HTTPExchange {
             foretold = .clientLeft
             if case .task(let task) = wait { task.cancel() }
             return .waits
+        case .streaming:
+            foretold = .clientLeft
+            return .ends
         case .handling, .answered, .sent: return .waits
         }
     }
@@ -207,6 +238,7 @@ struct HTTPExchange {
         case .discarding: .discarding
         case .handling, .waiting, .answered: .working
         case .sent: .sent
+        case .streaming: .streaming
         }
     }
 
@@ -221,7 +253,7 @@ struct HTTPExchange {
     var answer: RequestReport.Answer? {
         switch state {
         case .discarding(let response), .answered(let response): RequestReport.Answer(response)
-        case .sent(let answer): answer
+        case .sent(let answer), .streaming(let answer, _): answer
         case .receiving, .handling, .waiting: nil
         }
     }

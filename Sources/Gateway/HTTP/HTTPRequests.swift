@@ -19,12 +19,16 @@ final class HTTPRequests: @unchecked Sendable {
     @exclusivity(unchecked) var schedule: RunSchedule
     let times: ConnectionTimes.Limits
 
-    private let loop: EventLoop
-    private let router: Router
+    let loop: EventLoop
+    let router: Router
     private let limits: HTTPDaemon.Limits
-    private let load: HTTPLoad
+    let load: HTTPLoad
     private let requestLog: RequestLog
-    private let connections: HTTPConnections
+    let connections: HTTPConnections
+    /// The connections whose answers are streams.
+    var streams: Set<Int32> = []
+    /// Whether streams end as soon as they begin, because the gateway ends.
+    var areStreamsEnding = false
     /// Requests whose clients have left while the handler was at work, until it is done.
     private var abandoned: [ObjectIdentifier: AbandonedRequest] = [:]
 
@@ -158,6 +162,7 @@ final class HTTPRequests: @unchecked Sendable {
         guard let request = connection.served?.request else { return .NO }
         let isLast = connection.served?.exchange.isLast(isDraining: isDraining) ?? true
         count(response, connection)
+        if let stream = request.stream { return send(response, stream, connection, isLast: isLast) }
         return response.queue(on: connection.handle, isPost: request.isPost, isLast: isLast)
     }
 
@@ -186,6 +191,7 @@ final class HTTPRequests: @unchecked Sendable {
         guard var served = connection.served.take() else { return }
         let outcome = served.exchange.outcome(end, isLate: connection.cut == .late)
         schedule.requestEnded(wasPolled: served.exchange.isPolled)
+        if served.request.stream != nil { streamEnded(&served, connection) }
         connection.hasUnreadBody = served.exchange.hasUnreadBody
         connection.times.completed(now: turn, times)
         connections.departures.answered(connection.descriptor)

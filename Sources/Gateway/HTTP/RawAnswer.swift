@@ -49,11 +49,14 @@ extension Response {
     /// No answer is for a browser to show, to frame or to take for another type, and none is to be kept. An emit that
     /// succeeded leaves out two: caches do not keep answers to POST (RFC 9110, section 9.3.3), and JSON is not shown.
     /// Each costs about 900 instructions.
-    func forEachConstantField(isPost: Bool, _ body: (_ name: StaticString, _ value: StaticString) -> Void) {
+    func forEachConstantField(
+        isPost: Bool, isStreamed: Bool = false, _ body: (_ name: StaticString, _ value: StaticString) -> Void
+    ) {
         if let contentType { body("Content-Type", contentType) }
         body("X-Content-Type-Options", "nosniff")
         if isPost, status < 300 { return }
-        body("Cache-Control", "no-store")
+        // Who compresses a stream holds its events back.
+        body("Cache-Control", isStreamed ? "no-store, no-transform" : "no-store")
         body("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     }
 }

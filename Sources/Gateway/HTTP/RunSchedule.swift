@@ -91,6 +91,15 @@ struct RunSchedule {
         isDemanded = true
     }
 
+    /// An answer that goes on has nothing to send, and its connection is suspended. No handler is at work for it.
+    mutating func rests() { inTransit -= 1 }
+
+    /// Resumes an answer that rested.
+    mutating func wakesResting() {
+        inTransit += 1
+        isDemanded = true
+    }
+
     /// A request is over.
     mutating func requestEnded(wasPolled: Bool) {
         if wasPolled { polled -= 1 } else { inTransit -= 1 }

@@ -40,10 +40,11 @@ package struct AccessPolicy: Sendable {
     /// - Parameters:
     ///   - isPublic: whether it is for what everybody may read.
     ///   - digester: the loop's own.
+    ///   - isNoted: whether the key counts as used now.
     /// - Returns: anyone where it does not matter.
     /// - Throws: when it is none that is served.
     func caller(
-        of head: RequestHead, isPublic: Bool, _ digester: SHA256.Digester
+        of head: RequestHead, isPublic: Bool, _ digester: SHA256.Digester, isNoted: Bool = true
     ) throws(Problem) -> Caller {
         switch keyless {
         case .everybody: return .anyone
@@ -51,7 +52,7 @@ package struct AccessPolicy: Sendable {
             try checkIsLocal(head)
             return .anyone
         case .nobody:
-            return isPublic ? .anyone : try owner(of: try Self.digest(head, digester), head)
+            return isPublic ? .anyone : try owner(of: try Self.digest(head, digester), head, isNoted)
         }
     }
 
@@ -90,7 +91,7 @@ package struct AccessPolicy: Sendable {
     }
 
     /// Compares with every key, in the same time whichever it is.
-    private func owner(of digest: SHA256.Digest, _ head: RequestHead) throws(Problem) -> Caller {
+    private func owner(of digest: SHA256.Digest, _ head: RequestHead, _ isNoted: Bool) throws(Problem) -> Caller {
         var found = -1
         for index in digests.indices {
             let difference = digests[index].difference(from: digest)
@@ -101,7 +102,7 @@ package struct AccessPolicy: Sendable {
         guard found >= 0 else { throw .unauthorized(head) }
         let (now, caller) = (clock(), keys[found].caller)
         guard caller.expires.map({ now < $0 }) ?? true else { throw .unauthorized(head, expired: caller.name) }
-        keys[found].lastUse.note(now)
+        if isNoted { keys[found].lastUse.note(now) }
         return caller
     }
 

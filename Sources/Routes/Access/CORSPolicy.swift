@@ -63,7 +63,7 @@ package struct CORSPolicy: Sendable, Equatable {
 
     /// The headers of requests that pages may set.
     static let requestHeaders =
-        "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate, ce-specversion, "
+        "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key, X-Request-Id, traceparent, tracestate, ce-specversion, "
         + "ce-id, ce-source, ce-type, ce-subject, ce-time, ce-dataschema"
     /// The headers of answers that pages may read.
     static let exposedHeaders =

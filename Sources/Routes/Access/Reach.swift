@@ -126,6 +126,25 @@ extension Reach {
         return places.found
     }
 
+    /// What a stream of events names and never gives this caller. Globs give what of them is within reach.
+    func places(beyondEvents types: [String], rooms: [String], namespaces: [String]) -> [Problem.Place] {
+        guard !isUnlimited else { return [] }
+        var places = BeyondReach()
+        if !self.rooms.matchEverything {
+            for (index, type) in types.enumerated() where EventFilter.isWithoutRooms(type) {
+                places.fail(
+                    .body("/type/\(index)"), "these events have no room, and for that the key would need *", self.rooms)
+            }
+        }
+        for (index, room) in rooms.enumerated() where !room.contains("*") {
+            places.add(name: room, "/room/\(index)", self.rooms)
+        }
+        for (index, namespace) in namespaces.enumerated() {
+            places.add(name: namespace, "/namespace/\(index)", self.namespaces)
+        }
+        return places.found
+    }
+
     /// - Parameter namespace: `nil`: all of them.
     func places(beyondNamespace namespace: String?) -> [Problem.Place] {
         var places = BeyondReach()

@@ -10,6 +10,8 @@ package enum Scope: String, Sendable, CaseIterable {
     case writeRooms = "rooms:write"
     case readServers = "servers:read"
     case emitToServers = "servers:emit"
+    /// To hear who comes and goes.
+    case readEvents = "events:read"
     /// To read `/metrics`, where that is not open to all.
     case metrics
     /// To read the gateway's settings, hooks and keys, without secrets.
@@ -28,6 +30,7 @@ package enum Scope: String, Sendable, CaseIterable {
         case .emitToServers: 1 << 7
         case .metrics: 1 << 8
         case .readConfiguration: 1 << 9
+        case .readEvents: 1 << 10
         }
     }
 }

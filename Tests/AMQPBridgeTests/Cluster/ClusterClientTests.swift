@@ -258,8 +258,9 @@ struct LoopEmitterClusterTests {
                 switch message {
                 case .publish("socket.io.cluster", "#discover", _, _):
                     for server in servers { peer.hear(heartbeatText(server)) }
-                case .question(_, _, let id, _, _, let body):
+                case .question(_, "/", let id, _, _, let body):
                     for server in servers { if let text = answer(server, body) { peer.reply(text, to: id) } }
+                case .question(_, _, let id, _, _, _): peer.giveBack(id)
                 case .publish(_, _, _, let body): taken.bodies.withLock { $0.append(body) }
                 default: break
                 }

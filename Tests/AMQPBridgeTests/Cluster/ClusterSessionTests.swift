@@ -8,8 +8,11 @@ import Testing
 
 @Suite("The cluster session")
 struct ClusterSessionTests {
-    private static let discover = WrittenFrame.publish(
-        exchange: "x", key: "#discover", messageID: "discover", body: "{\"uid\":\"emitter\",\"type\":1}")
+    /// How servers are asked to announce themselves, for the time of this number.
+    private static func discover(_ number: Int) -> WrittenFrame {
+        .publish(
+            exchange: "x", key: "#discover", messageID: "discover-\(number)", body: "{\"uid\":\"emitter\",\"type\":1}")
+    }
 
     // MARK: Opening
 
@@ -20,7 +23,8 @@ struct ClusterSessionTests {
         #expect(
             fixture.written() == [
                 .channelOpen(1), .exchangeDeclare("x", channel: 1), .channelOpen(2), .exchangeDeclare("x", channel: 2),
-                .consume(queue: "amq.rabbitmq.reply-to", tag: "replies", channel: 1), .queueDeclare(channel: 2),
+                .confirmSelect, .consume(queue: "amq.rabbitmq.reply-to", tag: "replies", channel: 1),
+                .queueDeclare(channel: 2),
                 .queueBind(exchange: "x", key: "#presence", channel: 2),
                 .consume(queue: "", tag: "presence", channel: 2),
             ])
@@ -37,7 +41,7 @@ struct ClusterSessionTests {
             #expect(fixture.written() == [])
             #expect(!fixture.session.isOpen)
             fixture.receive(.consuming(consumerTag: tags[1]))
-            #expect(fixture.written() == [Self.discover])
+            #expect(fixture.written() == [Self.discover(1)])
             #expect(fixture.session.isOpen)
         }
     }
@@ -65,10 +69,21 @@ struct ClusterSessionTests {
         let fixture = ClusterFixture(servers: nil)
         fixture.open()
         fixture.ask("q")
-        fixture.returned("discover")
+        fixture.returned("discover-1")
         #expect(fixture.error("q") == .noServers(exchange: "x"))
+        // It is not said from memory.
+        _ = fixture.written()
         fixture.ask("r")
-        #expect(fixture.error("r") == .noServers(exchange: "x"))
+        fixture.ask("s", Question(ListRooms(), timeout: .seconds(5)))
+        #expect(fixture.written() == [Self.discover(2)])
+        fixture.returned("discover-1")
+        #expect(fixture.isWaiting("r"))
+        fixture.returned("discover-2")
+        #expect(fixture.error("r") == .noServers(exchange: "x") && fixture.error("s") == .noServers(exchange: "x"))
+        fixture.ask("t")
+        fixture.hear(heartbeatText("a"))
+        fixture.advance(.milliseconds(500))
+        #expect(fixture.asked() == ["t"])
     }
 
     @Test("gives up on questions whose time is over before the servers are known")
@@ -177,7 +192,7 @@ struct ClusterSessionTests {
         fixture.hear(heartbeatText("a"))
         fixture.hear("{\"uid\":\"a\",\"type\":13}")
         #expect(known.serverWithoutNumbers(of: "/") == nil)
-        fixture.advance(.seconds(1))
+        fixture.forget(after: .seconds(1))
         #expect(known.serverWithoutNumbers(of: "/c") == nil)
     }
 
@@ -194,14 +209,151 @@ struct ClusterSessionTests {
         #expect(told == [false, true])
     }
 
-    @Test("has the answer at once where no server has the namespace")
+    @Test("asks the broker where no server is known that has the namespace")
     func nobodyHasIt() {
         let fixture = ClusterFixture()
-        fixture.ask("q", Question(CountSockets(namespace: "/nowhere"), timeout: .seconds(5)))
+        let question = Question(CountSockets(namespace: "/nowhere"), timeout: .seconds(5))
+        fixture.ask("q", question)
+        #expect(fixture.asked() == ["q"] && fixture.isWaiting("q"))
+        fixture.returned("q")
         #expect(fixture.sockets("q") == 0)
         #expect(fixture.tally("q") == .all(0))
         #expect((try? fixture.answer("q")?.get().isRouted) == false)
-        #expect(fixture.written() == [])
+        // A queue that takes it may be that of a server of which nothing was heard yet.
+        for name in ["nobody", "new"] {
+            fixture.ask(name, question)
+            fixture.advance(.milliseconds(99))
+            #expect(fixture.isWaiting(name))
+            if name == "new" { fixture.reply(serverText("n", .fetchSocketsResponse, "{\"count\":4}"), to: name) }
+            fixture.advance(.milliseconds(21))
+            #expect((try? fixture.answer(name)?.get().isRouted) == true)
+        }
+        #expect(fixture.tally("nobody") == .all(0))
+        #expect(fixture.tally("new") == .all(1) && fixture.sockets("new") == 4)
+    }
+
+    // MARK: Confirms
+
+    private static var emit: Question<Acknowledgements> {
+        Question(Emit(event: "e"), mode: .all, timeout: .seconds(5))
+    }
+
+    /// A fixture whose broker confirms nothing unless the test says so.
+    private func unconfirmed() -> ClusterFixture {
+        let fixture = ClusterFixture()
+        fixture.confirm()
+        fixture.confirms = false
+        return fixture
+    }
+
+    @Test("says what a broker that confirms nothing has left open")
+    func nothingConfirmed() {
+        let fixture = unconfirmed()
+        fixture.ask("emit", Self.emit)
+        fixture.ask("read")
+        fixture.ask("nowhere", Question(Emit(namespace: "/n", event: "e"), mode: .all, timeout: .seconds(5)))
+        fixture.ask("change", Question(ChangeSockets(SocketSelection(), .join(["r"])), timeout: .seconds(5)))
+        fixture.ask("answered", Self.emit)
+        fixture.reply(serverText("a", .broadcastClientCount, "{\"clientCount\":0}"), to: "answered")
+        // It has begun to answer: that proves as much as an answer.
+        fixture.ask("begun", Self.emit)
+        fixture.reply(serverText("a", .broadcastClientCount, "{\"clientCount\":1}"), to: "begun")
+        fixture.advance(.milliseconds(5_020))
+        for name in ["emit", "nowhere", "change"] { #expect(fixture.error(name) == .unconfirmed, "\(name)") }
+        #expect(fixture.error("read") == .brokerSilent)
+        #expect(fixture.tally("answered")?.missing == ["b"])
+        #expect(fixture.tally("begun")?.missing == ["a", "b"])
+        // A late confirm is nobody's.
+        fixture.confirm()
+        #expect(fixture.session.waiting == 0)
+    }
+
+    @Test("counts every message on its channel, as the broker does")
+    func deliveryTags() {
+        let fixture = unconfirmed()
+        // The first message asked who is there.
+        for name in ["two", "three", "four", "five"] { fixture.ask(name, Self.emit) }
+        fixture.receive(.acknowledged(tag: 3, multiple: false))
+        fixture.receive(.acknowledged(tag: 5, multiple: false), on: 2)
+        fixture.receive(.refused(tag: 4, multiple: false))
+        fixture.advance(.milliseconds(5_020))
+        #expect(fixture.error("two") == .unconfirmed)
+        #expect(fixture.tally("three")?.missing == ["a", "b"])
+        #expect(fixture.error("four") == .brokerNack)
+        #expect(fixture.error("five") == .unconfirmed)
+        for name in ["six", "seven", "eight"] { fixture.ask(name, Self.emit) }
+        fixture.receive(.acknowledged(tag: 7, multiple: true))
+        fixture.advance(.milliseconds(5_020))
+        #expect(fixture.tally("six") != nil && fixture.tally("seven") != nil)
+        #expect(fixture.error("eight") == .unconfirmed)
+        // A new connection counts from 1 again.
+        fixture.session.disconnected()
+        fixture.open()
+        fixture.receive(.acknowledged(tag: 1, multiple: false))
+        fixture.discovered()
+        fixture.ask("anew", Self.emit)
+        fixture.receive(.acknowledged(tag: 2, multiple: false))
+        fixture.advance(.milliseconds(5_020))
+        #expect(fixture.tally("anew") != nil)
+    }
+
+    @Test("takes an answer for proof of what a queue has not taken, and misses whoever does not answer a read")
+    func refusedByQueue() {
+        let fixture = unconfirmed()
+        for name in ["answered", "emit"] { fixture.ask(name, Self.emit) }
+        fixture.ask("read")
+        fixture.receive(.refused(tag: 0, multiple: true))
+        #expect(fixture.isWaiting("emit"))
+        fixture.reply(serverText("a", .broadcastClientCount, "{\"clientCount\":0}"), to: "answered")
+        fixture.reply(serverText("b", .broadcastClientCount, "{\"clientCount\":0}"), to: "answered")
+        #expect(fixture.tally("answered") == .all(2))
+        fixture.advance(.milliseconds(5_020))
+        #expect(fixture.error("emit") == .brokerNack)
+        #expect(fixture.tally("read")?.missing == ["a", "b"])
+    }
+
+    @Test("says of a lost connection what has certainly not left, what is confirmed, and what may have been done")
+    func lostWithoutConfirm() {
+        let fixture = unconfirmed()
+        for name in ["confirmed", "refused", "left"] { fixture.ask(name, Self.emit) }
+        fixture.receive(.acknowledged(tag: 2, multiple: false), .refused(tag: 3, multiple: false))
+        _ = fixture.written()
+        fixture.ask("stayed", Self.emit)
+        fixture.session.disconnected()
+        #expect(fixture.tally("confirmed")?.missing == ["a", "b"])
+        #expect(fixture.error("refused") == .brokerNack)
+        #expect(fixture.error("left") == .unknown)
+        #expect(fixture.error("stayed") == .brokerUnavailable)
+    }
+
+    @Test("waits for the confirm where everybody who was to answer has gone")
+    func goneWithoutConfirm() {
+        let fixture = unconfirmed()
+        for name in ["q", "r"] { fixture.ask(name, Self.emit) }
+        for server in ["a", "b"] { fixture.hear("{\"uid\":\"\(server)\",\"type\":13}") }
+        #expect(fixture.isWaiting("q"))
+        fixture.receive(.acknowledged(tag: 2, multiple: false))
+        #expect(fixture.tally("q") == .all(0))
+        fixture.advance(.milliseconds(5_020))
+        #expect(fixture.error("r") == .unconfirmed)
+    }
+
+    @Test("knows nobody only when the broker has taken the question who is there")
+    func unconfirmedDiscovery() {
+        let fixture = ClusterFixture(servers: nil)
+        fixture.confirms = false
+        fixture.open()
+        fixture.ask("q")
+        fixture.advance(.seconds(4))
+        #expect(fixture.isWaiting("q"))
+        fixture.advance(.seconds(2))
+        #expect(fixture.error("q") == .brokerSilent)
+        fixture.ask("r")
+        fixture.confirm()
+        fixture.advance(.milliseconds(499))
+        #expect(fixture.isWaiting("r"))
+        fixture.advance(.milliseconds(1))
+        #expect(fixture.error("r") == .noServers(exchange: "x"))
     }
 
     @Test("asks the same once, and everything else by itself")
@@ -354,8 +506,33 @@ struct ClusterSessionTests {
         fixture.reply(serverText("a", .fetchSocketsResponse, "{\"count\":1}"), to: "q")
         fixture.advance(.milliseconds(1_499))
         #expect(fixture.isWaiting("q"))
-        fixture.advance(.milliseconds(1_001))
+        fixture.forget(after: .milliseconds(1_501))
         #expect(fixture.tally("q") == .all(1))
+        #expect(fixture.session.servers.map(\.uid) == ["a"])
+    }
+
+    @Test("does not take a silent broker for silent servers: they are asked once more, by way of it")
+    func silentBroker() {
+        let fixture = ClusterFixture()
+        fixture.confirm()
+        fixture.confirms = false
+        fixture.advance(.seconds(16))
+        #expect(fixture.written() == [Self.discover(2)])
+        for _ in 0..<400 { fixture.advance(.milliseconds(250)) }
+        #expect(fixture.session.servers.map(\.uid) == ["a", "b"])
+        #expect(fixture.written() == [])
+        fixture.confirm()
+        fixture.advance(.milliseconds(250))
+        fixture.hear(heartbeatText("a"))
+        #expect(fixture.session.servers.map(\.uid) == ["a", "b"])
+        fixture.advance(.milliseconds(250))
+        #expect(fixture.session.servers.map(\.uid) == ["a"])
+        // The next one has its own question.
+        fixture.advance(.seconds(16))
+        #expect(fixture.written() == [Self.discover(3)])
+        fixture.hear(heartbeatText("a"))
+        fixture.confirm()
+        fixture.advance(.seconds(1))
         #expect(fixture.session.servers.map(\.uid) == ["a"])
     }
 
@@ -384,6 +561,29 @@ struct ClusterSessionTests {
         #expect(fixture.isWaiting("before"))
     }
 
+    @Test("says of an alarm that it is one, to whoever waits until the servers are known, too")
+    func blockedWithoutServers() {
+        let fixture = ClusterFixture(servers: nil)
+        fixture.confirms = false
+        fixture.open()
+        fixture.ask("early")
+        fixture.receive(.blocked(reason: "low"), on: 0)
+        #expect(fixture.error("early") == .brokerBlocked(reason: "low"))
+        fixture.ask("q")
+        #expect(fixture.error("q") == .brokerBlocked(reason: "low"))
+        fixture.receive(.unblocked, on: 0)
+        fixture.ask("r")
+        // The first question was held up with the rest.
+        fixture.receive(.acknowledged(tag: 1, multiple: false))
+        fixture.advance(.milliseconds(500))
+        #expect(fixture.isWaiting("r"))
+        fixture.hear(heartbeatText("a"))
+        fixture.confirm()
+        _ = fixture.written()
+        fixture.advance(.milliseconds(500))
+        #expect(fixture.asked() == ["r"])
+    }
+
     @Test("does not take an alarm's silence for death: whoever is there is asked to say so behind it")
     func unblocked() {
         let fixture = ClusterFixture()
@@ -394,7 +594,7 @@ struct ClusterSessionTests {
         _ = fixture.written()
         fixture.receive(.unblocked)
         #expect(fixture.session.blockedReason == nil)
-        #expect(fixture.written() == [Self.discover])
+        #expect(fixture.written() == [Self.discover(2)])
         fixture.ask("q")
         fixture.advance(.milliseconds(499))
         #expect(fixture.session.servers.count == 2)
@@ -406,7 +606,7 @@ struct ClusterSessionTests {
         fixture.advance(.milliseconds(5_020))
         #expect(fixture.tally("q") == ServerTally(expected: 2, responded: 1, missing: ["b"]))
         fixture.hear(heartbeatText("a"))
-        fixture.advance(.milliseconds(10_250))
+        fixture.forget(after: .milliseconds(10_750))
         #expect(fixture.session.servers.map(\.uid) == ["a"])
     }
 
@@ -440,6 +640,7 @@ struct ClusterSessionTests {
         fixture.reply(serverText("a", .fetchSocketsResponse, "{\"count\":1}"), to: "some")
         fixture.ask("none", Question(ListRooms(), timeout: .seconds(5)))
         fixture.ask("change", Question(ChangeSockets(SocketSelection(), .join(["r"])), timeout: .seconds(5)))
+        _ = fixture.written()
         fixture.session.disconnected()
         #expect(fixture.sockets("some") == 1)
         #expect(fixture.tally("some")?.missing == ["b"])
@@ -460,7 +661,7 @@ struct ClusterSessionTests {
         #expect(fixture.session.blockedReason == nil)
         fixture.advance(.seconds(60))
         fixture.open()
-        #expect(fixture.written().last == Self.discover)
+        #expect(fixture.written().last == Self.discover(2))
         fixture.ask("q")
         // Nothing is known to be gone before everybody has had the time to say that it is not.
         #expect(fixture.session.servers.count == 2)
@@ -539,7 +740,7 @@ struct ClusterSessionTests {
         #expect(fixture.error("short") == .brokerRefused(exchange: "x"))
         fixture.ask("again")
         fixture.open()
-        fixture.returned("discover")
+        fixture.returned("discover-1")
         #expect(fixture.error("again") == .noServers(exchange: "x"))
         #expect(fixture.session.rest == nil)
     }
@@ -587,7 +788,7 @@ struct ClusterSessionTests {
         fixture.session.disconnected()
         fixture.session.connected(frameMax: 4_096)
         fixture.ask("q")
-        fixture.returned("discover")
+        fixture.returned("discover-1")
         #expect(fixture.isWaiting("q"))
         #expect(!fixture.session.isOpen)
     }

@@ -278,7 +278,8 @@ struct ProbingTests {
         let fixture = probing.fixture
         fixture.advance(.seconds(100))
         probing.beat("b")
-        fixture.advance(.seconds(100))
+        fixture.forget(after: .seconds(100))
+        _ = fixture.written()
         #expect(fixture.session.servers.map(\.uid) == ["b"])
         fixture.ask("q", Self.all)
         fixture.reply(serverText("b", .fetchSocketsResponse, socketsText("s")), to: "q")
@@ -302,7 +303,7 @@ struct ProbingTests {
         for name in ["usual", "certain"] {
             fixture.reply(serverText("b", .fetchSocketsResponse, socketsText("s")), to: name)
         }
-        fixture.advance(.seconds(2))
+        fixture.forget(after: .seconds(2))
         #expect(fixture.tally("usual") == .all(1))
         #expect(fixture.isWaiting("certain"))
         fixture.advance(.seconds(4))

@@ -229,11 +229,13 @@ struct QuestionTableTests {
         fixture.begin("some", expected: ["a", "b"], waiter: 1)
         fixture.receive("a", "some", count: 3)
         fixture.begin("read", expected: ["a"], waiter: 2, TableFixture.count("/c"))
-        fixture.begin("change", expected: ["a"], waiter: 3, TableFixture.change)
+        fixture.begin("change", expected: ["a"], waiter: 3, TableFixture.change, isConfirmed: false)
+        fixture.begin("confirmed", expected: ["a"], waiter: 4, TableFixture.change)
         fixture.table.disconnected()
         #expect(try fixture.outcome(1)?.servers == ServerTally(expected: 2, responded: 1, missing: ["b"]))
         #expect(fixture.errors(2) == [.brokerUnavailable])
         #expect(fixture.errors(3) == [.unknown])
+        #expect(try fixture.outcome(4)?.servers == ServerTally(expected: 1, responded: 0, missing: ["a"]))
         fixture.expectNothingLeft()
     }
 
@@ -344,9 +346,12 @@ private final class TableFixture {
         table = QuestionTable(limits: limits)
     }
 
+    /// - Parameter isConfirmed: whether the broker confirms it at once.
     func begin<Answer>(
-        _ id: String, expected: Set<String>, waiter: Int = 1, _ question: Question<Answer> = TableFixture.count()
+        _ id: String, expected: Set<String>, waiter: Int = 1, _ question: Question<Answer> = TableFixture.count(),
+        isConfirmed: Bool = true
     ) {
+        defer { if isConfirmed { table.confirm(id, isTaken: true) } }
         table.begin(question, id: id, expected: expected, waiter: waiter, deadline: now + question.timeout) {
             [unowned self] in results[waiter, default: []].append($0.map { AnyOutcome($0) })
         }
@@ -406,11 +411,9 @@ struct QuestionTableSimulationTests {
             waits.begin(step, until: now + question.timeout)
             if table.join(question, waiter: step, { waits.end(step, $0) }) { return }
             let expected = Set(servers.filter { _ in Bool.random(using: &random) })
-            // Without anybody to answer nothing is begun.
-            let asked = expected.isEmpty ? ["a"] : expected
-            let away = asked.filter { _ in Int.random(in: 0..<8, using: &random) == 0 }
+            let away = expected.filter { _ in Int.random(in: 0..<8, using: &random) == 0 }
             table.begin(
-                question, id: "q\(step)", expected: asked, away: away, waiter: step, asked: now,
+                question, id: "q\(step)", expected: expected, away: away, waiter: step, asked: now,
                 deadline: now + question.timeout
             ) { waits.end(step, $0) }
             ids.append("q\(step)")
@@ -440,9 +443,14 @@ struct QuestionTableSimulationTests {
                     ServerMessage(Array(text.utf8))!, for: id, size: Int.random(in: 0...20, using: &random))
             case 70..<74: table.left(servers.randomElement(using: &random)!)
             case 74..<76: table.away(servers.randomElement(using: &random)!)
+            case 84..<88:
+                if let id = ids.suffix(8).randomElement(using: &random) {
+                    table.confirm(id, isTaken: Int.random(in: 0..<4, using: &random) > 0)
+                }
+            case 88: if let id = ids.suffix(8).randomElement(using: &random) { table.neverLeft(id) }
             case 76..<79: if let id = ids.suffix(8).randomElement(using: &random) { _ = table.returned(id) }
-            case 79..<88: table.abandon(waiter: max(0, step - Int.random(in: 0..<20, using: &random)))
-            case 88: table.disconnected()
+            case 79..<84: table.abandon(waiter: max(0, step - Int.random(in: 0..<20, using: &random)))
+            case 89: table.disconnected()
             default:
                 now = now + .milliseconds(Int.random(in: 1...80, using: &random))
                 table.expire(now: now)

@@ -81,6 +81,7 @@ extension Case {
             "list-private-rooms", ListRooms(namespace: "/chat", after: "a1", includesPrivate: true),
             [("a2", 1), ("x", 2)]),
         list("list-rooms-behind-a-number", ListRooms(after: 42, limit: 3), [(5, 1), ("x", 1)]),
+        list("list-rooms-while-events-are-told", ListRooms(), [(7, 1), ("x", 2)]),
     ]
 
     private static let counts: [Case] = [

@@ -18,15 +18,19 @@ final class ClusterFixture {
     private(set) var waiters: [String: Int] = [:]
     private(set) var warnings: [ClusterWarning] = []
     private(set) var closes: [ChannelClose] = []
+    private var events: [ClusterEvent] = []
     /// How often somebody has asked in vain.
     private(set) var wanted = 0
     let knowledge = BrokerKnowledge()
+    /// Whether the broker confirms what was published before time goes on.
+    var confirms = true
 
     init(limits: ClusterSession.Limits = .init(), servers: [String]? = ["a", "b"]) {
         session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks, knowledge: knowledge)
         session.warned = { [unowned self] in warnings.append($0) }
         session.channelClosed = { [unowned self] in closes.append($0) }
         session.wanted = { [unowned self] in wanted += 1 }
+        session.eventsCame = { [unowned self] in events += $0 }
         guard let servers else { return }
         open()
         for server in servers { hear(heartbeatText(server)) }
@@ -40,7 +44,11 @@ final class ClusterFixture {
     func open(frameMax: Int = 4_096) {
         session.connected(frameMax: frameMax)
         receive(.consuming(consumerTag: "replies"), .consuming(consumerTag: "presence"))
+        if confirms { confirm() }
     }
+
+    /// Confirms everything that was published.
+    func confirm() { receive(.acknowledged(tag: 0, multiple: true)) }
 
     /// The time for servers to say who they are is over.
     func discovered() { advance(.milliseconds(500)) }
@@ -66,8 +74,14 @@ final class ClusterFixture {
     }
 
     func advance(_ duration: Duration) {
+        if confirms { confirm() }
         now = now + duration
         session.expire(now: now)
+    }
+
+    /// So much time goes on, in which servers that have fallen silent are found to be gone.
+    func forget(after duration: Duration) {
+        for step in [duration - .milliseconds(500), .milliseconds(250), .milliseconds(250)] { advance(step) }
     }
 
     /// Everything written since the last time; the socket takes it all.
@@ -83,6 +97,16 @@ final class ClusterFixture {
     /// The ids of the questions written since the last time.
     func asked() -> [String] {
         written().compactMap { if case .question(_, _, let id, _, _, _) = $0 { id } else { nil } }
+    }
+
+    /// The events since the last time, as `kind namespace subject`; for `sync` the reason.
+    func told() -> [String] {
+        defer { events = [] }
+        return events.map { event in
+            ([event.kind.rawValue]
+                + [event.namespace, event.room?.text ?? event.socket ?? event.server ?? event.reason]
+                .compactMap(\.self)).joined(separator: " ")
+        }
     }
 
     // MARK: Callers

@@ -64,6 +64,8 @@ ASKED = {"event": "health", "ack": {}}
 READS = [(method, path) for path in ("/v1/sockets", "/v1/rooms", "/v1/counts") for method in ("GET", "HEAD")]
 ONE = [(method, "/v1/sockets/{id}") for method in ("GET", "HEAD")]
 SERVERS = [(method, "/v1/servers") for method in ("GET", "HEAD")]
+# Which goes on; of its body only the beginning is read.
+STREAM = [(method, "/v1/events") for method in ("GET", "HEAD")]
 # Which ask the gateway itself.
 OWN = [(method, path) for path in ("/v1/me", "/v1/config") for method in ("GET", "HEAD")]
 DISCONNECT = ("DELETE", "/v1/sockets/{id}")
@@ -396,6 +398,12 @@ CASES = {
         *asking(403, "origin_not_allowed", OWN, headers={"Origin": "http://example.com"}),
         *asking(413, "payload_too_large", OWN, headers={"Content-Length": str(10**9)}),
         *asking(422, "invalid_request", OWN, query={"key": "a"}),
+        *asking(200, operations=STREAM),
+        *asking(400, "malformed_http", STREAM, headers={"Transfer-Encoding": "gzip"}),
+        *asking(403, "host_not_allowed", STREAM, headers={"Host": "example.com"}),
+        *asking(403, "origin_not_allowed", STREAM, headers={"Origin": "http://example.com"}),
+        *asking(413, "payload_too_large", STREAM, headers={"Content-Length": str(10**9)}),
+        *asking(422, "invalid_request", STREAM, query={"type": "rooms"}),
         *every(400, "malformed_http", headers={"Transfer-Encoding": "gzip"}),
         *(
             Case(method, path, 400, "malformed_http", target=f"{url(path)}?namespace=%2")
@@ -554,6 +562,8 @@ CASES = {
         *asking(200, operations=OWN, headers={"X-API-Key": KEY}),
         *asking(400, "ambiguous_credentials", OWN, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
         *asking(401, "unauthorized", OWN),
+        *asking(400, "ambiguous_credentials", STREAM, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
+        *asking(401, "unauthorized", STREAM),
     ],
     "keys that may not do all": [
         *both(403, "insufficient_scope", headers=LACKING),
@@ -564,6 +574,9 @@ CASES = {
         *asking(200, operations=OWN, headers=NARROW),
         *asking(403, "insufficient_scope", [own for own in OWN if own[1] == "/v1/config"], headers=LACKING),
         *asking(429, "rate_limited", OWN, headers=SPENT),
+        *asking(429, "rate_limited", STREAM, headers=SPENT),
+        *asking(403, "insufficient_scope", STREAM, headers=LACKING),
+        *asking(403, "beyond_reach", STREAM, headers=NARROW, query={"type": "server.*"}),
         *both(429, "rate_limited", headers=SPENT),
         *every(429, "rate_limited", headers=SPENT),
         event(403, "insufficient_scope", headers=LACKING),
@@ -578,6 +591,7 @@ CASES = {
     ],
     "questions turned off": [
         *every(501, "turned_off"),
+        *asking(501, "turned_off", STREAM),
         emit(501, "turned_off", ACKNOWLEDGED),
     ],
     "questions of python-socketio turned off": [
@@ -628,6 +642,7 @@ CASES = {
         *asked(503, "overloaded"),
         *confirmed(503, "overloaded", query=QUESTION),
         *asking(503, "overloaded", OWN),
+        *asking(503, "overloaded", STREAM),
         *service(200),
     ],
     "too many questions": [

@@ -8,6 +8,7 @@ from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
 from .disturbed_relay import DisturbedRelay
 from .disturbing_proxy import DisturbingProxy
+from .event_stream import EventStream, Heartbeats
 from .gateway import VERSION, Gateway, assert_problem, binary
 from .hooks import SIGNATURES, VERIFY_TOKEN, hook_entry
 from .middleman import Middleman
@@ -34,8 +35,10 @@ __all__ = [
     "CuttingProxy",
     "DisturbedRelay",
     "DisturbingProxy",
+    "EventStream",
     "Gateway",
     "HAProxy",
+    "Heartbeats",
     "Key",
     "Middleman",
     "Nginx",

@@ -166,7 +166,7 @@ class Gateway:
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
-            return Response(response.status, response.headers, response.read())
+            return Response(response.status, response.headers, _body(response))
         finally:
             connection.close()
 
@@ -238,6 +238,16 @@ class Gateway:
             self.stop()
         else:
             self.kill()
+
+
+def _body(response):
+    """Of a stream what it begins with."""
+    if response.headers["Content-Type"] != "text/event-stream":
+        return response.read()
+    lines = []
+    while (line := response.readline()) not in (b"", b"\n"):
+        lines.append(line)
+    return b"".join(lines)
 
 
 def assert_problem(response, status, code=None, pointer=None):

@@ -56,6 +56,8 @@ struct ConfigurationTests {
         Sample("replicas", "3", "3"),
         Sample("http.adminAddress", "unix:/run/admin", "unix:/run/admin"),
         Sample("http.socketMode", "0600", "600"),
+        Sample("http.maxStreams", "15", "15"),
+        Sample("events.grace", "0s", "0.0 seconds"),
         Sample("http.maxBufferedBytes", "2000000", "2000000"),
         Sample("idempotency.lifetime", "90s", "90.0 seconds"),
         Sample("idempotency.bytes", "65536", "65536"),
@@ -95,6 +97,7 @@ struct ConfigurationTests {
             "http.maxConnections": "10000",
             "http.maxConnectionsPerAddress": "0", "http.trustedProxies": "", "http.maxInFlight": "10000",
             "replicas": "1", "http.adminAddress": "", "http.socketMode": "660",
+            "http.maxStreams": "100", "events.grace": "3.0 seconds",
             "http.maxBufferedBytes": "268435456",
             "limits.maxBatchBytes": "16777216", "limits.maxBatchItems": "10000",
             "idempotency.lifetime": "600.0 seconds",
@@ -114,8 +117,10 @@ struct ConfigurationTests {
         #expect(try configuration().commandLimits == CommandLimits())
         #expect(try configuration().httpLimits == HTTPDaemon.Limits())
         #expect(try configuration().loadLimits == HTTPLoad.Limits())
+        #expect(try configuration().eventLimits == EventFeed.Limits())
         #expect(try configuration().cluster.exchange == ClusterClient.Configuration().exchange)
         #expect(try configuration().cluster.waiting == ClusterClient.Configuration().waiting)
+        #expect(try configuration().cluster.eventGrace == ClusterClient.Configuration().eventGrace)
         #expect(try configuration().idempotencyLimits == IdempotencyStore.Limits())
     }
 
@@ -296,6 +301,7 @@ struct ConfigurationTests {
             ("http.trustedProxies", ["host", "10.0.0.1/8", "10.0.0.0/8,", "::/129"], "10.0.0.0/8,2001:db8::1"),
             ("http.maxInFlight", ["0", "1000001"], "1 to 1000000"),
             ("replicas", ["0", "1001"], "1 to 1000"),
+            ("http.maxStreams", ["0", "100001", "-1"], "1 to 100000"),
             ("http.maxBufferedBytes", ["0", "1048575", "1MB", "99999999999TiB"], "1048576"),
             ("idempotency.lifetime", ["0", "10 m", "-1s"], "at least 1ms"),
             ("idempotency.bytes", ["65535", "1099511627777", "64M"], "65536 to 1099511627776"),
@@ -464,6 +470,8 @@ struct ConfigurationTests {
             "replicas": "\(configuration.replicas)",
             "http.adminAddress": configuration.adminAddress.map { "\($0)" } ?? "",
             "http.socketMode": String(configuration.socketMode, radix: 8),
+            "http.maxStreams": "\(configuration.eventLimits.streams)",
+            "events.grace": "\(configuration.cluster.eventGrace)",
             "http.maxBufferedBytes": "\(configuration.loadLimits.bodyBytes)",
             "cluster.enabled": "\(configuration.asksServers)", "cluster.exchange": configuration.cluster.exchange,
             "cluster.requestsTimeout": "\(configuration.requestsTimeout)",

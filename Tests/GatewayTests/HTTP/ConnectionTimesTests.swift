@@ -29,6 +29,21 @@ struct ConnectionTimesTests {
         #expect(!times.isExpendable(now: time(1_000)))
     }
 
+    @Test("have no end while an answer that goes on rests, and one while a piece of it is not read")
+    func streams() {
+        var times = opened()
+        times.headCame(hasBody: false, isRefused: false, now: time(0), limits)
+        times.answered(now: time(1))
+        times.rests()
+        #expect(!times.isLate(now: time(100_000)) && !times.isExpendable(now: time(100_000)))
+        times.answered(now: time(1_000))
+        #expect(!times.isLate(now: time(1_119)) && times.isLate(now: time(1_120)))
+        #expect(!times.isExpendable(now: time(1_004)) && times.isExpendable(now: time(1_005)))
+        times.ended()
+        times.rests()
+        #expect(!times.isLate(now: time(100_000)))
+    }
+
     @Test("have no end while the handler works")
     func handler() {
         for hasBody in [true, false] {

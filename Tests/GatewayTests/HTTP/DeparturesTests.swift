@@ -46,6 +46,13 @@ struct DeparturesTests {
         #expect(look(&departures) == [7])
     }
 
+    @Test("end an answer that would go on for ever, whatever they have sent behind their request")
+    func streams() {
+        var departures = Departures()
+        departures.add(7)
+        #expect(departures.look({ _ in .ends }, hasUnread: { _ in true }) == [7] && !departures.areDue)
+    }
+
     @Test("are not those that stay")
     func others() {
         var departures = Departures()

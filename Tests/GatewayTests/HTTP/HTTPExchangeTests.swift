@@ -190,6 +190,46 @@ struct HTTPExchangeTests {
         #expect(exchange.answer(Self.answer) == .resumes)
     }
 
+    // MARK: Streams
+
+    /// One whose answer goes on.
+    private func streaming() throws -> HTTPExchange {
+        var exchange = try accepted()
+        _ = exchange.proceed()
+        guard case .sends = exchange.handled(.answered(Self.answer), mayPoll: true) else { throw Unexpected() }
+        exchange.streams()
+        return exchange
+    }
+
+    @Test("whose answer goes on rests while there is nothing to send, and is resumed once")
+    func resting() throws {
+        var exchange = try streaming()
+        #expect(exchange.phase == .streaming && !exchange.isResting && !exchange.isUnderWay && !exchange.isPolled)
+        #expect(exchange.wakes() == false)
+        exchange.rests()
+        #expect(exchange.isResting && exchange.answer?.status == 200)
+        #expect(exchange.wakes() && !exchange.wakes() && !exchange.isResting)
+        #expect(exchange.proceed().waits && exchange.answer(Self.answer) == .needless)
+        #expect(exchange.outcome(.answered, isLate: false) == .answered)
+    }
+
+    @Test("whose answer goes on ends when its client leaves", arguments: [true, false])
+    func departureFromStream(rests: Bool) throws {
+        var exchange = try streaming()
+        if rests { exchange.rests() }
+        #expect(exchange.clientLeft() == .ends)
+        #expect(exchange.wakes() == rests)
+        #expect(exchange.outcome(.broken, isLate: false) == .clientLeft)
+    }
+
+    @Test("that is not answered yet has no stream")
+    func noStream() throws {
+        var exchange = try waiting()
+        exchange.streams()
+        exchange.rests()
+        #expect(exchange.phase == .working && !exchange.isResting)
+    }
+
     // MARK: Clients that leave
 
     @Test("whose client leaves before the body is complete ends when all that came is read")

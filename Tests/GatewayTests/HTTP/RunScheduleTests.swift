@@ -46,6 +46,29 @@ struct RunScheduleTests {
         #expect(!isDue())
     }
 
+    @Test("is quiet while an answer rests, and due when it goes on; no handler is at work for it")
+    mutating func streams() {
+        run {
+            $0.headBegan()
+            $0.headEnded()
+            $0.requestBegan()
+            $0.moved()
+            $0.rests()
+        }
+        #expect(!isDue(after: 1_000) && !schedule.hasHandlers && schedule.suspended == 0)
+        // Of others that are polled nothing is in transit either: no run but the beat.
+        poll()
+        run()
+        #expect(!isDue(after: 4, libraryIsBusy: nil) && isDue(after: 5, libraryIsBusy: nil))
+        schedule.wakesResting()
+        #expect(isDue(libraryIsBusy: nil))
+        // The piece that was handed over leaves in the next run.
+        run { $0.moved() }
+        #expect(isDue(libraryIsBusy: nil))
+        run { $0.rests() }
+        #expect(!isDue(after: 4, libraryIsBusy: nil))
+    }
+
     @Test("does not believe for 2 ms, with TLS, that libmicrohttpd is busy when it has got nothing done")
     mutating func distrust() {
         schedule = RunSchedule(mostPolled: 4, distrustsLibrary: true)

@@ -73,7 +73,7 @@ struct CORSPolicyTests {
             #expect(response.field("Access-Control-Allow-Methods") == methods)
             #expect(
                 response.field("Access-Control-Allow-Headers")
-                    == "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate, "
+                    == "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key, X-Request-Id, traceparent, tracestate, "
                     + "ce-specversion, ce-id, ce-source, ce-type, ce-subject, ce-time, ce-dataschema")
             #expect(response.field("Access-Control-Max-Age") == "600")
             #expect(response.field("Vary") == "Origin")

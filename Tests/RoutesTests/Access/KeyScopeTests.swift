@@ -35,6 +35,7 @@ struct KeyScopeTests {
         Operation(method: .get, path: "/v1/counts", scope: .readRooms),
         Operation(method: .post, path: "/v1/counts", body: "{}", scope: .readRooms),
         Operation(method: .get, path: "/v1/servers", scope: .readServers),
+        Operation(method: .get, path: "/v1/events", scope: .readEvents),
         Operation(method: .get, path: "/v1/config", scope: .readConfiguration),
         Operation(
             method: .post, path: "/v1/cloudevents",

@@ -13,6 +13,7 @@ func router(
     bodyBytes: Int = Router.Limits().bodyBytes, idempotency: IdempotencyStore = IdempotencyStore(),
     protectsMetrics: Bool = false, cors: CORSPolicy = .off,
     hooks: HookTable = .none, deliveries: DeliveryStore = DeliveryStore(), clock now: Int64 = 0,
+    events: EventFeed? = EventFeed(),
     limits change: (inout Router.Limits) -> Void = { _ in }
 ) -> Router {
     var limits = Router.Limits()
@@ -23,6 +24,7 @@ func router(
         configuration: { Array("{\"settings\":{}}".utf8) },
         openAPI: Array("openapi: 3.1.0\n".utf8), openAPIAsJSON: { Array("{\"openapi\":\"3.1.0\"}".utf8) })
     services.problemPage = Array("# Problems\n".utf8)
+    services.events = events
     services.protectsMetrics = protectsMetrics
     services.brokers = { ["one:5672"] }
     var access = access

@@ -33,7 +33,7 @@ export function createAdapter(options) {
 }
 
 /** What gateways may ask of servers with this adapter. (docs/cluster-protocol.md) */
-const FEATURES = ["acks", "numbers"];
+const FEATURES = ["acks", "numbers", "events"];
 
 /** Made with the first namespace, closed with the last. */
 class SharedHub {
@@ -97,6 +97,7 @@ class AMQPAdapter extends Base {
     this.#membership = this.#hub.join({
       namespace: name,
       keys: [name, serverKey(name, this.uid), ...(this.#isDynamic ? [] : [staticKey(name)])],
+      lookup: () => this.nsp,
       onMessage: (message, properties) => this.#receive(message, properties),
       onStarted: () => super.init(),
     });
@@ -237,7 +238,8 @@ class AMQPAdapter extends Base {
 
   #carryOut(message, reply) {
     const local = new LocalNamespace(this.nsp);
-    return carryOut({ message, local, reply, timeoutMs: this.#timeoutMs, maxBytes: this.#hub.mostAnswerBytes });
+    const { mostAnswerBytes: maxBytes, events } = this.#hub;
+    return carryOut({ message, local, reply, timeoutMs: this.#timeoutMs, maxBytes, events });
   }
 
   #followRooms(subscription) {

@@ -9,6 +9,7 @@ import { QUESTIONS } from "./questions/index.js";
  * @property {import("./local-namespace.js").LocalNamespace} local
  * @property {(type: number, data: object) => void} reply must not throw
  * @property {number} timeoutMs for clients' answers, unless the message says
+ * @property {import("./events.js").Events} [events] what gateways are told beside answers
  * @property {number} [maxBytes] of an answer to a gateway; sockets and rooms are left out of one that would be larger
  */
 

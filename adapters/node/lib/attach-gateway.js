@@ -11,6 +11,9 @@ import { staticKey } from "./routing.js";
 
 const attached = new WeakSet();
 
+/** What every Socket.IO can do. */
+const FEATURES = ["numbers", "events"];
+
 /**
  * @param {any} io a Server of Socket.IO 4
  * @param {object} options see index.d.ts
@@ -70,7 +73,7 @@ class Companion {
 
   /** The adapter may be another one by now. */
   #about() {
-    const features = canAsk(this.#adapter) ? ["acks", "numbers"] : ["numbers"];
+    const features = canAsk(this.#adapter) ? ["acks", ...FEATURES] : FEATURES;
     const name = this.#adapter.constructor?.name;
     return { features, adapter: typeof name === "string" && name !== "" ? tellable(name) : undefined };
   }
@@ -91,6 +94,7 @@ class Companion {
     return this.#hub.join({
       namespace: name,
       keys: [name, staticKey(name)],
+      lookup: () => this.#io._nsps.get(name),
       onMessage: (message, properties) => this.#receive(name, message, properties),
     });
   }
@@ -109,6 +113,7 @@ class Companion {
       reply,
       timeoutMs: this.#settings.requestsTimeout,
       maxBytes: this.#hub.mostAnswerBytes,
+      events: this.#hub.events,
     });
   }
 }

@@ -1,11 +1,12 @@
 /** What the namespaces of one server share: the link to the broker, the uid, and presence. */
 
 import { randomBytes } from "node:crypto";
+import { Events } from "./events.js";
 import { Link } from "./link.js";
 import { NotConnectedError } from "./not-connected.js";
 import { Presence } from "./presence.js";
 import { CONTENT_TYPE, decode, encode, encodeForGateway, GATEWAY_UID, MessageType } from "./protocol.js";
-import { DISCOVER_KEY, isRoutable, PRESENCE_KEY, probeKey } from "./routing.js";
+import { DISCOVER_KEY, EVENTS_KEY, EVENTS_WANTED_KEY, isRoutable, PRESENCE_KEY, probeKey } from "./routing.js";
 import { Subscription } from "./subscription.js";
 import { AGENT } from "./version.js";
 
@@ -13,10 +14,14 @@ import { AGENT } from "./version.js";
  * @typedef {object} Membership one namespace's part in the cluster
  * @property {string} namespace
  * @property {Subscription} subscription
+ * @property {(message: import("./protocol.js").Message, properties: object) => void | Promise<void>} onMessage
+ * @property {() => any} lookup
  */
 
 export class Hub {
   uid = randomBytes(8).toString("hex");
+  /** @type {Events} */
+  events;
   #settings;
   #link;
   #presence;
@@ -32,7 +37,12 @@ export class Hub {
   constructor(settings) {
     const { connection, exchange, report, heartbeatInterval, subscriptionMode, about } = settings;
     this.#settings = settings;
-    this.#link = new Link({ connection, exchange, report });
+    this.#link = new Link({ connection, exchange, report, onRefused: () => this.events.missed() });
+    this.events = new Events({
+      uid: this.uid,
+      publish: (content) => this.#publishEvents(content),
+      mostBytes: () => this.#link.mostBytes,
+    });
     this.#presence = new Presence({
       uid: this.uid,
       intervalMs: heartbeatInterval,
@@ -43,6 +53,7 @@ export class Hub {
     });
     this.#discovery = this.#discoverySubscription();
     this.#link.add(this.#discovery);
+    this.#link.add(this.events);
     this.#presence.start();
     this.#link.open();
   }
@@ -59,12 +70,13 @@ export class Hub {
    * @param {object} member
    * @param {string} member.namespace
    * @param {string[]} member.keys bound as long as the membership lasts
+   * @param {() => any} member.lookup gives Socket.IO's namespace as it is at this moment
    * @param {(message: import("./protocol.js").Message, properties: object) => void | Promise<void>} member.onMessage
    *   what it throws is reported
    * @param {() => void} [member.onStarted] everything is bound: the first time, and whenever the connection was lost
    * @returns {Membership | null} null if the namespace's name rules it out
    */
-  join({ namespace, keys, onMessage, onStarted }) {
+  join({ namespace, keys, lookup, onMessage, onStarted }) {
     if (!isRoutable(namespace, this.uid)) {
       const reason = "the name is too long, contains # or is no text: the namespace stays on this server";
       this.#settings.report(new Error(reason), { stage: "namespace", namespace });
@@ -79,8 +91,9 @@ export class Hub {
         this.#presence.announceSoon();
       },
     });
-    const membership = { namespace, subscription };
+    const membership = { namespace, subscription, onMessage, lookup };
     this.#memberships.add(membership);
+    this.events.add(namespace, lookup);
     this.#link.add(subscription);
     return membership;
   }
@@ -88,6 +101,7 @@ export class Hub {
   /** Gateways hear of it before the queue goes. */
   async leave(membership) {
     if (!this.#memberships.delete(membership)) return;
+    this.events.remove(membership.namespace, membership.lookup);
     if (this.size > 0) await this.#presence.announceSoon();
     await this.#link.remove(membership.subscription);
   }
@@ -131,6 +145,7 @@ export class Hub {
   }
 
   async close() {
+    this.events.flush();
     this.#presence.stop();
     await this.#link.close();
   }
@@ -149,15 +164,36 @@ export class Hub {
     this.guarded("publish", undefined, () => this.publish(message, { key: PRESENCE_KEY }));
   }
 
-  /** With the key on which nothing is to be done: that a message can be delivered there is all that is asked. */
+  #publishEvents(content) {
+    const publication = { exchange: this.#settings.exchange, key: EVENTS_KEY, content, options: { contentType: CONTENT_TYPE } };
+    try {
+      this.#link.publish(publication);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NotConnectedError)) this.#settings.report(error, { stage: "publish" });
+      return false;
+    }
+  }
+
   #discoverySubscription() {
     return this.#subscription({
-      keys: [DISCOVER_KEY, probeKey(this.uid)],
+      keys: [DISCOVER_KEY, EVENTS_WANTED_KEY, probeKey(this.uid)],
       onStarted: () => this.#presence.announceSoon(),
-      onMessage: ({ uid, type }) => {
-        if (uid === GATEWAY_UID && type === MessageType.INITIAL_HEARTBEAT) this.#presence.announce();
-      },
+      onMessage: (message, properties, key) => this.#receive(message, properties, key),
     });
+  }
+
+  /** What is for the whole server. Of what comes on its own key nothing is to be done but to say what it has. */
+  #receive(message, properties, key) {
+    if (message.uid !== GATEWAY_UID) return undefined;
+    if (key === probeKey(this.uid)) {
+      if (message.type !== MessageType.FETCH_SOCKETS) return undefined;
+      const asked = [...this.#memberships].find(({ namespace }) => namespace === message.nsp);
+      return asked?.onMessage(message, properties);
+    }
+    if (message.type === MessageType.INITIAL_HEARTBEAT) this.#presence.announce();
+    if (message.type === MessageType.EVENTS_WANTED) this.events.want(message.data);
+    return undefined;
   }
 
   #subscription({ keys, namespace, onMessage, onStarted }) {
@@ -166,8 +202,8 @@ export class Hub {
       keys,
       waitMs: this.#settings.requestsTimeout,
       onStarted,
-      onMessage: ({ content, properties }) =>
-        this.guarded("message", namespace, () => onMessage(decode(content), properties)),
+      onMessage: ({ content, properties, fields }) =>
+        this.guarded("message", namespace, () => onMessage(decode(content), properties, fields.routingKey)),
     });
   }
 

@@ -29,6 +29,7 @@ export class Link {
   #connection;
   #exchange;
   #report;
+  #onRefused;
   #backoff;
   #size = new MessageSize();
   #resources = new Set();
@@ -44,12 +45,14 @@ export class Link {
    *   function that makes one, which is called whenever there is none
    * @param {string} settings.exchange declared before anything else
    * @param {import("./report.js").Report} settings.report
+   * @param {() => void} [settings.onRefused] RabbitMQ has not taken something, which was reported
    * @param {Backoff} [settings.backoff]
    */
-  constructor({ connection, exchange, report, backoff = new Backoff() }) {
+  constructor({ connection, exchange, report, onRefused = () => {}, backoff = new Backoff() }) {
     this.#connection = connection;
     this.#exchange = exchange;
     this.#report = report;
+    this.#onRefused = onRefused;
     this.#backoff = backoff;
   }
 
@@ -164,7 +167,10 @@ export class Link {
       open: (listeners) => this.#openChannel(session, listeners),
       size: this.#size,
       isExpendable,
-      report: (error) => this.#report(error, { stage: "publish" }),
+      report: (error) => {
+        this.#report(error, { stage: "publish" });
+        this.#onRefused();
+      },
       onLost: (error) => this.#lose(session, error),
     });
     await outlet.start();

@@ -10,7 +10,7 @@
 
 import { decodeBytes, encodeBytes, encodeRepaired } from "./binary.js";
 
-/** The numbers of socket.io-adapter 2.5.8. */
+/** The numbers of socket.io-adapter 2.5.8; from 20 on ours. */
 export const MessageType = Object.freeze({
   INITIAL_HEARTBEAT: 1,
   HEARTBEAT: 2,
@@ -25,9 +25,11 @@ export const MessageType = Object.freeze({
   BROADCAST_CLIENT_COUNT: 11,
   BROADCAST_ACK: 12,
   ADAPTER_CLOSE: 13,
+  EVENTS: 20,
+  EVENTS_WANTED: 21,
 });
 
-const LAST_TYPE = MessageType.ADAPTER_CLOSE;
+const TYPES = new Set(Object.values(MessageType));
 const WITHOUT_DATA = new Set([
   MessageType.INITIAL_HEARTBEAT,
   MessageType.HEARTBEAT,
@@ -73,8 +75,8 @@ export function decode(content) {
   const message = parse(content);
   check(isObject(message), "no object");
   check(typeof message.uid === "string" && message.uid !== "", "no uid");
-  check(Number.isInteger(message.type) && message.type >= 1 && message.type <= LAST_TYPE, "unknown type");
-  if (!WITHOUT_DATA.has(message.type)) {
+  check(TYPES.has(message.type), "unknown type");
+  if (!WITHOUT_DATA.has(message.type) && message.type !== MessageType.EVENTS_WANTED) {
     check(typeof message.nsp === "string", "no nsp");
     check(isObject(message.data), "no data");
     decodeBytes(message.data, (reason) => check(false, reason));

@@ -8,6 +8,11 @@ export const DISCOVER_KEY = "#discover";
 /** Servers say that they are there. */
 export const PRESENCE_KEY = "#presence";
 
+/** Servers tell who comes, who goes, and which rooms live. */
+export const EVENTS_KEY = "#events";
+/** A gateway wants to hear it. */
+export const EVENTS_WANTED_KEY = "#events-wanted";
+
 /** AMQP's limit for routing keys and for names of exchanges, in bytes. */
 export const MAX_NAME_BYTES = 255;
 
@@ -21,7 +26,7 @@ const SOCKET_ID = /^[A-Za-z0-9_-]{20}$/;
 export const staticKey = (namespace) => `${namespace}#static`;
 export const roomKey = (namespace, room) => `${namespace}#room#${room}`;
 export const serverKey = (namespace, uid) => `${namespace}#${uid}`;
-/** Where a gateway finds out whether a server is still on the broker. */
+/** Where a gateway finds out whether a server is still on the broker, and asks it alone which sockets or rooms it has. */
 export const probeKey = (uid) => `#server#${uid}`;
 
 const fits = (key) => Buffer.byteLength(key) <= MAX_NAME_BYTES;

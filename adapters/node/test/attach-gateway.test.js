@@ -22,7 +22,7 @@ test("it says what it is, again and again, and goodbye", async () => {
     intervalMs: 100,
     mode: "static",
     namespaces: ["/"],
-    features: ["acks", "numbers"],
+    features: ["acks", "numbers", "events"],
     probe: `#server#${uid}`,
     adapter: "OtherAdapter",
   });
@@ -70,7 +70,7 @@ test("Socket.IO before 4.5: one warning, no acks among the features, and an emit
   assert.deepEqual(companions.reported.map(({ context }) => context), [{ stage: "version" }]);
   await companions.presenceOf("/");
   await eventually(() => presence().at(-1).type === 2 && presence().at(-1).probe !== undefined);
-  assert.deepEqual(presence().at(-1).features, ["numbers"]);
+  assert.deepEqual(presence().at(-1).features, ["numbers", "events"]);
   const socket = companions.io.of("/").connect("s1");
   assert.deepEqual(await ask(3, { packet: { data: ["q"] } }), []);
   tell(3, { packet: { data: ["e"] } });

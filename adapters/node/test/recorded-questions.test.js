@@ -24,6 +24,7 @@ async function answers({ question, server, answers, afterwards }) {
   listen(namespace, server.listeners ?? {});
   await companions.presenceOf(question.nsp);
   const { requestId } = question.data;
+  if (server.tellsEvents) companions.broker.send("#events-wanted", { uid: "emitter", type: 21, data: { intervalMs: 5_000 } });
   companions.broker.send(question.nsp, question, { replyTo: "asker", correlationId: requestId });
   for (const { socket, acknowledges } of sockets) if (acknowledges) socket.answer(...acknowledges);
   await sleep(20);

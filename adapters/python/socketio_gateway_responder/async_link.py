@@ -80,14 +80,17 @@ class AsyncLink:
         await self._exchange.publish(_message(publication), publication.routing_key, mandatory=False)
 
     async def answer(self, publication: Publication) -> bool:
-        """To the default exchange. False if the broker did not take it, and closed the channel instead."""
+        """To its exchange, on the channel of the answers. False if the broker did not take it, and closed the channel instead."""
         if self._answers is None:
             self._answers = await self._connection.channel(publisher_confirms=False)
             self._answers_closed = asyncio.get_running_loop().create_future()
             self._answers.close_callbacks.add(self._on_close_of_answers)
         answers, closed = self._answers, self._answers_closed
         try:
-            await answers.default_exchange.publish(_message(publication), publication.routing_key, mandatory=False)
+            exchange = answers.default_exchange
+            if publication.exchange:
+                exchange = await answers.get_exchange(publication.exchange, ensure=False)
+            await exchange.publish(_message(publication), publication.routing_key, mandatory=False)
             if len(publication.body) > SMALL:
                 # Any request would do: when it is answered, the broker has taken what was before it in the channel.
                 await answers.set_qos(prefetch_count=0, timeout=PROBE_TIMEOUT)
@@ -97,6 +100,11 @@ class AsyncLink:
                 raise
             return False
         return True
+
+    async def settle(self) -> None:
+        """Returns when the broker has taken all answers. What is published then comes behind them."""
+        if self._answers is not None:
+            await self._answers.set_qos(prefetch_count=0, timeout=PROBE_TIMEOUT)
 
     async def probe(self) -> None:
         """Raises if the queue is gone (an operator may delete it, which closes nothing), or the broker says nothing."""

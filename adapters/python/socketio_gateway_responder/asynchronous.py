@@ -51,7 +51,8 @@ class GatewayResponder(Responder):
         if not self._running:
             self._make_events()
             self._begin()
-            self._running = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._work())]
+            works = (self._stay_connected(), self._work(), self._tell())
+            self._running = [asyncio.create_task(work) for work in works]
         if timeout is not None:
             try:
                 await asyncio.wait_for(self._up.wait(), timeout)
@@ -66,7 +67,7 @@ class GatewayResponder(Responder):
         if background:
             await asyncio.wait(background, timeout=CLOSE_TIMEOUT)
         if self._link is not None and self.connected:
-            error = await _outcome(asyncio.wait_for(self._link.publish(self._goodbye()), CLOSE_TIMEOUT))
+            error = await _outcome(asyncio.wait_for(self._say_goodbye(self._link), CLOSE_TIMEOUT))
             if error is not None:
                 self._connection_failures.report("the goodbye could not be said", error)
         for task in (*running, *background):
@@ -86,6 +87,8 @@ class GatewayResponder(Responder):
         # New with each start: an event belongs to the event loop in which it was first waited for.
         self._has_inbox = asyncio.Event()
         self._has_outbox = asyncio.Event()
+        self._has_events = asyncio.Event()
+        self._sends = asyncio.Lock()
         self._announces = asyncio.Event()
         self._up = asyncio.Event()
 
@@ -94,6 +97,9 @@ class GatewayResponder(Responder):
 
     def _wake_publisher(self) -> None:
         self._has_outbox.set()
+
+    def _wake_teller(self) -> None:
+        self._has_events.set()
 
     def _announce(self) -> None:
         self._announces.set()
@@ -109,7 +115,7 @@ class GatewayResponder(Responder):
     async def _stay_connected(self) -> None:
         backoff = Backoff()
         while True:
-            self._link = AsyncLink(self._exchange, self._receive, self._outgoing.refused)
+            self._link = AsyncLink(self._exchange, self._receive, self._answers_refused)
             error = await _outcome(self._live_with(self._link, backoff))
             self._connection_failures.report("no connection to the broker", error)
             await self._drop_link()
@@ -117,6 +123,7 @@ class GatewayResponder(Responder):
 
     async def _drop_link(self) -> None:
         self._up.clear()
+        self._events.set_connected(False)
         link, self._link = self._link, None
         if link is not None:
             await _outcome(asyncio.wait_for(link.close(), CLOSE_TIMEOUT))
@@ -130,6 +137,7 @@ class GatewayResponder(Responder):
         if self._connection_failures.clear():
             self._logger.info("connected to the broker again")
         self._up.set()
+        self._events.set_connected(True)
         tasks = [asyncio.create_task(self._publish(link)), asyncio.create_task(self._keep_present(link))]
         try:
             await asyncio.wait({link.lost, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -145,12 +153,36 @@ class GatewayResponder(Responder):
     async def _publish(self, link: AsyncLink) -> None:
         while True:
             self._has_outbox.clear()
+            await self._send(link)
+            await self._has_outbox.wait()
+
+    async def _send(self, link: AsyncLink) -> None:
+        """All that waits."""
+        async with self._sends:
             while (publication := self._outbox.take()) is not None:
                 if await link.answer(publication):
                     continue
                 if (instead := self._outgoing.instead_of(publication)) is not None:
                     await link.answer(instead)
-            await self._has_outbox.wait()
+
+    async def _say_goodbye(self, link: AsyncLink) -> None:
+        self._tell_events()
+        await self._send(link)
+        await link.settle()
+        await link.publish(self._goodbye())
+
+    async def _tell(self) -> None:
+        """Events, when they are due."""
+        while True:
+            seconds = self._events.seconds_to_flush()
+            if seconds == 0:
+                self._tell_events()
+                continue
+            self._has_events.clear()
+            try:
+                await asyncio.wait_for(self._has_events.wait(), seconds)
+            except asyncio.TimeoutError:
+                pass
 
     async def _keep_present(self, link: AsyncLink) -> None:
         """Heartbeats, and new namespaces."""

@@ -28,6 +28,11 @@ class Backlog(Generic[Item]):
         self._items: deque[Item] = deque()
         self._lock = threading.Lock()
 
+    @property
+    def size(self) -> int:
+        """What waits, in bytes."""
+        return self._size
+
     def put(self, item: Item) -> bool:
         """False if there is no room, and the item has been dropped."""
         cost = self._cost(item)

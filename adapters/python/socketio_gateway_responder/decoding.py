@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from .messages import GATEWAY_UID, BadMessage, Delivery, Reply, Type
 from .questions import QUESTIONS, Question
 from .questions.discover import Discover
+from .questions.want_events import read as read_want_events
 from .reading import an_object, optional_text, text
 
 
@@ -19,12 +20,24 @@ def decode(delivery: Delivery) -> Question | None:
     kind = message.get("type")
     if type(kind) is int and kind == Type.INITIAL_HEARTBEAT:
         return Discover()
+    if type(kind) is int and kind == Type.EVENTS_WANTED:
+        return read_want_events(an_object(message.get("data"), "data"))
     read = QUESTIONS.get(kind) if type(kind) is int else None
     if read is None:
         raise BadMessage("unknown type")
     namespace = text(message, "nsp")
     data = an_object(message.get("data"), "data")
     return read(namespace, data, _reply(delivery, namespace, data))
+
+
+def decode_probe(delivery: Delivery) -> Question | None:
+    """What has come on the key of this server alone: which sockets or rooms are there. Anything else means nothing."""
+    try:
+        message = _parse(delivery.body)
+    except BadMessage:
+        return None
+    is_fetch = isinstance(message, dict) and message.get("type") == Type.FETCH_SOCKETS
+    return decode(delivery) if is_fetch else None
 
 
 def _parse(body: bytes) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib import metadata
 
-ACKS, NUMBERS = "acks", "numbers"
+ACKS, NUMBERS, EVENTS = "acks", "numbers", "events"
 FIRST_WITH_ACKS = (5, 15, 1)
 """Versions 5.14.0 to 5.15.0 of python-socketio hand the list of arguments to clients as one argument; those before
 speak pickle."""

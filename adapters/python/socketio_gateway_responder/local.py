@@ -58,6 +58,33 @@ class LocalSockets:
             *copied(manager.pending_disconnect.get(namespace, ())),
         }
 
+    def rooms_with_sockets(self, namespace: str) -> Callable[[object], bool]:
+        """Whether a socket is connected and in the room, as far as one can say at this moment."""
+        rooms, pending = self._sio.manager.rooms.get(namespace) or {}, self.pending(namespace)
+
+        def has_sockets(room: object) -> bool:
+            members = rooms.get(room)
+            if not members:
+                return False
+            return len(members) > len(pending) or any(sid not in pending for sid in copied(members))
+
+        return has_sockets
+
+    def coming(self, namespace: str) -> dict[str, list[object]]:
+        """The sockets whose connect handler has not accepted them yet, each with its rooms."""
+        coming: dict[str, list[object]] = {
+            sid: [] for sid in copied(self._sio.manager.pending_connect.get(namespace, ()))
+        }
+        for room, members in self.rooms(namespace).items() if coming else ():
+            for sid in coming.keys() & set(copied(members)) if room is not None else ():
+                if room != sid:
+                    coming[sid].append(room)
+        return coming
+
+    def rooms_of(self, sid: str, namespace: str) -> list[object]:
+        """Looks at all rooms."""
+        return [room for room, members in self.rooms(namespace).items() if room not in (None, sid) and sid in members]
+
     def select(self, target: Target) -> set[str]:
         """The ids of the sockets that are meant."""
         rooms = self.rooms(target.namespace)

@@ -15,7 +15,7 @@ RoomName = Union[str, int]
 
 
 class Type(IntEnum):
-    """The message types of Socket.IO's cluster protocol (socket.io-adapter 2.5.8)."""
+    """The message types of Socket.IO's cluster protocol (socket.io-adapter 2.5.8), and from 20 on ours."""
 
     INITIAL_HEARTBEAT = 1
     HEARTBEAT = 2
@@ -30,6 +30,8 @@ class Type(IntEnum):
     BROADCAST_CLIENT_COUNT = 11
     BROADCAST_ACK = 12
     ADAPTER_CLOSE = 13
+    EVENTS = 20
+    EVENTS_WANTED = 21
 
 
 class BadMessage(Exception):

@@ -45,6 +45,10 @@ class Outgoing:
             return None
         return replace(publication, body=publication.instead, instead=None)
 
+    def tell(self, publication: Publication, limit: int) -> bool:
+        """What no gateway has asked for. False if more than `limit` bytes are waiting, and it has been dropped."""
+        return self._outbox.size <= limit and self._outbox.put(publication)
+
     def refused(self, text: str) -> None:
         """The broker has closed the channel of the answers."""
         limit = self._limit.learn(text)

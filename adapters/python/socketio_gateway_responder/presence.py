@@ -12,6 +12,8 @@ from .version import VERSION
 
 PRESENCE_KEY = "#presence"
 DISCOVER_KEY = "#discover"
+EVENTS_KEY = "#events"
+EVENTS_WANTED_KEY = "#events-wanted"
 AGENT = f"socketio-gateway-responder/{VERSION}"
 
 NAMESPACE_LINGERS = 60.0  # seconds
@@ -43,7 +45,8 @@ def goodbye(uid: str) -> bytes:
 
 def probe_key(uid: str) -> str:
     """The routing key that is bound for as long as the server is on the broker. A gateway that waits for its answer
-    sends something there, and learns from the broker whether it arrives; what arrives means nothing."""
+    sends something there, and learns from the broker whether it arrives. Nothing is to be done with what arrives, unless
+    it asks which sockets or rooms there are (type 7)."""
     return f"#server#{uid}"
 
 

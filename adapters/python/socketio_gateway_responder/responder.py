@@ -10,8 +10,9 @@ from typing import Any, Callable, Mapping, TypeVar, overload
 from . import features, presence
 from .acknowledgements import PendingAcknowledgements
 from .backlog import Backlog
-from .decoding import decode
+from .decoding import decode, decode_probe
 from .describing import DataOption, Describer
+from .events import Events
 from .failures import FailureLog
 from .handlers import Handler, Handlers
 from .handshake import note_time_of_connections
@@ -83,6 +84,7 @@ class Responder:
         self._inbox: Backlog[Delivery] = Backlog(BACKLOG_LIMIT, self._wake_worker)
         self._outbox: Backlog[Publication] = Backlog(BACKLOG_LIMIT, self._wake_publisher)
         self._outgoing = Outgoing(AnswerLimit(max_answer_bytes), self._outbox, self._overflows)
+        self._events = Events(sio, self._local, self._outgoing, exchange, self._wake_teller)
         failures = FailureLog(self._logger, again_after=60)
         self._server = Server(
             sio=sio,
@@ -91,6 +93,7 @@ class Responder:
             handlers=self._handlers,
             acknowledged=self._acknowledged,
             outgoing=self._outgoing,
+            events=self._events,
             failures=failures,
             logger=self._logger,
             announce=self._announce,
@@ -125,6 +128,10 @@ class Responder:
     def _wake_publisher(self) -> None:
         raise NotImplementedError
 
+    def _wake_teller(self) -> None:
+        """There are events to tell, or they are to be told sooner."""
+        raise NotImplementedError
+
     def _announce(self) -> None:
         """A heartbeat is due."""
         raise NotImplementedError
@@ -139,7 +146,8 @@ class Responder:
         self._namespaces = presence.Namespaces()
         self._inbox.clear()
         self._outbox.clear()
-        self._features = [features.NUMBERS]
+        self._events.reset()
+        self._features = [features.NUMBERS, features.EVENTS]
         if features.has_acks(version := features.installed_version()):
             self._features.insert(0, features.ACKS)
         else:
@@ -148,15 +156,14 @@ class Responder:
             )
 
     def _receive(self, delivery: Delivery) -> None:
-        if delivery.routing_key == presence.probe_key(self.uid):
-            return
         if not self._inbox.put(delivery):
             self._overflows.report("messages of the gateway are dropped: the server does not keep up")
 
     def _understand(self, delivery: Delivery) -> Question | None:
         """The question, or None if there is nothing to do."""
+        is_probe = delivery.routing_key == presence.probe_key(self.uid)
         try:
-            return decode(delivery)
+            return (decode_probe if is_probe else decode)(delivery)
         except BadMessage as error:
             self._logger.warning("a bad message was ignored: %s", error)
         except Exception:
@@ -172,12 +179,27 @@ class Responder:
 
     def _keys(self) -> list[str]:
         """What is to be bound on a new connection."""
-        own = [presence.DISCOVER_KEY, presence.probe_key(self.uid)]
+        own = [presence.DISCOVER_KEY, presence.EVENTS_WANTED_KEY, presence.probe_key(self.uid)]
         return own + [key for name in self._namespaces for key in presence.keys_of(name)]
+
+    def _tell_events(self) -> None:
+        """Those that have been collected."""
+        try:
+            self._events.flush()
+        except Exception:
+            self._logger.exception("events were not told")
+            self._events.miss()
+
+    def _answers_refused(self, reason: str) -> None:
+        """The broker has closed the channel of the answers, on which events go, too."""
+        self._outgoing.refused(reason)
+        self._events.miss()
 
     def _look_at_namespaces(self) -> tuple[list[str], list[str]]:
         """The routing keys to bind, and those to unbind, since last time."""
         added, removed = self._namespaces.update(self._local.namespaces(), time.monotonic())
+        self._events.have_namespaces(added, removed)
+        self._events.follow()
         return [key for name in added for key in presence.keys_of(name)], [
             key for name in removed for key in presence.keys_of(name)
         ]

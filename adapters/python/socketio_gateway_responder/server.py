@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 from .acknowledgements import PendingAcknowledgements
 from .describing import Describer
+from .events import Events
 from .failures import FailureLog
 from .handlers import Handlers
 from .local import LocalSockets
@@ -25,6 +26,7 @@ class Server:
     handlers: Handlers
     acknowledged: PendingAcknowledgements
     outgoing: Outgoing
+    events: Events
     failures: FailureLog
     logger: logging.Logger
     announce: Callable[[], None]

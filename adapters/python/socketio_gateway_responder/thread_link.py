@@ -114,7 +114,7 @@ class ThreadLink:
         self._publish(self._channel, publication)
 
     def answer(self, publication: Publication) -> bool:
-        """To the default exchange. False if the broker did not take it, and closed the channel instead."""
+        """To its exchange, on the channel of the answers. False if the broker did not take it, and closed the channel instead."""
         with self._closing_of_answers():
             self._publish(self._answers, publication)
             if len(publication.body) > SMALL:
@@ -122,6 +122,11 @@ class ThreadLink:
                 self._answers.basic_qos(0, 0, False)
             return True
         return False
+
+    def settle(self) -> None:
+        """Returns when the broker has taken all answers. What is published then comes behind them."""
+        with self._closing_of_answers():
+            self._answers.basic_qos(0, 0, False)
 
     def serve(self, timeout: float) -> None:
         """Waits until the broker has something, the waker is used, or the time (seconds) is over."""

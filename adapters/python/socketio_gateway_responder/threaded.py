@@ -94,6 +94,9 @@ class ThreadedGatewayResponder(Responder):
         if self._waker is not None:
             self._waker.wake()
 
+    def _wake_teller(self) -> None:
+        self._wake_publisher()
+
     def _announce(self) -> None:
         self._announces.set()
         self._wake_publisher()
@@ -106,7 +109,7 @@ class ThreadedGatewayResponder(Responder):
     def _stay_connected(self, waker: Waker, stopping: threading.Event) -> None:
         backoff = Backoff()
         while not stopping.is_set():
-            link = ThreadLink(self._exchange, self._receive, self._outgoing.refused, waker)
+            link = ThreadLink(self._exchange, self._receive, self._answers_refused, waker)
             try:
                 self._look_at_namespaces()
                 link.open(self._url, self._connection_options, self._keys())
@@ -115,6 +118,7 @@ class ThreadedGatewayResponder(Responder):
                 if self._connection_failures.clear():
                     self._logger.info("connected to the broker again")
                 self._up.set()
+                self._events.set_connected(True)
                 self._serve(link, stopping)
             except Exception as error:  # whatever the broker, the network and kombu come up with
                 self._connection_failures.report("no connection to the broker", error)
@@ -123,6 +127,7 @@ class ThreadedGatewayResponder(Responder):
                 refused = False
             finally:
                 self._up.clear()
+                self._events.set_connected(False)
                 _close_quietly(link)
             self._pause(backoff.next(refused), stopping)
         waker.close()
@@ -131,11 +136,15 @@ class ThreadedGatewayResponder(Responder):
         """Returns when it is time to stop; raises when the connection is lost."""
         last_heartbeat = last_check = time.monotonic()
         while not stopping.is_set():
+            if self._events.seconds_to_flush() == 0:
+                self._tell_events()
             self._publish(link)
             next_deadline = self._acknowledged.close_expired(time.monotonic())
             next_check = last_check + min(NAMESPACE_CHECK, self._interval)
             if not self._announces.is_set():
-                link.serve(min(next_check, next_deadline or next_check) - time.monotonic())
+                waiting = min(next_check, next_deadline or next_check) - time.monotonic()
+                due = self._events.seconds_to_flush()
+                link.serve(waiting if due is None else min(waiting, due))
             now = time.monotonic()
             if now >= next_check or self._announces.is_set():
                 last_check = now
@@ -144,7 +153,9 @@ class ThreadedGatewayResponder(Responder):
                     self._announces.clear()
                     last_heartbeat = now
                     link.publish(self._heartbeat())
+        self._tell_events()
         self._publish(link)
+        link.settle()
         link.publish(self._goodbye())
 
     def _publish(self, link: ThreadLink) -> None:

@@ -16,7 +16,7 @@ def test_a_server_says_what_it_is(server, gateway):
     assert (heartbeat["intervalMs"], heartbeat["mode"]) == (500, "static")
     assert heartbeat["agent"].startswith("socketio-gateway-responder/")
     assert isinstance(heartbeat["pid"], int)
-    assert heartbeat["features"] == ["acks", "numbers"]
+    assert heartbeat["features"] == ["acks", "numbers", "events"]
     assert heartbeat["probe"] == f"#server#{heartbeat['uid']}"
 
 

@@ -42,6 +42,13 @@ def delivery_of(recorded):
     return Delivery(json.dumps(question).encode(), "asker", question["data"]["requestId"], question["nsp"])
 
 
+def await_events(responder, recorded):
+    """There is no broker: what it tells stays where answers are."""
+    if recorded["server"].get("tellsEvents"):
+        responder._events.set_connected(True)
+        responder._receive(Delivery(b'{"uid":"emitter","type":21,"data":{"intervalMs":5000}}', None, None, "#events-wanted"))
+
+
 async def answers_of_asyncio(recorded):
     sio = socketio.AsyncServer(async_mode="aiohttp", namespaces="*")
     clients = Clients(sio, recorded["question"]["nsp"], recorded["server"].get("sockets", ()))
@@ -54,6 +61,7 @@ async def answers_of_asyncio(recorded):
     responder = GatewayResponder(sio, NOWHERE, **options_of(recorded))
     listen(responder, recorded)
     async with responder:
+        await_events(responder, recorded)
         responder._receive(delivery_of(recorded))
         deadline, said = time.monotonic() + PATIENCE, []
         while len(said) < len(recorded["answers"]) and time.monotonic() < deadline:
@@ -75,6 +83,7 @@ def answers_of_threads(recorded):
     responder = ThreadedGatewayResponder(sio, NOWHERE, **options_of(recorded))
     listen(responder, recorded)
     with responder:
+        await_events(responder, recorded)
         responder._receive(delivery_of(recorded))
         deadline, said = time.monotonic() + PATIENCE, []
         while len(said) < len(recorded["answers"]) and time.monotonic() < deadline:
@@ -87,7 +96,8 @@ def answers_of_threads(recorded):
 def taken(responder):
     said = []
     while (publication := responder._outbox.take()) is not None:
-        said.append(publication)
+        if publication.routing_key != "#events":
+            said.append(publication)
     return said
 
 

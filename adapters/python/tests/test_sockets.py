@@ -9,11 +9,15 @@ import pytest
 import socketio
 
 from socketio_gateway_responder.acknowledgements import AcknowledgedEmit, PendingAcknowledgements
+from socketio_gateway_responder.backlog import Backlog
 from socketio_gateway_responder.describing import Describer
+from socketio_gateway_responder.events import Events
 from socketio_gateway_responder.failures import FailureLog
 from socketio_gateway_responder.handshake import ISSUED, handshake
+from socketio_gateway_responder.limiting import AnswerLimit
 from socketio_gateway_responder.local import LocalSockets
 from socketio_gateway_responder.messages import Reply, Target
+from socketio_gateway_responder.outgoing import Outgoing
 from socketio_gateway_responder.questions.counting import RoomList
 from socketio_gateway_responder.questions.fetch import Fetch, fetch
 from socketio_gateway_responder.questions.move import Move, Moved, move
@@ -30,6 +34,8 @@ class Sockets:
         self.sio = socketio.Server(async_mode="threading")
         self.local = LocalSockets(self.sio)
         self.describer = Describer(self.local, data, LOG)
+        outbox = Backlog(10**9, lambda: None)
+        self.events = Events(self.sio, self.local, Outgoing(AnswerLimit(10**9), outbox, LOG), "exchange", lambda: None)
 
     def add(self, sid, *rooms, namespace="/"):
         for room in (None, sid, *rooms):
@@ -37,7 +43,7 @@ class Sockets:
 
     def fetch(self, target=Target("/"), fields=(), limit_bytes=10**9, **options):
         question = Fetch(target, REPLY, frozenset(fields), **options)
-        body = run(fetch("me", question, self.local, self.describer, limit_bytes))
+        body = run(fetch("me", question, self.local, self.describer, limit_bytes, self.events))
         assert len(body) <= limit_bytes
         message = json.loads(body)
         assert (message["uid"], message["nsp"], message["type"]) == ("me", "/", 8)
@@ -105,7 +111,7 @@ def test_many_sockets_are_described_in_reasonable_steps(sockets):
     for number in range(5000):
         sockets.add(f"{number:05}", f"room {number % 10}", "all")
     question = Fetch(Target("/"), REPLY, frozenset({"rooms"}))
-    assert sum(1 for _ in fetch("me", question, sockets.local, sockets.describer, 10**9)) >= 20
+    assert sum(1 for _ in fetch("me", question, sockets.local, sockets.describer, 10**9, sockets.events)) >= 20
     (last,) = sockets.fetch(after="04998", fields=["rooms"])["sockets"]
     assert sorted(last["rooms"]) == ["04999", "all", "room 9"]
 

@@ -25,12 +25,13 @@ export function countOf(matching, asked) {
   return { ...counted, rooms: roomSizes(sizes.map((entry) => sizeText(entry, numbers)), numbers) };
 }
 
-function listedRooms({ message: { data }, local, maxBytes = Infinity }, numbers) {
+function listedRooms({ message: { data, nsp }, local, events, maxBytes = Infinity }, numbers) {
   const { list } = data;
   check(isObject(list), "list is no object");
   const { prefix = "", after = "" } = list;
   check(typeof prefix === "string", "prefix is no name");
   check(typeof after === "string" || (numbers && Number.isInteger(after)), "after is no name");
+  const seq = numbers && list.private !== true ? events?.seqOf(nsp) : undefined;
   const listed = new Map();
   for (const [room, members] of local.rooms) {
     const name = roomForGateway(room, numbers);
@@ -41,7 +42,15 @@ function listedRooms({ message: { data }, local, maxBytes = Infinity }, numbers)
   const limit = limitOf(list) ?? DEFAULT_LIST_LIMIT;
   const page = firstInOrder(listed, { name: ([room]) => room, compare: compareRooms, after, limit });
   const { texts, more } = fitting(page, (entry) => sizeText(entry, numbers), maxBytes - ENVELOPE_BYTES);
-  return { rooms: roomSizes(texts, numbers), ...(more && { more }) };
+  if (seq !== undefined && limit > 0) {
+    const names = page.slice(0, texts.length).map(([room]) => room);
+    const isLast = !more && names.length < limit;
+    events.compare(nsp, new Set(names), (name) => {
+      if (!String(name).startsWith(prefix) || compareRooms(name, after) <= 0) return false;
+      return isLast || compareRooms(name, names.at(-1)) <= 0;
+    });
+  }
+  return { ...(seq !== undefined && { seq }), rooms: roomSizes(texts, numbers), ...(more && { more }) };
 }
 
 /** Of pairs for whom tells numbers from strings, else of an object's members. */

@@ -48,7 +48,7 @@ describe("gateways and servers", { skip }, () => {
         assert.match(uid, /^[0-9a-f]{16}$/);
         assert.match(agent, /^socketio-gateway-node\/\d/);
         assert.equal(mode, name.includes("dynamic") ? "dynamic" : "static");
-        const features = ["acks", "numbers"];
+        const features = ["acks", "numbers", "events"];
         assert.deepEqual(facts, { type: 2, pid: process.pid, intervalMs: 300, namespaces: ["/"], features });
         await eventually(() => gateway.presence.length >= 3, { withinMs: 1_000 });
         server.io.of("/later");

@@ -39,7 +39,7 @@ describe("Socket.IO before 4.5", { skip: reason }, () => {
     const server = await stage.companion();
     assert.deepEqual(stage.errors.splice(0).map(({ context }) => context.stage), ["version"]);
     await eventually(() => gateway.presence.at(-1)?.probe && gateway.presence.at(-1).namespaces.includes("/"));
-    assert.deepEqual(gateway.presence.at(-1).features, ["numbers"]);
+    assert.deepEqual(gateway.presence.at(-1).features, ["numbers", "events"]);
     const client = await stage.client(server, { join: ["r"] });
     const packet = { type: 2, data: ["e"] };
     await assert.rejects(gateway.ask(Type.BROADCAST, { packet }, { withinMs: 200 }), "nobody asks such a server");

@@ -27,6 +27,36 @@ function stubbornAdapter(Adapter) {
   };
 }
 
+/** An adapter that keeps rooms in its own way, a moment later, calls no `super` and emits nothing: as socket.io-amqp0. */
+function silentAdapter(Adapter) {
+  return class SilentAdapter extends Adapter {
+    async addAll(id, rooms) {
+      if (!this.sids.has(id)) this.sids.set(id, new Set());
+      for (const room of rooms) {
+        await null;
+        this.sids.get(id)?.add(room);
+        if (!this.rooms.has(room)) this.rooms.set(room, new Set());
+        this.rooms.get(room).add(id);
+      }
+    }
+
+    async del(id, room) {
+      await null;
+      this.sids.get(id)?.delete(room);
+      this.rooms.get(room)?.delete(id);
+      if (this.rooms.get(room)?.size === 0) this.rooms.delete(room);
+    }
+
+    async delAll(id) {
+      for (const room of this.sids.get(id) ?? []) await this.del(id, room);
+      this.sids.delete(id);
+    }
+  };
+}
+
+/** Beside which events have to be told all the same. */
+export const withSilentAdapter = (stage) => stage.companion({ adapter: silentAdapter(packages.adapterPackage.Adapter) });
+
 export const SERVERS = {
   "the adapter, static": (stage) => stage.server({ options: { subscriptionMode: "static" } }),
   "the adapter, dynamic": (stage) => stage.server({ options: { subscriptionMode: "dynamic" } }),

@@ -125,6 +125,8 @@ class Gateway {
   #waiting = new Map();
   /** What came to `#presence`. */
   presence = [];
+  /** What came to `#events`, once it was wanted. */
+  events = [];
 
   constructor(connection, exchange) {
     this.#connection = connection;
@@ -144,6 +146,14 @@ class Gateway {
   send(key, message, options = {}) {
     const content = Buffer.isBuffer(message) ? message : Buffer.from(JSON.stringify(message));
     this.#channel.publish(this.#exchange, key, content, options);
+  }
+
+  /** Says that it wants events, for the next three minutes. */
+  async want({ members = true } = {}) {
+    const { queue } = await this.#channel.assertQueue("", { exclusive: true });
+    await this.#channel.consume(queue, ({ content }) => this.events.push(JSON.parse(content)), { noAck: true });
+    await this.#channel.bindQueue(queue, this.#exchange, "#events");
+    this.send("#events-wanted", { uid: "emitter", type: 21, data: { intervalMs: 60_000, members } });
   }
 
   /** A message that nobody answers. */
@@ -171,7 +181,7 @@ class Gateway {
    * @param {number} count of answers to wait for
    * @returns {Promise<any[]>} the answers, checked for their outer form
    */
-  async ask(type, data, { nsp = "/", count = 1, withinMs = 5_000 } = {}) {
+  async ask(type, data, { nsp = "/", key = nsp, count = 1, withinMs = 5_000 } = {}) {
     const requestId = randomBytes(16).toString("hex");
     const answers = [];
     this.#waiting.set(requestId, answers);
@@ -181,7 +191,7 @@ class Gateway {
       type,
       data: { opts: { rooms: [], except: [], flags: {} }, ...data, requestId },
     };
-    this.send(nsp, message, { replyTo: "amq.rabbitmq.reply-to", correlationId: requestId });
+    this.send(key, message, { replyTo: "amq.rabbitmq.reply-to", correlationId: requestId });
     const complete = () => answers.length >= count;
     await eventually(complete, { withinMs, what: `${count} answers to type ${type}` });
     for (const answer of answers) {

@@ -64,8 +64,9 @@ export class BrokerDouble {
     this.published.push({ exchange, key, content, options });
     const keys = [key, ...(options.CC ?? [])];
     const properties = { replyTo: options.replyTo, correlationId: options.correlationId };
+    const fields = { routingKey: key };
     for (const queue of this.#queues.values()) {
-      if (exchange !== "" && keys.some((each) => queue.keys.has(each))) queue.deliver?.({ content, properties });
+      if (exchange !== "" && keys.some((each) => queue.keys.has(each))) queue.deliver?.({ content, properties, fields });
     }
   }
 

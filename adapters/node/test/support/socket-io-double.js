@@ -27,6 +27,11 @@ export class BaseAdapter extends EventEmitter {
     if (this.rooms.get(room)?.size === 0) this.rooms.delete(room);
   }
 
+  delAll(id) {
+    for (const room of this.sids.get(id) ?? []) this.del(id, room);
+    this.sids.delete(id);
+  }
+
   broadcast(packet, opts) {
     for (const socket of this.nsp.sockets.values()) socket.received.push({ packet, opts });
   }
@@ -49,7 +54,7 @@ class OtherAdapter extends BaseAdapter {
   }
 }
 
-class SocketDouble {
+class SocketDouble extends EventEmitter {
   acks = new Map();
   data = {};
   received = [];
@@ -57,6 +62,7 @@ class SocketDouble {
   handshake = { headers: { host: "x", cookie: "secret", Authorization: "secret" }, auth: { token: "secret" }, url: "/" };
 
   constructor(nsp, id) {
+    super();
     this.nsp = nsp;
     this.id = id;
   }
@@ -78,6 +84,12 @@ class SocketDouble {
     this.closed = close;
   }
 
+  /** As Socket.IO does it when a client has gone, or is refused. */
+  end(reason) {
+    this.nsp.adapter.delAll(this.id);
+    if (this.nsp.sockets.delete(this.id)) this.emit("disconnect", reason);
+  }
+
   /** The client acknowledges everything it was asked. */
   answer(...args) {
     for (const ack of this.acks.values()) ack(...args);
@@ -97,10 +109,16 @@ class NamespaceDouble extends EventEmitter {
   }
 
   connect(id, rooms = []) {
-    const socket = new SocketDouble(this, id);
+    const socket = this.admit(id);
     this.sockets.set(id, socket);
     socket.join([id, ...rooms]);
+    this.emit("connection", socket);
     return socket;
+  }
+
+  /** Into the middlewares; it may be refused there. */
+  admit(id) {
+    return new SocketDouble(this, id);
   }
 
   _onServerSideEmit(packet) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..events import Events
 from ..local import LocalSockets
 from ..messages import RoomName
 from ..repairing import repaired_name, to_json
@@ -27,14 +28,21 @@ class RoomList:
     private: bool
 
 
-def counts(question: Fetch, local: LocalSockets, matched: int, space: int) -> Steps[bytes]:
+def counts(question: Fetch, local: LocalSockets, matched: int, space: int, events: Events) -> Steps[bytes]:
     """The members of the answer's `data`. A list of rooms, not those that were named, ends before it takes more than
     `space` bytes."""
+    # Before the rooms are looked at: what happens meanwhile is told after this number.
+    tells_seq = question.list is not None and question.numbers and not question.list.private
+    seq = events.seq(question.target.namespace) if tells_seq else None
     head = b'"sockets":[],"count":%d' % matched
+    if seq is not None:
+        head += b',"seq":%d' % seq
     rooms, pending = local.rooms(question.target.namespace), local.pending(question.target.namespace)
     if question.list is not None:
         space -= len(head) + len(b',"rooms":{}') + len(MORE)
         listed, more = yield from _listed(question.list, question.numbers, rooms, pending, space)
+        if seq is not None:
+            yield from _compare(question.list, listed, more, events, question.target.namespace)
     elif question.rooms is not None:
         named = [(name, _size(rooms.get(name, ()), pending)) for name in question.rooms]
         listed, more = {repaired_name(name) if isinstance(name, str) else name: size for name, size in named}, False
@@ -63,6 +71,27 @@ def _listed(
         if number % CHUNK == 0:
             yield
     return listed, False
+
+
+def _compare(
+    wanted: RoomList, listed: dict[RoomName, int], more: bool, events: Events, namespace: str
+) -> Steps[None]:
+    """What the page says and gateways have been told otherwise is told (again): without that, what has come and gone
+    while the page was made would stay on it."""
+    if not listed and (more or wanted.limit == 0):
+        return
+    is_last = not more and len(listed) < wanted.limit
+    start, end = order(wanted.after), None if is_last else order(max(listed, key=order))
+    known = events.known(namespace)
+    differing = list(listed.keys() - set(known))
+    for number, name in enumerate(known, 1):
+        if name not in listed and str(name).startswith(wanted.prefix):
+            key = order(name)
+            if key > start and (end is None or key < end):
+                differing.append(name)
+        if number % CHUNK == 0:
+            yield
+    events.doubt(namespace, differing)
 
 
 def _names(wanted: RoomList, numbers: bool, rooms: dict[Any, Any]) -> Steps[dict[RoomName, list[Any]]]:

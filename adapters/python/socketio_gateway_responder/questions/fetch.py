@@ -7,6 +7,7 @@ from typing import Any
 
 from ..answers import answer_around
 from ..describing import Describer
+from ..events import Events
 from ..local import LocalSockets, copied
 from ..messages import BadMessage, Reply, RoomName, Target, Type
 from ..reading import an_object, flag, optional_number, optional_text, room_names, target, texts
@@ -38,7 +39,7 @@ class Fetch:
 
     def carry_out(self, server: Server) -> Steps[None]:
         outgoing = server.outgoing
-        body = yield from fetch(outgoing.uid, self, server.local, server.describer, outgoing.limit)
+        body = yield from fetch(outgoing.uid, self, server.local, server.describer, outgoing.limit, server.events)
         outgoing.send(self.reply, Type.FETCH_SOCKETS_RESPONSE, body)
 
 
@@ -72,14 +73,16 @@ def _room_list(value: Any) -> RoomList:
     )
 
 
-def fetch(uid: str, question: Fetch, local: LocalSockets, describer: Describer, limit: int) -> Steps[bytes]:
+def fetch(
+    uid: str, question: Fetch, local: LocalSockets, describer: Describer, limit: int, events: Events
+) -> Steps[bytes]:
     """The whole message. Sockets, and listed rooms, end before it has more than `limit` bytes, and it says so; counts
     of rooms that the asker named may be larger."""
     chosen = local.select(question.target)
     yield
     space = limit - len(answer_around(uid, question.reply, Type.FETCH_SOCKETS_RESPONSE, b""))
     if question.count:
-        members = yield from counts(question, local, len(chosen), space)
+        members = yield from counts(question, local, len(chosen), space, events)
     else:
         members = yield from _sockets(question, chosen, local, describer, space)
     return answer_around(uid, question.reply, Type.FETCH_SOCKETS_RESPONSE, members)

@@ -1,11 +1,13 @@
 """A real Socket.IO client which writes down what it receives, and answers what is asked."""
 
 import queue
+import socket
 import threading
 import time
 
 import socketio
 from engineio.payload import Payload
+from socketio import packet
 
 from .patience import PATIENCE
 
@@ -15,11 +17,12 @@ Payload.max_decode_packets = 10_000
 
 class Client:
     """Connects at once, in these rooms and with this session, to one namespace (`also` to another). `answers` has a
-    value, or a function, for each event. With `returns` it connects again when the line breaks, as browsers do."""
+    value, or a function, for each event. With `returns` it connects again when the line breaks, as browsers do. What
+    else is given goes into its `auth`."""
 
     def __init__(
         self, url, *rooms, namespace="/", also=None, session=None, answers=None, headers=None, query="",
-        returns=False, transports=None, leaves_slowly=False,
+        returns=False, transports=None, leaves_slowly=False, **auth,
     ):  # fmt: skip
         self._namespace = namespace
         self._received = queue.Queue()
@@ -27,6 +30,7 @@ class Client:
         self._closed = threading.Event()
         self.disconnected = threading.Event()
         self.connections = 0
+        self._sid = None
         self._client = socketio.Client(
             reconnection=returns, reconnection_delay=0.1, randomization_factor=0, handle_sigint=False
         )
@@ -34,15 +38,18 @@ class Client:
         self._client.on("*", self._on_event, namespace=namespace)
         self._leaves_slowly = leaves_slowly
         self._client.on("disconnect", self._on_disconnect, namespace=namespace)
-        auth = {"rooms": list(rooms), "session": session}
+        auth = {"rooms": list(rooms), "session": session, **auth}
         namespaces = [namespace, also] if also else [namespace]
         self._client.connect(
             url + query, auth=auth, namespaces=namespaces, headers=headers or {}, transports=transports, wait_timeout=10
         )
+        self._sid = self.sid
 
     @property
     def sid(self):
-        return self._client.get_sid(self._namespace)
+        """Also when it has gone."""
+        self._sid = self._client.get_sid(self._namespace) or self._sid
+        return self._sid
 
     @property
     def is_open(self):
@@ -78,6 +85,15 @@ class Client:
         while (event := self.next(deadline - time.monotonic()))[0] != marker:
             events.append(event)
         return events
+
+    def leave_namespace(self):
+        """Says that it goes, and leaves the line as it is."""
+        client = self._client
+        client._send_packet(client.packet_class(packet.DISCONNECT, namespace=self._namespace))
+
+    def break_line(self):
+        """Without a goodbye."""
+        self._client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self._closed.set()

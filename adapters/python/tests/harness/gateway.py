@@ -6,6 +6,7 @@ import time
 import uuid
 
 import pika
+import pika.exceptions
 
 from .patience import PATIENCE
 
@@ -50,10 +51,34 @@ class FakeGateway:
         self._channel.exchange_declare(exchange, exchange_type="direct", durable=False, auto_delete=False)
         self._answers = []
         self._presence = []
+        self._events = []
         queue = self._channel.queue_declare("", exclusive=True).method.queue
         self._channel.queue_bind(queue, exchange, "#presence")
         self._channel.basic_consume(queue, self._on_presence, auto_ack=True)
         self._channel.basic_consume(REPLY_TO, self._on_answer, auto_ack=True)
+
+    def listen_to_events(self):
+        """From now on, what servers tell by themselves."""
+        queue = self._channel.queue_declare("", exclusive=True).method.queue
+        self._channel.queue_bind(queue, self._exchange, "#events")
+        self._channel.basic_consume(queue, self._on_events, auto_ack=True)
+
+    def want(self, interval=5, members=False):
+        """Says that it wants to hear of events, and says so again after `interval` seconds."""
+        wish = {"uid": "emitter", "type": 21, "data": {"intervalMs": round(interval * 1000), "members": members}}
+        self.publish("#events-wanted", json.dumps(wish).encode())
+
+    def events(self, condition, timeout=PATIENCE):
+        """All messages of servers since last time, at least one, when the `condition` is true of them."""
+        self._wait(lambda: [True] if self._events and condition(self._events) else [], 1, timeout)
+        events, self._events = self._events, []
+        return events
+
+    def events_within(self, seconds):
+        """All messages of servers that come in this time, and those before."""
+        self._wait(lambda: [], 1, seconds, required=False)
+        events, self._events = self._events, []
+        return events
 
     def ask(self, kind, data, namespace="/", count=1, timeout=PATIENCE):
         """The answers to a question, as (type, data), when there are so many."""
@@ -68,12 +93,12 @@ class FakeGateway:
     def fetch(self, namespace="/", opts=EVERYONE, **options):
         return self.ask_one(7, {"opts": opts, **options}, namespace)
 
-    def question(self, kind, data, namespace="/"):
-        """Asks; the id of the request."""
+    def question(self, kind, data, namespace="/", key=None):
+        """Asks; the id of the request. `key` is that of the namespace unless it is another one."""
         request_id = uuid.uuid4().hex
         message = {"uid": "emitter", "nsp": namespace, "type": kind, "data": {"requestId": request_id, **data}}
         properties = pika.BasicProperties(reply_to=REPLY_TO, correlation_id=request_id)
-        self.publish(namespace, json.dumps(message).encode(), properties)
+        self.publish(key or namespace, json.dumps(message).encode(), properties)
         return request_id
 
     def tell(self, kind, data, namespace="/", key=None):
@@ -138,8 +163,10 @@ class FakeGateway:
         return list(seen.values())
 
     def close(self):
-        if self._connection.is_open:
+        try:
             self._connection.close()
+        except pika.exceptions.AMQPError:  # its broker has gone
+            pass
 
     def __enter__(self):
         return self
@@ -166,6 +193,10 @@ class FakeGateway:
 
     def _on_answer(self, _channel, _method, properties, body):
         self._answers.append((properties, strictly_parsed(body)))
+
+    def _on_events(self, _channel, _method, _properties, body):
+        assert len(body) <= 1024 * 1024
+        self._events.append(strictly_parsed(body))
 
     def _on_presence(self, _channel, _method, _properties, body):
         self._presence.append(strictly_parsed(body))

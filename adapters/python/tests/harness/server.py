@@ -19,12 +19,13 @@ PROGRAM = Path(__file__).with_name("server_program.py")
 
 
 class Server:
-    """`manager` is "aio-pika" (asyncio) or "kombu" (threads), the latter with `manager_options`. `options` are those of the
-    responder; `url` is its broker, if it is not the server's."""
+    """`manager` is "aio-pika" (asyncio) or "kombu" (threads), the latter with `manager_options`. `server_options` are those of
+    python-socketio, `options` those of the responder; `url` is its broker, if it is not the server's."""
 
     def __init__(
-        self, amqp_url, manager, exchange, channel="socketio", namespaces=("/",), url=None, manager_options=None, **options
-    ):
+        self, amqp_url, manager, exchange, channel="socketio", namespaces=("/",), url=None, manager_options=None,
+        server_options=None, **options
+    ):  # fmt: skip
         self._clients = []
         self._log = queue.Queue()
         settings = {
@@ -32,6 +33,7 @@ class Server:
             "manager": manager,
             "channel": channel,
             "manager_options": manager_options or {},
+            "server_options": server_options or {},
             "namespaces": namespaces if namespaces == "*" else list(namespaces),
             "options": {"url": url or amqp_url, "exchange": exchange, **options},
         }

@@ -1,0 +1,330 @@
+internal import EventLoop
+
+/// The rooms of one namespace, and which of its servers have them.
+struct NamespaceView {
+    /// One server's part.
+    private struct Part {
+        var holder: RoomHolders.Holder
+        /// The holder of the rooms that were known before the server's list began anew: they count until it is whole.
+        var previous: RoomHolders.Holder?
+        /// `nil`: the server does not report events.
+        var tracking: RoomTracking?
+        /// Why its list is read.
+        var reason: SyncReason
+        /// A number for each list that begins: pages of another one are not its own.
+        var attempt: Int
+        var isAsked = false
+        var askAgain = MonotonicTime(nanoseconds: 0)
+        var failures = 0
+
+        var isWhole: Bool { tracking?.isWhole ?? false }
+    }
+
+    /// The most sockets whose end is held back: of further ones it is told at once.
+    private static let mostDeparted = 200_000
+
+    /// How long receivers have to ask for the state.
+    private static let askingTime: Duration = .seconds(10)
+
+    let name: String
+    private let grace: Duration
+    private var parts: [String: Part] = [:]
+    /// Servers that report events and whose list is not whole.
+    private var unlisted: Set<String> = []
+    /// The number of servers that report no events.
+    private var silent = 0
+    private var rooms = RoomHolders()
+    private var holders = 0
+    /// Whether the rooms were known once: from then on it is told which come and go.
+    private var isSettled = false
+    /// Rooms that are empty, and may not be so for long.
+    private var vacant = HeldNews<RoomName, NewsTime>()
+    /// Empty rooms, as far as is known: a server that is not known to the end may have them.
+    private var doubtful: [RoomName: NewsTime] = [:]
+    private var doubtfulBytes = 0
+    private var departed = HeldNews<String, (time: NewsTime, reason: String?)>()
+    /// Until when a receiver may ask for the state. What was away by then may have been missing in the answer: that it
+    /// is back is told.
+    private var askingEnds = MonotonicTime(nanoseconds: 0)
+    /// Whether there were too many rooms: nothing is told of them any more.
+    private(set) var isOverfull = false
+    private(set) var events: [ClusterEvent] = []
+
+    init(_ name: String, grace: Duration) {
+        self.name = name
+        self.grace = grace
+    }
+
+    /// What the rooms take in memory, about.
+    var bytes: Int { rooms.bytes + vacant.bytes + doubtfulBytes }
+    var roomCount: Int { rooms.count }
+
+    /// Whether there is nothing left to tell.
+    var isDone: Bool { parts.isEmpty && vacant.isEmpty && doubtful.isEmpty && departed.isEmpty }
+
+    var deadline: MonotonicTime? {
+        [vacant.deadline, departed.deadline].compactMap(\.self).min()
+    }
+
+    mutating func takeEvents() -> [ClusterEvent] {
+        defer { events = [] }
+        return events
+    }
+
+    // MARK: Servers
+
+    func has(_ server: String) -> Bool { parts[server] != nil }
+
+    /// - Parameter reports: whether the server reports events. Of one that does not, nothing is known: it may have any
+    ///   room.
+    mutating func add(_ server: String, reports: Bool, at time: NewsTime) {
+        if let part = parts[server] {
+            guard (part.tracking != nil) != reports else { return }
+            remove(server, at: time)
+        }
+        holders += 1
+        parts[server] = Part(
+            holder: holders, tracking: reports ? isOverfull ? .withoutRooms : RoomTracking() : nil,
+            reason: isSettled ? .server : .start, attempt: holders)
+        if !reports { silent += 1 } else if !isOverfull { unlisted.insert(server) }
+    }
+
+    mutating func remove(_ server: String, at time: NewsTime) {
+        guard let part = parts.removeValue(forKey: server) else { return }
+        unlisted.remove(server)
+        if part.tracking == nil { silent -= 1 }
+        for holder in [part.holder, part.previous].compactMap(\.self) {
+            for room in rooms.removeAll(of: holder) { emptied(room, at: time) }
+        }
+        settle(at: time)
+    }
+
+    /// Nothing was heard for a while: all lists begin anew.
+    mutating func relistAll() {
+        for server in parts.keys { relist(server, .broker, notBefore: MonotonicTime(nanoseconds: 0)) }
+    }
+
+    private mutating func relist(_ server: String, _ reason: SyncReason, notBefore time: MonotonicTime) {
+        guard var part = parts[server], let tracking = part.tracking else { return }
+        guard !isOverfull else {
+            parts[server]?.tracking = .withoutRooms
+            return
+        }
+        if let previous = part.previous {
+            rooms.hand(part.holder, to: previous)
+        } else {
+            part.previous = part.holder
+        }
+        holders += 1
+        part.holder = holders
+        part.attempt = holders
+        if tracking.isWhole || part.reason != .start { part.reason = reason }
+        part.tracking = RoomTracking()
+        part.isAsked = false
+        part.askAgain = time
+        parts[server] = part
+        unlisted.insert(server)
+    }
+
+    // MARK: Lists
+
+    /// The next page that is to be asked for.
+    mutating func nextListing(now: MonotonicTime) -> Listing? {
+        for server in unlisted {
+            guard let part = parts[server], !part.isAsked, part.askAgain <= now else { continue }
+            parts[server]?.isAsked = true
+            return Listing(server: server, namespace: name, after: part.tracking?.after, attempt: part.attempt)
+        }
+        return nil
+    }
+
+    /// The time at which a page may be asked for.
+    var nextAsking: MonotonicTime? {
+        unlisted.lazy.compactMap { server in parts[server].flatMap { $0.isAsked ? nil : $0.askAgain } }.min()
+    }
+
+    /// - Parameter page: `nil`: the server has not answered, or not as it should have.
+    mutating func listed(_ listing: Listing, _ page: ListedRooms?, at time: NewsTime) {
+        guard var part = parts[listing.server], part.attempt == listing.attempt, unlisted.contains(listing.server)
+        else {
+            return
+        }
+        part.isAsked = false
+        guard let page else {
+            part.failures += 1
+            part.askAgain = time.monotonic + Self.pause(after: part.failures)
+            parts[listing.server] = part
+            return
+        }
+        part.failures = 0
+        parts[listing.server] = part
+        do throws(RoomTracking.Gap) {
+            guard let later = try parts[listing.server]?.tracking?.take(page) else { return }
+            for room in page.rooms { insert(room, part.holder, at: time) }
+            apply(later, part.holder, at: time)
+        } catch {
+            return relist(listing.server, .gap, notBefore: time.monotonic + Self.pause(after: 1))
+        }
+        if parts[listing.server]?.isWhole == true { becameWhole(listing.server, at: time) }
+    }
+
+    private static func pause(after failures: Int) -> Duration {
+        min(.milliseconds(200 << min(failures, 6)), .seconds(10))
+    }
+
+    private mutating func becameWhole(_ server: String, at time: NewsTime) {
+        guard let part = parts[server] else { return }
+        unlisted.remove(server)
+        if let previous = part.previous {
+            parts[server]?.previous = nil
+            for room in rooms.removeAll(of: previous) { emptied(room, at: time) }
+        }
+        let wasSettled = isSettled
+        settle(at: time)
+        if wasSettled { tellToAsk(part.reason, server, at: time) }
+    }
+
+    /// Tells what becomes certain when all servers' rooms are known.
+    private mutating func settle(at time: NewsTime) {
+        if !isSettled, unlisted.isEmpty, parts.count > silent {
+            isSettled = true
+            tellToAsk(.start, at: time)
+        }
+        guard isCertain, !doubtful.isEmpty else { return }
+        let vacated = doubtful
+        doubtful = [:]
+        doubtfulBytes = 0
+        for (room, since) in vacated.sorted(by: { $0.value.unix < $1.value.unix }) { vacate(room, since: since) }
+    }
+
+    /// Whether a room that no server is known to have is empty.
+    private var isCertain: Bool { unlisted.isEmpty && silent == 0 }
+
+    // MARK: Changes
+
+    mutating func take(_ changes: ServerChanges, at time: NewsTime) {
+        guard let part = parts[changes.server], part.tracking?.isOld(changes.sequence) == false else { return }
+        do throws(RoomTracking.Gap) {
+            guard let known = try parts[changes.server]?.tracking?.take(changes.sequence, changes.rooms) else { return }
+            if !isOverfull { apply(known, part.holder, at: time) }
+        } catch {
+            relist(changes.server, .gap, notBefore: time.monotonic + Self.pause(after: 0))
+        }
+        for socket in changes.sockets {
+            if socket.isConnected {
+                if let end = departed.takeBack(socket.id), end.time.monotonic >= askingEnds { continue }
+                tell(.socketConnected, at: time.unix, socket: socket.id)
+            } else if grace > .zero, departed.count < Self.mostDeparted {
+                departed.hold((time, socket.reason), of: socket.id, size: 512, until: time.monotonic + grace)
+            } else {
+                tell(.socketDisconnected, at: time.unix, socket: socket.id, reason: socket.reason)
+            }
+        }
+        for member in changes.members {
+            tell(member.isThere ? .socketJoined : .socketLeft, at: time.unix, room: member.room, socket: member.socket)
+        }
+    }
+
+    private mutating func apply(_ changes: [ServerChanges.Room], _ holder: RoomHolders.Holder, at time: NewsTime) {
+        for change in changes {
+            if change.isThere {
+                insert(change.name, holder, at: time)
+            } else if rooms.remove(change.name, holder) {
+                emptied(change.name, at: time)
+            }
+        }
+    }
+
+    private mutating func insert(_ room: RoomName, _ holder: RoomHolders.Holder, at time: NewsTime) {
+        guard rooms.insert(room, holder), isSettled else { return }
+        let doubt = doubtful.removeValue(forKey: room)
+        if doubt != nil { doubtfulBytes -= RoomHolders.size(of: room) }
+        if let end = vacant.takeBack(room) ?? doubt, end.monotonic >= askingEnds { return }
+        tell(.roomOccupied, at: time.unix, room: room)
+    }
+
+    private mutating func emptied(_ room: RoomName, at time: NewsTime) {
+        guard isSettled, !isOverfull else { return }
+        if grace > .zero {
+            vacant.hold(
+                time, of: room, size: RoomHolders.size(of: room), until: time.monotonic + grace)
+        } else {
+            vacate(room, since: time)
+        }
+    }
+
+    private mutating func vacate(_ room: RoomName, since time: NewsTime) {
+        guard isCertain else {
+            if doubtful.updateValue(time, forKey: room) == nil { doubtfulBytes += RoomHolders.size(of: room) }
+            return
+        }
+        tell(.roomVacated, at: time.unix, room: room)
+    }
+
+    /// Tells what has been held back for long enough.
+    mutating func expire(now: MonotonicTime) {
+        for (room, since) in vacant.due(now: now) { vacate(room, since: since) }
+        for (socket, end) in departed.due(now: now) {
+            tell(.socketDisconnected, at: end.time.unix, socket: socket, reason: end.reason)
+        }
+    }
+
+    /// Gives the rooms up.
+    mutating func overflow(at time: NewsTime) {
+        isOverfull = true
+        rooms = RoomHolders()
+        vacant = HeldNews()
+        doubtful = [:]
+        doubtfulBytes = 0
+        unlisted = []
+        for server in parts.keys where parts[server]?.tracking != nil { parts[server]?.tracking = .withoutRooms }
+        tellToAsk(.tooManyRooms, at: time)
+    }
+
+    private mutating func tellToAsk(_ reason: SyncReason, _ server: String? = nil, at time: NewsTime) {
+        mayAsk(from: time.monotonic)
+        tell(.sync, at: time.unix, server: server, reason: reason.rawValue)
+    }
+
+    /// A receiver has come, or was told to ask.
+    mutating func mayAsk(from now: MonotonicTime) { askingEnds = now + Self.askingTime }
+
+    private mutating func tell(
+        _ kind: ClusterEvent.Kind, at time: Int64, room: RoomName? = nil, socket: String? = nil,
+        server: String? = nil, reason: String? = nil
+    ) {
+        events.append(
+            ClusterEvent(
+                kind, time: time, namespace: name, room: room, socket: socket, server: server, reason: reason))
+    }
+}
+
+/// Why something may have been missed: what `reason` says of ``ClusterEvent/Kind/sync``.
+enum SyncReason: String {
+    /// Events are told from here on.
+    case start
+    /// A server has come.
+    case server
+    /// Messages of a server were lost.
+    case gap
+    /// The connection to RabbitMQ was lost.
+    case broker
+    /// There are more rooms than the gateway keeps: nothing is told of them any more.
+    case tooManyRooms = "too_many_rooms"
+}
+
+/// A moment, for deadlines and for people.
+struct NewsTime {
+    let monotonic: MonotonicTime
+    /// Milliseconds since 1970.
+    let unix: Int64
+}
+
+/// A page of a server's rooms that is to be asked for.
+struct Listing: Hashable {
+    let server: String
+    let namespace: String
+    /// The room behind which it begins.
+    let after: RoomName?
+    let attempt: Int
+}

@@ -1,0 +1,28 @@
+internal import AMQPBridge
+
+/// `GET /v1/events`: what happens in the cluster, as server-sent events.
+struct EventRoute: Sendable {
+    /// `nil`: the cluster is turned off.
+    let feed: EventFeed?
+
+    @Sendable func get(_ request: Request) throws(Problem) -> StreamedAnswer {
+        var fields = try Fields(request)
+        let types = fields.words(
+            "type", "one of \(EventFilter.types.joined(separator: ", "))", isKnown: EventFilter.isType)
+        let rooms = fields.roomGlobs("room")
+        let namespaces = fields.namespaces("namespace")
+        let last = fields.string("lastEventId")
+        try fields.finish()
+        try fields.check(request.caller) { $0.places(beyondEvents: types ?? [], rooms: rooms, namespaces: namespaces) }
+        guard let feed else { throw Problem(ClusterError.turnedOff) }
+        let filter = EventFilter(types: types, rooms: rooms, namespaces: namespaces, reach: request.caller.reach)
+        // A browser's EventSource sends the header with the address that it was given, which may have an older id.
+        let id = request.head.fields[.lastEventID] ?? last
+        guard let body = EventStream(feed, filter, after: id.flatMap { $0.isEmpty ? nil : $0 }) else {
+            throw Problem(.overloaded, "as many streams as allowed are open: \(feed.limits.streams)")
+        }
+        var head = Response(status: 200, contentType: "text/event-stream")
+        head.fields = [ResponseField("X-Accel-Buffering", "no")]
+        return StreamedAnswer(head: head, body: body)
+    }
+}
