@@ -240,7 +240,8 @@ extension BrokerError {
     init(loginRefused text: String, _ endpoint: BrokerEndpoint) {
         if text.hasPrefix("403 "), endpoint.mechanism == .external {
             self.init(
-                "login refused: the broker knows no user for our client certificate, or saw none (ACCESS_REFUSED)")
+                "login refused: the broker knows no user for our client certificate, or saw none (ACCESS_REFUSED)",
+                cause: .credentials)
         } else if text.hasPrefix("403 ") {
             let hint = endpoint.isGuestFromElsewhere ? ", or RabbitMQ lets 'guest' in from its own machine only" : ""
             self.init("login refused: wrong user or password\(hint) (ACCESS_REFUSED)", cause: .credentials)
@@ -251,7 +252,7 @@ extension BrokerError {
                 "the user '\(endpoint.user)' has no permission for the virtual host '\(endpoint.virtualHost)' (NOT_ALLOWED)",
                 cause: .noPermission)
         } else {
-            self.init("login refused: \(text)")
+            self.init("login refused: \(text)", cause: .refused)
         }
     }
 }

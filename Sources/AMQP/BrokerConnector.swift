@@ -86,8 +86,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     private static var probeInterval: Duration { .seconds(2) }
     /// The least time between two attempts to connect, however often callers ask.
     private static var shortestRest: Duration { .seconds(1) }
-    /// The same failure again and again is one line in the log.
-    private var lastFailure: String?
+    private var failures = BrokerFailures()
 
     /// - Parameter keepsContent: whether the session wants the bytes of messages that come in.
     package init(
@@ -208,19 +207,23 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         // For as long as connecting may take: a weak reference would make every retain of the connector slow.
         let isStarted = SystemThread.detach(name: "amqp-connect") { [self] in
             let result: Result<AMQPConnection, BrokerError>
+            var failures: [BrokerRound.Failure] = []
             do throws(BrokerError) {
-                result = .success(try round.connect())
+                result = .success(try round.connect(&failures))
             } catch {
                 result = .failure(error)
             }
-            loop.execute { self.connected(result) }
+            loop.execute { [failures] in self.connected(result, failures) }
         }
-        if !isStarted { retry(after: .noThread, now: .now()) }
+        guard !isStarted else { return }
+        log([BrokerRound.Failure(endpoint: endpoints[0], error: .noThread)], isReplaced: false, now: .now())
+        retry(after: .noThread, now: .now())
     }
 
-    private func connected(_ result: Result<AMQPConnection, BrokerError>) {
+    private func connected(_ result: Result<AMQPConnection, BrokerError>, _ failures: [BrokerRound.Failure]) {
         guard case .connecting = phase else { return }  // closed meanwhile: the connection goes with its last reference
         let now = MonotonicTime.now()
+        log(failures, isReplaced: (try? result.get()) != nil, now: now)
         switch result {
         case .success(let connection):
             phase = .connected(connection, since: now)
@@ -284,9 +287,9 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         guard !hasOpened, session.isOpen else { return }
         hasOpened = true
         backoff.reset()
-        lastFailure = nil
         opened?()
         if case .connected(let connection, _) = phase {
+            failures.forget(connection.endpoint)
             logger.info("broker connected", metadata: ["broker": "\(connection.endpoint)"])
         }
         endFirstAttempt(.success(()))
@@ -298,6 +301,9 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     }
 
     private func lose(_ error: BrokerError, now: MonotonicTime) {
+        if case .connected(let connection, _) = phase {
+            log([BrokerRound.Failure(endpoint: connection.endpoint, error: error)], isReplaced: false, now: now)
+        }
         hasOpened = false
         retry(after: error, now: now)
     }
@@ -308,10 +314,13 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         phase = .waiting(until: now + delay)
         updateStatus()
         endFirstAttempt(.failure(error))
-        if lastFailure != error.description {
-            lastFailure = error.description
+    }
+
+    /// - Parameter isReplaced: whether another broker has let us in instead.
+    private func log(_ failed: [BrokerRound.Failure], isReplaced: Bool, now: MonotonicTime) {
+        for failure in failed where failures.isNews(failure, isReplaced: isReplaced, now: now) {
             logger.warning(
-                "broker unavailable", metadata: ["broker": "\(configuration.place)", "reason": "\(error)"])
+                "broker unavailable", metadata: ["broker": "\(failure.endpoint)", "reason": "\(failure.error)"])
         }
     }
 

@@ -22,7 +22,8 @@ package final class BrokerDialogue {
         var configuration = configuration
         // It says nothing by itself while it waits.
         for index in configuration.endpoints.indices { configuration.endpoints[index].heartbeat = .zero }
-        connection = try BrokerRound(configuration.endpoints, configuration, keepsContent: false).connect()
+        var failures: [BrokerRound.Failure] = []
+        connection = try BrokerRound(configuration.endpoints, configuration, keepsContent: false).connect(&failures)
     }
 
     /// The broker that this dialogue is with.

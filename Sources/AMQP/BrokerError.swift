@@ -7,6 +7,8 @@ public struct BrokerError: Error, Equatable, CustomStringConvertible {
         case noVirtualHost
         /// The user may do nothing in the virtual host.
         case noPermission
+        /// The broker does not let us in, for another reason.
+        case refused
         case other
     }
 

@@ -3,6 +3,12 @@ internal import EventLoop
 /// Tries brokers, and all addresses of each, one after the other until one lets us in. Blocks, so call it on a thread
 /// that may wait.
 struct BrokerRound {
+    /// A broker that has not let us in.
+    struct Failure: Equatable, Sendable {
+        let endpoint: BrokerEndpoint
+        let error: BrokerError
+    }
+
     /// The brokers in the order in which they are tried.
     let endpoints: [BrokerEndpoint]
     /// The name under which RabbitMQ's management shows the connection.
@@ -21,15 +27,15 @@ struct BrokerRound {
         timeout = endpoints.compactMap(\.connectTimeout).max() ?? configuration.connectTimeout
     }
 
+    /// - Parameter failures: where the brokers go that have not let us in, also when another one has.
     /// - Throws: the reason why no broker has let us in; with several brokers, the reason of each.
-    func connect() throws(BrokerError) -> AMQPConnection {
+    func connect(_ failures: inout [Failure]) throws(BrokerError) -> AMQPConnection {
         var left = timeout.nanoseconds
-        var failures: [(endpoint: BrokerEndpoint, error: BrokerError)] = []
         for (index, endpoint) in endpoints.enumerated() {
             do throws(BrokerError) {
                 return try connect(to: endpoint, within: left / Int64(endpoints.count - index), of: &left)
             } catch {
-                failures.append((endpoint, error))
+                failures.append(Failure(endpoint: endpoint, error: error))
             }
         }
         guard failures.count > 1 else { throw failures.first?.error ?? BrokerError("there is no broker") }
@@ -67,8 +73,8 @@ struct BrokerRound {
                 return try connect(to: address, of: endpoint, until: now.advanced(byNanoseconds: share))
             } catch {
                 failures.append((address, error))
-                // The broker has spoken: it would not say anything else elsewhere.
-                if error.cause != .other { break }
+                // The broker has spoken: it would not say anything else elsewhere, unless it is this node that refuses.
+                if error.cause != .other, error.cause != .refused { break }
             }
         }
         guard let last = failures.last else { throw BrokerError("no such host") }

@@ -78,7 +78,7 @@ struct RefusedLoginTests {
             (
                 "u@h", "530 NOT_ALLOWED - access to vhost '/' refused for user 'u': connection limit (0) is reached",
                 "login refused: 530 NOT_ALLOWED - access to vhost '/' refused for user 'u': connection limit (0) is reached",
-                .other
+                .refused
             ),
         ] as [(String, String, String, BrokerError.Cause)])
     func words(address: String, text: String, words: String, cause: BrokerError.Cause) throws {

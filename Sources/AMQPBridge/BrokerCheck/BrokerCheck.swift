@@ -52,7 +52,7 @@ package struct BrokerCheck: Sendable {
                 noteLoss(error)
             }
         }
-        // One of a cluster's nodes may be down.
+        // One of a cluster's nodes may be down. One that refuses us is there, and will refuse the gateway.
         guard isChecked else { return }
         findings = findings.map { finding in
             if case .unreachable(let text) = finding { .note(text) } else { finding }
@@ -69,11 +69,13 @@ package struct BrokerCheck: Sendable {
     }
 
     private mutating func noteLoss(_ error: BrokerError) {
-        findings.append(isConnected ? .fails(error.description) : .unreachable(endpoint.isNotConnected(error)))
+        let sentence = endpoint.isNotConnected(error)
+        findings.append(
+            isConnected ? .fails(error.description) : error.cause == .other ? .unreachable(sentence) : .fails(sentence))
         switch error.cause {
         case .noPermission: cure = permissions.command(for: endpoint)
         case .noVirtualHost: cure = "rabbitmqctl add_vhost \(endpoint.virtualHost.quotedForShell)"
-        case .credentials, .other: break
+        case .credentials, .refused, .other: break
         }
     }
 

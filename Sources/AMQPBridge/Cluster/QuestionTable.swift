@@ -17,6 +17,8 @@ struct QuestionTable {
         /// The key under which callers can join the question; `nil`: it is no read, and cannot be joined.
         let key: ReadKey?
         let includesLost: Bool
+        /// Whether it is done when the broker has taken it, as an emit is, and the answers are more than that.
+        let isEmit: Bool
         let waits: any QuestionWaits
         /// The size of the message, in bytes.
         let size: Int
@@ -48,6 +50,7 @@ struct QuestionTable {
             self.id = id
             key = question.key
             includesLost = question.includesLost
+            isEmit = question.kind == .broadcast
             self.waits = waits
             self.size = size
             self.expected = expected
@@ -281,14 +284,11 @@ struct QuestionTable {
     /// The connection is gone, and with it every answer that has not come.
     mutating func disconnected() {
         for entry in entries.values {
-            if entry.hasAnswers {
-                finish(entry)
-            } else if entry.isRead {
-                fail(entry, .brokerUnavailable)
-            } else if entry.arrival == .unknown {
-                fail(entry, .unknown)
-            } else {
-                end(entry)
+            switch entry.arrival {
+            case .certain where entry.hasAnswers || entry.isEmit: finish(entry)
+            case _ where entry.isRead: fail(entry, .brokerUnavailable)
+            case .refused: fail(entry, .brokerNack)
+            case .certain, .unknown: fail(entry, .unknown)
             }
         }
     }

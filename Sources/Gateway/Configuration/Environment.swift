@@ -18,7 +18,7 @@ struct Environment: Sendable {
         return Environment(variables: variables)
     }
 
-    /// An empty variable counts as one that is not set.
+    /// An empty variable counts as one that is not set. See ``checkEmpty()``.
     subscript(name: String) -> String? {
         variables[name].flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -37,6 +37,16 @@ struct Environment: Sendable {
             }
             throw ConfigurationError(
                 description: "the variable \(name) is none of the gateway's\(Suggestion.of(known, for: name))")
+        }
+    }
+
+    /// - Throws: when a variable is empty whose setting has a default: it would not be what it says.
+    func checkEmpty() throws(ConfigurationError) {
+        for setting in Setting.all where !setting.defaultText.isEmpty {
+            for name in [setting.variable, setting.fileVariable].compactMap({ $0 }) where variables[name] == "" {
+                throw ConfigurationError(
+                    description: "the variable \(name) is empty: give it a value, or leave it out for the default")
+            }
         }
     }
 

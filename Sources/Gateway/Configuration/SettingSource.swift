@@ -43,11 +43,13 @@ final class SettingSource: SettingReader {
     }
 
     /// - Parameter path: the file's, as the command line gives it.
-    /// - Throws: when the file cannot be read, or the environment has a variable that means nothing.
+    /// - Throws: when the file cannot be read, or the environment has a variable that means nothing, or is
+    ///   empty where that would mean a default.
     convenience init(
         environment: Environment, options: [Setting: String], configOption path: String?
     ) throws(ConfigurationError) {
         try environment.checkNames()
+        try environment.checkEmpty()
         let path = path ?? environment[Environment.configurationFile]
         var file: ConfigurationFile?
         if let path { file = try ConfigurationFile(reading: path) }

@@ -7,7 +7,7 @@ import pika
 import pytest
 
 from harness import AnsweringClient, Gateway, SimulatedServer, SocketIOServer, Witness, assert_problem
-from harness.questions import Asking, asked, in_flight, until, wait_for_servers
+from harness.questions import Asking, asked, in_flight, unconfirmed, until, wait_for_servers
 from harness.simulated_server import EVERYTHING
 
 FORMATS = ["amqp0", "cluster", "python-socketio"]
@@ -173,11 +173,6 @@ def test_what_was_confirmed_stays_confirmed_when_the_connection_is_closed(own_br
         assert (answer["status"], answer["routed"], answer["recipients"]) == ("confirmed", True, None)
         assert answer["acks"] == {"expected": None, "received": 0, "complete": False, "responses": []}
         assert answer["servers"] == {"expected": 1, "responded": 0, "missing": [server.uid], "tooLarge": []}
-
-
-def unconfirmed(broker):
-    """How many messages on confirm channels wait for their confirm."""
-    return sum(int(line) for line in broker.ctl("list_channels", "messages_unconfirmed").split() if line.isdigit())
 
 
 def test_what_was_not_confirmed_is_unknown_when_the_broker_dies(own_broker, exchange):

@@ -63,6 +63,11 @@ def in_flight(gateway):
     return gateway.metric("gateway_http_requests_in_flight") - 1
 
 
+def unconfirmed(broker):
+    """How many messages wait for the broker's confirm, of all connections."""
+    return sum(int(line) for line in broker.ctl("list_channels", "messages_unconfirmed").split() if line.isdigit())
+
+
 def start_servers(amqp_url, exchange, channel, managers, **options):
     """Servers with a responder each; see RespondingServer."""
     # Not side by side in threads: a process ends with the thread that has started it.

@@ -291,6 +291,27 @@ def test_check_says_why_there_is_no_connection(broker, change, reason):
     assert error[1:] == ([cure] if "nowhere" in reason else [])
 
 
+def test_one_of_several_brokers_that_refuses_is_an_error_and_one_that_is_down_a_note(broker):
+    refused = broker.url.replace("guest:guest", f"guest:{SECRET}")
+    where = f"127.0.0.1:{broker.port}, virtual host /"
+    status, output, error = connect(f"{broker.url};{refused}")
+    assert status == REFUSED
+    assert error == [f"no connection to RabbitMQ at {where}: login refused: wrong user or password (ACCESS_REFUSED)"]
+    assert f"connected to RabbitMQ at {where}, as 'guest'" in output
+    status, output, error = connect(f"{broker.url};amqp://guest:guest@127.0.0.1:1/%2F")
+    assert (status, error) == (0, [])
+    assert "note: no connection to RabbitMQ at 127.0.0.1:1, virtual host /: connection refused" in output
+
+
+@pytest.mark.parametrize("name", ["amqp_url", "amqp_url_file", "http_address", "requests_timeout"])
+def test_an_empty_variable_is_not_the_default(name):
+    variable = f"GATEWAY_{name.upper()}"
+    status, output, error = check(**{name: ""})
+    assert (status, output) == (64, "")
+    assert f"the variable {variable} is empty: give it a value, or leave it out for the default" in error
+    assert check(api_key="", config="")[0] == 0, "those have no default"
+
+
 # To the end of that day.
 TOMORROW = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86_400))
 DANGERS = {

@@ -372,5 +372,21 @@ def test_what_keeps_it_from_the_broker_is_said_in_plain_words():
         gateway.stop()
 
 
+def test_a_dead_broker_is_named_also_while_another_one_answers(broker):
+    """Each connection tries them in an order of its own: some have met the dead one first."""
+    dead = "127.0.0.1:1, virtual host /"
+    url = f"amqp://user:hunter2@127.0.0.1:1/;{broker.url}"
+    with Gateway(url, loops=16) as gateway:
+        until(lambda: len(connections(gateway)) == 17, "all are connected")
+        lines = unavailable(gateway)
+        assert {(line["broker"], line["reason"]) for line in lines} == {(dead, "connection refused")}
+        assert len(lines) == len({line["connection"] for line in lines}), "one line of each connection"
+        broker.ctl("close_all_connections", "a test closes them")
+        where = f"127.0.0.1:{broker.port}, virtual host /"
+        lost = lambda: [line for line in unavailable(gateway) if line["broker"] == where]  # noqa: E731
+        until(lambda: len(lost()) == 17, "each names the one that it has lost")
+        assert "hunter2" not in "".join(gateway.stderr)
+
+
 def unavailable(gateway):
     return [line for line in gateway.log() if line["message"] == "broker unavailable"]

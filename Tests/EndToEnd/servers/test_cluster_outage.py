@@ -15,6 +15,7 @@ from harness.questions import (
     start_servers,
     tally,
     tell,
+    unconfirmed,
     until,
     wait_for_servers,
 )
@@ -244,15 +245,19 @@ def test_questions_that_are_lost_with_the_connection_are_answered_truthfully(bro
         change = Asking(gateway.post, {"all": True, "rooms": ["r"], "timeoutMs": LONG}, path="/v1/sockets/join")
         emit = Asking(gateway.post, {"event": "e", "ack": {"timeoutMs": LONG}})
         until(lambda: len(silent.asked) == 3 and silent_half.asked and prompt.asked, "all are asked")
-        # An answer to what is asked later comes after the one that is on its way.
+        until(lambda: unconfirmed(broker) == 0, "all is confirmed")
+        # An answer to what is asked later comes after the one, and the confirms, that are on their way.
         until(lambda: ask(gateway, "/v1/rooms", namespace="/half", timeoutMs=300)["servers"]["responded"] == 1, "it has answered")
         proxy.cut()
         assert_problem(read.outcome(), 503, "broker_unavailable")
         answer = half.outcome().json
         assert ids(answer) == {"a"} and answer["servers"]["missing"] == [silent_half.uid]
+        # RabbitMQ has confirmed it, and nobody knows who has acknowledged it.
+        confirmed = emit.outcome().json
+        assert (confirmed["status"], confirmed["acks"]["complete"]) == ("confirmed", False)
+        assert confirmed["servers"]["missing"] == [silent.uid]
         # It may have been done.
-        for unknown in (change, emit):
-            assert assert_problem(unknown.outcome(), 504, "confirm_timeout")["outcome"] == "unknown"
+        assert assert_problem(change.outcome(), 504, "confirm_timeout")["outcome"] == "unknown"
         proxy.mend()
         silent.holds = silent_half.holds = ()
         until(lambda: gateway.get("/v1/sockets").status == 200, "it is connected again")
@@ -275,10 +280,12 @@ def test_requests_that_wait_for_servers_hold_the_end_up_until_its_time_is_over(b
             Asking(gateway.post, {"event": "e", "ack": {"timeoutMs": LONG}}),
         ]
         until(lambda: len(server.asked) == 4, "they wait")
-        read, *others = ended(gateway, waiting)
+        until(lambda: unconfirmed(broker) == 0, "all is confirmed")
+        read, *others, emit = ended(gateway, waiting)
         assert_problem(read, 503)
         for response in others:  # it may have been done
             assert assert_problem(response, 504)["outcome"] == "unknown"
+        assert (emit.status, emit.json["status"], emit.json["servers"]["responded"]) == (200, "confirmed", 0)
 
 
 def test_requests_that_wait_for_callbacks_hold_the_end_up_until_its_time_is_over(broker):

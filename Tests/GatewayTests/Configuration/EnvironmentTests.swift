@@ -19,6 +19,19 @@ struct EnvironmentTests {
         #expect(environment["C"] == nil)
     }
 
+    @Test("has no empty variable where that would mean a default, and may have others", arguments: Setting.all)
+    func empty(setting: Setting) throws {
+        for name in [setting.variable, setting.fileVariable].compactMap({ $0 }) {
+            let environment = Environment(variables: [name: "", "GATEWAY_CONFIG": "", "PATH": ""])
+            guard !setting.defaultText.isEmpty else {
+                try environment.checkEmpty()
+                continue
+            }
+            let error = #expect(throws: ConfigurationError.self) { try environment.checkEmpty() }
+            #expect(error?.description.contains("\(name) is empty") == true)
+        }
+    }
+
     @Test("may have every setting, the file, and files of secrets", arguments: Setting.all)
     func known(setting: Setting) throws {
         try check(setting.variable)
