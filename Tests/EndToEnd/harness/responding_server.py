@@ -16,6 +16,7 @@ sys.modules["responder_harness"] = _package
 _spec.loader.exec_module(_package)
 
 AnsweringClient = _package.Client
+FakeGateway = _package.FakeGateway
 
 
 class RespondingServer(_package.Server):  # type: ignore[name-defined]

@@ -94,7 +94,7 @@ class Companion {
     return this.#hub.join({
       namespace: name,
       keys: [name, staticKey(name)],
-      lookup: () => this.#io._nsps.get(name),
+      lookup: () => (isOurs(this.#io._nsps.get(name)) ? undefined : this.#io._nsps.get(name)),
       onMessage: (message, properties) => this.#receive(name, message, properties),
     });
   }

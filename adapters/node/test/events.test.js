@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ADAPTER_MARK } from "../lib/mark.js";
 import { Companions } from "./support/companions.js";
 import { eventually } from "./support/eventually.js";
 import { assertTellable } from "./support/tellable.js";
@@ -245,6 +246,16 @@ test("another adapter leaves a hole", async () => {
   await eventually(() => view().holes === 1);
   namespace().connect("s2", ["b"]);
   await eventually(() => view().rooms.has("b"));
+});
+
+test("a server that gets the adapter of this package leaves it to that", async () => {
+  await begin();
+  namespace().adapter[ADAPTER_MARK] = true;
+  const { seq } = view();
+  await sleep(1_100); // it looks every second
+  namespace().connect("s1", ["a"]);
+  await sleep(150);
+  assert.equal(view().seq, seq);
 });
 
 test("what has been collected is told before the goodbye, and nothing after it", async () => {

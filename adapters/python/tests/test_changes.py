@@ -14,8 +14,12 @@ from socketio_gateway_responder.events import Events
 from socketio_gateway_responder.failures import FailureLog
 from socketio_gateway_responder.limiting import AnswerLimit
 from socketio_gateway_responder.local import LocalSockets
+from socketio_gateway_responder.messages import Reply, Target
 from socketio_gateway_responder.observing import observer_of
 from socketio_gateway_responder.outgoing import Outgoing
+from socketio_gateway_responder.questions.counting import RoomList
+from socketio_gateway_responder.questions.fetch import Fetch, fetch
+from socketio_gateway_responder.steps import CHUNK, run
 from socketio_gateway_responder.wanting import Wanted
 
 
@@ -114,6 +118,48 @@ def test_changes_wait_a_moment_but_not_if_there_are_many(stage):
     assert stage.events.seconds_to_flush() == 0 and stage.wakes == wakes + 2
     (message,) = stage.told()
     assert len(message["rooms"]) == events_module.MOST_CHANGES - 1
+
+
+def page_of(stage, interrupt, limit=100_000):
+    """A page of rooms; `interrupt` is called once while it is made."""
+    question = Fetch(
+        Target("/"), Reply("queue", "c", "q", "/"), frozenset(), count=True, list=RoomList("", "", limit, False), numbers=True
+    )
+    steps = fetch("me", question, stage.events._local, None, 10**7, stage.events)
+    next(steps)
+    next(steps)  # it looks at the names
+    interrupt()
+    return json.loads(run(steps))["data"]
+
+
+def test_what_comes_and_goes_while_a_page_is_made_is_told_again(stage):
+    stage.events.want(60, False)
+    sid = stage.connect(*(f"r{number:04}" for number in range(2 * CHUNK)))
+    manager = stage.sio.manager
+    manager.basic_enter_room(sid, "/", "brief")
+
+    def leave():
+        manager.basic_leave_room(sid, "/", "brief")
+
+    page = page_of(stage, leave)
+    assert "brief" not in dict(page["rooms"]) and len(page["rooms"]) == 2 * CHUNK
+    messages = [json.loads(publication.body)["data"] for publication in iter(stage.outbox.take, None)]
+    assert page["seq"] == messages[-1]["seq"] and ["+", "brief"] in messages[-1]["rooms"]
+    manager.basic_enter_room(sid, "/", "brief")
+    assert [message["rooms"] for message in stage.told()] == [[["+", "brief"]]]
+    # A page that ends before it says nothing of it.
+    page = page_of(stage, leave, limit=5)
+    assert len(page["rooms"]) == 5
+    manager.basic_enter_room(sid, "/", "brief")
+    stage.outbox.clear()
+    # "brief" comes before the others, so it is where the page would have it.
+    assert [message["rooms"] for message in stage.told()] == [[["+", "brief"]]]
+    manager.basic_enter_room(sid, "/", "z")
+    stage.told()
+    page = page_of(stage, lambda: manager.basic_leave_room(sid, "/", "z"), limit=5)
+    manager.basic_enter_room(sid, "/", "z")
+    stage.outbox.clear()
+    assert stage.told() == []
 
 
 def test_a_client_that_asks_twice_leaves_nothing_behind(stage):

@@ -16,6 +16,7 @@ from .patience import PATIENCE
 from .rabbitmq import PACKAGE, die_with_parent
 
 PROGRAM = Path(__file__).with_name("server_program.py")
+"""Takes the responder of this repository, or another one's: RESPONDER_PACKAGE."""
 
 
 class Server:
@@ -43,7 +44,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+            env={**os.environ, "PYTHONPATH": os.environ.get("RESPONDER_PACKAGE", str(PACKAGE))},
             preexec_fn=die_with_parent,
         )
         threading.Thread(target=self._read_log, daemon=True).start()
