@@ -227,7 +227,7 @@ struct HTTPExchange {
             return .waits
         case .streaming:
             foretold = .clientLeft
-            return .ends
+            return .waits
         case .handling, .answered, .sent: return .waits
         }
     }

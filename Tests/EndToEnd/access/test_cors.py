@@ -159,7 +159,7 @@ def test_the_headers_of_a_preflight_and_of_an_answer(closed_gateway, origins):
     assert cors_headers(preflight) == {
         "Access-Control-Allow-Origin": origins[0],
         "Access-Control-Allow-Methods": "OPTIONS, POST",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, "
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key, X-Request-Id, traceparent, "
         "tracestate, ce-specversion, ce-id, ce-source, ce-type, ce-subject, ce-time, ce-dataschema",
         "Access-Control-Max-Age": "600",
         "Vary": "Origin",
