@@ -171,6 +171,22 @@ struct ProbingTests {
         #expect(probing.fixture.tally("q")?.missing == ["a"])
     }
 
+    @Test("is asked about with messages that the broker counts, too, when it confirms")
+    func counted() throws {
+        let probing = Probing()
+        let fixture = probing.fixture
+        fixture.confirm()
+        fixture.confirms = false
+        fixture.ask("first")
+        #expect(try probing.probe().count == 2)
+        fixture.ask("emit", Question(Emit(event: "e"), mode: .all, timeout: .seconds(5)))
+        // Behind the question who is there, the first question and two probes.
+        fixture.receive(.acknowledged(tag: 5, multiple: false))
+        fixture.advance(.milliseconds(5_020))
+        #expect(fixture.error("first") == .brokerSilent)
+        #expect(fixture.tally("emit")?.missing == ["a", "b"])
+    }
+
     @Test("is asked about once for many questions, and again for those that came behind")
     func shared() throws {
         let probing = Probing()
