@@ -22,38 +22,51 @@ struct header {
 static _Thread_local struct block *own;
 static _Thread_local size_t outside; // how often malloc was asked, since nothing fitted
 
-static struct header *from_block(size_t size) {
+// Begins a block from the front again, if nothing in it is used any more.
+static void rewind_block(struct block *block) {
+    if (block->live != atomic_load_explicit(&block->foreign, memory_order_acquire)) return;
+    block->used = block->live = 0;
+    block->beginnings++;
+    atomic_store_explicit(&block->foreign, 0, memory_order_relaxed);
+}
+
+static void *from_malloc(size_t total) {
+    outside++;
+    struct header *header = malloc(total);
+    if (header == NULL) return NULL;
+    header->block = NULL;
+    return header + 1;
+}
+
+// What is seldom: there is no block yet, or no room in it.
+__attribute__((noinline)) static void *slow_allocate(size_t total) {
     if (own == NULL) own = calloc(1, sizeof *own);
     if (own == NULL) return NULL;
-    if (own->live == atomic_load_explicit(&own->foreign, memory_order_acquire)) {
-        own->used = own->live = 0;
-        own->beginnings++;
-        atomic_store_explicit(&own->foreign, 0, memory_order_relaxed);
-    }
-    if (size > BLOCK_BYTES - own->used) return NULL;
+    rewind_block(own);
+    if (total > BLOCK_BYTES - own->used) return from_malloc(total);
     struct header *header = (struct header *)(own->bytes + own->used);
-    own->used += size;
+    own->used += total;
     own->live++;
     header->block = own;
-    return header;
+    return header + 1;
 }
 
 void *gateway_json_allocate(size_t size) {
     if (size > (size_t)-1 - 2 * ALIGNMENT) return NULL;
     size_t total = (sizeof(struct header) + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    struct header *header = from_block(total);
-    if (header == NULL) {
-        outside++;
-        header = malloc(total);
-        if (header == NULL) return NULL;
-        header->block = NULL;
-    }
+    struct block *block = own;
+    if (block == NULL || total > BLOCK_BYTES - block->used) return slow_allocate(total);
+    struct header *header = (struct header *)(block->bytes + block->used);
+    block->used += total;
+    block->live++;
+    header->block = block;
     return header + 1;
 }
 
 static void give_back(struct block *block, size_t count) {
     if (block == own) {
-        own->live -= count;
+        block->live -= count;
+        rewind_block(block);
     } else {
         atomic_fetch_add_explicit(&block->foreign, count, memory_order_release);
     }

@@ -6,7 +6,7 @@ internal import Glibc
 ///
 /// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb). Nobody else ever has one: so the memory of
 /// the whole tree, which is ours, is given back at once, and jansson need not walk through it.
-final class JSONTree {
+struct JSONTree: ~Copyable {
     let root: UnsafeMutablePointer<json_t>
     private let memory: gateway_json_region
 
