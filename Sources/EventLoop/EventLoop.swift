@@ -13,6 +13,15 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         case closure(@Sendable () -> Void)
     }
 
+    /// A source's place in ``run()``, through which it is called without counting references.
+    private final class Seat {
+        let source: any EventSource
+
+        init(_ source: any EventSource) { self.source = source }
+    }
+
+    private typealias Seats = [Unmanaged<Seat>]
+
     private struct Inbox {
         var messages: [Message] = []
         var hasEnded = false
@@ -76,45 +85,53 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Serves until ``stop()``; the calling thread becomes the loop's.
     package func run() {
         threadID.store(UInt(pthread_self()), ordering: .relaxed)
-        let sources = sources
+        // Released below, when the last turn is over.
+        let seats: Seats = sources.map { .passRetained(Seat($0)) }
         // The wake-up descriptor's, and one for each source.
         var descriptors = Array(
-            repeating: pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0), count: sources.count + 1)
+            repeating: pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0), count: seats.count + 1)
         while !isStopped.load(ordering: .relaxed) {
-            wait(for: sources, &descriptors)
-            drainInbox()
+            wait(for: seats, &descriptors)
             let now = MonotonicTime.now()
-            for index in sources.indices {
-                sources[index].process(events: descriptors[index + 1].revents, now: now)
-                runJobs()
+            for index in seats.indices {
+                let events = descriptors[index + 1].revents
+                seats[index]._withUnsafeGuaranteedRef { $0.source.process(events: events, now: now) }
+                if hasJobs { runJobs() }
             }
-            for source in sources { source.flush() }
+            for seat in seats { seat._withUnsafeGuaranteedRef { $0.source.flush() } }
         }
+        for seat in seats { seat.release() }
         repeat { drainInbox() } while !end()
         // They hold on to their loop: neither would ever go.
         self.sources = []
         threadID.store(0, ordering: .relaxed)
     }
 
-    /// Polls all sources and the wake-up descriptor until one is ready or the earliest deadline has come.
-    private func wait(for sources: [any EventSource], _ descriptors: inout [pollfd]) {
-        var earliest: MonotonicTime?
-        for index in sources.indices {
-            // A negative descriptor is one that poll(2) leaves out.
-            let interest = sources[index].pollInterest ?? (descriptor: -1, events: 0)
-            descriptors[index + 1] = pollfd(fd: interest.descriptor, events: interest.events, revents: 0)
-            if let deadline = sources[index].deadline { earliest = min(earliest ?? deadline, deadline) }
+    /// Polls all sources and the wake-up descriptor until one is ready or the earliest deadline has come, and takes what
+    /// others have sent.
+    private func wait(for seats: Seats, _ descriptors: inout [pollfd]) {
+        var earliest = MonotonicTime.never
+        for index in seats.indices {
+            seats[index]._withUnsafeGuaranteedRef { seat in
+                // A negative descriptor is one that poll(2) leaves out.
+                let interest = seat.source.pollInterest ?? (descriptor: -1, events: 0)
+                descriptors[index + 1] = pollfd(fd: interest.descriptor, events: interest.events, revents: 0)
+                if let deadline = seat.source.deadline, deadline < earliest { earliest = deadline }
+            }
         }
         _ = poll(&descriptors, nfds_t(descriptors.count), timeout(until: earliest))
-        if descriptors[0].revents != 0 {
-            var count: UInt64 = 0
-            _ = read(wakeUp, &count, 8)
+        guard descriptors[0].revents != 0 else {
+            if hasJobs { runJobs() }
+            return
         }
+        var count: UInt64 = 0
+        _ = read(wakeUp, &count, 8)
+        drainInbox()
     }
 
-    private func timeout(until deadline: MonotonicTime?) -> Int32 {
-        if hasJobs { return 0 }
-        guard let deadline else { return -1 }
+    private func timeout(until deadline: MonotonicTime) -> Int32 {
+        if hasJobs || deadline.nanoseconds <= 0 { return 0 }
+        guard deadline < .never else { return -1 }
         let left = deadline.nanoseconds - MonotonicTime.now().nanoseconds
         // Rounded up: waking a fraction of a millisecond early would spin.
         return left <= 0 ? 0 : Int32(clamping: (left + 999_999) / 1_000_000)
