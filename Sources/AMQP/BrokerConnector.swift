@@ -78,6 +78,8 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     private var hasOpened = false
     @exclusivity(unchecked) private var lastReceived = MonotonicTime.now()
     @exclusivity(unchecked) private var lastSent = MonotonicTime.now()
+    /// The time at which the loop's turn began.
+    @exclusivity(unchecked) private var turn = MonotonicTime.now()
     private var lastProbe = MonotonicTime.now()
     @exclusivity(unchecked) private var nextCheck = MonotonicTime.now()
     /// The time between two looks at heartbeats, probes and their time-outs.
@@ -134,6 +136,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     }
 
     package func process(events: Int16, now: MonotonicTime) {
+        turn = now
         switch phase {
         case .waiting(let until):
             session.expire(now: now)
@@ -149,7 +152,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         do throws(BrokerError) {
             let before = session.outbound.totalSent
             try session.outbound.drain { bytes throws(BrokerError) in try connection.send(bytes) }
-            if session.outbound.totalSent != before { lastSent = .now() }
+            if session.outbound.totalSent != before { lastSent = turn }
         } catch {
             lose(error, now: .now())
         }

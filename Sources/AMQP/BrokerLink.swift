@@ -50,8 +50,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     private let knowledge: BrokerKnowledge
     private let publisher: Publisher
     private let connector: BrokerConnector<Publisher>
-    /// Not watched for overlapping accesses: waiting callers are told when they are over.
-    @exclusivity(unchecked) private var waits = ConfirmWaits()
+    private let waits = ConfirmWaits()
 
     /// - Parameter knowledge: one for all links of the process to this broker.
     package init(

@@ -44,13 +44,15 @@ package struct ConfirmLedger<Entry> {
     /// The number of slots held, settled ones behind an unsettled one included.
     var count: Int { slots.count - head }
 
-    /// The time by which the oldest unsettled publication must be settled.
-    var earliestDeadline: MonotonicTime? { head < slots.count ? slots[head]?.deadline : nil }
+    /// The time by which the oldest unsettled publication must be settled. It is kept, for it is asked for in every turn
+    /// of the loop.
+    private(set) var earliestDeadline: MonotonicTime?
 
     /// The publications that are not settled, oldest first.
     var unsettled: [Published] { slots[head...].compactMap { $0 } }
 
     package mutating func append(_ entry: Entry, deadline: MonotonicTime) {
+        if head == slots.count { earliestDeadline = deadline }
         slots.append(Published(entry: entry, deadline: deadline))
     }
 
@@ -112,6 +114,7 @@ package struct ConfirmLedger<Entry> {
             head += 1
             firstTag += 1
         }
+        earliestDeadline = head < slots.count ? slots[head]?.deadline : nil
         // Not after every one: it costs as much as to settle it.
         if head == slots.count, head >= 256 {
             slots.removeAll(keepingCapacity: slots.capacity <= 4_096)

@@ -69,9 +69,23 @@ struct FrameCursor {
     }
 
     mutating func frame(type: UInt8, channel: UInt16, _ payload: (inout FrameCursor) -> Void) {
+        let start = beginFrame(type: type, channel: channel)
+        payload(&self)
+        endFrame(start)
+    }
+
+    /// Begins a frame, for what a closure would have to copy.
+    ///
+    /// - Returns: where its payload begins, for ``endFrame(_:)``.
+    mutating func beginFrame(type: UInt8, channel: UInt16) -> Int {
         append(type)
         append(bigEndian: channel)
-        sized(payload)
+        _ = advance(by: 4)
+        return count
+    }
+
+    mutating func endFrame(_ start: Int) {
+        (memory.baseAddress! + (start - 4)).storeBytes(of: UInt32(count - start).bigEndian, as: UInt32.self)
         append(Self.end)
     }
 

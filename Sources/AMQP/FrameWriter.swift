@@ -14,7 +14,8 @@ package enum FrameWriter {
     /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does
     /// not fit is left out: it is no reason not to publish.
     package static func publish(
-        _ publication: Publication, messageID: MessageID, replyTo: String? = nil, channel: UInt16 = publishChannel,
+        _ publication: borrowing Publication, messageID: MessageID, replyTo: String? = nil,
+        channel: UInt16 = publishChannel,
         frameMax: Int, into buffer: inout [UInt8]
     ) -> Bool {
         let frames = 3 + publication.body.count / (frameMax - frameOverhead)
@@ -22,23 +23,35 @@ package enum FrameWriter {
             publication.encodedSize + 2 * messageID.mostBytes + (replyTo?.utf8.count ?? 0) + frames * frameOverhead
         let start = buffer.count
         write(into: &buffer, atMost: most) { cursor in
-            cursor.method(channel: channel, classID: 60, methodID: 40) { cursor in
-                cursor.append(bigEndian: UInt16(0))
-                cursor.append(shortString: publication.exchange)
-                cursor.append(shortString: publication.routingKey)
-                cursor.append(0b01)  // mandatory, not immediate
-            }
-            let headerStart = cursor.count
-            header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &cursor)
-            guard cursor.count - headerStart <= frameMax else { return cursor.removeAll() }
-            body(publication.body, channel: channel, frameMax: frameMax, into: &cursor)
+            message(
+                publication, messageID: messageID, replyTo: replyTo, channel: channel, frameMax: frameMax, into: &cursor
+            )
         }
         if buffer.count > start { return true }
         guard publication.trace != nil else { return false }
-        var untraced = publication
+        var untraced = copy publication
         untraced.trace = nil
         return publish(
             untraced, messageID: messageID, replyTo: replyTo, channel: channel, frameMax: frameMax, into: &buffer)
+    }
+
+    /// Writes nothing where the content header does not fit.
+    private static func message(
+        _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, channel: UInt16, frameMax: Int,
+        into cursor: inout FrameCursor
+    ) {
+        let method = cursor.beginFrame(type: 1, channel: channel)
+        cursor.append(bigEndian: UInt16(60))
+        cursor.append(bigEndian: UInt16(40))
+        cursor.append(bigEndian: UInt16(0))
+        cursor.append(shortString: publication.exchange)
+        cursor.append(shortString: publication.routingKey)
+        cursor.append(0b01)  // mandatory, not immediate
+        cursor.endFrame(method)
+        let headerStart = cursor.count
+        header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &cursor)
+        guard cursor.count - headerStart <= frameMax else { return cursor.removeAll() }
+        body(publication.body, channel: channel, frameMax: frameMax, into: &cursor)
     }
 
     package static func channelOpen(_ channel: UInt16, into buffer: inout [UInt8]) {
@@ -195,28 +208,28 @@ package enum FrameWriter {
     }
 
     private static func header(
-        _ publication: Publication, messageID: MessageID, replyTo: String?, channel: UInt16,
+        _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, channel: UInt16,
         into cursor: inout FrameCursor
     ) {
-        cursor.frame(type: 2, channel: channel) { cursor in
-            cursor.append(bigEndian: UInt16(60))
-            cursor.append(bigEndian: UInt16(0))
-            cursor.append(bigEndian: UInt64(publication.body.count))
-            var flags: UInt16 = 1 << 7  // message-id
-            let hasHeaders = !publication.carbonCopies.isEmpty || publication.trace != nil
-            if hasHeaders { flags |= 1 << 13 }
-            if publication.expiration != nil { flags |= 1 << 8 }
-            // A question's id is its correlation id, too.
-            if replyTo != nil { flags |= 1 << 10 | 1 << 9 }
-            cursor.append(bigEndian: flags)
-            if hasHeaders { headersTable(publication, into: &cursor) }
-            if let replyTo {
-                cursor.append(messageID)
-                cursor.append(shortString: replyTo)
-            }
-            if let expiration = publication.expiration { cursor.append(shortString: String(expiration)) }
+        let start = cursor.beginFrame(type: 2, channel: channel)
+        cursor.append(bigEndian: UInt16(60))
+        cursor.append(bigEndian: UInt16(0))
+        cursor.append(bigEndian: UInt64(publication.body.count))
+        var flags: UInt16 = 1 << 7  // message-id
+        let hasHeaders = !publication.carbonCopies.isEmpty || publication.trace != nil
+        if hasHeaders { flags |= 1 << 13 }
+        if publication.expiration != nil { flags |= 1 << 8 }
+        // A question's id is its correlation id, too.
+        if replyTo != nil { flags |= 1 << 10 | 1 << 9 }
+        cursor.append(bigEndian: flags)
+        if hasHeaders { headersTable(copy publication, into: &cursor) }
+        if let replyTo {
             cursor.append(messageID)
+            cursor.append(shortString: replyTo)
         }
+        if let expiration = publication.expiration { cursor.append(shortString: String(expiration)) }
+        cursor.append(messageID)
+        cursor.endFrame(start)
     }
 
     private static func headersTable(_ publication: Publication, into cursor: inout FrameCursor) {

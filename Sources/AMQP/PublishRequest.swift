@@ -18,13 +18,14 @@ open class PublishRequest {
     package final let encodedSize: Int
     /// The time at which the request came, or that of the batch that it is a part of. To be set, if at all, before it
     /// is published.
-    package final var came = MonotonicTime.never
+    @exclusivity(unchecked) package final var came = MonotonicTime.never
     /// The time until which it may wait for its confirms.
-    private(set) final var deadline = MonotonicTime.never
-    private final var outstanding: Int
-    private final var confirmed = 0
-    private final var routing: Routing?
-    private final var failure: PublishError?
+    @exclusivity(unchecked) private(set) final var deadline = MonotonicTime.never
+    // Not watched for overlapping accesses, like the publisher's: each is read and written in one step.
+    @exclusivity(unchecked) private final var outstanding: Int
+    @exclusivity(unchecked) private final var confirmed = 0
+    @exclusivity(unchecked) private final var routing: Routing?
+    @exclusivity(unchecked) private final var failure: PublishError?
 
     public init(_ publications: [Publication]) {
         self.publications = publications

@@ -187,10 +187,12 @@ final class Publisher: BrokerSession {
 
     private func send(_ parked: Parked, isProbe: Bool, now: MonotonicTime) {
         let request = parked.request
+        let publications = request.publications
         for index in parked.indices {
+            // By its place, for a publication is large to copy.
             guard
                 FrameWriter.publish(
-                    request.publications[index], messageID: .number(ledger.nextTag), frameMax: frameMax,
+                    publications.span[index], messageID: .number(ledger.nextTag), frameMax: frameMax,
                     into: &outbound.bytes)
             else {
                 if isProbe { directory.probeFailed(request.exchange) }

@@ -10,7 +10,7 @@ struct ConfirmWaitsTests {
 
     @Test("ends with the confirm, if it comes in time")
     func ends() {
-        var waits = ConfirmWaits()
+        let waits = ConfirmWaits()
         var told: [String] = []
         let first = waits.begin(until: Self.start + .seconds(2)) { _ in told.append("first") }
         let second = waits.begin(until: Self.start + .seconds(1)) { _ in told.append("second") }
@@ -27,7 +27,7 @@ struct ConfirmWaitsTests {
 
     @Test("ends at its deadline, once")
     func expires() throws {
-        var waits = ConfirmWaits()
+        let waits = ConfirmWaits()
         var told = 0
         let id = waits.begin(until: Self.start + .seconds(2)) { _ in told += 1 }
         _ = waits.begin(until: Self.start + .seconds(3)) { _ in }
