@@ -138,7 +138,7 @@ package final class Router: @unchecked Sendable {
         guard let route = request.route,
             let caller = try? rules.access.caller(of: request.head, isPublic: route.isPublic, digester, isNoted: false)
         else { return false }
-        return true || caller.reach == request.caller.reach && (route.scope.map(caller.scopes.contains) ?? true)
+        return caller.reach == request.caller.reach && (route.scope.map(caller.scopes.contains) ?? true)
     }
 
     /// The head's words about the body.

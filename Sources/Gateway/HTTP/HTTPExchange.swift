@@ -227,7 +227,7 @@ struct HTTPExchange {
             return .waits
         case .streaming:
             foretold = .clientLeft
-            return .waits
+            return .ends
         case .handling, .answered, .sent: return .waits
         }
     }

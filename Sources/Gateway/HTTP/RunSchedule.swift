@@ -92,7 +92,7 @@ struct RunSchedule {
     }
 
     /// An answer that goes on has nothing to send, and its connection is suspended. No handler is at work for it.
-    mutating func rests() {}
+    mutating func rests() { inTransit -= 1 }
 
     /// Resumes an answer that rested.
     mutating func wakesResting() {

@@ -136,6 +136,7 @@ package final class EventFeed: Sendable {
                 for _ in 0..<Self.mostLooks {
                     guard place < state.ring.next else {
                         // Before the lock is free: nothing can come between.
+                        reader.rests()
                         return .nothing(next: place)
                     }
                     if let entry = state.ring[place], reader.filter.admits(entry) { return .event(entry, place) }

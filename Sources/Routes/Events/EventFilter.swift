@@ -41,7 +41,7 @@ struct EventFilter: Sendable {
             guard isSync || namespaces.isEmpty && reach.namespaces.matchEverything else { return false }
         }
         if let room = event.room { return (rooms?.matches(room) ?? true) && reach.rooms.matches(room) }
-        return isSync || rooms == nil
+        return isSync || rooms == nil && reach.rooms.matchEverything
     }
 
     // MARK: Names of kinds

@@ -56,6 +56,7 @@ struct EventRing {
         entries = []
         head = 0
         bytes = 0
+        next += 1
     }
 
     /// The event of a number from ``first`` on and below ``next``; `nil`: the number was left out.

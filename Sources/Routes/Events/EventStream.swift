@@ -100,6 +100,7 @@ final class EventStream: BodyStream, @unchecked Sendable {
         case .nothing(let next):
             place = next
             guard nextBeat <= now else { return [] }
+            nextBeat = now + Self.beat
             return EventText.comment(told == place - 1 ? nil : tell())
         case .missed(let next):
             place = next
