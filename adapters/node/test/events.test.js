@@ -145,6 +145,7 @@ test("a namespace that goes and comes back goes on behind its numbers", async ()
   await begin();
   companions.io.of("/brief").connect("s1", ["a"]);
   await eventually(() => view("/brief").seq === 2);
+  await companions.presenceOf("/brief");
   companions.io._nsps.delete("/brief");
   await eventually(() => !companions.presence.at(-1).namespaces.includes("/brief"));
   companions.io.of("/brief");
@@ -284,6 +285,36 @@ test("on its own key it says which rooms it has, and does nothing else", async (
   assert.equal(companions.broker.sent("asker").length, 1);
   assert.ok(socket.isConnected);
   assert.deepEqual(companions.reported, []);
+});
+
+test("before it says which rooms it has, it tells what it has collected", async () => {
+  await begin();
+  namespace().connect("s1", ["a"]);
+  const [{ data }] = await ask(7, { count: true, list: {}, numbers: true });
+  const position = (key) => companions.broker.published.findLastIndex((each) => each.key.startsWith(key));
+  assert.ok(position("#events") < position("reply "));
+  assert.equal(data.seq, 2);
+  assert.ok(view().rooms.has("a") && view().seq === 2);
+});
+
+test("where a list says something else than what was told, it is told again", async () => {
+  await begin();
+  const list = () => ask(7, { count: true, list: { prefix: "b", limit: 2 }, numbers: true });
+  const { rooms } = namespace().adapter; // an adapter may change it when nobody looks
+  for (const room of ["a", "b1", "b2", "b3"]) rooms.set(room, new Set(["s1"]));
+  await list();
+  await eventually(() => view().seq === 2);
+  assert.deepEqual(view().rooms, new Set(["b1", "b2"]), "what the page does not cover is not compared");
+  rooms.delete("b1");
+  rooms.delete("b2");
+  await list();
+  await eventually(() => view().seq === 3);
+  assert.deepEqual(view().rooms, new Set(["b3"]));
+  rooms.set("b0", new Set(["s1"]));
+  await list();
+  rooms.delete("b0");
+  await eventually(() => view().seq === 4);
+  assert.deepEqual(told().at(-1).data.rooms, [["-", "b0"]], "no news, but the page has it");
 });
 
 test("pages and what is told after them are the truth", async () => {
