@@ -58,7 +58,7 @@ struct RunScheduleTests {
         #expect(!isDue(after: 1_000) && !schedule.hasHandlers && schedule.suspended == 0)
         // Of others that are polled nothing is in transit either: no run but the beat.
         poll()
-        run()
+        run(hadEvents: true)
         #expect(!isDue(after: 4, libraryIsBusy: nil) && isDue(after: 5, libraryIsBusy: nil))
         schedule.wakesResting()
         #expect(isDue(libraryIsBusy: nil))
