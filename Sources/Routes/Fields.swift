@@ -9,6 +9,8 @@ struct Fields {
         case body([String: JSONValue])
     }
 
+    private static let mostGlobs = 100
+
     private let source: Source
     private let names: [String]
     private var known: Set<String> = []
@@ -209,6 +211,8 @@ struct Fields {
     /// Names of rooms, or globs for them.
     mutating func roomGlobs(_ name: String) -> [String] {
         let rooms = values(name)
+        // Each event is compared with each of them.
+        if rooms.count > Self.mostGlobs { fail(name, "at most \(Self.mostGlobs) of them") }
         fail(CommandFault.names(rooms.map { .name($0) }, name))
         return rooms
     }

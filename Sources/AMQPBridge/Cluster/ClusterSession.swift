@@ -115,6 +115,8 @@ final class ClusterSession: BrokerSession {
     /// Milliseconds since 1970.
     private let clock: () -> Int64
     private var listings = 0
+    /// How often events have begun to be wanted.
+    private var eventRuns = 0
     private var hasEventChannel = false
     /// The time of what is being handled.
     private var turn = MonotonicTime(nanoseconds: 0)
@@ -297,7 +299,7 @@ final class ClusterSession: BrokerSession {
 
     var deadline: MonotonicTime? {
         var earliest: MonotonicTime? = nextCheck
-        for other in [table.deadline, callbacks?.deadline, discoveryEnd, events?.deadline] {
+        for other in [table.deadline, callbacks?.deadline, discoveryEnd, events?.deadline(maySend: maySendForEvents)] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -534,7 +536,7 @@ final class ClusterSession: BrokerSession {
     private func receivePresence(_ content: ContentAssembler.Message, now: MonotonicTime) {
         guard let message = read(content.body, now: now) else { return }
         probes.heard(of: message.uid)
-        let isKnown = presence.server(message.uid) != nil
+        let isKnown = presence.isThere(message.uid)
         if let gone = presence.hear(message, now: now) {
             table.left(gone)
             events?.view.lost(gone, at: time(now))
@@ -549,7 +551,7 @@ final class ClusterSession: BrokerSession {
                 now: now)
         }
         serverChanged?(message.uid, server)
-        events?.heard(server, isNew: !isKnown, at: time(now))
+        if presence.isThere(message.uid) { events?.heard(server, isNew: !isKnown, at: time(now)) }
         if state == .ready { heard?([server]) }
     }
 
@@ -580,6 +582,7 @@ final class ClusterSession: BrokerSession {
             return
         }
         if events == nil {
+            eventRuns += 1
             var events = ServerEvents(wants, eventLimits)
             if openConsumers.contains(ServerEvents.tag) { events.isOpen() }
             self.events = events
@@ -602,10 +605,14 @@ final class ClusterSession: BrokerSession {
 
     private func time(_ now: MonotonicTime) -> NewsTime { NewsTime(monotonic: now, unix: clock()) }
 
+    private var maySendForEvents: Bool {
+        state == .ready && blockedReason == nil && outbound.pending < limits.pendingBytes
+    }
+
     /// Says that events are wanted, reads the servers' lists, and tells what has happened.
     private func serveEvents(now: MonotonicTime) {
         guard events != nil else { return }
-        if state == .ready, blockedReason == nil, outbound.pending < limits.pendingBytes {
+        if maySendForEvents {
             if let body = events?.word(now: now) {
                 let word = Publication(exchange: exchange, routingKey: "#events-wanted", expiration: 5_000, body: body)
                 if write(word, messageID: ServerEvents.messageID) { ledger.append(.word, deadline: now) }
@@ -616,15 +623,19 @@ final class ClusterSession: BrokerSession {
     }
 
     private func list(_ listing: Listing, now: MonotonicTime) {
-        guard presence.server(listing.server)?.traits.probe != nil else {
+        // One that is not on the broker would be asked for ever, and never be gone.
+        guard let server = presence.server(listing.server), server.traits.probe != nil, server.awayUntil == nil else {
             events?.view.listed(listing, nil, at: time(now))
             return
         }
-        let question = ListServerRooms(listing: listing).question(timeout: Self.listTime)
         listings += 1
+        let question = ListServerRooms(listing: listing, number: listings).question(timeout: Self.listTime)
+        let run = eventRuns
         askNow(
             question, id: RequestID.next(), waiter: -listings, deadline: now + question.timeout, now: now
         ) { [unowned self] result in
+            // Events may have been unwanted, and wanted again.
+            guard run == eventRuns else { return }
             let page = (try? result.get())?.answer ?? nil
             events?.view.listed(listing, page, at: time(turn))
         }

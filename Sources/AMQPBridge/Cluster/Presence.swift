@@ -54,6 +54,9 @@ struct Presence {
         return Set(known.lazy.filter { $0.serves(namespace) }.map(\.uid))
     }
 
+    /// Whether a server is known, and not only remembered.
+    func isThere(_ uid: String) -> Bool { servers[uid] != nil }
+
     /// A server that is known, or remembered.
     func server(_ uid: String) -> Server? { servers[uid] ?? lost[uid]?.server }
 

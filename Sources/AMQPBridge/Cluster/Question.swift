@@ -13,6 +13,8 @@ package struct Question<Answer: Sendable> {
     let isApart: Bool
     /// The uid of the one server that is asked; `nil`: all servers of the namespace.
     let server: String?
+    /// Of a read that no other one may join.
+    let number: Int
     let timeout: Duration
     /// The features that a server must have, lest it do something else.
     let features: [ServerFeature]
@@ -24,7 +26,8 @@ package struct Question<Answer: Sendable> {
 
     init(
         _ kind: ClusterMessage.Kind, _ namespace: String, isRead: Bool, includesLost: Bool = false,
-        isApart: Bool = false, server: String? = nil, timeout: Duration, features: [ServerFeature] = [],
+        isApart: Bool = false, server: String? = nil, number: Int = 0, timeout: Duration,
+        features: [ServerFeature] = [],
         trace: TraceContext? = nil,
         _ gathering: any Gathering<Answer>, _ write: (inout JSONObjectWriter) -> Void
     ) {
@@ -34,6 +37,7 @@ package struct Question<Answer: Sendable> {
         self.includesLost = includesLost
         self.isApart = isApart
         self.server = server
+        self.number = number
         self.timeout = timeout
         self.features = features
         self.trace = trace
@@ -54,7 +58,8 @@ package struct Question<Answer: Sendable> {
     var key: ReadKey? {
         guard isRead else { return nil }
         return ReadKey(
-            includesLost: includesLost, isApart: isApart, server: server, namespace: Array(namespace.utf8),
+            includesLost: includesLost, isApart: isApart, server: server, number: number,
+            namespace: Array(namespace.utf8),
             timeout: timeout,
             data: data.bytes)
     }
@@ -65,6 +70,7 @@ struct ReadKey: Hashable {
     let includesLost: Bool
     let isApart: Bool
     let server: String?
+    let number: Int
     /// The namespace as bytes: strings that Unicode calls equal are different namespaces.
     let namespace: [UInt8]
     let timeout: Duration

@@ -22,7 +22,7 @@ struct RoomCounts {
         guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
         hasMore = data["more"]?.boolean == true
         counted = data["count"]?.amount
-        sequence = data["seq"]?.integer.flatMap { $0 >= 0 ? $0 : nil }
+        sequence = data["seq"]?.integer.flatMap { (0...ServerChanges.sequences.upperBound).contains($0) ? $0 : nil }
         rooms = counted == nil ? nil : data["rooms"]
         list = counted == nil ? data["sockets"] : nil
         guard counted != nil || list?.kind == .array else { return nil }

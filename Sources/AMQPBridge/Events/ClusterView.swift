@@ -23,6 +23,10 @@ struct ClusterView {
     private var servers: [String: Server] = [:]
     /// By name, told apart by its bytes.
     private var namespaces: [RoomName: NamespaceView] = [:]
+    /// Those in which something is to be done by and by.
+    private var busy: Set<RoomName> = []
+    /// What all of them take in memory, about.
+    private var bytes = 0
     /// Lists that are being read.
     private var asked: Set<Listing> = []
     /// Whether servers that are heard of for the first time are news.
@@ -36,12 +40,17 @@ struct ClusterView {
     /// Namespaces with more rooms than are kept.
     var overfull: Int { namespaces.values.count(where: \.isOverfull) }
 
-    /// The time at which ``expire(at:)`` or ``nextListing(now:)`` has something to do.
-    var deadline: MonotonicTime? {
+    /// The time at which ``expire(now:)`` has something to do, or ``nextListing(now:)``.
+    ///
+    /// - Parameter mayAsk: whether lists can be asked for now.
+    func deadline(mayAsk: Bool) -> MonotonicTime? {
+        let mayAsk = mayAsk && isConnected && asked.count < limits.listings
         var earliest: MonotonicTime?
-        for view in namespaces.values {
-            let asking = isConnected && asked.count < limits.listings ? view.nextAsking : nil
-            for time in [view.deadline, asking].compactMap(\.self) { earliest = min(earliest ?? time, time) }
+        for name in busy {
+            guard let view = namespaces[name] else { continue }
+            for time in [view.deadline, mayAsk ? view.nextAsking : nil].compactMap(\.self) {
+                earliest = min(earliest ?? time, time)
+            }
         }
         return earliest
     }
@@ -53,18 +62,20 @@ struct ClusterView {
 
     // MARK: Servers
 
-    /// The servers are known: lists can be read.
-    mutating func connected(_ servers: [(uid: String, namespaces: [String], reports: Bool)], at time: NewsTime) {
-        isConnected = true
+    /// These servers are there: from now on it is news who comes.
+    mutating func know(_ servers: [(uid: String, namespaces: [String], reports: Bool)], at time: NewsTime) {
         for server in servers { heard(server.uid, namespaces: server.namespaces, reports: server.reports, at: time) }
         hasBegun = true
     }
+
+    /// What servers send is heard: lists can be read.
+    mutating func connected() { isConnected = true }
 
     /// Nothing is heard any more.
     mutating func disconnected() {
         isConnected = false
         asked = []
-        for name in namespaces.keys { namespaces[name]?.relistAll() }
+        for name in Array(namespaces.keys) { change(name) { $0.relistAll() } }
     }
 
     /// A server has said that it is there.
@@ -78,8 +89,8 @@ struct ClusterView {
         let kept = Set(names.map { RoomName.name($0) })
         for name in known?.namespaces ?? [] where !kept.contains(.name(name)) { leave(name, uid, at: time) }
         for name in names {
-            namespaces[.name(name), default: NamespaceView(name, grace: limits.grace)].add(
-                uid, reports: reports, at: time)
+            if namespaces[.name(name)] == nil { namespaces[.name(name)] = NamespaceView(name, grace: limits.grace) }
+            change(name) { $0.add(uid, reports: reports, at: time) }
         }
     }
 
@@ -96,7 +107,7 @@ struct ClusterView {
 
     /// A receiver has come, and asks for the state.
     mutating func receiverCame(now: MonotonicTime) {
-        for name in namespaces.keys { namespaces[name]?.mayAsk(from: now) }
+        for name in Array(namespaces.keys) { namespaces[name]?.mayAsk(from: now) }
     }
 
     // MARK: Lists and changes
@@ -104,7 +115,7 @@ struct ClusterView {
     /// The next page that is to be asked for; ``listed(_:_:at:)`` has to follow.
     mutating func nextListing(now: MonotonicTime) -> Listing? {
         guard isConnected, asked.count < limits.listings else { return nil }
-        for name in namespaces.keys {
+        for name in busy {
             guard let listing = namespaces[name]?.nextListing(now: now) else { continue }
             asked.insert(listing)
             return listing
@@ -125,7 +136,7 @@ struct ClusterView {
     }
 
     mutating func expire(now: MonotonicTime) {
-        for name in namespaces.keys { change(name) { $0.expire(now: now) } }
+        for name in Array(busy) { change(name) { $0.expire(now: now) } }
     }
 
     private mutating func change(_ namespace: String, _ body: (inout NamespaceView) -> Void) {
@@ -133,17 +144,23 @@ struct ClusterView {
     }
 
     private mutating func change(_ name: RoomName, _ body: (inout NamespaceView) -> Void) {
+        // Taken out, so that nothing of it is copied.
         guard var view = namespaces.removeValue(forKey: name) else { return }
+        bytes -= view.bytes
         body(&view)
         events += view.takeEvents()
-        if !view.isDone { namespaces[name] = view }
+        if view.isDone {
+            busy.remove(name)
+            return
+        }
+        bytes += view.bytes
+        if view.isBusy { busy.insert(name) } else { busy.remove(name) }
+        namespaces[name] = view
     }
 
     /// A hostile server must not fill the memory: the largest namespace is given up.
     private mutating func bound(at time: NewsTime) {
-        while namespaces.values.reduce(0, { $0 + $1.bytes }) > limits.bytes,
-            let largest = namespaces.max(by: { $0.value.bytes < $1.value.bytes })?.key
-        {
+        while bytes > limits.bytes, let largest = namespaces.max(by: { $0.value.bytes < $1.value.bytes })?.key {
             change(largest) { $0.overflow(at: time) }
         }
     }

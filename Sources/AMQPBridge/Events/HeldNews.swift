@@ -15,6 +15,16 @@ struct HeldNews<Subject: Hashable, News> {
     /// The first of them that is still to come.
     private var first = 0
     private var numbers = 0
+    private let mostAtOnce: Int
+    private let pause: Duration
+    private var pauseEnds = MonotonicTime(nanoseconds: 0)
+
+    /// - Parameters:
+    ///   - mostAtOnce: the most that is taken out at once; the rest has to wait for `pause`.
+    init(mostAtOnce: Int = 1_000, pause: Duration = .milliseconds(20)) {
+        self.mostAtOnce = mostAtOnce
+        self.pause = pause
+    }
 
     private var subjectBytes = 0
 
@@ -25,7 +35,7 @@ struct HeldNews<Subject: Hashable, News> {
 
     /// The time at which some may be due.
     var deadline: MonotonicTime? {
-        order[first...].lazy.compactMap { self.entry($0.subject, $0.number)?.due }.first
+        order[first...].lazy.compactMap { self.entry($0.subject, $0.number)?.due }.first.map { max($0, pauseEnds) }
     }
 
     private func entry(_ subject: Subject, _ number: Int) -> Entry? {
@@ -49,10 +59,20 @@ struct HeldNews<Subject: Hashable, News> {
         return entry.news
     }
 
-    /// Takes out what is due.
+    /// Takes out what is due, but not more at once than readers can follow.
     mutating func due(now: MonotonicTime) -> [(subject: Subject, news: News)] {
+        guard pauseEnds <= now else { return [] }
+        let due = take(atMost: mostAtOnce, until: now)
+        if due.count == mostAtOnce { pauseEnds = now + pause }
+        return due
+    }
+
+    /// Takes out everything.
+    mutating func all() -> [(subject: Subject, news: News)] { take(atMost: .max, until: .never) }
+
+    private mutating func take(atMost most: Int, until now: MonotonicTime) -> [(subject: Subject, news: News)] {
         var due: [(subject: Subject, news: News)] = []
-        while first < order.count {
+        while first < order.count, due.count < most {
             let (subject, number) = order[first]
             if let entry = entry(subject, number) {
                 guard entry.due <= now else { break }

@@ -20,8 +20,8 @@ struct NamespaceView {
         var isWhole: Bool { tracking?.isWhole ?? false }
     }
 
-    /// The most sockets whose end is held back: of further ones it is told at once.
-    private static let mostDeparted = 200_000
+    /// The most bytes that sockets take whose end is held back: of further ones it is told at once.
+    private static let departedBytes = 16 << 20
 
     /// How long receivers have to ask for the state.
     private static let askingTime: Duration = .seconds(10)
@@ -31,6 +31,8 @@ struct NamespaceView {
     private var parts: [String: Part] = [:]
     /// Servers that report events and whose list is not whole.
     private var unlisted: Set<String> = []
+    /// What their lists keep of changes.
+    private var keptBytes = 0
     /// The number of servers that report no events.
     private var silent = 0
     private var rooms = RoomHolders()
@@ -55,8 +57,10 @@ struct NamespaceView {
         self.grace = grace
     }
 
-    /// What the rooms take in memory, about.
-    var bytes: Int { rooms.bytes + vacant.bytes + doubtfulBytes }
+    /// What rooms and what is held back take in memory, about.
+    var bytes: Int { rooms.bytes + vacant.bytes + doubtfulBytes + departed.bytes + keptBytes }
+    /// Whether there is something to do by and by.
+    var isBusy: Bool { !unlisted.isEmpty || !vacant.isEmpty || !departed.isEmpty }
     var roomCount: Int { rooms.count }
 
     /// Whether there is nothing left to tell.
@@ -92,6 +96,7 @@ struct NamespaceView {
     mutating func remove(_ server: String, at time: NewsTime) {
         guard let part = parts.removeValue(forKey: server) else { return }
         unlisted.remove(server)
+        keptBytes -= part.tracking?.keptBytes ?? 0
         if part.tracking == nil { silent -= 1 }
         for holder in [part.holder, part.previous].compactMap(\.self) {
             for room in rooms.removeAll(of: holder) { emptied(room, at: time) }
@@ -110,14 +115,18 @@ struct NamespaceView {
             parts[server]?.tracking = .withoutRooms
             return
         }
-        if let previous = part.previous {
-            rooms.hand(part.holder, to: previous)
-        } else {
-            part.previous = part.holder
-        }
+        keptBytes -= tracking.keptBytes
         holders += 1
-        part.holder = holders
         part.attempt = holders
+        // It costs a walk through all rooms.
+        if tracking.hasRooms {
+            if let previous = part.previous {
+                rooms.hand(part.holder, to: previous)
+            } else {
+                part.previous = part.holder
+            }
+            part.holder = holders
+        }
         if tracking.isWhole || part.reason != .start { part.reason = reason }
         part.tracking = RoomTracking()
         part.isAsked = false
@@ -159,6 +168,8 @@ struct NamespaceView {
         part.failures = 0
         parts[listing.server] = part
         do throws(RoomTracking.Gap) {
+            keptBytes -= part.tracking?.keptBytes ?? 0
+            defer { keptBytes += parts[listing.server]?.tracking?.keptBytes ?? 0 }
             guard let later = try parts[listing.server]?.tracking?.take(page) else { return }
             for room in page.rooms { insert(room, part.holder, at: time) }
             apply(later, part.holder, at: time)
@@ -205,6 +216,8 @@ struct NamespaceView {
     mutating func take(_ changes: ServerChanges, at time: NewsTime) {
         guard let part = parts[changes.server], part.tracking?.isOld(changes.sequence) == false else { return }
         do throws(RoomTracking.Gap) {
+            keptBytes -= part.tracking?.keptBytes ?? 0
+            defer { keptBytes += parts[changes.server]?.tracking?.keptBytes ?? 0 }
             guard let known = try parts[changes.server]?.tracking?.take(changes.sequence, changes.rooms) else { return }
             if !isOverfull { apply(known, part.holder, at: time) }
         } catch {
@@ -214,7 +227,7 @@ struct NamespaceView {
             if socket.isConnected {
                 if let end = departed.takeBack(socket.id), end.time.monotonic >= askingEnds { continue }
                 tell(.socketConnected, at: time.unix, socket: socket.id)
-            } else if grace > .zero, departed.count < Self.mostDeparted {
+            } else if grace > .zero, departed.bytes < Self.departedBytes {
                 departed.hold((time, socket.reason), of: socket.id, size: 512, until: time.monotonic + grace)
             } else {
                 tell(.socketDisconnected, at: time.unix, socket: socket.id, reason: socket.reason)
@@ -264,9 +277,11 @@ struct NamespaceView {
     /// Tells what has been held back for long enough.
     mutating func expire(now: MonotonicTime) {
         for (room, since) in vacant.due(now: now) { vacate(room, since: since) }
-        for (socket, end) in departed.due(now: now) {
-            tell(.socketDisconnected, at: end.time.unix, socket: socket, reason: end.reason)
-        }
+        for (socket, end) in departed.due(now: now) { tell(end, of: socket) }
+    }
+
+    private mutating func tell(_ end: (time: NewsTime, reason: String?), of socket: String) {
+        tell(.socketDisconnected, at: end.time.unix, socket: socket, reason: end.reason)
     }
 
     /// Gives the rooms up.
@@ -277,6 +292,8 @@ struct NamespaceView {
         doubtful = [:]
         doubtfulBytes = 0
         unlisted = []
+        keptBytes = 0
+        for (socket, end) in departed.all() { tell(end, of: socket) }
         for server in parts.keys where parts[server]?.tracking != nil { parts[server]?.tracking = .withoutRooms }
         tellToAsk(.tooManyRooms, at: time)
     }

@@ -29,6 +29,10 @@ struct RoomTracking {
     private var next: Int?
     /// Changes that a page may be older than.
     private var kept: [(sequence: Int, change: ServerChanges.Room)] = []
+    /// What these take in memory, about.
+    private(set) var keptBytes = 0
+    /// Whether rooms are known of it.
+    var hasRooms: Bool { isWhole || !stretches.isEmpty }
 
     init() {}
 
@@ -58,7 +62,10 @@ struct RoomTracking {
         guard !isWhole || !stretches.isEmpty else { return changes }
         if !isWhole {
             guard kept.count + changes.count <= Self.mostKept else { throw Gap() }
-            for change in changes { kept.append((sequence, change)) }
+            for change in changes {
+                kept.append((sequence, change))
+                keptBytes += RoomHolders.size(of: change.name)
+            }
         }
         return changes.filter { change in
             stretches.first { $0.covers(change.name) }.map { sequence > $0.sequence } ?? false
@@ -85,6 +92,7 @@ struct RoomTracking {
         let stretch = Stretch(last: page.isLast ? nil : last, sequence: page.sequence)
         stretches.append(stretch)
         kept.removeAll { $0.sequence <= page.sequence }
+        keptBytes = kept.reduce(0) { $0 + RoomHolders.size(of: $1.change.name) }
         let later = kept.lazy.map(\.change).filter { (before?.precedes($0.name) ?? true) && stretch.covers($0.name) }
         defer { forget() }
         isWhole = page.isLast
@@ -95,6 +103,7 @@ struct RoomTracking {
     private mutating func forget() {
         guard isWhole else { return }
         kept = []
+        keptBytes = 0
         if let newest = stretches.last?.sequence, let next, next > newest { stretches = [] }
     }
 }

@@ -6,7 +6,7 @@ extension ServerChanges {
     /// - Returns: `nil` for anything else.
     init?(_ message: ServerMessage) {
         guard message.kind == .events, let namespace = message.members["nsp"]?.string,
-            let data = message.data?.members, let sequence = data["seq"]?.integer, sequence > 0
+            let data = message.data?.members, let sequence = data["seq"]?.integer, Self.sequences.contains(sequence)
         else { return nil }
         server = message.uid
         self.namespace = namespace
@@ -31,6 +31,8 @@ extension ServerChanges {
         }
     }
 
+    /// The numbers that every server can count with.
+    static let sequences = 1...1 << 53
     /// The most code points of a reason that are passed on.
     private static let longestReason = 100
 }

@@ -46,11 +46,12 @@ struct ServerEvents {
         self.wants = wants
     }
 
-    /// The servers are known, if `servers` is not `nil`, and what they send is heard.
+    /// The servers are known.
     mutating func begin(_ servers: [Presence.Server], at time: NewsTime) {
+        view.know(servers.map { ($0.uid, $0.namespaces, $0.reportsEvents) }, at: time)
         guard isHearing else { return }
         sayAgain(now: time.monotonic)
-        view.connected(servers.map { ($0.uid, $0.namespaces, $0.reportsEvents) }, at: time)
+        view.connected()
     }
 
     mutating func heard(_ server: Presence.Server, isNew: Bool, at time: NewsTime) {
@@ -81,8 +82,9 @@ struct ServerEvents {
         view.take(changes, at: time)
     }
 
-    var deadline: MonotonicTime? {
-        [view.deadline, isHearing ? nextWord : nil].compactMap(\.self).min()
+    /// - Parameter maySend: whether something can be sent now.
+    func deadline(maySend: Bool) -> MonotonicTime? {
+        [view.deadline(mayAsk: maySend), maySend && isHearing ? nextWord : nil].compactMap(\.self).min()
     }
 }
 

@@ -17,7 +17,8 @@ struct ClusterViewTests {
         var time: NewsTime { NewsTime(monotonic: MonotonicTime(nanoseconds: now * 1_000_000), unix: now) }
 
         func connect(_ servers: String..., reports: Bool = true) {
-            view.connected(servers.map { ($0, ["/"], reports) }, at: time)
+            view.know(servers.map { ($0, ["/"], reports) }, at: time)
+            view.connected()
         }
 
         func hear(_ server: String, reports: Bool = true) {
@@ -296,7 +297,8 @@ struct ClusterViewTests {
     @Test("lets a namespace's rooms go with it")
     func lostNamespace() {
         let fixture = Fixture(grace: .zero)
-        fixture.view.connected([("a", ["/", "/chat"], true)], at: fixture.time)
+        fixture.view.know([("a", ["/", "/chat"], true)], at: fixture.time)
+        fixture.view.connected()
         fixture.list(0, "x")
         fixture.list(0, "x")
         #expect(fixture.told() == ["sync start", "sync start"])
@@ -340,6 +342,37 @@ struct ClusterViewTests {
         fixture.pass(.seconds(60))
         #expect(fixture.told() == ["socket.connected s", "socket.connected t"])
         #expect(fixture.nextListing() == nil)
+    }
+
+    @Test("changes that wait for a list take memory")
+    func unlisted() {
+        let fixture = Fixture(bytes: 100_000)
+        fixture.connect("a")
+        for number in 1...1_000 {
+            fixture.take("a", number, joined: [.name(String(repeating: "x", count: 200) + "\(number)")])
+        }
+        #expect(fixture.told() == ["sync too_many_rooms"])
+    }
+
+    @Test("tells of many ends little by little")
+    func many() {
+        let fixture = Fixture()
+        fixture.connect("a")
+        fixture.list(0)
+        fixture.take("a", 1, joined: (0..<2_500).map { .number($0) })
+        fixture.pass(.seconds(60))
+        _ = fixture.told()
+        fixture.lose("a")
+        fixture.pass(.seconds(3))
+        #expect(fixture.told().count == 1_001)
+        #expect(fixture.view.deadline(mayAsk: true) == fixture.time.monotonic + .milliseconds(20))
+        fixture.pass(.milliseconds(19))
+        #expect(fixture.told().isEmpty)
+        fixture.pass(.milliseconds(1))
+        #expect(fixture.told().count == 1_000)
+        fixture.pass(.milliseconds(20))
+        #expect(fixture.told().count == 500)
+        #expect(fixture.view.deadline(mayAsk: true) == nil)
     }
 
     @Test("rooms that come and go take memory while their end is held back")

@@ -94,7 +94,7 @@ struct EventSessionTests {
     }
 
     @Test("a list without a number is no list: the server has not heard yet that events are wanted")
-    func early() throws {
+    func unheard() throws {
         let fixture = fixture()
         want(fixture)
         fixture.receive(.consuming(consumerTag: "events"))
@@ -125,6 +125,44 @@ struct EventSessionTests {
         #expect(fixture.told() == ["server.up b", "server.lost a"])
     }
 
+    @Test("are no reason to turn while the broker takes nothing, or servers are still asked who they are")
+    func rests() throws {
+        let fixture = fixture()
+        want(fixture)
+        fixture.receive(.consuming(consumerTag: "events"))
+        try answerList(fixture)
+        fixture.receive(.blocked(reason: "memory"), on: 0)
+        fixture.advance(.seconds(60))
+        #expect(published(fixture) == [])
+        #expect(try #require(fixture.session.deadline) > fixture.now)
+        fixture.receive(.unblocked, on: 0)
+        #expect(try #require(fixture.session.deadline) > fixture.now)
+    }
+
+    @Test("a server that is not on the broker is not asked for its rooms, and is lost when its time is over")
+    func away() throws {
+        let fixture = fixture()
+        want(fixture)
+        fixture.receive(.consuming(consumerTag: "events"))
+        fixture.returned(try #require(fixture.asked().first))
+        for _ in 0..<61 {
+            fixture.advance(.seconds(1))
+            #expect(fixture.asked() == [])
+        }
+        #expect(fixture.told() == ["server.lost a"])
+    }
+
+    @Test("a server that comes before its events can be heard is news")
+    func early() throws {
+        let fixture = fixture()
+        want(fixture)
+        fixture.hear(heartbeatText("b"))
+        fixture.hear(#"{"uid":"b","type":13}"#)
+        #expect(fixture.told() == ["server.up b", "server.lost b"])
+        fixture.receive(.consuming(consumerTag: "events"))
+        #expect(published(fixture) == [word, list])
+    }
+
     @Test("go on after a lost connection")
     func reconnected() {
         let fixture = fixture()
@@ -140,6 +178,25 @@ struct EventSessionTests {
         fixture.discovered()
         #expect(published(fixture) == [word, list])
         #expect(fixture.told() == [])
+    }
+
+    @Test("a list does not join the one before: its answer may be older than the gap")
+    func gap() throws {
+        let fixture = fixture()
+        want(fixture)
+        fixture.receive(.consuming(consumerTag: "events"))
+        let first = try #require(fixture.asked().first)
+        hear(#"{"uid":"a","nsp":"/","type":20,"data":{"seq":1}}"#, fixture)
+        hear(#"{"uid":"a","nsp":"/","type":20,"data":{"seq":9}}"#, fixture)
+        fixture.advance(.milliseconds(300))
+        let second = try #require(fixture.asked().first { $0 != first })
+        fixture.reply(
+            #"{"uid":"a","nsp":"/","type":8,"data":{"requestId":"\#(first)","count":0,"rooms":[],"seq":0}}"#, to: first)
+        #expect(fixture.told() == [])
+        fixture.reply(
+            #"{"uid":"a","nsp":"/","type":8,"data":{"requestId":"\#(second)","count":0,"rooms":[],"seq":9}}"#,
+            to: second)
+        #expect(fixture.told() == ["sync / start"])
     }
 
     @Test("that are not wanted any more are dropped unread, and wanted again need no new queue")

@@ -36,6 +36,7 @@ struct ServerChangesTests {
         "are none without a number, a namespace or data",
         arguments: [
             #"{"uid":"a","nsp":"/","type":20,"data":{}}"#, #"{"uid":"a","nsp":"/","type":20,"data":{"seq":0}}"#,
+            #"{"uid":"a","nsp":"/","type":20,"data":{"seq":9223372036854775807}}"#,
             #"{"uid":"a","nsp":"/","type":20,"data":{"seq":"1"}}"#, #"{"uid":"a","nsp":"/","type":20}"#,
             #"{"uid":"a","type":20,"data":{"seq":1}}"#, #"{"uid":"a","nsp":"/","type":8,"data":{"seq":1}}"#,
             #"{"uid":"emitter","nsp":"/","type":20,"data":{"seq":1}}"#,

@@ -74,9 +74,10 @@ struct SimulatedCluster {
 
     mutating func connect() {
         isConnected = true
-        view.connected(
+        view.know(
             servers.keys.sorted().map { ($0, [Self.namespace], true) },
             at: time)
+        view.connected()
         for name in servers.keys.sorted() { want(name) }
         for name in unheard { send(name, .silent(name)) }
         unheard = []

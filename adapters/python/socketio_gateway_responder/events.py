@@ -107,13 +107,13 @@ class Events:
                 # If it comes back it goes on behind that; clients can make namespaces without end.
                 self._first_seq = max(self._first_seq, seq)
 
-    def miss(self) -> None:
-        """What was sent may not have arrived."""
+    def miss(self, after: float = 0.0) -> None:
+        """What was sent may not have arrived, which is told after so many seconds."""
         with self._lock:
             for namespace in self._namespaces.values():
                 namespace.has_missed = True
             if self._namespaces:
-                self._flush_at(time.monotonic())
+                self._flush_at(time.monotonic() + after)
 
     def seconds_to_flush(self) -> float | None:
         """None: there is nothing to tell."""

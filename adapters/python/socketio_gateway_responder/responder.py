@@ -12,7 +12,7 @@ from .acknowledgements import PendingAcknowledgements
 from .backlog import Backlog
 from .decoding import decode, decode_probe
 from .describing import DataOption, Describer
-from .events import Events
+from .events import GATHERING, Events
 from .failures import FailureLog
 from .handlers import Handler, Handlers
 from .handshake import note_time_of_connections
@@ -188,7 +188,7 @@ class Responder:
             self._events.flush()
         except Exception:
             self._logger.exception("events were not told")
-            self._events.miss()
+            self._events.miss(GATHERING)  # not at once: it may fail again
 
     def _answers_refused(self, reason: str) -> None:
         """The broker has closed the channel of the answers, on which events go, too."""

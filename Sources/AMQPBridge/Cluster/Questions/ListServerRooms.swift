@@ -7,10 +7,12 @@ struct ListServerRooms: ClusterCommand {
     static let limit = 10_000
 
     let listing: Listing
+    /// The question's own: a page of an earlier one would be older than what made it necessary.
+    let number: Int
 
     func question(timeout: Duration) -> Question<ListedRooms?> {
         Question(
-            .fetchSockets, listing.namespace, isRead: true, server: listing.server, timeout: timeout,
+            .fetchSockets, listing.namespace, isRead: true, server: listing.server, number: number, timeout: timeout,
             ServerRoomsGathering(listing.server)
         ) { json in
             json.options(SocketSelection(namespace: listing.namespace))
