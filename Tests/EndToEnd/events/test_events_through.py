@@ -9,7 +9,19 @@ import sys
 
 import pytest
 
-from harness import BrowserPage, Caddy, EventStream, Gateway, HAProxy, Heartbeats, Nginx, create_key, page_server, pages
+from harness import (
+    BrowserPage,
+    Caddy,
+    EventStream,
+    Gateway,
+    HAProxy,
+    Heartbeats,
+    Nginx,
+    RespondingServer,
+    create_key,
+    page_server,
+    pages,
+)
 from harness.certificates import Authority
 from harness.patience import PATIENCE, until
 
@@ -114,8 +126,7 @@ def test_a_page_in_a_browser_reads_them_as_the_document_says(broker, exchange, s
         reader = reader.replace("https://gateway.example.com", "http://%s:%d" % gateway.address)
         reader = reader.replace("THE-PAGES-KEY", key.key)
         page.evaluate(
-            reader.replace("const GATEWAY", "var GATEWAY")
-            + "var seen = []; listen('/v1/events?type=server.*', (event) => seen.push(event)); undefined"
+            reader.replace("const GATEWAY", "var GATEWAY") + "var seen = []; listen('/v1/events?type=server.*', (event) => seen.push(event)); undefined"
         )
         until(lambda: gateway.metric("gateway_event_streams") == 1, "the page listens")
         assert page.wait_for("seen.length") and json.loads(page.evaluate("JSON.stringify(seen)")) == [{"type": "reset"}]
@@ -155,3 +166,61 @@ def test_a_program_in_python_reads_them_as_the_document_says(broker, exchange, s
                 assert json.loads(reader.stdout.readline())["reason"] == "unknown_id"
             finally:
                 reader.kill()
+
+
+@pytest.fixture
+def server(broker, exchange):
+    with RespondingServer(broker.url, "aio-pika", exchange, interval=0.5) as server:
+        yield server
+
+
+def test_presence_in_python_is_as_the_document_says(broker, exchange, server, tmp_path):
+    with gateway_at(broker, exchange, allow_anonymous=None, api_key="k") as gateway:
+        server.client("user:there")
+        until(lambda: gateway.metric("gateway_cluster_servers") == 1, "the server is known")
+        program = pages.block(PAGE, "python", "import http.client").replace("THE-BACKENDS-KEY", "k")
+        program = program.replace("http://127.0.0.1:8080", "http://%s:%d" % gateway.address)
+        program += "\n\n" + pages.block(PAGE, "python", "online = set()")
+        program = program.rstrip("\n") + "\n    print(json.dumps(sorted(online)), flush=True)\n"
+        (tmp_path / "program.py").write_text(program)
+        with subprocess.Popen([sys.executable, tmp_path / "program.py"], stdout=subprocess.PIPE, text=True) as reader:
+            try:
+                check_presence(server, lambda: json.loads(reader.stdout.readline()))
+            finally:
+                reader.kill()
+
+
+def check_presence(server, online):
+    """`online`: who is, whenever something has come."""
+    while online() != ["user:there"]:
+        pass
+    client = server.client("user:new", "other")
+    while online() != ["user:new", "user:there"]:
+        pass
+    client.close()
+    while online() != ["user:there"]:
+        pass
+
+
+def test_presence_in_a_browser_is_as_the_document_says(broker, exchange, server, tmp_path):
+    key = create_key("page", "events:read", "rooms:read", room="user:*")
+    path = tmp_path / "gateway.yaml"
+    path.write_text("keys:\n" + key.entry)
+    with (
+        page_server() as origin,
+        gateway_at(broker, exchange, config=path, allow_anonymous=None, cors_origins=origin) as gateway,
+        BrowserPage(origin, tmp_path / "profile") as page,
+    ):
+        server.client("user:there")
+        until(lambda: gateway.metric("gateway_cluster_servers") == 1, "the server is known")
+        page.wait_for("document.title === 'A page'")
+        program = pages.block(PAGE, "js", "const GATEWAY") + "\n" + pages.block(PAGE, "js", "const online")
+        program = program.replace("https://gateway.example.com", "http://%s:%d" % gateway.address)
+        program = program.replace("THE-PAGES-KEY", key.key)
+        page.evaluate(program.replace("const GATEWAY", "var GATEWAY").replace("const online", "var online") + "; undefined")
+
+        def online():
+            page.wait_for("true")
+            return json.loads(page.evaluate("JSON.stringify([...online].sort())"))
+
+        check_presence(server, online)
