@@ -14,7 +14,7 @@ package enum FrameWriter {
     /// Returns `false`, having written nothing, when the content header does not fit into one frame. A trace that does
     /// not fit is left out: it is no reason not to publish.
     package static func publish(
-        _ publication: borrowing Publication, messageID: MessageID, replyTo: String? = nil,
+        _ publication: borrowing Publication, messageID: MessageID, replyTo: String? = nil, isMandatory: Bool = true,
         channel: UInt16 = publishChannel,
         frameMax: Int, into buffer: inout [UInt8]
     ) -> Bool {
@@ -24,21 +24,22 @@ package enum FrameWriter {
         let start = buffer.count
         write(into: &buffer, atMost: most) { cursor in
             message(
-                publication, messageID: messageID, replyTo: replyTo, channel: channel, frameMax: frameMax, into: &cursor
-            )
+                publication, messageID: messageID, replyTo: replyTo, isMandatory: isMandatory, channel: channel,
+                frameMax: frameMax, into: &cursor)
         }
         if buffer.count > start { return true }
         guard publication.trace != nil else { return false }
         var untraced = copy publication
         untraced.trace = nil
         return publish(
-            untraced, messageID: messageID, replyTo: replyTo, channel: channel, frameMax: frameMax, into: &buffer)
+            untraced, messageID: messageID, replyTo: replyTo, isMandatory: isMandatory, channel: channel,
+            frameMax: frameMax, into: &buffer)
     }
 
     /// Writes nothing where the content header does not fit.
     private static func message(
-        _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, channel: UInt16, frameMax: Int,
-        into cursor: inout FrameCursor
+        _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, isMandatory: Bool,
+        channel: UInt16, frameMax: Int, into cursor: inout FrameCursor
     ) {
         let method = cursor.beginFrame(type: 1, channel: channel)
         cursor.append(bigEndian: UInt16(60))
@@ -46,7 +47,7 @@ package enum FrameWriter {
         cursor.append(bigEndian: UInt16(0))
         cursor.append(shortString: publication.exchange)
         cursor.append(shortString: publication.routingKey)
-        cursor.append(0b01)  // mandatory, not immediate
+        cursor.append(isMandatory ? 0b01 : 0)  // never immediate
         cursor.endFrame(method)
         let headerStart = cursor.count
         header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &cursor)
@@ -95,6 +96,13 @@ package enum FrameWriter {
         exchangeDeclare(exchange, type: type, flags: 0, channel: channel, into: &buffer)
     }
 
+    /// Declares an exchange that outlives the broker's restarts.
+    package static func durableExchangeDeclare(
+        _ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]
+    ) {
+        exchangeDeclare(exchange, type: type, flags: 0b0000_0010, channel: channel, into: &buffer)
+    }
+
     /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is
     /// no name. See ``ExchangeProbe``.
     package static func exchangeProbe(_ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]) {
@@ -131,6 +139,24 @@ package enum FrameWriter {
                 buffer.append(shortString: "x-max-length-bytes")
                 buffer.append(UInt8(ascii: "I"))
                 buffer.append(bigEndian: UInt32(bitPattern: maximumBytes))
+            }
+        }
+    }
+
+    /// Declares a durable queue of which one consumer at a time gets messages, another one when its connection ends; of
+    /// what waits in it the oldest is dropped.
+    package static func lockDeclare(_ queue: String, channel: UInt16, into buffer: inout [UInt8]) {
+        method(channel: channel, classID: 50, methodID: 10, into: &buffer) { buffer in
+            buffer.append(bigEndian: UInt16(0))
+            buffer.append(shortString: queue)
+            buffer.append(0b0000_0010)
+            buffer.sized { buffer in
+                buffer.append(shortString: "x-single-active-consumer")
+                buffer.append(UInt8(ascii: "t"))
+                buffer.append(1)
+                buffer.append(shortString: "x-max-length")
+                buffer.append(UInt8(ascii: "I"))
+                buffer.append(bigEndian: UInt32(10))
             }
         }
     }

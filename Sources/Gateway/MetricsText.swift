@@ -24,7 +24,7 @@ struct MetricsText {
         metrics.openConnections(open)
         metrics.channels(servers.map(\.link.counters.channelsClosed) + [cluster.channelsClosed])
         metrics.questions(cluster)
-        metrics.events(events)
+        metrics.events(events, cluster)
         metrics.connections(load)
         metrics.configuration(live)
         metrics.single(
@@ -164,8 +164,14 @@ struct MetricsText {
             UInt64(max(0, counters.servers.value)))
     }
 
-    private mutating func events(_ feed: EventFeed?) {
+    private mutating func events(_ feed: EventFeed?, _ cluster: ClusterCounters) {
         single("gateway_event_streams", "gauge", "Open streams of events.", UInt64(max(0, feed?.streams ?? 0)))
+        single(
+            "gateway_events_sender", "gauge", "Whether this gateway publishes the events to the exchange.",
+            UInt64(max(0, cluster.isEventSender.value)))
+        single(
+            "gateway_events_published_total", "counter", "Events that were published to the exchange.",
+            cluster.eventsPublished.value)
         single("gateway_events_sent_total", "counter", "Events that were sent, to all streams.", feed?.sent.value ?? 0)
     }
 

@@ -42,7 +42,7 @@ final class MetricsTextTests {
                 #expect(suffixes.contains { match.1 == family + $0 }, "\(line)")
             }
         }
-        #expect(families.count == 34)
+        #expect(families.count == 36)
         #expect(Set(lines).count == lines.count)
     }
 

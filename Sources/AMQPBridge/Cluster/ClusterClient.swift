@@ -27,6 +27,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         package var waiting = 10_000
         /// How long the end of a room or a socket is held back: its return takes it back.
         package var eventGrace: Duration = .seconds(3)
+        /// Where events are published, too; `nil`: nowhere.
+        package var eventExchange: EventExchange?
 
         package init() {}
     }
@@ -45,6 +47,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     private let known = KnownServers()
     private let thread = Mutex<SystemThread?>(nil)
     private let waiters = Atomic<Int>(0)
+    private let publishesEvents: Bool
     private let callbackNumbers = Atomic<Int>(Int.random(in: 0..<1 << 40))
 
     /// - Parameter callbacks: the wire format whose servers send acknowledgements to the emitter themselves, if it has
@@ -62,14 +65,26 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         limits.waiting = configuration.waiting
         session = ClusterSession(
             exchange: configuration.exchange, limits: limits, callbacks: callbacks, knowledge: knowledge,
-            events: ClusterView.Limits(grace: configuration.eventGrace))
+            events: ClusterView.Limits(grace: configuration.eventGrace), eventExchange: configuration.eventExchange)
+        publishesEvents = configuration.eventExchange != nil
         session.eventsCame = eventsCame
+        session.eventsPublished = { [counters] count, isSender in
+            counters.eventsPublished.add(UInt64(count))
+            counters.isEventSender.set(isSender ? 1 : 0)
+        }
         var broker = broker
         broker.connectionName = "socketio-gateway cluster"
         var ownLogger = logger
         ownLogger[metadataKey: "connection"] = "questions"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: ownLogger)
         session.warned = { logger.warning($0) }
+        session.silentServer = { uid in
+            logger.warning(
+                "events are wanted, and a server tells none",
+                metadata: [
+                    "server": "\(uid)", "hint": "update its companion: no room of its namespaces is vacated until then",
+                ])
+        }
         session.serverChanged = { [known, counters, unowned session] uid, server in
             known.note(uid, server)
             counters.servers.set(session.serverCount)
@@ -99,6 +114,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         thread.withLock { thread in
             guard thread == nil else { return }
             thread = SystemThread(name: "cluster") { [loop] in loop.run() }
+            if publishesEvents { want(nil) }
         }
     }
 
@@ -116,6 +132,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     /// Says what is wanted of the servers' events; `nil`: nothing, and what was known of rooms is forgotten. From any
     /// thread. They come to `eventsCame`, on the client's thread.
     package func want(_ wants: EventWants?) {
+        let wants = wants ?? (publishesEvents ? EventWants() : nil)
         loop.execute { self.session.want(wants, now: .now()) }
     }
 
@@ -284,6 +301,9 @@ package final class ClusterCounters: Sendable {
     package let channelsClosed = ChannelCloseCounters()
     /// The number of servers that are known: this one goes down, too.
     package let servers = Gauge()
+    package let eventsPublished = Counter()
+    /// Whether this gateway is the one that publishes events: 1 or 0.
+    package let isEventSender = Gauge()
     /// Questions that all servers have answered.
     package let complete = Counter()
     /// Questions that some have not answered in time.

@@ -86,8 +86,12 @@ final class ClusterSession: BrokerSession {
     var heard: (([Presence.Server]) -> Void)?
     /// Called when the broker closes a channel.
     var channelClosed: ((ChannelClose) -> Void)?
+    /// Called with the uid of a server that tells no events, while they are wanted.
+    var silentServer: ((String) -> Void)?
     /// Called with what has happened in the cluster, while that is wanted.
     var eventsCame: (([ClusterEvent]) -> Void)?
+    /// Called with the number of events that were published, and whether this gateway is the one that publishes them.
+    var eventsPublished: ((_ count: Int, _ isSender: Bool) -> Void)?
     /// Called when a caller asks during a ``rest``.
     var wanted: (() -> Void)?
 
@@ -112,12 +116,14 @@ final class ClusterSession: BrokerSession {
     /// `nil`: nobody wants events.
     private var events: ServerEvents?
     private let eventLimits: ClusterView.Limits
+    private var publisher: EventPublisher?
     /// Milliseconds since 1970.
     private let clock: () -> Int64
     private var listings = 0
     /// How often events have begun to be wanted.
     private var eventRuns = 0
     private var hasEventChannel = false
+    private var silenceWarnings = WarningLimiter<String>()
     /// The time of what is being handled.
     private var turn = MonotonicTime(nanoseconds: 0)
     private var nextCheck = MonotonicTime(nanoseconds: 0)
@@ -134,10 +140,12 @@ final class ClusterSession: BrokerSession {
     init(
         exchange: String, limits: Limits = Limits(), callbacks: CallbackQueue?,
         knowledge: BrokerKnowledge = BrokerKnowledge(), events: ClusterView.Limits = ClusterView.Limits(),
+        eventExchange: EventExchange? = nil,
         clock: @escaping () -> Int64 = UnixTime.milliseconds
     ) {
         self.exchange = exchange
         eventLimits = events
+        publisher = eventExchange.map(EventPublisher.init)
         self.clock = clock
         self.limits = limits
         self.callbacks = callbacks
@@ -299,7 +307,10 @@ final class ClusterSession: BrokerSession {
 
     var deadline: MonotonicTime? {
         var earliest: MonotonicTime? = nextCheck
-        for other in [table.deadline, callbacks?.deadline, discoveryEnd, events?.deadline(maySend: maySendForEvents)] {
+        for other in [
+            table.deadline, callbacks?.deadline, discoveryEnd, events?.deadline(maySend: maySendForEvents),
+            publisherDeadline,
+        ] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -332,6 +343,7 @@ final class ClusterSession: BrokerSession {
         probes = ServerProbes()
         callbacks?.disconnected()
         events?.disconnected()
+        publisher?.disconnected()
         failParked(.brokerUnavailable)
     }
 
@@ -350,6 +362,8 @@ final class ClusterSession: BrokerSession {
         switch frame {
         case .delivered, .returned, .header, .content: break
         case _ where channel == CallbackQueue.channel: callbacks?.handle(frame, into: &outbound.bytes)
+        case _ where channel == EventPublisher.channel:
+            publisher?.handle(frame, now: now, into: &outbound.bytes)
         case .consuming(let tag):
             openConsumers.insert(tag)
             if tag == ServerEvents.tag {
@@ -436,6 +450,7 @@ final class ClusterSession: BrokerSession {
         FrameWriter.consume("", consumerTag: Tag.presence, channel: Channel.presence, into: &outbound.bytes)
         hasEventChannel = false
         openEvents()
+        publisher?.open(into: &outbound.bytes)
     }
 
     /// Whichever it is, everything begins anew, on a new connection.
@@ -517,6 +532,7 @@ final class ClusterSession: BrokerSession {
         case .delivery where message.isTooLong: warnOfLength(message, now: now)
         case .delivery(Tag.replies): receiveAnswer(message, now: now)
         case .delivery(Tag.presence): receivePresence(message, now: now)
+        case .delivery(EventPublisher.tag): if publisher?.takeLock() == true { becomeSender(now: now) }
         case .delivery(ServerEvents.tag): receiveEvents(message, now: now)
         case .delivery: warn(callbacks?.receive(message.body, into: &outbound.bytes), now: now)
         }
@@ -551,7 +567,10 @@ final class ClusterSession: BrokerSession {
                 now: now)
         }
         serverChanged?(message.uid, server)
-        if presence.isThere(message.uid) { events?.heard(server, isNew: !isKnown, at: time(now)) }
+        if presence.isThere(message.uid), events != nil {
+            events?.heard(server, isNew: !isKnown, at: time(now))
+            warnOfSilence([server], now: now)
+        }
         if state == .ready { heard?([server]) }
     }
 
@@ -588,6 +607,7 @@ final class ClusterSession: BrokerSession {
             self.events = events
             if isOpen || state == .opening { openEvents() }
             if state == .ready { self.events?.begin(servers, at: time(now)) }
+            warnOfSilence(servers, now: now)
         } else {
             events?.want(wants, now: now)
         }
@@ -598,6 +618,14 @@ final class ClusterSession: BrokerSession {
         guard let events, !hasEventChannel else { return }
         hasEventChannel = true
         events.open(exchange: exchange, into: &outbound.bytes)
+    }
+
+    /// Once a minute: with nothing else to be seen, one looks for the fault in filters and keys.
+    private func warnOfSilence(_ servers: [Presence.Server], now: MonotonicTime) {
+        guard let silent = servers.first(where: { !$0.reportsEvents }), silenceWarnings.allows(nil, now: now) else {
+            return
+        }
+        silentServer?(silent.uid)
     }
 
     /// Somebody begins to receive events, and asks for the state.
@@ -619,7 +647,42 @@ final class ClusterSession: BrokerSession {
             }
             while let listing = events?.view.nextListing(now: now) { list(listing, now: now) }
         }
-        if let news = events?.view.takeEvents(), !news.isEmpty { eventsCame?(news) }
+        if let news = events?.view.takeEvents(), !news.isEmpty {
+            eventsCame?(news)
+            publish(news)
+        }
+        writeEvents(now: now)
+    }
+
+    private func becomeSender(now: MonotonicTime) {
+        guard let view = events?.view else { return }
+        // What is away for a moment is not in it.
+        events?.view.receiverCame(now: now)
+        publisher?.tell(state: view.occupied, at: clock())
+    }
+
+    private func publish(_ news: [ClusterEvent]) {
+        guard publisher?.isSender == true else { return }
+        publisher?.take(news)
+        // Nobody else tells which rooms there were at the start.
+        for event in news where event.kind == .sync && event.reason == SyncReason.start.rawValue {
+            guard let namespace = event.namespace, let rooms = events?.view.occupied(in: namespace) else { continue }
+            publisher?.take(
+                rooms.map { ClusterEvent(.roomOccupied, time: event.time, namespace: namespace, room: $0) })
+        }
+    }
+
+    private func writeEvents(now: MonotonicTime) {
+        guard publisher != nil, isOpen, blockedReason == nil else { return }
+        if publisher?.takeMissed() == true { becomeSender(now: now) }
+        let count =
+            publisher?.write(
+                pending: outbound.pending, frameMax: frameMax, now: now, into: &outbound.bytes) ?? 0
+        eventsPublished?(count, publisher?.isSender ?? false)
+    }
+
+    private var publisherDeadline: MonotonicTime? {
+        isOpen && blockedReason == nil ? publisher?.deadline(pending: outbound.pending) : nil
     }
 
     private func list(_ listing: Listing, now: MonotonicTime) {

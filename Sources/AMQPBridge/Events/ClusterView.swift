@@ -40,6 +40,13 @@ struct ClusterView {
     /// Namespaces with more rooms than are kept.
     var overfull: Int { namespaces.values.count(where: \.isOverfull) }
 
+    /// The rooms that have sockets, by namespace, as far as they are known.
+    var occupied: [(namespace: String, rooms: [RoomName])] {
+        namespaces.values.compactMap { view in view.occupied.map { (view.name, $0) } }
+    }
+
+    func occupied(in namespace: String) -> [RoomName] { namespaces[.name(namespace)]?.occupied ?? [] }
+
     /// The time at which ``expire(now:)`` has something to do, or ``nextListing(now:)``.
     ///
     /// - Parameter mayAsk: whether lists can be asked for now.

@@ -62,6 +62,8 @@ struct NamespaceView {
     /// Whether there is something to do by and by.
     var isBusy: Bool { !unlisted.isEmpty || !vacant.isEmpty || !departed.isEmpty }
     var roomCount: Int { rooms.count }
+    /// The rooms that have sockets; `nil`: that is not known.
+    var occupied: [RoomName]? { isSettled && !isOverfull ? rooms.all : nil }
 
     /// Whether there is nothing left to tell.
     var isDone: Bool { parts.isEmpty && vacant.isEmpty && doubtful.isEmpty && departed.isEmpty }
@@ -102,6 +104,8 @@ struct NamespaceView {
             for room in rooms.removeAll(of: holder) { emptied(room, at: time) }
         }
         settle(at: time)
+        // Nobody knows which rooms it had: whoever has asked for them must ask again.
+        if part.tracking == nil, isSettled { tellToAsk(.server, server, at: time) }
     }
 
     /// Nothing was heard for a while: all lists begin anew.
@@ -328,6 +332,8 @@ enum SyncReason: String {
     case broker
     /// There are more rooms than the gateway keeps: nothing is told of them any more.
     case tooManyRooms = "too_many_rooms"
+    /// Another gateway publishes from here on.
+    case sender
 }
 
 /// A moment, for deadlines and for people.

@@ -13,6 +13,7 @@ struct RoomHolders {
     private(set) var bytes = 0
 
     var count: Int { holders.count }
+    var all: [RoomName] { Array(holders.keys) }
 
     func contains(_ room: RoomName) -> Bool { holders[room] != nil }
 

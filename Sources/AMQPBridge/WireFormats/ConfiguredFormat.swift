@@ -19,6 +19,13 @@ extension ConfiguredFormat {
 
 extension SettingType<String> {
     /// The name of an exchange (AMQP 0-9-1, section 4.2.5.3).
+    package static var optionalExchangeName: Self {
+        let most = Publication.maximumNameBytes - 5
+        return SettingType(SettingKind(words: "a name of at most \(most) bytes", placeholder: "name")) {
+            $0.utf8.count <= most ? $0 : nil
+        }
+    }
+
     package static var exchangeName: Self {
         let most = Publication.maximumNameBytes
         return SettingType(SettingKind(words: "a name of 1 to \(most) bytes", placeholder: "name")) {

@@ -114,6 +114,10 @@ extension Configuration {
         loadLimits.requests = try source.read(\.maxInFlight)
         eventLimits.streams = try source.read(\.maxStreams)
         cluster.eventGrace = try source.read(\.eventsGrace)
+        let eventsExchange = try source.read(\.eventsExchange)
+        if !eventsExchange.isEmpty {
+            cluster.eventExchange = EventExchange(eventsExchange) { ClusterEvent.json($0, id: $1) }
+        }
         loadLimits.bodyBytes = try source.read(\.maxBufferedBytes)
         idempotencyLimits.lifetime = try source.read(\.idempotencyLifetime)
         idempotencyLimits.bytes = try source.read(\.idempotencyBytes)

@@ -43,7 +43,10 @@ struct Environment: Sendable {
     /// - Throws: when a variable is empty whose setting has a default: it would not be what it says.
     func checkEmpty() throws(ConfigurationError) {
         for setting in Setting.all where !setting.defaultText.isEmpty {
-            for name in [setting.variable, setting.fileVariable].compactMap({ $0 }) where variables[name] == "" {
+            let names = [setting.variable, setting.fileVariable].compactMap { $0 }
+            // The value is in a file, or the other way round.
+            guard !names.contains(where: { self[$0] != nil }) else { continue }
+            for name in names where variables[name] == "" {
                 throw ConfigurationError(
                     description: "the variable \(name) is empty: give it a value, or leave it out for the default")
             }

@@ -23,6 +23,7 @@ struct ServeOptions: ParsableArguments {
     @Option(\.maxInFlight) var maxInFlight: String?
     @Option(\.maxStreams) var maxStreams: String?
     @Option(\.eventsGrace) var eventsGrace: String?
+    @Option(\.eventsExchange) var eventsExchange: String?
     @Option(\.maxBufferedBytes) var maxBufferedBytes: String?
     @Option(\.idempotencyLifetime) var idempotencyLifetime: String?
     @Option(\.idempotencyBytes) var idempotencyBytes: String?

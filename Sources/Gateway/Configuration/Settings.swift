@@ -120,6 +120,9 @@ struct Settings: Sendable {
     let eventsGrace = SettingRow(
         "GATEWAY_EVENTS_GRACE", "events.grace", .duration(from: .zero, to: .seconds(60)), default: "3s",
         help: "How long the end of a room or a socket is held back: what is back by then was never gone.")
+    let eventsExchange = SettingRow(
+        "GATEWAY_EVENTS_EXCHANGE", "events.exchange", .optionalExchangeName, default: "",
+        help: "The topic exchange to which one of all gateways publishes events; empty: none.")
     let maxBufferedBytes = SettingRow(
         "GATEWAY_MAX_BUFFERED_BYTES", "http.maxBufferedBytes", .bytes(1_048_576...1_099_511_627_776),
         default: "268435456",

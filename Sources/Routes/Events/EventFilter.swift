@@ -78,8 +78,5 @@ extension ClusterEvent.Kind {
         }
     }
 
-    /// Whether there is one for each room of each socket.
-    fileprivate var isOfMembers: Bool { self == .socketJoined || self == .socketLeft }
-
     fileprivate var hasRoom: Bool { isOfMembers || self == .roomOccupied || self == .roomVacated }
 }

@@ -1,4 +1,4 @@
-internal import AMQPBridge
+package import AMQPBridge
 internal import JSON
 
 /// The last events, by number: the oldest make room for the newest.
@@ -76,6 +76,18 @@ struct EventRing {
         if head > 1_024, head > entries.count / 2 {
             entries.removeFirst(head)
             head = 0
+        }
+    }
+}
+
+extension ClusterEvent {
+    /// The event as it is published: a JSON object.
+    @Sendable package static func json(_ event: ClusterEvent, id: String) -> [UInt8] {
+        JSONWriter.bytes(capacity: 192) { json in
+            json.object {
+                $0.member("id", id)
+                $0.members(of: event)
+            }
         }
     }
 }

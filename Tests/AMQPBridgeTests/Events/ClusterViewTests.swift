@@ -157,9 +157,13 @@ struct ClusterViewTests {
         fixture.take("a", 1, joined: ["y"], left: ["x"])
         fixture.pass(.seconds(60))
         #expect(fixture.told() == ["room.occupied y"])
+        // It may have been updated, or has gone: whoever asks again knows.
         fixture.hear("early", reports: true)
         fixture.list(1)
-        #expect(fixture.told() == ["room.vacated x", "sync early server"])
+        #expect(fixture.told() == ["room.vacated x", "sync early server", "sync early server"])
+        fixture.hear("other", reports: false)
+        fixture.lose("other")
+        #expect(fixture.told() == ["server.up other", "sync other server", "server.lost other"])
     }
 
     @Test("begins a server's list anew when a message was missed, and tells the difference")

@@ -123,6 +123,9 @@ struct EventSessionTests {
         #expect(published(fixture) == [])
         fixture.hear(#"{"uid":"a","type":13}"#)
         #expect(fixture.told() == ["server.up b", "server.lost a"])
+        // Once a minute.
+        fixture.hear(heartbeatText("c"))
+        #expect(fixture.silent == ["b"])
     }
 
     @Test("are no reason to turn while the broker takes nothing, or servers are still asked who they are")

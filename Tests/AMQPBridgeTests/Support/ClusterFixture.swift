@@ -19,6 +19,7 @@ final class ClusterFixture {
     private(set) var warnings: [ClusterWarning] = []
     private(set) var closes: [ChannelClose] = []
     private var events: [ClusterEvent] = []
+    private(set) var silent: [String] = []
     /// How often somebody has asked in vain.
     private(set) var wanted = 0
     let knowledge = BrokerKnowledge()
@@ -30,6 +31,7 @@ final class ClusterFixture {
         session.warned = { [unowned self] in warnings.append($0) }
         session.channelClosed = { [unowned self] in closes.append($0) }
         session.wanted = { [unowned self] in wanted += 1 }
+        session.silentServer = { [unowned self] in silent.append($0) }
         session.eventsCame = { [unowned self] in events += $0 }
         guard let servers else { return }
         open()

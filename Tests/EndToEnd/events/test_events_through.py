@@ -214,10 +214,10 @@ def test_presence_in_a_browser_is_as_the_document_says(broker, exchange, server,
         server.client("user:there")
         until(lambda: gateway.metric("gateway_cluster_servers") == 1, "the server is known")
         page.wait_for("document.title === 'A page'")
-        program = pages.block(PAGE, "js", "const GATEWAY") + "\n" + pages.block(PAGE, "js", "const online")
+        program = pages.block(PAGE, "js", "const GATEWAY") + "\n" + pages.block(PAGE, "js", "let online")
         program = program.replace("https://gateway.example.com", "http://%s:%d" % gateway.address)
         program = program.replace("THE-PAGES-KEY", key.key)
-        page.evaluate(program.replace("const GATEWAY", "var GATEWAY").replace("const online", "var online") + "; undefined")
+        page.evaluate(program.replace("const GATEWAY", "var GATEWAY").replace("let online", "var online") + "; undefined")
 
         def online():
             page.wait_for("true")

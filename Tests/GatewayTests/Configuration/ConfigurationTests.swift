@@ -58,6 +58,7 @@ struct ConfigurationTests {
         Sample("http.socketMode", "0600", "600"),
         Sample("http.maxStreams", "15", "15"),
         Sample("events.grace", "0s", "0.0 seconds"),
+        Sample("events.exchange", "happenings", "happenings"),
         Sample("http.maxBufferedBytes", "2000000", "2000000"),
         Sample("idempotency.lifetime", "90s", "90.0 seconds"),
         Sample("idempotency.bytes", "65536", "65536"),
@@ -75,7 +76,7 @@ struct ConfigurationTests {
     /// What may be nearly anything.
     private static let names: Set<Setting> = [
         "amqp0.exchange", "pythonSocketio.exchange", "cluster.exchange", "amqp.caFile", "amqp.certificateFile",
-        "amqp.keyFile",
+        "amqp.keyFile", "events.exchange",
     ]
 
     /// Parsed once: that takes its time.
@@ -97,7 +98,7 @@ struct ConfigurationTests {
             "http.maxConnections": "10000",
             "http.maxConnectionsPerAddress": "0", "http.trustedProxies": "", "http.maxInFlight": "10000",
             "replicas": "1", "http.adminAddress": "", "http.socketMode": "660",
-            "http.maxStreams": "100", "events.grace": "3.0 seconds",
+            "http.maxStreams": "100", "events.grace": "3.0 seconds", "events.exchange": "",
             "http.maxBufferedBytes": "268435456",
             "limits.maxBatchBytes": "16777216", "limits.maxBatchItems": "10000",
             "idempotency.lifetime": "600.0 seconds",
@@ -307,6 +308,8 @@ struct ConfigurationTests {
             ("http.maxInFlight", ["0", "1000001"], "1 to 1000000"),
             ("replicas", ["0", "1001"], "1 to 1000"),
             ("http.maxStreams", ["0", "100001", "-1"], "1 to 100000"),
+            ("events.grace", ["-1s", "61s"], "at most 60s"),
+            ("events.exchange", [String(repeating: "x", count: 251)], "at most 250 bytes"),
             ("http.maxBufferedBytes", ["0", "1048575", "1MB", "99999999999TiB"], "1048576"),
             ("idempotency.lifetime", ["0", "10 m", "-1s"], "at least 1ms"),
             ("idempotency.bytes", ["65535", "1099511627777", "64M"], "65536 to 1099511627776"),
@@ -477,6 +480,7 @@ struct ConfigurationTests {
             "http.socketMode": String(configuration.socketMode, radix: 8),
             "http.maxStreams": "\(configuration.eventLimits.streams)",
             "events.grace": "\(configuration.cluster.eventGrace)",
+            "events.exchange": configuration.cluster.eventExchange?.name ?? "",
             "http.maxBufferedBytes": "\(configuration.loadLimits.bodyBytes)",
             "cluster.enabled": "\(configuration.asksServers)", "cluster.exchange": configuration.cluster.exchange,
             "cluster.requestsTimeout": "\(configuration.requestsTimeout)",

@@ -29,6 +29,9 @@ struct EnvironmentTests {
             }
             let error = #expect(throws: ConfigurationError.self) { try environment.checkEmpty() }
             #expect(error?.description.contains("\(name) is empty") == true)
+            guard let file = setting.fileVariable else { continue }
+            let other = name == file ? setting.variable : file
+            try Environment(variables: [name: "", other: "x"]).checkEmpty()
         }
     }
 
