@@ -10,6 +10,7 @@ struct Fields {
     }
 
     private static let mostGlobs = 100
+    private static let mostGlobBytes = 1_024
 
     private let source: Source
     private let names: [String]
@@ -212,7 +213,9 @@ struct Fields {
     mutating func roomGlobs(_ name: String) -> [String] {
         let rooms = values(name)
         // Each event is compared with each of them.
-        if rooms.count > Self.mostGlobs { fail(name, "at most \(Self.mostGlobs) of them") }
+        if rooms.count > Self.mostGlobs || rooms.reduce(0, { $0 + $1.utf8.count }) > Self.mostGlobBytes {
+            fail(name, "at most \(Self.mostGlobs) of them, and \(Self.mostGlobBytes) bytes together")
+        }
         fail(CommandFault.names(rooms.map { .name($0) }, name))
         return rooms
     }

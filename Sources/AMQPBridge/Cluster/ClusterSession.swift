@@ -134,6 +134,7 @@ final class ClusterSession: BrokerSession {
     private static let discoveryTime: Duration = .milliseconds(500)
     /// The time that a server has to answer with a page of its rooms.
     private static let listTime: Duration = .seconds(10)
+    private static let listsInTurn = 32
     /// The time between two searches for servers that have fallen silent.
     private static let checkInterval: Duration = .milliseconds(250)
 
@@ -645,7 +646,11 @@ final class ClusterSession: BrokerSession {
                 let word = Publication(exchange: exchange, routingKey: "#events-wanted", expiration: 5_000, body: body)
                 if write(word, messageID: ServerEvents.messageID) { ledger.append(.word, deadline: now) }
             }
-            while let listing = events?.view.nextListing(now: now) { list(listing, now: now) }
+            // The rest in the next turn.
+            for _ in 0..<Self.listsInTurn {
+                guard let listing = events?.view.nextListing(now: now) else { break }
+                list(listing, now: now)
+            }
         }
         if let news = events?.view.takeEvents(), !news.isEmpty {
             eventsCame?(news)

@@ -11,7 +11,7 @@ struct ClusterView {
         /// The most bytes that rooms may take.
         var bytes = 32 << 20
         /// The most lists that are read at once.
-        var listings = 8
+        var listings = 32
     }
 
     private struct Server {
@@ -23,12 +23,13 @@ struct ClusterView {
     private var servers: [String: Server] = [:]
     /// By name, told apart by its bytes.
     private var namespaces: [RoomName: NamespaceView] = [:]
-    /// Those in which something is to be done by and by.
-    private var busy: Set<RoomName> = []
+    /// Those in which something is held back.
+    private var holding: Set<RoomName> = []
+    /// The time at which some of that may be due.
+    private var newsDeadline: MonotonicTime?
     /// What all of them take in memory, about.
     private var bytes = 0
-    /// Lists that are being read.
-    private var asked: Set<Listing> = []
+    private var queue = ListingQueue()
     /// Whether servers that are heard of for the first time are news.
     private var hasBegun = false
     private var isConnected = false
@@ -51,15 +52,8 @@ struct ClusterView {
     ///
     /// - Parameter mayAsk: whether lists can be asked for now.
     func deadline(mayAsk: Bool) -> MonotonicTime? {
-        let mayAsk = mayAsk && isConnected && asked.count < limits.listings
-        var earliest: MonotonicTime?
-        for name in busy {
-            guard let view = namespaces[name] else { continue }
-            for time in [view.deadline, mayAsk ? view.nextAsking : nil].compactMap(\.self) {
-                earliest = min(earliest ?? time, time)
-            }
-        }
-        return earliest
+        let asking = mayAsk && isConnected && queue.asked < limits.listings ? queue.deadline : nil
+        return [asking, newsDeadline].compactMap(\.self).min()
     }
 
     mutating func takeEvents() -> [ClusterEvent] {
@@ -81,8 +75,8 @@ struct ClusterView {
     /// Nothing is heard any more.
     mutating func disconnected() {
         isConnected = false
-        asked = []
-        for name in Array(namespaces.keys) { change(name) { $0.relistAll() } }
+        queue = ListingQueue()
+        for name in Array(namespaces.keys) { change(name, now: MonotonicTime(nanoseconds: 0)) { $0.relistAll() } }
     }
 
     /// A server has said that it is there.
@@ -97,19 +91,20 @@ struct ClusterView {
         for name in known?.namespaces ?? [] where !kept.contains(.name(name)) { leave(name, uid, at: time) }
         for name in names {
             if namespaces[.name(name)] == nil { namespaces[.name(name)] = NamespaceView(name, grace: limits.grace) }
-            change(name) { $0.add(uid, reports: reports, at: time) }
+            change(.name(name), now: time.monotonic) { $0.add(uid, reports: reports, at: time) }
         }
     }
 
     /// A server has gone.
     mutating func lost(_ uid: String, at time: NewsTime) {
         guard let server = servers.removeValue(forKey: uid) else { return }
+        queue.remove(uid)
         for name in server.namespaces { leave(name, uid, at: time) }
         events.append(ClusterEvent(.serverLost, time: time.unix, server: uid))
     }
 
     private mutating func leave(_ namespace: String, _ uid: String, at time: NewsTime) {
-        change(namespace) { $0.remove(uid, at: time) }
+        change(.name(namespace), now: time.monotonic) { $0.remove(uid, at: time) }
     }
 
     /// A receiver has come, and asks for the state.
@@ -121,54 +116,69 @@ struct ClusterView {
 
     /// The next page that is to be asked for; ``listed(_:_:at:)`` has to follow.
     mutating func nextListing(now: MonotonicTime) -> Listing? {
-        guard isConnected, asked.count < limits.listings else { return nil }
-        for name in busy {
-            guard let listing = namespaces[name]?.nextListing(now: now) else { continue }
-            asked.insert(listing)
-            return listing
+        guard isConnected else { return nil }
+        while queue.asked < limits.listings, let (server, namespace, ticket) = queue.next(now: now) {
+            if var listing = namespaces[namespace]?.listing(of: server) {
+                listing.ticket = ticket
+                return listing
+            }
+            queue.ended(server, ticket: ticket, isAnswered: true, now: now)
         }
         return nil
     }
 
     /// - Parameter page: `nil`: the server has not answered, or not as it should have.
     mutating func listed(_ listing: Listing, _ page: ListedRooms?, at time: NewsTime) {
-        asked.remove(listing)
-        change(listing.namespace) { $0.listed(listing, page, at: time) }
+        queue.ended(listing.server, ticket: listing.ticket, isAnswered: page != nil, now: time.monotonic)
+        change(.name(listing.namespace), now: time.monotonic) { $0.listed(listing, page, at: time) }
         bound(at: time)
     }
 
     mutating func take(_ changes: ServerChanges, at time: NewsTime) {
-        change(changes.namespace) { $0.take(changes, at: time) }
+        change(.name(changes.namespace), now: time.monotonic) { $0.take(changes, at: time) }
         bound(at: time)
     }
 
     mutating func expire(now: MonotonicTime) {
-        for name in Array(busy) { change(name) { $0.expire(now: now) } }
+        guard let newsDeadline, newsDeadline <= now else { return }
+        for name in Array(holding) { change(name, now: now) { $0.expire(now: now) } }
+        // Not at every turn, for it looks at each of them.
+        var earliest: MonotonicTime?
+        for name in holding {
+            if let deadline = namespaces[name]?.deadline { earliest = min(earliest ?? deadline, deadline) }
+        }
+        self.newsDeadline = earliest.map { max($0, now + Self.newsPause) }
     }
 
-    private mutating func change(_ namespace: String, _ body: (inout NamespaceView) -> Void) {
-        change(.name(namespace), body)
-    }
+    private static let newsPause: Duration = .milliseconds(20)
 
-    private mutating func change(_ name: RoomName, _ body: (inout NamespaceView) -> Void) {
+    private mutating func change(
+        _ name: RoomName, now: MonotonicTime, _ body: (inout NamespaceView) -> Void
+    ) {
         // Taken out, so that nothing of it is copied.
         guard var view = namespaces.removeValue(forKey: name) else { return }
         bytes -= view.bytes
         body(&view)
         events += view.takeEvents()
+        for (server, afterGap) in view.takeToList() { queue.add(name, of: server, now: now, afterGap: afterGap) }
         if view.isDone {
-            busy.remove(name)
+            holding.remove(name)
             return
         }
         bytes += view.bytes
-        if view.isBusy { busy.insert(name) } else { busy.remove(name) }
+        if view.isHolding {
+            holding.insert(name)
+            if let deadline = view.deadline { newsDeadline = min(newsDeadline ?? deadline, deadline) }
+        } else {
+            holding.remove(name)
+        }
         namespaces[name] = view
     }
 
     /// A hostile server must not fill the memory: the largest namespace is given up.
     private mutating func bound(at time: NewsTime) {
         while bytes > limits.bytes, let largest = namespaces.max(by: { $0.value.bytes < $1.value.bytes })?.key {
-            change(largest) { $0.overflow(at: time) }
+            change(largest, now: time.monotonic) { $0.overflow(at: time) }
         }
     }
 }

@@ -10,14 +10,16 @@ struct HeldNews<Subject: Hashable, News> {
     }
 
     private var entries: [Subject: Entry] = [:]
-    /// In the order in which they are due, with those that were taken back.
-    private var order: [(subject: Subject, number: Int)] = []
-    /// The first of them that is still to come.
+    private var subjects: [Int: Subject] = [:]
+    /// The numbers of the subjects in the order in which they are due, with those that were taken back.
+    private var order: [Int] = []
+    /// The place of the first of them that is still to come.
     private var first = 0
     private var numbers = 0
     private let mostAtOnce: Int
     private let pause: Duration
     private var pauseEnds = MonotonicTime(nanoseconds: 0)
+    private var subjectBytes = 0
 
     /// - Parameters:
     ///   - mostAtOnce: the most that is taken out at once; the rest has to wait for `pause`.
@@ -26,20 +28,15 @@ struct HeldNews<Subject: Hashable, News> {
         self.pause = pause
     }
 
-    private var subjectBytes = 0
-
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
     /// What it takes in memory, about.
-    var bytes: Int { subjectBytes + 32 * (order.count - first) }
+    var bytes: Int { subjectBytes + 8 * (order.count - first) }
 
     /// The time at which some may be due.
     var deadline: MonotonicTime? {
-        order[first...].lazy.compactMap { self.entry($0.subject, $0.number)?.due }.first.map { max($0, pauseEnds) }
-    }
-
-    private func entry(_ subject: Subject, _ number: Int) -> Entry? {
-        entries[subject].flatMap { $0.number == number ? $0 : nil }
+        guard first < order.count, let subject = subjects[order[first]] else { return nil }
+        return entries[subject].map { max($0.due, pauseEnds) }
     }
 
     /// - Parameter size: what the subject takes in memory, in bytes.
@@ -48,14 +45,22 @@ struct HeldNews<Subject: Hashable, News> {
         numbers += 1
         subjectBytes += size
         entries[subject] = Entry(due: due, number: numbers, size: size, news: news)
-        order.append((subject, numbers))
+        subjects[numbers] = subject
+        order.append(numbers)
     }
 
     /// - Returns: the news of it, if there was any.
     @discardableResult
     mutating func takeBack(_ subject: Subject) -> News? {
         guard let entry = entries.removeValue(forKey: subject) else { return nil }
+        subjects[entry.number] = nil
         subjectBytes -= entry.size
+        while first < order.count, subjects[order[first]] == nil { first += 1 }
+        // What has been passed is given back now and then.
+        if first > order.count / 2 {
+            order.removeFirst(first)
+            first = 0
+        }
         return entry.news
     }
 
@@ -72,19 +77,11 @@ struct HeldNews<Subject: Hashable, News> {
 
     private mutating func take(atMost most: Int, until now: MonotonicTime) -> [(subject: Subject, news: News)] {
         var due: [(subject: Subject, news: News)] = []
-        while first < order.count, due.count < most {
-            let (subject, number) = order[first]
-            if let entry = entry(subject, number) {
-                guard entry.due <= now else { break }
-                takeBack(subject)
-                due.append((subject, entry.news))
-            }
-            first += 1
-        }
-        // What has been passed is given back now and then.
-        if first > order.count / 2 {
-            order.removeFirst(first)
-            first = 0
+        while due.count < most, first < order.count, let subject = subjects[order[first]],
+            let entry = entries[subject], entry.due <= now
+        {
+            due.append((subject, entry.news))
+            takeBack(subject)
         }
         return due
     }

@@ -13,9 +13,6 @@ struct NamespaceView {
         var reason: SyncReason
         /// A number for each list that begins: pages of another one are not its own.
         var attempt: Int
-        var isAsked = false
-        var askAgain = MonotonicTime(nanoseconds: 0)
-        var failures = 0
 
         var isWhole: Bool { tracking?.isWhole ?? false }
     }
@@ -51,6 +48,8 @@ struct NamespaceView {
     /// Whether there were too many rooms: nothing is told of them any more.
     private(set) var isOverfull = false
     private(set) var events: [ClusterEvent] = []
+    /// Servers whose list is to be read, or to be read on, since the last look.
+    private var toList: [(server: String, afterGap: Bool)] = []
 
     init(_ name: String, grace: Duration) {
         self.name = name
@@ -59,8 +58,8 @@ struct NamespaceView {
 
     /// What rooms and what is held back take in memory, about.
     var bytes: Int { rooms.bytes + vacant.bytes + doubtfulBytes + departed.bytes + keptBytes }
-    /// Whether there is something to do by and by.
-    var isBusy: Bool { !unlisted.isEmpty || !vacant.isEmpty || !departed.isEmpty }
+    /// Whether something is held back.
+    var isHolding: Bool { !vacant.isEmpty || !departed.isEmpty }
     var roomCount: Int { rooms.count }
     /// The rooms that have sockets; `nil`: that is not known.
     var occupied: [RoomName]? { isSettled && !isOverfull ? rooms.all : nil }
@@ -75,6 +74,11 @@ struct NamespaceView {
     mutating func takeEvents() -> [ClusterEvent] {
         defer { events = [] }
         return events
+    }
+
+    mutating func takeToList() -> [(server: String, afterGap: Bool)] {
+        defer { toList = [] }
+        return toList
     }
 
     // MARK: Servers
@@ -92,7 +96,7 @@ struct NamespaceView {
         parts[server] = Part(
             holder: holders, tracking: reports ? isOverfull ? .withoutRooms : RoomTracking() : nil,
             reason: isSettled ? .server : .start, attempt: holders)
-        if !reports { silent += 1 } else if !isOverfull { unlisted.insert(server) }
+        if !reports { silent += 1 } else if !isOverfull { begin(server) }
     }
 
     mutating func remove(_ server: String, at time: NewsTime) {
@@ -108,12 +112,17 @@ struct NamespaceView {
         if part.tracking == nil, isSettled { tellToAsk(.server, server, at: time) }
     }
 
-    /// Nothing was heard for a while: all lists begin anew.
-    mutating func relistAll() {
-        for server in parts.keys { relist(server, .broker, notBefore: MonotonicTime(nanoseconds: 0)) }
+    private mutating func begin(_ server: String, afterGap: Bool = false) {
+        unlisted.insert(server)
+        toList.append((server, afterGap))
     }
 
-    private mutating func relist(_ server: String, _ reason: SyncReason, notBefore time: MonotonicTime) {
+    /// Nothing was heard for a while: all lists begin anew.
+    mutating func relistAll() {
+        for server in Array(parts.keys) { relist(server, .broker) }
+    }
+
+    private mutating func relist(_ server: String, _ reason: SyncReason) {
         guard var part = parts[server], let tracking = part.tracking else { return }
         guard !isOverfull else {
             parts[server]?.tracking = .withoutRooms
@@ -133,44 +142,23 @@ struct NamespaceView {
         }
         if tracking.isWhole || part.reason != .start { part.reason = reason }
         part.tracking = RoomTracking()
-        part.isAsked = false
-        part.askAgain = time
         parts[server] = part
-        unlisted.insert(server)
+        begin(server, afterGap: reason == .gap)
     }
 
     // MARK: Lists
 
-    /// The next page that is to be asked for.
-    mutating func nextListing(now: MonotonicTime) -> Listing? {
-        for server in unlisted {
-            guard let part = parts[server], !part.isAsked, part.askAgain <= now else { continue }
-            parts[server]?.isAsked = true
-            return Listing(server: server, namespace: name, after: part.tracking?.after, attempt: part.attempt)
-        }
-        return nil
-    }
-
-    /// The time at which a page may be asked for.
-    var nextAsking: MonotonicTime? {
-        unlisted.lazy.compactMap { server in parts[server].flatMap { $0.isAsked ? nil : $0.askAgain } }.min()
+    /// The page of a server that is to be asked for; `nil`: none.
+    func listing(of server: String) -> Listing? {
+        guard unlisted.contains(server), let part = parts[server] else { return nil }
+        return Listing(server: server, namespace: name, after: part.tracking?.after, attempt: part.attempt)
     }
 
     /// - Parameter page: `nil`: the server has not answered, or not as it should have.
     mutating func listed(_ listing: Listing, _ page: ListedRooms?, at time: NewsTime) {
-        guard var part = parts[listing.server], part.attempt == listing.attempt, unlisted.contains(listing.server)
-        else {
-            return
-        }
-        part.isAsked = false
-        guard let page else {
-            part.failures += 1
-            part.askAgain = time.monotonic + Self.pause(after: part.failures)
-            parts[listing.server] = part
-            return
-        }
-        part.failures = 0
-        parts[listing.server] = part
+        guard let part = parts[listing.server], part.attempt == listing.attempt, unlisted.contains(listing.server)
+        else { return }
+        guard let page else { return begin(listing.server) }
         do throws(RoomTracking.Gap) {
             keptBytes -= part.tracking?.keptBytes ?? 0
             defer { keptBytes += parts[listing.server]?.tracking?.keptBytes ?? 0 }
@@ -178,13 +166,13 @@ struct NamespaceView {
             for room in page.rooms { insert(room, part.holder, at: time) }
             apply(later, part.holder, at: time)
         } catch {
-            return relist(listing.server, .gap, notBefore: time.monotonic + Self.pause(after: 1))
+            return relist(listing.server, .gap)
         }
-        if parts[listing.server]?.isWhole == true { becameWhole(listing.server, at: time) }
-    }
-
-    private static func pause(after failures: Int) -> Duration {
-        min(.milliseconds(200 << min(failures, 6)), .seconds(10))
+        if parts[listing.server]?.isWhole == true {
+            becameWhole(listing.server, at: time)
+        } else {
+            begin(listing.server)
+        }
     }
 
     private mutating func becameWhole(_ server: String, at time: NewsTime) {
@@ -225,7 +213,7 @@ struct NamespaceView {
             guard let known = try parts[changes.server]?.tracking?.take(changes.sequence, changes.rooms) else { return }
             if !isOverfull { apply(known, part.holder, at: time) }
         } catch {
-            relist(changes.server, .gap, notBefore: time.monotonic + Self.pause(after: 0))
+            relist(changes.server, .gap)
         }
         for socket in changes.sockets {
             if socket.isConnected {
@@ -350,4 +338,6 @@ struct Listing: Hashable {
     /// The room behind which it begins.
     let after: RoomName?
     let attempt: Int
+    /// The place that it takes among those that are being read.
+    var ticket = 0
 }

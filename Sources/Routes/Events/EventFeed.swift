@@ -22,7 +22,7 @@ package final class EventFeed: Sendable {
     /// The time for which events are wanted after the last reader has left.
     static let memory: Duration = .seconds(60)
     /// The most events that one reader looks at while the others wait.
-    private static let mostLooks = 64
+    private static let mostLooks = 16
 
     package let limits: Limits
     /// The number of events that were sent, to all readers together.
