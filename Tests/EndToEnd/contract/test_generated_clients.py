@@ -152,6 +152,7 @@ HARMLESS = [
     "OpenAPI 3.1 support is still in beta",
     "Failed to get the schema name: null",  # of `additionalProperties: false`
     "(reserved word) cannot be used as model name",  # it has another then
+    "(reserved word) cannot be used as parameter name",  # the same
     "not handled properly in setParameterExampleValue",  # any JSON, in examples of its documents
     "Cannot convert OpenAPI default of type java.util.ArrayList to a PHP literal",  # the gateway has the default, too
 ]
