@@ -83,8 +83,6 @@ struct NamespaceView {
 
     // MARK: Servers
 
-    func has(_ server: String) -> Bool { parts[server] != nil }
-
     /// - Parameter reports: whether the server reports events. Of one that does not, nothing is known: it may have any
     ///   room.
     mutating func add(_ server: String, reports: Bool, at time: NewsTime) {

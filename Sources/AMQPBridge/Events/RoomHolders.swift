@@ -15,8 +15,6 @@ struct RoomHolders {
     var count: Int { holders.count }
     var all: [RoomName] { Array(holders.keys) }
 
-    func contains(_ room: RoomName) -> Bool { holders[room] != nil }
-
     /// - Returns: whether the room had no holder before.
     mutating func insert(_ room: RoomName, _ holder: Holder) -> Bool {
         switch holders[room] {
