@@ -65,6 +65,7 @@ final class LoopGroup: @unchecked Sendable {
                 MetricsText.render(
                     self.servers, open: self.openConnections, load: self.process.load,
                     cluster: self.process.cluster?.counters ?? ClusterCounters(), events: self.process.events,
+                    streams: self.process.streams,
                     live: self.metrics.numbers, log: .standardError,
                     wireFormat: self.process.configuration.wireFormatName)
             },
@@ -74,6 +75,8 @@ final class LoopGroup: @unchecked Sendable {
         services.protectsMetrics = process.configuration.protectsMetrics
         services.brokers = { self.openConnections.publishing }
         services.events = process.events
+        services.tail = process.tail
+        services.streams = process.streams
         services.version = GatewayCommand.version
         return services
     }

@@ -9,7 +9,7 @@ struct MetricsText {
 
     static func render(
         _ servers: [LoopServer], open: OpenConnections, load: HTTPLoad, cluster: ClusterCounters,
-        events: EventFeed? = nil,
+        events: EventFeed? = nil, streams: StreamPlaces = StreamPlaces(),
         live: ConfigurationMetrics.Numbers, log: LogWriter, wireFormat: String
     ) -> [UInt8] {
         var metrics = MetricsText()
@@ -24,7 +24,7 @@ struct MetricsText {
         metrics.openConnections(open)
         metrics.channels(servers.map(\.link.counters.channelsClosed) + [cluster.channelsClosed])
         metrics.questions(cluster)
-        metrics.events(events, cluster)
+        metrics.events(events, streams, cluster)
         metrics.connections(load)
         metrics.configuration(live)
         metrics.single(
@@ -164,8 +164,9 @@ struct MetricsText {
             UInt64(max(0, counters.servers.value)))
     }
 
-    private mutating func events(_ feed: EventFeed?, _ cluster: ClusterCounters) {
-        single("gateway_event_streams", "gauge", "Open streams of events.", UInt64(max(0, feed?.streams ?? 0)))
+    private mutating func events(_ feed: EventFeed?, _ streams: StreamPlaces, _ cluster: ClusterCounters) {
+        single(
+            "gateway_event_streams", "gauge", "Open streams: of events, and of the tail.", UInt64(max(0, streams.taken)))
         single(
             "gateway_events_sender", "gauge", "Whether this gateway publishes the events to the exchange.",
             UInt64(max(0, cluster.isEventSender.value)))

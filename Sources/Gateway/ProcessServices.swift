@@ -13,6 +13,10 @@ struct ProcessServices: Sendable {
     let deliveries = DeliveryStore()
     let knowledge = BrokerKnowledge()
     let unroutedLog: UnroutedLog
+    /// The streams that are open.
+    let streams: StreamPlaces
+    /// What goes through the gateway.
+    let tail = Tail()
     /// What happens in the cluster; `nil`: servers are asked nothing.
     let events: EventFeed?
     /// Asks the servers; `nil`: they are asked nothing.
@@ -23,10 +27,11 @@ struct ProcessServices: Sendable {
         self.load = load
         self.logger = logger
         self.logLevel = logLevel
+        streams = StreamPlaces(most: configuration.mostStreams)
         idempotency = IdempotencyStore(limits: configuration.idempotencyLimits)
         unroutedLog = UnroutedLog(
             logger, wireFormat: configuration.wireFormatName, virtualHost: configuration.broker.endpoint.virtualHost)
-        let events = configuration.asksServers ? EventFeed(configuration.eventLimits) : nil
+        let events = configuration.asksServers ? EventFeed() : nil
         self.events = events
         cluster =
             configuration.asksServers

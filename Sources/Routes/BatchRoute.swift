@@ -39,7 +39,7 @@ struct BatchRoute: Sendable {
     }
 
     /// The outcome of one item.
-    private enum Done {
+    fileprivate enum Done {
         case emitted(Receipt)
         case dryRun(DryRun)
     }
@@ -65,7 +65,9 @@ struct BatchRoute: Sendable {
         defer { underWay.giveBack(taken) }
         let orders = try await read(request, &taken)
         try request.caller.takeRest(ofBatch: orders.items.count, now: .now())
-        return await respond(orders.items, await outcomes(of: orders, request.caller), to: request)
+        let outcomes = await outcomes(of: orders, request.caller)
+        if let notes = request.notes { Self.note(orders, outcomes, notes) }
+        return await respond(orders.items, outcomes, to: request)
     }
 
     /// The outcome of each, in the same order. The emits go first: nothing waits for what is only checked.
@@ -170,6 +172,22 @@ struct BatchRoute: Sendable {
         return failures.answer(toBatchOf: items.count, dryRuns: dryRuns, body)
     }
 
+    /// Tells those who watch of each item.
+    private static func note(_ orders: Orders, _ outcomes: [Result<Done, EmitError>], _ notes: TailNotes) {
+        var emits = orders.emits.makeIterator()
+        var dryRuns = orders.dryRuns.makeIterator()
+        var outcomes = outcomes.makeIterator()
+        notes.items = orders.items.map { item in
+            switch item {
+            case .failure(let problem): TailItem(subject: nil, outcome: .refused(problem.code, detail: problem.detail))
+            case .success(let order):
+                TailItem(
+                    subject: (order == .dryRun ? dryRuns.next() : emits.next()).map(notes.subject),
+                    outcome: TailItem.Outcome(outcomes.next()!))
+            }
+        }
+    }
+
     private static func body(
         _ results: consuming JSONListWriter, of items: Int, failed: Int, dryRuns: Int
     ) -> [UInt8] {
@@ -202,6 +220,18 @@ extension JSONObjectWriter {
     fileprivate mutating func result(_ problem: Problem, _ requestID: String) {
         member("status", problem.code.status)
         member("problem") { problem.write(to: &$0, requestID: requestID) }
+    }
+}
+
+extension TailItem.Outcome {
+    fileprivate init(_ outcome: Result<BatchRoute.Done, EmitError>) {
+        switch outcome {
+        case .success(.emitted(let receipt)): self = .emitted(receipt)
+        case .success(.dryRun): self = .dryRun
+        case .failure(let error):
+            let problem = Problem(error)
+            self = .refused(problem.code, detail: problem.detail)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ struct EmitRoute: Sendable {
 
     @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         let (emit, wanted) = try EmitDecoder.decode(request.body, trace: request.head.trace)
+        request.notes?.note(emit)
         try request.caller.check(emit)
         let needsTask = wanted.isDryRun || wanted.acknowledgement != nil || emitter.asksServers(before: emit)
         guard !needsTask else { return task(emit, wanted, of: request) }

@@ -209,15 +209,20 @@ struct Fields {
         return values
     }
 
-    /// Names of rooms, or globs for them.
-    mutating func roomGlobs(_ name: String) -> [String] {
-        let rooms = values(name)
-        // Each event is compared with each of them.
-        if rooms.count > Self.mostGlobs || rooms.reduce(0, { $0 + $1.utf8.count }) > Self.mostGlobBytes {
+    /// Names of rooms or events, or globs for them.
+    mutating func globs(_ name: String) -> [String] {
+        let globs = texts(name)
+        fail(CommandFault.names(globs.map { .name($0) }, name))
+        return globs
+    }
+
+    /// Texts that each entry of a stream is compared with.
+    mutating func texts(_ name: String) -> [String] {
+        let texts = values(name)
+        if texts.count > Self.mostGlobs || texts.reduce(0, { $0 + $1.utf8.count }) > Self.mostGlobBytes {
             fail(name, "at most \(Self.mostGlobs) of them, and \(Self.mostGlobBytes) bytes together")
         }
-        fail(CommandFault.names(rooms.map { .name($0) }, name))
-        return rooms
+        return texts
     }
 
     /// Namespaces, of which any will do.

@@ -29,6 +29,8 @@ package final class Request: @unchecked Sendable {
     @exclusivity(unchecked) private(set) var remark = Remark.none
     /// What follows the answer's head in place of its body.
     @exclusivity(unchecked) package internal(set) var stream: (any BodyStream)?
+    /// What the tail is to tell of it; `nil`: nobody watches.
+    @exclusivity(unchecked) var notes: TailNotes?
     @exclusivity(unchecked) private var progress = Progress.received
 
     init(head: consuming RequestHead, id: String, path: Int, parameter: String = "") {

@@ -29,6 +29,9 @@ package struct RequestReport: Sendable {
             status = response.status
             code = response.code
         }
+
+        /// What a handler says whose caller has left, nobody was told.
+        func asTold(_ outcome: Outcome) -> Answer? { outcome == .clientLeft && code == .shuttingDown ? nil : self }
     }
 
     /// Whether a request that was answered so is only worth a line at ``success``.
@@ -53,9 +56,7 @@ package struct RequestReport: Sendable {
         counters: RequestCounters
     ) {
         let route = counters.path(request.path)
-        // What a handler says whose caller has left, nobody was told.
-        let isUntold = outcome == .clientLeft && answer?.code == .shuttingDown
-        let answer = isUntold ? nil : answer
+        let answer = answer?.asTold(outcome)
         let remark = answer == nil ? Remark.none : request.remark
         level = Self.level(answer, remark, outcome, isService: Self.servicePaths.contains(route))
         let all: [(String, String?)] = [
@@ -152,7 +153,7 @@ extension Refusal {
 
 extension Duration {
     /// With three decimals.
-    fileprivate var milliseconds: String {
+    var milliseconds: String {
         let microseconds = max(0, nanoseconds / 1_000)
         let decimals = String(microseconds % 1_000)
         return "\(microseconds / 1_000)." + String(repeating: "0", count: 3 - decimals.count) + decimals

@@ -28,6 +28,9 @@ package struct RouteServices: Sendable {
     package var version = ""
     /// What happens in the cluster; `nil`: it is turned off.
     package var events: EventFeed?
+    /// What goes through the gateway.
+    package var tail = Tail()
+    package var streams = StreamPlaces()
 
     package init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
@@ -105,7 +108,10 @@ extension Router {
                     method: .post, path: "/v1/servers/emit", scope: .emitToServers, body: .json, task: servers.emit),
                 Route(
                     method: .get, path: "/v1/events", scope: .readEvents,
-                    stream: EventRoute(feed: services.events).get),
+                    stream: EventRoute(feed: services.events, places: services.streams).get),
+                Route(
+                    method: .get, path: "/v1/tail", scope: .tail,
+                    stream: TailRoute(tail: services.tail, places: services.streams).get),
                 Route(method: .get, path: "/v1/me", scope: nil, takesAnyKey: true, answer: MeRoute().get),
                 Route(method: .get, path: "/v1/config", scope: .readConfiguration, answer: configuration.get),
                 Route(method: .post, path: WebhookPaths.hook, scope: nil, body: .hook, handler: hooks.post),
@@ -125,6 +131,6 @@ extension Router {
                 Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, answer: service.openAPIAsJSON),
                 Route(method: .get, path: "/problems", scope: nil, isVital: true, answer: service.problems),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table,
-            batches: batches)
+            tail: services.tail, batches: batches)
     }
 }

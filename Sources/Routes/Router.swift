@@ -33,6 +33,7 @@ package final class Router: @unchecked Sendable {
     /// The hooks, and what CloudEvents become. May be replaced as ``access``: a delivery is what it was when its head came.
     @exclusivity(unchecked) package var hooks: HookTable
     let routes: [Route]
+    private let tail: Tail
     private let idempotency: IdempotencyStore
     private let paths: [String: Path]
     /// Those with a `{id}` in them.
@@ -45,7 +46,7 @@ package final class Router: @unchecked Sendable {
 
     init(
         routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore,
-        hooks: HookTable = .none, batches: BatchCounters = BatchCounters()
+        hooks: HookTable = .none, tail: Tail, batches: BatchCounters = BatchCounters()
     ) {
         let counters = RequestCounters(routes: routes)
         let all = Dictionary(grouping: routes, by: \.path).reduce(into: [String: Path]()) { paths, group in
@@ -63,6 +64,7 @@ package final class Router: @unchecked Sendable {
         self.limits = limits
         self.idempotency = idempotency
         self.hooks = hooks
+        self.tail = tail
     }
 
     /// Decides on a request by its head alone: path, method, credentials, media type, announced length.
@@ -75,16 +77,20 @@ package final class Router: @unchecked Sendable {
         if door != .only, !door.shows(head.path) { return refuse(head, at: door) }
         let (path, parameter) = find(head.path)
         let id = requestID(of: head)
-        return admit(
-            Request(head: head, id: id, path: path?.number ?? unknownPath, parameter: parameter), path, isOverloaded)
+        return admit(request(head, id, path: path?.number ?? unknownPath, parameter), path, isOverloaded)
     }
 
     /// The answer for a path that is not there.
     private func refuse(_ head: consuming RequestHead, at door: Door) -> Admission {
-        let id = requestID(of: head)
-        return refused(
-            Request(head: head, id: id, path: unknownPath, parameter: ""),
-            Problem(.notFound, "nothing is here; \(door.hint)"))
+        refused(unknown(head), Problem(.notFound, "nothing is here; \(door.hint)"))
+    }
+
+    private func request(
+        _ head: consuming RequestHead, _ id: String, path: Int, _ parameter: String = ""
+    ) -> Request {
+        let request = Request(head: head, id: id, path: path, parameter: parameter)
+        request.notes = tail.notes()
+        return request
     }
 
     private func admit(_ request: Request, _ path: Path?, _ isOverloaded: Bool) -> Admission {
@@ -199,6 +205,7 @@ package final class Router: @unchecked Sendable {
     ) -> Handling {
         guard let route = request.route else { preconditionFailure("only admitted requests are handled") }
         request.begin(self)
+        request.notes?.bytes = request.body.count
         do throws(Problem) {
             if let response = try answeredBefore(request, route) { return .answered(response) }
             switch try route.handler(request) {
@@ -231,6 +238,7 @@ package final class Router: @unchecked Sendable {
         switch place {
         case .answered(let answer, let remark):
             request.note(remark)
+            request.notes?.isReplayed = true
             var response = finish(answer, request)
             response.fields.append(ResponseField("Idempotent-Replayed", "true"))
             return response
@@ -286,8 +294,9 @@ package final class Router: @unchecked Sendable {
     }
 
     /// A request of which nothing but its head is looked at.
-    private func unknown(_ head: RequestHead) -> Request {
-        Request(head: head, id: requestID(of: head), path: unknownPath)
+    private func unknown(_ head: consuming RequestHead) -> Request {
+        let id = requestID(of: head)
+        return request(head, id, path: unknownPath)
     }
 
     private func refused(_ request: Request, _ problem: Problem) -> Admission {

@@ -42,6 +42,7 @@ struct ServerRoutes: Sendable {
         let acknowledgement = fields.acknowledgement(hasMode: false)
         try fields.finish()
         let question = command
+        request.notes?.note(question)
         try fields.check(request.caller) { $0.places(beyond: question) }
         guard let acknowledgement else { return try await tell(question, request) }
         let answer = try await asking { () async throws(ClusterError) in

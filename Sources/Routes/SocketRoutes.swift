@@ -132,6 +132,7 @@ struct SocketRoutes: Sendable {
     ) async throws(Problem) -> Response {
         let timeout = fields.timeout(default: timeout)
         try fields.finish()
+        request.notes?.note(selection, change)
         try fields.check(request.caller) { $0.places(beyond: selection, list: "in") + $0.places(beyond: change) }
         var command = ChangeSockets(selection, change)
         command.trace = request.head.trace

@@ -36,7 +36,7 @@ struct Configuration: Sendable {
     var commandLimits: CommandLimits
     var httpLimits = HTTPDaemon.Limits()
     var loadLimits = HTTPLoad.Limits()
-    var eventLimits = EventFeed.Limits()
+    var mostStreams: Int
     var trustedProxies: TrustedProxies
     var idempotencyLimits = IdempotencyStore.Limits()
     /// The time for which new connections are still taken after `/readyz` has begun to fail.
@@ -112,7 +112,7 @@ extension Configuration {
         loadLimits.connectionsPerAddress = try source.read(\.maxConnectionsPerAddress)
         trustedProxies = try source.read(\.trustedProxies)
         loadLimits.requests = try source.read(\.maxInFlight)
-        eventLimits.streams = try source.read(\.maxStreams)
+        mostStreams = try source.read(\.maxStreams)
         cluster.eventGrace = try source.read(\.eventsGrace)
         let eventsExchange = try source.read(\.eventsExchange)
         if !eventsExchange.isEmpty {

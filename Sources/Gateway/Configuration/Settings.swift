@@ -116,7 +116,7 @@ struct Settings: Sendable {
         help: "The most requests under way; more are answered 503.")
     let maxStreams = SettingRow(
         "GATEWAY_MAX_STREAMS", "http.maxStreams", .count(1...100_000), default: "100",
-        help: "The most streams of events, over all loops; more are answered 503.")
+        help: "The most streams, of events and of the tail, over all loops; more are answered 503.")
     let eventsGrace = SettingRow(
         "GATEWAY_EVENTS_GRACE", "events.grace", .duration(from: .zero, to: .seconds(60)), default: "3s",
         help: "How long the end of a room or a socket is held back: what is back by then was never gone.")

@@ -219,6 +219,7 @@ final class HTTPRequests: @unchecked Sendable {
     /// Logs the outcome of a request. Nearly all are below the log's level: then no text is made.
     private func log(_ served: ServedRequest, _ outcome: RequestReport.Outcome) {
         let answer = served.exchange.answer
+        router.tell(of: served.request, answer, outcome, duration: .now() - served.start)
         if outcome == .answered, !requestLog.isEnabled(RequestReport.success), let answer,
             RequestReport.isUsual(served.request, answer)
         {

@@ -12,6 +12,10 @@ package enum Scope: String, Sendable, CaseIterable {
     case emitToServers = "servers:emit"
     /// To hear who comes and goes.
     case readEvents = "events:read"
+    /// To watch what goes through the gateway.
+    case tail
+    /// To see payloads there, too.
+    case readPayloads = "tail:payload"
     /// To read `/metrics`, where that is not open to all.
     case metrics
     /// To read the gateway's settings, hooks and keys, without secrets.
@@ -31,6 +35,8 @@ package enum Scope: String, Sendable, CaseIterable {
         case .metrics: 1 << 8
         case .readConfiguration: 1 << 9
         case .readEvents: 1 << 10
+        case .tail: 1 << 11
+        case .readPayloads: 1 << 12
         }
     }
 }

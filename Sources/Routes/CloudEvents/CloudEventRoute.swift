@@ -34,6 +34,7 @@ struct CloudEventRoute: Sendable {
         case .emit(let made): emit = made
         case .ignored(let unmet): return .answered(.ignored(request, unmet))
         }
+        request.notes?.note(emit)
         try request.caller.check { [emit] in $0.places(beyond: emit) }
         emit.trace = request.head.trace
         return try runner.run(

@@ -9,8 +9,6 @@ internal import Synchronization
 /// lost finds what it has missed.
 package final class EventFeed: Sendable {
     package struct Limits: Sendable, Equatable {
-        /// The most readers.
-        package var streams = 100
         /// The most events that are kept.
         package var events = 10_000
         /// The most bytes that they take, about.
@@ -21,9 +19,6 @@ package final class EventFeed: Sendable {
 
     /// The time for which events are wanted after the last reader has left.
     static let memory: Duration = .seconds(60)
-    /// The most events that one reader looks at while the others wait.
-    private static let mostLooks = 16
-
     package let limits: Limits
     /// The number of events that were sent, to all readers together.
     package let sent = Counter()
@@ -33,11 +28,8 @@ package final class EventFeed: Sendable {
     package init(_ limits: Limits = Limits()) {
         self.limits = limits
         epoch = EventID.randomEpoch()
-        state = Mutex(State(EventRing(.init(events: limits.events, bytes: limits.bytes))))
+        state = Mutex(State(.init(entries: limits.events, bytes: limits.bytes)))
     }
-
-    /// The number of readers.
-    package var streams: Int { state.withLock { $0.places } }
 
     // MARK: The cluster
 
@@ -54,12 +46,11 @@ package final class EventFeed: Sendable {
 
     /// Takes events, in their order. On one thread only.
     package func take(_ events: [ClusterEvent]) {
-        let entries = events.map(EventRing.Entry.init)
+        let entries = events.map(EventEntry.init)
         let woken = state.withLock { state in
             // Who comes later is told that they are missing.
             guard state.wants != nil else { return [Reader]() }
-            for entry in entries { state.ring.append(entry) }
-            return state.readers.values.filter { $0.stopsResting() }
+            return state.readers.append(entries)
         }
         for reader in woken { reader.wake() }
     }
@@ -70,19 +61,6 @@ package final class EventFeed: Sendable {
     }
 
     // MARK: Readers
-
-    /// Takes a place for a reader.
-    ///
-    /// - Returns: `false` if all are taken.
-    func takePlace() -> Bool {
-        state.withLock { state in
-            guard state.places < limits.streams else { return false }
-            state.places += 1
-            return true
-        }
-    }
-
-    func giveBackPlace() { state.withLock { $0.places -= 1 } }
 
     /// The place at which a reader begins.
     struct Beginning: Equatable {
@@ -97,81 +75,39 @@ package final class EventFeed: Sendable {
     /// - Parameter id: the last event that it has had; `nil`: it wants what comes from now on.
     func begin(_ reader: Reader, after id: String?, now: MonotonicTime) -> Beginning {
         state.withLock { state in
-            state.readers[ObjectIdentifier(reader)] = reader
+            state.readers.add(reader)
             state.settle(now: now)
             state.readerCame()
-            guard let id else { return Beginning(next: state.ring.next) }
-            guard let id = EventID(id), id.epoch == epoch, id.number < state.ring.next else {
-                return Beginning(next: state.ring.next, reset: .unknown)
+            let ring = (first: state.readers.ring.first, next: state.readers.ring.next)
+            guard let id else { return Beginning(next: ring.next) }
+            guard let id = EventID(id), id.epoch == epoch, id.number < ring.next else {
+                return Beginning(next: ring.next, reset: .unknown)
             }
-            let first = reader.filter.wantsMembers ? max(state.ring.first, state.membersSince) : state.ring.first
-            guard id.number + 1 >= first else { return Beginning(next: state.ring.next, reset: .tooOld) }
+            let first = reader.filter.wantsMembers ? max(ring.first, state.membersSince) : ring.first
+            guard id.number + 1 >= first else { return Beginning(next: ring.next, reset: .tooOld) }
             return Beginning(next: id.number + 1)
         }
     }
 
     func end(_ reader: Reader, now: MonotonicTime) {
         state.withLock { state in
-            guard state.readers.removeValue(forKey: ObjectIdentifier(reader)) != nil else { return }
+            guard state.readers.remove(reader) else { return }
             state.left(wantedMembers: reader.filter.wantsMembers, now: now)
             state.settle(now: now)
         }
     }
 
-    enum Reading {
-        /// The next event that the reader is for, and its number.
-        case event(EventRing.Entry, UInt64)
-        /// There is none before the event of this number, which is still to come. The reader is woken when it does.
-        case nothing(next: UInt64)
-        /// Events have gone that were not read. The next one is this.
-        case missed(next: UInt64)
-    }
-
     /// Reads the next event that a reader is for, from a place on.
-    func read(_ reader: Reader, from place: UInt64) -> Reading {
-        var place = place
-        while true {
-            let reading: Reading? = state.withLock { state in
-                guard place >= state.ring.first else { return .missed(next: state.ring.next) }
-                for _ in 0..<Self.mostLooks {
-                    guard place < state.ring.next else {
-                        // Before the lock is free: nothing can come between.
-                        reader.rests()
-                        return .nothing(next: place)
-                    }
-                    if let entry = state.ring[place], reader.filter.admits(entry) { return .event(entry, place) }
-                    place += 1
-                }
-                return nil
-            }
-            if let reading { return reading }
-        }
+    func read(_ reader: Reader, from place: UInt64) -> Readership<EventFilter>.Reading {
+        state.withLock { $0.readers.read(reader, from: place) }
     }
 }
 
 extension EventFeed {
-    /// A reader, as the feed knows it.
-    final class Reader: Sendable {
-        let filter: EventFilter
-        let wake: @Sendable () -> Void
-        /// Whether it has read all that there is, and was not woken since.
-        private let isResting = Atomic<Bool>(false)
-
-        init(_ filter: EventFilter, wake: @escaping @Sendable () -> Void) {
-            self.filter = filter
-            self.wake = wake
-        }
-
-        fileprivate func rests() { isResting.store(true, ordering: .relaxed) }
-        /// - Returns: whether it rested.
-        fileprivate func stopsResting() -> Bool { isResting.exchange(false, ordering: .relaxed) }
-    }
+    typealias Reader = Readership<EventFilter>.Reader
 
     private struct State {
-        var ring: EventRing
-        var readers: [ObjectIdentifier: Reader] = [:]
-        /// Taken places: those of readers, and of some that come or go.
-        var places = 0
+        var readers: Readership<EventFilter>
         var want: @Sendable (EventWants?) -> Void = { _ in }
         var readerCame: @Sendable () -> Void = {}
         /// The wants that the cluster was told of.
@@ -182,7 +118,7 @@ extension EventFeed {
         private var end = MonotonicTime(nanoseconds: 0)
         private var membersEnd = MonotonicTime(nanoseconds: 0)
 
-        init(_ ring: EventRing) { self.ring = ring }
+        init(_ limits: EntryRing<EventEntry>.Limits) { readers = Readership(limits) }
 
         /// A reader has left.
         mutating func left(wantedMembers: Bool, now: MonotonicTime) {
@@ -193,14 +129,14 @@ extension EventFeed {
         /// Tells the cluster if something else is wanted than before.
         mutating func settle(now: MonotonicTime) {
             let isWanted = !readers.isEmpty || now < end
-            let members = isWanted && (readers.values.contains { $0.filter.wantsMembers } || now < membersEnd)
+            let members = isWanted && (readers.contains(where: \.wantsMembers) || now < membersEnd)
             let new = isWanted ? EventWants(members: members) : nil
             guard new != wants else { return }
-            if new == nil { ring.clear() }
+            if new == nil { readers.ring.clear() }
             if members, wants?.members != true {
                 // Those of members that were not told of are missing before it.
-                ring.skip()
-                membersSince = ring.next
+                readers.ring.skip()
+                membersSince = readers.ring.next
             }
             wants = new
             want(new)

@@ -1,7 +1,7 @@
 internal import AMQPBridge
 
 /// The events that a stream is for: what was asked for, within what the caller may read.
-struct EventFilter: Sendable {
+struct EventFilter: StreamFilter {
     /// The kinds, a bit each.
     private let kinds: UInt32
     /// `nil`: all of them, and events without a room.
@@ -29,7 +29,7 @@ struct EventFilter: Sendable {
         ClusterEvent.Kind.allCases.contains { $0.isOfMembers && kinds & $0.bit != 0 }
     }
 
-    func admits(_ event: EventRing.Entry) -> Bool {
+    func admits(_ event: EventEntry) -> Bool {
         // It says that others may be missing, whichever they are.
         let isSync = event.kind == .sync
         guard isSync || kinds & event.kind.bit != 0 else { return false }

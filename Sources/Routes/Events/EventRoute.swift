@@ -4,12 +4,13 @@ internal import AMQPBridge
 struct EventRoute: Sendable {
     /// `nil`: the cluster is turned off.
     let feed: EventFeed?
+    let places: StreamPlaces
 
     @Sendable func get(_ request: Request) throws(Problem) -> StreamedAnswer {
         var fields = try Fields(request)
         let types = fields.words(
             "type", "one of \(EventFilter.types.joined(separator: ", "))", isKnown: EventFilter.isType)
-        let rooms = fields.roomGlobs("room")
+        let rooms = fields.globs("room")
         let namespaces = fields.namespaces("namespace")
         let last = fields.string("lastEventId")
         try fields.finish()
@@ -18,11 +19,7 @@ struct EventRoute: Sendable {
         let filter = EventFilter(types: types, rooms: rooms, namespaces: namespaces, reach: request.caller.reach)
         // A browser's EventSource sends the header with the address that it was given, which may have an older id.
         let id = request.head.fields[.lastEventID] ?? last
-        guard let body = EventStream(feed, filter, after: id.flatMap { $0.isEmpty ? nil : $0 }) else {
-            throw Problem(.overloaded, "as many streams as allowed are open: \(feed.limits.streams)")
-        }
-        var head = Response(status: 200, contentType: "text/event-stream")
-        head.fields = [ResponseField("X-Accel-Buffering", "no")]
-        return StreamedAnswer(head: head, body: body)
+        let reading = EventReading(feed, filter, after: id.flatMap { $0.isEmpty ? nil : $0 })
+        return .events(reading, at: try places.take())
     }
 }

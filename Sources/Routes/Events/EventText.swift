@@ -16,6 +16,12 @@ enum EventText {
         return text
     }
 
+    /// An event without an id, whose data are an object of these members.
+    static func event(_ type: StaticString, _ members: (inout JSONObjectWriter) -> Void) -> [UInt8] {
+        let data = JSONWriter.bytes { $0.object(members) }
+        return Array("event: \(type)\ndata: ".utf8) + data + Array("\n\n".utf8)
+    }
+
     /// Says that events are missing. The id is that of the place from which on none is.
     ///
     /// - Parameter time: milliseconds since 1970.

@@ -25,6 +25,7 @@ struct HookRoute: Sendable {
         case .challenge(let text):
             return .answered(.challenge(request, text))
         case .emit(var emit, let id):
+            request.notes?.note(emit)
             if let trace = request.head.trace { emit.trace = trace }
             let key = id.map { DeliveryKey("hook", hook.name, $0) }
             return try runner.run(emit, of: request, key, confirmedWithin: hook.confirmWait)
