@@ -14,6 +14,7 @@ COPY Sources ./Sources
 COPY Tests ./Tests
 COPY openapi.yaml ./
 COPY docs/problems.md ./docs/
+COPY console ./console/
 RUN swift build -c release --static-swift-stdlib --product socketio-gateway \
     && strip -o /socketio-gateway .build/release/socketio-gateway
 

@@ -1,4 +1,5 @@
 internal import JSON
+internal import Routes
 internal import ServedDocuments
 internal import YAML
 
@@ -6,6 +7,13 @@ internal import YAML
 enum Contract {
     /// `openapi.yaml`, byte by byte.
     static let yaml = Array(UnsafeBufferPointer(start: openapi_document.start, count: openapi_document.size))
+
+    /// The console's files.
+    static let console = UnsafeBufferPointer(start: console_files, count: console_file_count).map { file in
+        ConsoleFile(
+            String(cString: file.name),
+            Array(UnsafeBufferPointer(start: file.document.start, count: file.document.size)))
+    }
 
     /// The same in JSON. It is made when a caller asks for it, once: few do, and it takes some milliseconds.
     static let json: [UInt8] = {

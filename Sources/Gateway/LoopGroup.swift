@@ -75,6 +75,7 @@ final class LoopGroup: @unchecked Sendable {
         services.protectsMetrics = process.configuration.protectsMetrics
         services.brokers = { self.openConnections.publishing }
         services.events = process.events
+        services.console = process.configuration.hasConsole ? Contract.console : []
         services.tail = process.tail
         services.streams = process.streams
         services.version = GatewayCommand.version

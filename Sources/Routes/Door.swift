@@ -4,22 +4,32 @@ package enum Door: Sendable {
     case only
     /// There is another for operators.
     case callers
-    /// For operators: whether the gateway lives, whether it is ready, and its metrics.
+    /// For operators: whether the gateway lives, whether it is ready, its metrics, and the console with what it asks for.
     case administration
 
     /// Whether a path is there. Whether it lives and is ready is to be seen at both: a balancer asks where it sends its requests.
-    func shows(_ path: String) -> Bool {
+    ///
+    /// - Parameter withConsole: whether the console is turned on.
+    func shows(_ path: String, withConsole: Bool) -> Bool {
         switch self {
         case .only: true
-        case .callers: path != "/metrics"
-        case .administration: path == "/livez" || path == "/readyz" || path == "/metrics"
+        case .callers: path != "/metrics" && !Self.isOfConsole(path)
+        case .administration:
+            path == "/livez" || path == "/readyz" || path == "/metrics"
+                || withConsole && (Self.isOfConsole(path) || path.hasPrefix("/v1/"))
         }
     }
 
     /// The hint of the 404 for a path that is not there.
-    var hint: String {
-        self == .administration
-            ? "only /livez, /readyz and /metrics are here (http.adminAddress)"
-            : "this is at the gateway's address for operators (http.adminAddress)"
+    func hint(withConsole: Bool) -> String {
+        guard self == .administration else {
+            return "this is at the gateway's address for operators (http.adminAddress)"
+        }
+        let console = withConsole ? ", /console/ and what it asks for" : ""
+        return "only /livez, /readyz and /metrics\(console) are here (http.adminAddress)"
+    }
+
+    private static func isOfConsole(_ path: String) -> Bool {
+        path.hasPrefix(ConsoleRoutes.path + "/") || path == ConsoleRoutes.path
     }
 }

@@ -19,6 +19,8 @@ package struct Response: Sendable {
     package var body: [UInt8]
     /// Whether the request has changed nothing, so that it may be tried again under the same idempotency key.
     package var isWithoutEffect = false
+    /// Whether it is a file of the console, which a browser keeps, and in which scripts run.
+    package var isOfConsole = false
     /// Which problem it tells of, if any.
     package internal(set) var code: Problem.Code?
 

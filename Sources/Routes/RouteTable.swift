@@ -31,6 +31,8 @@ package struct RouteServices: Sendable {
     /// What goes through the gateway.
     package var tail = Tail()
     package var streams = StreamPlaces()
+    /// The console's files; none: it is turned off.
+    package var console: [ConsoleFile] = []
 
     package init(
         emitter: any EmitService, cluster: any ClusterService, questionTimeout: Duration = .seconds(5),
@@ -74,6 +76,7 @@ extension Router {
         let servers = ServerRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
         let configuration = ConfigurationRoute(document: services.configuration)
         let service = ServiceRoutes(services: services)
+        let console = ConsoleRoutes(services.console)
         let runner = DeliveryRunner(emitter: emitter, deliveries: deliveries)
         let hooks = HookRoute(runner: runner, clock: clock)
         let cloudEvents = CloudEventRoute(runner: runner)
@@ -130,7 +133,11 @@ extension Router {
                 Route(method: .get, path: "/openapi.yaml", scope: nil, isVital: true, answer: service.openAPI),
                 Route(method: .get, path: "/openapi.json", scope: nil, isVital: true, answer: service.openAPIAsJSON),
                 Route(method: .get, path: "/problems", scope: nil, isVital: true, answer: service.problems),
+                Route(method: .get, path: "/console", scope: nil, isVital: true, answer: console.redirect),
+                Route(method: .get, path: "/console/", scope: nil, isVital: true, answer: console.file),
+                Route(method: .get, path: "/console/{file}", scope: nil, isVital: true, answer: console.file),
+                Route(method: .get, path: "/console/vendor/{file}", scope: nil, isVital: true, answer: console.file),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table,
-            tail: services.tail, batches: batches)
+            tail: services.tail, hasConsole: !services.console.isEmpty, batches: batches)
     }
 }

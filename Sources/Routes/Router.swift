@@ -34,6 +34,7 @@ package final class Router: @unchecked Sendable {
     @exclusivity(unchecked) package var hooks: HookTable
     let routes: [Route]
     private let tail: Tail
+    private let hasConsole: Bool
     private let idempotency: IdempotencyStore
     private let paths: [String: Path]
     /// Those with a `{id}` in them.
@@ -46,7 +47,7 @@ package final class Router: @unchecked Sendable {
 
     init(
         routes: [Route], access: AccessPolicy, limits: Limits, idempotency: IdempotencyStore,
-        hooks: HookTable = .none, tail: Tail, batches: BatchCounters = BatchCounters()
+        hooks: HookTable = .none, tail: Tail, hasConsole: Bool, batches: BatchCounters = BatchCounters()
     ) {
         let counters = RequestCounters(routes: routes)
         let all = Dictionary(grouping: routes, by: \.path).reduce(into: [String: Path]()) { paths, group in
@@ -65,6 +66,7 @@ package final class Router: @unchecked Sendable {
         self.idempotency = idempotency
         self.hooks = hooks
         self.tail = tail
+        self.hasConsole = hasConsole
     }
 
     /// Decides on a request by its head alone: path, method, credentials, media type, announced length.
@@ -74,7 +76,7 @@ package final class Router: @unchecked Sendable {
     ///   - isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics are served all the
     ///     same.
     package func admit(_ head: consuming RequestHead, at door: Door = .only, isOverloaded: Bool = false) -> Admission {
-        if door != .only, !door.shows(head.path) { return refuse(head, at: door) }
+        if door != .only, !door.shows(head.path, withConsole: hasConsole) { return refuse(head, at: door) }
         let (path, parameter) = find(head.path)
         let id = requestID(of: head)
         return admit(request(head, id, path: path?.number ?? unknownPath, parameter), path, isOverloaded)
@@ -82,7 +84,7 @@ package final class Router: @unchecked Sendable {
 
     /// The answer for a path that is not there.
     private func refuse(_ head: consuming RequestHead, at door: Door) -> Admission {
-        refused(unknown(head), Problem(.notFound, "nothing is here; \(door.hint)"))
+        refused(unknown(head), Problem(.notFound, "nothing is here; \(door.hint(withConsole: hasConsole))"))
     }
 
     private func request(

@@ -37,6 +37,8 @@ struct Configuration: Sendable {
     var httpLimits = HTTPDaemon.Limits()
     var loadLimits = HTTPLoad.Limits()
     var mostStreams: Int
+    /// Whether the console is there.
+    var hasConsole: Bool
     var trustedProxies: TrustedProxies
     var idempotencyLimits = IdempotencyStore.Limits()
     /// The time for which new connections are still taken after `/readyz` has begun to fail.
@@ -112,6 +114,7 @@ extension Configuration {
         loadLimits.connectionsPerAddress = try source.read(\.maxConnectionsPerAddress)
         trustedProxies = try source.read(\.trustedProxies)
         loadLimits.requests = try source.read(\.maxInFlight)
+        hasConsole = try source.read(\.console)
         mostStreams = try source.read(\.maxStreams)
         cluster.eventGrace = try source.read(\.eventsGrace)
         let eventsExchange = try source.read(\.eventsExchange)

@@ -51,5 +51,6 @@ extension AccessPolicy {
             keyless: configuration.allowsAnonymous ? (isLoopback ? .loopback : .everybody) : .nobody,
             clock: { Int(UnixTime.now()) })
         cors = configuration.cors
+        admitsOwnPages = configuration.hasConsole
     }
 }

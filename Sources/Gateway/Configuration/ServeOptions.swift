@@ -40,4 +40,5 @@ struct ServeOptions: ParsableArguments {
     @Flag(\.allowAnonymous) var allowAnonymous = false
     @Flag(\.protectMetrics) var protectMetrics = false
     @Flag(\.reusePort) var reusePort = false
+    @Flag(\.console) var console = false
 }

@@ -61,6 +61,9 @@ struct Settings: Sendable {
     let protectMetrics = SettingRow(
         "GATEWAY_PROTECT_METRICS", "protectMetrics", .onOff, default: "false",
         help: "Let only keys with the scope metrics read /metrics; /readyz names no brokers.")
+    let console = SettingRow(
+        "GATEWAY_CONSOLE", "console", .onOff, default: "false",
+        help: "Serve the console at /console/: at http.adminAddress alone if there is one.")
     let loops = SettingRow(
         "GATEWAY_LOOPS", "loops", .count(1...256), default: String(gateway_available_cores()),
         documentedDefault: "the cores it may use",

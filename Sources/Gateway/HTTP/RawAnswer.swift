@@ -55,8 +55,19 @@ extension Response {
         if let contentType { body("Content-Type", contentType) }
         body("X-Content-Type-Options", "nosniff")
         if isPost, status < 300 { return }
+        if isOfConsole {
+            body("Cache-Control", "no-cache")
+            body("Content-Security-Policy", Self.consolePolicy)
+            return
+        }
         // Who compresses a stream holds its events back.
         body("Cache-Control", isStreamed ? "no-store, no-transform" : "no-store")
         body("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     }
+
+    /// Nothing but the console's own files runs, and they talk to nobody but this gateway.
+    private static let consolePolicy: StaticString = """
+        default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; \
+        form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'
+        """
 }

@@ -20,6 +20,9 @@ package struct AccessPolicy: Sendable {
     private let keyless: Keyless
     /// The origins whose web pages may call.
     package var cors = CORSPolicy.off
+    /// Whether pages of the gateway itself may call, where only this machine does: the console's, whose browser sends
+    /// `Origin` with its POSTs.
+    package var admitsOwnPages = false
     /// Seconds since 1970.
     private let clock: @Sendable () -> Int
 
@@ -69,12 +72,18 @@ package struct AccessPolicy: Sendable {
                 "without an API key nothing is served that a proxy has passed on: "
                     + "set GATEWAY_API_KEY, or start without --allow-anonymous")
         }
-        if let origin = head.fields[.origin], !cors.allows(origin) {
+        if let origin = head.fields[.origin], !cors.allows(origin), !isOwnPage(origin, head.fields[.host]) {
             throw Problem(
                 .originNotAllowed,
                 "without an API key only web pages of allowed origins may call the gateway: "
                     + "the page's origin is not in GATEWAY_CORS_ORIGINS")
         }
+    }
+
+    /// - Parameter host: is a loopback one.
+    private func isOwnPage(_ origin: String, _ host: String?) -> Bool {
+        guard admitsOwnPages, let host else { return false }
+        return origin.hasBytes(of: "http://\(host)") || origin.hasBytes(of: "https://\(host)")
     }
 
     /// For what asks for no credential at all: browsers send simple forms for any page, wherever its visitor can reach us.

@@ -11,3 +11,12 @@ struct served_document {
 extern const struct served_document openapi_document;
 /// `docs/problems.md`: what problems mean that this very gateway has.
 extern const struct served_document problem_page;
+
+/// A file of the console, by its path in the folder `console`.
+struct served_file {
+    const char *name;
+    struct served_document document;
+};
+
+extern const struct served_file *const console_files;
+extern const size_t console_file_count;
