@@ -211,6 +211,7 @@ def run(binary, once, stack):
                 "GATEWAY_ALLOW_ANONYMOUS": "true",
                 # The page's buttons send to the gateway themselves.
                 "GATEWAY_CORS_ORIGINS": f"{server},http://localhost:{server_port}",
+                "GATEWAY_CONSOLE": "true",
                 "GATEWAY_SHUTDOWN_DELAY": "0s",
             },
         ),
@@ -224,6 +225,7 @@ def run(binary, once, stack):
     ]
     wait_until("the gateway's /readyz", lambda: answers_200(f"{gateway}/readyz"), children)
     wait_until("the Socket.IO server", lambda: answers_200(f"{server}/"), children)
+    print(f"console  {gateway}/console/")
     print(f"gateway  {gateway}" + ("" if gateway_port == 8080 else "  (8080 is taken)"))
     print(f"server   {server}  (python-socketio)", flush=True)
 
@@ -243,7 +245,7 @@ def run(binary, once, stack):
     if once:
         return
 
-    print(f"\nNow open {server}/ and press its buttons, or try\n")
+    print(f"\nNow open {gateway}/console/ and {server}/ side by side, or try\n")
     print(f"  {shlex.join(curl_line(gateway, {**BODY, 'data': {'id': 43}}))}\n")
     print("Ctrl-C ends everything.", flush=True)
     while True:

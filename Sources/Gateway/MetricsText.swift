@@ -166,7 +166,8 @@ struct MetricsText {
 
     private mutating func events(_ feed: EventFeed?, _ streams: StreamPlaces, _ cluster: ClusterCounters) {
         single(
-            "gateway_event_streams", "gauge", "Open streams: of events, and of the tail.", UInt64(max(0, streams.taken)))
+            "gateway_event_streams", "gauge", "Open streams: of events, and of the tail.", UInt64(max(0, streams.taken))
+        )
         single(
             "gateway_events_sender", "gauge", "Whether this gateway publishes the events to the exchange.",
             UInt64(max(0, cluster.isEventSender.value)))

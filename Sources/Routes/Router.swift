@@ -141,12 +141,12 @@ package final class Router: @unchecked Sendable {
         if let scope = route.scope { try request.caller.check(scope) }
     }
 
-    /// Whether a request whose answer goes on would be admitted still, and with the same rights.
+    /// Whether a request whose answer goes on would be admitted still, and with no fewer rights.
     package func stillAdmits(_ request: Request) -> Bool {
         guard let route = request.route,
             let caller = try? rules.access.caller(of: request.head, isPublic: route.isPublic, digester, isNoted: false)
         else { return false }
-        return caller.reach == request.caller.reach && (route.scope.map(caller.scopes.contains) ?? true)
+        return caller.reach == request.caller.reach && caller.scopes.isSuperset(of: request.caller.scopes)
     }
 
     /// The head's words about the body.

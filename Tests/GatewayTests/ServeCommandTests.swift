@@ -13,7 +13,7 @@ struct ServeCommandTests {
     private static let withOptions = Setting.all.filter { $0 != "apiKey" }
 
     /// Whose options have no value.
-    private let switches: [Setting] = ["allowAnonymous", "http.reusePort", "protectMetrics"]
+    private let switches: [Setting] = ["allowAnonymous", "http.reusePort", "protectMetrics", "console"]
 
     @Test("names every setting with its default and its range", arguments: withOptions)
     func settings(setting: Setting) throws {

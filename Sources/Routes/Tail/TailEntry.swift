@@ -28,7 +28,8 @@ extension Router {
         duration: @autoclosure () -> Duration
     ) {
         guard let notes = request.notes else { return }
-        let facts = TailFacts(request, notes, answer?.asTold(outcome), outcome, route: counters.path(request.path), duration())
+        let facts = TailFacts(
+            request, notes, answer?.asTold(outcome), outcome, route: counters.path(request.path), duration())
         guard facts.matter else { return }
         notes.tail.take(facts.items + [facts.whole])
     }

@@ -93,7 +93,7 @@ struct ConfigurationTests {
             "limits.maxBodyBytes": "1114112",
             "limits.maxNames": "100",
             "shutdown.timeout": "6.0 seconds", "log.format": "text", "log.level": "info", "allowAnonymous": "false",
-            "http.corsOrigins": "none", "http.reusePort": "false", "protectMetrics": "false",
+            "http.corsOrigins": "none", "http.reusePort": "false", "protectMetrics": "false", "console": "false",
             "loops": Setting(\.loops).defaultText,
             "http.maxConnections": "10000",
             "http.maxConnectionsPerAddress": "0", "http.trustedProxies": "", "http.maxInFlight": "10000",
@@ -118,7 +118,7 @@ struct ConfigurationTests {
         #expect(try configuration().commandLimits == CommandLimits())
         #expect(try configuration().httpLimits == HTTPDaemon.Limits())
         #expect(try configuration().loadLimits == HTTPLoad.Limits())
-        #expect(try configuration().eventLimits == EventFeed.Limits())
+        #expect(try configuration().mostStreams == StreamPlaces().most)
         #expect(try configuration().cluster.exchange == ClusterClient.Configuration().exchange)
         #expect(try configuration().cluster.waiting == ClusterClient.Configuration().waiting)
         #expect(try configuration().cluster.eventGrace == ClusterClient.Configuration().eventGrace)
@@ -127,7 +127,7 @@ struct ConfigurationTests {
 
     @Test("has a sample of every setting here")
     func coversAllSettings() {
-        let flags: Set<Setting> = ["apiKey", "allowAnonymous", "protectMetrics", "http.reusePort"]
+        let flags: Set<Setting> = ["apiKey", "allowAnonymous", "protectMetrics", "http.reusePort", "console"]
         // Only together do they mean something.
         let https: Set<Setting> = ["https.address", "https.certificateFile", "https.keyFile"]
         #expect(Set(Self.samples.map(\.setting)).union(flags).union(https) == Set(Setting.all))
@@ -331,6 +331,7 @@ struct ConfigurationTests {
             ),
             ("allowAnonymous", ["maybe", "2"], "true or false"),
             ("http.reusePort", ["x"], "true or false"), ("protectMetrics", ["x"], "true or false"),
+            ("console", ["x"], "true or false"),
         ] as [(Setting, [String], String)])
     func badValues(setting: Setting, texts: [String], expected: String) throws {
         for text in texts {
@@ -478,7 +479,7 @@ struct ConfigurationTests {
             "replicas": "\(configuration.replicas)",
             "http.adminAddress": configuration.adminAddress.map { "\($0)" } ?? "",
             "http.socketMode": String(configuration.socketMode, radix: 8),
-            "http.maxStreams": "\(configuration.eventLimits.streams)",
+            "http.maxStreams": "\(configuration.mostStreams)", "console": "\(configuration.hasConsole)",
             "events.grace": "\(configuration.cluster.eventGrace)",
             "events.exchange": configuration.cluster.eventExchange?.name ?? "",
             "http.maxBufferedBytes": "\(configuration.loadLimits.bodyBytes)",

@@ -36,6 +36,7 @@ struct KeyScopeTests {
         Operation(method: .post, path: "/v1/counts", body: "{}", scope: .readRooms),
         Operation(method: .get, path: "/v1/servers", scope: .readServers),
         Operation(method: .get, path: "/v1/events", scope: .readEvents),
+        Operation(method: .get, path: "/v1/tail", scope: .tail),
         Operation(method: .get, path: "/v1/config", scope: .readConfiguration),
         Operation(
             method: .post, path: "/v1/cloudevents",

@@ -63,11 +63,12 @@ struct EventFeedTests {
     }
 
     @Test("wants nothing for a reader that has never begun, as for HEAD")
-    func head() {
-        let stream = EventStream(feed, EventFilter(), after: nil)
-        #expect(feed.streams == 1)
-        stream?.over()
-        #expect(feed.streams == 0 && words == [])
+    func head() throws {
+        let places = StreamPlaces()
+        let stream = try TextStream(EventReading(feed, EventFilter(), after: nil), at: places.take())
+        #expect(places.taken == 1)
+        stream.over()
+        #expect(places.taken == 0 && words == [])
     }
 
     @Test("keeps nothing that nobody wants")

@@ -19,7 +19,7 @@ struct EventFilterTests {
 
     /// The kinds of which the filter admits the event above.
     private func admitted(_ filter: EventFilter) -> [String] {
-        ClusterEvent.Kind.allCases.filter { filter.admits(EventRing.Entry(Self.events[$0]!)) }.map(\.rawValue)
+        ClusterEvent.Kind.allCases.filter { filter.admits(EventEntry(Self.events[$0]!)) }.map(\.rawValue)
     }
 
     @Test("all but those of members, if no type is named")
@@ -77,7 +77,7 @@ struct EventFilterTests {
         #expect(
             admitted(Reach(namespaces: NameGlobs([Glob("/")])))
                 == ["room.occupied", "socket.connected", "socket.joined", "socket.left", "sync"])
-        let other = EventRing.Entry(ClusterEvent(.sync, time: 0, namespace: "/secret"))
+        let other = EventEntry(ClusterEvent(.sync, time: 0, namespace: "/secret"))
         #expect(!EventFilter(reach: Reach(namespaces: NameGlobs([Glob("/")]))).admits(other))
         #expect(EventFilter().admits(other) && !EventFilter(namespaces: ["/"]).admits(other))
     }

@@ -7,12 +7,13 @@ import Testing
 @Suite("GET /v1/events")
 struct EventRouteTests {
     private let feed = EventFeed()
+    private let places = StreamPlaces()
 
     private func get(
         _ query: String = "", reach: Reach = Reach(), scopes: Set<Scope> = [.readEvents],
         _ headers: KeyValuePairs<HeaderName, String> = [:]
     ) async -> Exchange {
-        let router = router(access: .key("k", scopes: scopes, reach: reach), events: feed)
+        let router = router(access: .key("k", scopes: scopes, reach: reach), events: feed, streams: places)
         var all: [(HeaderName, String)] = [(.apiKey, "k"), (.host, "localhost")]
         for (name, value) in headers { all.append((name, value)) }
         var fields = HeaderFields()
@@ -66,7 +67,7 @@ struct EventRouteTests {
         let exchange = await get(query)
         #expect(exchange.response.status == 422 && exchange.response.code == "invalid_request")
         #expect(exchange.response.pointers == [pointer] && exchange.request.stream == nil)
-        #expect(feed.streams == 0)
+        #expect(places.taken == 0)
     }
 
     @Test(
@@ -113,10 +114,7 @@ struct EventRouteTests {
 
     @Test("is 503 while as many as allowed are open, and 501 where the cluster is turned off")
     func unavailable() async {
-        var limits = EventFeed.Limits()
-        limits.streams = 1
-        let full = EventFeed(limits)
-        let router = router(events: full)
+        let router = router(streams: StreamPlaces(most: 1))
         let first = await router.exchange(.get, "/v1/events")
         let second = await router.request(.get, "/v1/events")
         #expect(second.status == 503 && second.code == "overloaded" && second.field("Retry-After") == "1")

@@ -8,9 +8,9 @@ import Testing
 struct EventStreamTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
 
-    private func feed(streams: Int = 100, events: Int = 10_000) -> EventFeed {
+    private func feed(events: Int = 10_000) -> EventFeed {
         var limits = EventFeed.Limits()
-        (limits.streams, limits.events) = (streams, events)
+        limits.events = events
         return EventFeed(limits)
     }
 
@@ -167,16 +167,16 @@ struct EventStreamTests {
 
     @Test("takes one of the places until it is over, once, or until nobody has it any more")
     func places() throws {
-        let feed = feed(streams: 2)
-        let first = try #require(EventReader(feed))
+        let (feed, places) = (feed(), StreamPlaces(most: 2))
+        let first = try #require(EventReader(feed, places: places))
         do {
-            let second = try #require(EventReader(feed))
-            #expect(EventReader(feed) == nil && feed.streams == 2)
+            let second = try #require(EventReader(feed, places: places))
+            #expect(EventReader(feed, places: places) == nil && places.taken == 2)
             _ = second
         }
-        #expect(feed.streams == 1)
+        #expect(places.taken == 1)
         first.stream.over()
         first.stream.over()
-        #expect(feed.streams == 0)
+        #expect(places.taken == 0)
     }
 }

@@ -9,7 +9,7 @@ struct EventTextTests {
     private let id = EventID(epoch: "e", number: 7)
 
     private func text(_ event: ClusterEvent) -> String {
-        let entry = EventRing.Entry(event)
+        let entry = EventEntry(event)
         return String(decoding: EventText.event(entry.kind.rawValue, id, json: entry.json), as: UTF8.self)
     }
 

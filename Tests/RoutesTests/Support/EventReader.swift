@@ -6,22 +6,23 @@ import Synchronization
 
 /// A stream of events with a client that reads as much at a time as it likes.
 final class EventReader {
-    let stream: EventStream
+    let stream: TextStream<EventReading>
     private let wakes = Wakes()
 
     private final class Wakes: Sendable {
         let count = Atomic<Int>(0)
     }
 
+    /// `nil`: all places are taken.
     init?(
-        _ feed: EventFeed, types: [String]? = nil, rooms: [String] = [], reach: Reach = Reach(),
+        _ feed: EventFeed, places: StreamPlaces = StreamPlaces(), types: [String]? = nil, rooms: [String] = [],
+        reach: Reach = Reach(),
         after last: String? = nil,
         now: MonotonicTime = .now()
     ) {
-        guard let stream = EventStream(feed, EventFilter(types: types, rooms: rooms, reach: reach), after: last) else {
-            return nil
-        }
-        self.stream = stream
+        guard let place = try? places.take() else { return nil }
+        stream = TextStream(
+            EventReading(feed, EventFilter(types: types, rooms: rooms, reach: reach), after: last), at: place)
         stream.begin(wake: { [wakes] in wakes.count.add(1, ordering: .relaxed) }, now: now)
     }
 

@@ -13,7 +13,8 @@ func router(
     bodyBytes: Int = Router.Limits().bodyBytes, idempotency: IdempotencyStore = IdempotencyStore(),
     protectsMetrics: Bool = false, cors: CORSPolicy = .off,
     hooks: HookTable = .none, deliveries: DeliveryStore = DeliveryStore(), clock now: Int64 = 0,
-    events: EventFeed? = EventFeed(),
+    events: EventFeed? = EventFeed(), tail: Tail = Tail(), streams: StreamPlaces = StreamPlaces(),
+    console: [ConsoleFile] = [],
     limits change: (inout Router.Limits) -> Void = { _ in }
 ) -> Router {
     var limits = Router.Limits()
@@ -25,6 +26,7 @@ func router(
         openAPI: Array("openapi: 3.1.0\n".utf8), openAPIAsJSON: { Array("{\"openapi\":\"3.1.0\"}".utf8) })
     services.problemPage = Array("# Problems\n".utf8)
     services.events = events
+    (services.tail, services.streams, services.console) = (tail, streams, console)
     services.protectsMetrics = protectsMetrics
     services.brokers = { ["one:5672"] }
     var access = access

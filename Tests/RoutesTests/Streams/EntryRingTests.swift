@@ -3,14 +3,14 @@ import Testing
 
 @testable import Routes
 
-@Suite("The ring of events")
-struct EventRingTests {
-    private func entry(_ number: Int) -> EventRing.Entry {
-        EventRing.Entry(ClusterEvent(.roomOccupied, time: 0, namespace: "/", room: .number(number)))
+@Suite("The ring of a stream's entries")
+struct EntryRingTests {
+    private func entry(_ number: Int) -> EventEntry {
+        EventEntry(ClusterEvent(.roomOccupied, time: 0, namespace: "/", room: .number(number)))
     }
 
-    private func ring(events: Int = 10_000, bytes: Int = 8 << 20, holding count: Int = 0) -> EventRing {
-        var ring = EventRing(EventRing.Limits(events: events, bytes: bytes))
+    private func ring(events: Int = 10_000, bytes: Int = 8 << 20, holding count: Int = 0) -> EntryRing<EventEntry> {
+        var ring = EntryRing(EntryRing<EventEntry>.Limits(entries: events, bytes: bytes))
         for number in 0..<count { ring.append(entry(number + 1)) }
         return ring
     }
