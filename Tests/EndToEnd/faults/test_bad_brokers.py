@@ -2,16 +2,16 @@
 
 import os
 import socket
-import subprocess
 import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from harness import Gateway, PrivateRabbitMQ, Witness, binary
+from harness import Gateway, PrivateRabbitMQ, Witness
 from harness.bad_brokers import WAYS, flooding_with_hello
 from harness.certificates import Authority
 from harness.command import run_command
+from harness.hosts import NoOwnHosts, gateway_that_knows
 from harness.patience import until
 from harness.rabbitmq import free_ports
 
@@ -37,21 +37,13 @@ def good():
 
 @pytest.fixture
 def named(tmp_path, monkeypatch):
-    """A name with all these addresses, for the gateway alone: it runs with a file of hosts of its own."""
+    """A name with all these addresses, for the gateway alone."""
     name = "broker.test"
-    hosts = tmp_path / "hosts"
-    hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for address in [*EARLIER, LAST]))
-    wrapper = tmp_path / "gateway"
-    inner = f'mount --bind {hosts} /etc/hosts && exec "$0" "$@"'
-    wrapper.write_text(f'#!/bin/sh\nexec unshare --mount sh -c \'{inner}\' "${{PROGRAM:-{binary()}}}" "$@"\n')
-    wrapper.chmod(0o755)
-    words = ["ahostsv4", name]
-    found = subprocess.run([wrapper, *words], env={**os.environ, "PROGRAM": "getent"}, capture_output=True, text=True)
-    if found.returncode != 0:
-        pytest.skip(f"no process may have a file of hosts of its own here: {found.stderr.strip()}")
-    order = [line.split()[0] for line in found.stdout.splitlines() if "STREAM" in line]
-    assert order == [*EARLIER, LAST]
-    monkeypatch.setenv("SOCKETIO_GATEWAY", str(wrapper))
+    try:
+        program = gateway_that_knows(name, [*EARLIER, LAST], tmp_path)
+    except NoOwnHosts as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("SOCKETIO_GATEWAY", str(program))
     return name
 
 
