@@ -13,6 +13,9 @@ do {
         let usage = GatewayCommand.usageString(for: type(of: command))
         StandardError.write("Error: \(error.message)\nUsage: \(usage)\n")
         throw ExitCode.validationFailure
+    } catch let error as ConfigurationError {
+        StandardError.write("socketio-gateway: \(error)\n")
+        throw ExitCode.failure
     }
 } catch {
     GatewayCommand.exit(withError: error)

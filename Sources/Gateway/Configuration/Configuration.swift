@@ -80,11 +80,11 @@ extension Configuration {
         listenAddress = try source.read(\.httpAddress)
         adminAddress = try source.read(\.adminAddress)
         https = try HTTPSConfiguration(source)
-        try Self.checkAreApart([
-            ("http.address", listenAddress), ("https.address", https?.address), ("http.adminAddress", adminAddress),
-        ])
         socketMode = try source.read(\.socketMode)
         sharesPort = try source.read(\.reusePort)
+        try Self.checkAreApart(
+            [("http.address", listenAddress), ("https.address", https?.address), ("http.adminAddress", adminAddress)],
+            sharesPort: sharesPort)
         allowsAnonymous = try source.read(\.allowAnonymous)
         (keys, apiKeyLength) = try Self.keys(source)
         hooks = source.file?.hooks ?? []
@@ -135,13 +135,21 @@ extension Configuration {
 
     /// Port 0 is another port each time.
     private static func checkAreApart(
-        _ addresses: [(path: String, address: ListenAddress?)]
+        _ addresses: [(path: String, address: ListenAddress?)], sharesPort: Bool
     ) throws(ConfigurationError) {
         for (index, second) in addresses.enumerated() {
             guard let address = second.address, address.path != nil || address.port != 0 else { continue }
             for first in addresses[..<index] where first.address == address {
                 throw ConfigurationError(
                     description: "\(first.path) and \(second.path) are the same address, \(address)")
+            }
+            // Ports that are shared are shared here, too: then the system prefers the nearer one.
+            guard !sharesPort else { continue }
+            for first in addresses[..<index] {
+                guard let other = first.address, other.includes(address) || address.includes(other) else { continue }
+                throw ConfigurationError(
+                    description: "\(first.path), \(other), and \(second.path), \(address), have the same port, "
+                        + "and one of them is every address of this machine: they need a port each")
             }
         }
     }

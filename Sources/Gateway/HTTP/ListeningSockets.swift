@@ -38,6 +38,18 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         path = nil
     }
 
+    /// Whether it is every address of a family, and that one of them, with the same port. Names are not looked up.
+    func includes(_ other: ListenAddress) -> Bool {
+        guard path == nil, other.path == nil, port == other.port else { return false }
+        let isIPv4 = other.host.isEmpty || IPAddress(other.host)?.isIPv4 == true
+        return switch host {
+        // As IPv6 comes, it takes IPv4, too.
+        case "::": isIPv4 || other.host.contains(":")
+        case "", "0.0.0.0": isIPv4
+        default: false
+        }
+    }
+
     var description: String {
         if let path { return "unix:\(path)" }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

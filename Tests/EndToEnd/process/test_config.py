@@ -430,6 +430,27 @@ def test_healthcheck_finds_the_gateway_by_the_file_and_needs_no_valid_one(broker
         assert run_command("healthcheck", config=file("lops: 1"), http_address=address)[0] == 0
 
 
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (["--https"], "--https needs https.address (GATEWAY_HTTPS_ADDRESS)"),
+        (["--http-address", "nowhere"], "--http-address is 'nowhere', but must be host:port or unix:/path"),
+    ],
+)
+def test_healthcheck_complains_as_the_other_commands_do(words, complaint):
+    assert run_command("healthcheck", *words) == (1, "", f"socketio-gateway: {complaint}\n")
+
+
+@pytest.mark.parametrize("first, second", [(":8080", "127.0.0.1:8080"), ("127.0.0.1:8080", ":8080"), ("[::]:8080", "127.0.0.1:8080")])
+def test_an_address_and_every_address_need_a_port_each(first, second):
+    """The system would say that the address is in use, and not by whom."""
+    settings = {"allow_anonymous": "true", "http_address": first, "admin_address": second}
+    status, _, error = check(**settings)
+    assert status == INVALID and "have the same port" in error and first in error and second in error, error
+    # Who shares ports shares them here, too: the nearer one has its own requests.
+    assert check(**settings, reuse_port="true")[0] == 0
+
+
 def test_help_names_the_commands():
     output = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True).stdout
     assert "config" in output and "keys" in output

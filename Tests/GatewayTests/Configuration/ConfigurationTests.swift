@@ -141,6 +141,11 @@ struct ConfigurationTests {
                 "http.address and http.adminAddress are the same address, 127.0.0.1:81"
             ),
             (["http.address": "unix:/a", "http.adminAddress": "unix:/a"], "are the same address, unix:/a"),
+            (
+                ["http.address": ":81", "http.adminAddress": "127.0.0.1:81"],
+                "http.address, :81, and http.adminAddress, 127.0.0.1:81, have the same port"
+            ),
+            (["http.address": "[::1]:81", "http.adminAddress": "[::]:81"], "they need a port each"),
             (["https.address": ":8443"], "needs https.certificateFile"),
             (["https.certificateFile": "/c.pem"], "but no https.address"),
             (["https.keyFile": "/k.pem"], "but no https.address"),

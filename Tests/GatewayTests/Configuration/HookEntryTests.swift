@@ -229,6 +229,8 @@ struct HookEntryTests {
             ("except: [a, '{/~2}']", "6: hooks[0].except[1] in a JSON Pointer '~' is followed by 0 or 1, at byte 1"),
             ("everyone: true", "5: hooks[0].rooms not together with 'everyone: true'"),
             ("everyone: maybe", "6: hooks[0].everyone is 'maybe', but must be true or false"),
+            ("everyone: yes", "6: hooks[0].everyone is 'yes', but must be true or false"),
+            ("everyone: no", "6: hooks[0].everyone is 'no', but must be true or false"),
             ("args: {a: 1}", "6: hooks[0].args must be a list"),
             ("args: [1, '{/a']", "6: hooks[0].args[1] '{' without '}'"),
             ("args: [1, {/a}]", "6: hooks[0].args[1] needs quotes: \"{/a}\""),

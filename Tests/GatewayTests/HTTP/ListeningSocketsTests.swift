@@ -25,6 +25,18 @@ struct ListenAddressTests {
     }
 
     @Test(
+        "is every address of a family, and so each of them",
+        arguments: [
+            (":80", "127.0.0.1:80", true), ("0.0.0.0:80", ":80", true), ("0.0.0.0:80", "10.0.0.1:80", true),
+            ("[::]:80", "0.0.0.0:80", true), ("[::]:80", "[::1]:80", true), ("[::]:80", "127.0.0.1:80", true),
+            ("0.0.0.0:80", "127.0.0.1:81", false), ("0.0.0.0:80", "[::1]:80", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false), (":80", "localhost:80", false), (":80", "unix:/a", false),
+        ] as [(String, String, Bool)])
+    func wildcards(text: String, other: String, includes: Bool) throws {
+        #expect(try #require(ListenAddress(text)).includes(try #require(ListenAddress(other))) == includes)
+    }
+
+    @Test(
         "is nothing else",
         arguments: [
             "", "8080", "host", "host:", "host:x", "host:65536", "host:-1", "::1:80", "::1", "[::1]", "[::1:80",
