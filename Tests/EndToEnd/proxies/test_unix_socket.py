@@ -104,6 +104,26 @@ def test_what_a_killed_gateway_has_left_is_taken_over_and_what_another_has_is_no
     assert os.listdir(tmp_path) == []
 
 
+def test_who_is_killed_before_it_listens_leaves_nothing_and_what_was_left_is_replaced(broker, tmp_path):
+    file = tmp_path / "gateway.sock"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        starting = UnixGateway("amqp://127.0.0.1:%d" % silent.getsockname()[1], http_address=f"unix:{file}").launch()
+        silent.settimeout(PATIENCE)
+        with silent.accept()[0]:  # it waits for the broker, and listens later
+            starting.kill()
+    assert os.listdir(tmp_path) == []
+    # As one that was killed just when it began to listen.
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(f"{file}.new")
+    with UnixGateway(broker.url, http_address=f"unix:{file}"):
+        assert ask(str(file))[0] == 200 and os.listdir(tmp_path) == ["gateway.sock"]
+    # Another's file is no such thing.
+    (tmp_path / "gateway.sock.new").write_text("")
+    other = UnixGateway(broker.url, http_address=f"unix:{file}").launch()
+    assert other.wait_for_exit() == 1
+    assert os.listdir(tmp_path) == ["gateway.sock.new"]
+
+
 def test_operators_have_an_address_of_their_own(broker):
     port = free_port()
     with Gateway(broker.url, admin_address=f"127.0.0.1:{port}") as gateway:

@@ -69,6 +69,19 @@ struct UnixListenerTests {
         for descriptor in descriptors { close(descriptor) }
     }
 
+    @Test("leaves nothing before it listens, and replaces what was left by one that was killed at that moment")
+    func leftovers() throws {
+        let hidden = "\(path).new"
+        let killed = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        #expect(SocketAddress(unix: hidden).withPointer { bind(killed, $0, $1) } == 0)
+        close(killed)
+        let listener = try UnixListener(path, mode: 0o600)
+        #expect(access(hidden, F_OK) != 0)
+        for descriptor in try listener.listen(count: 1) { close(descriptor) }
+        #expect(access(hidden, F_OK) != 0 && access(path, F_OK) == 0)
+        listener.remove()
+    }
+
     @Test("is not removed by another, and takes the place of nothing else")
     func files() throws {
         let first = try UnixListener(path, mode: 0o600)
