@@ -114,11 +114,11 @@ struct GatewayProcess {
         live.files.accept()
         manager.isReloading()
         do throws(ConfigurationError) {
-            let next = try load()
+            var next = try load()
             let keys = try live.keys(for: next)
             let hooks = HookRing(next.hooks, next.cloudEvents, previous: live.hooks)
             let waiting = live.settingsWaiting(for: next)
-            takeCertificate(of: next, previous: live.configuration)
+            takeCertificate(of: &next, previous: live.configuration)
             warn(of: next, isLoopback: isLoopback, previous: live.configuration)
             live = LiveConfiguration(next, keys: keys, hooks: hooks, previous: live)
             group.take(live, LivePolicy(live, isLoopback: isLoopback))
@@ -148,11 +148,19 @@ struct GatewayProcess {
         }
     }
 
-    /// HTTPS begins and ends with the process; its certificate does not.
-    private func takeCertificate(of next: Configuration, previous: Configuration) {
-        guard configuration.https != nil, let certificate = next.https?.certificate,
-            !certificate.isSame(as: previous.https?.certificate)
+    /// HTTPS begins and ends with the process; its certificate does not. One that clients do not believe at this time
+    /// does not take the place of one that they believe.
+    private func takeCertificate(of next: inout Configuration, previous: Configuration) {
+        let served = previous.https?.certificate
+        guard configuration.https != nil, let certificate = next.https?.certificate, !certificate.isSame(as: served)
         else { return }
+        let now = Int(UnixTime.now())
+        if let served, served.fault(now: now) == nil, let fault = certificate.fault(now: now) {
+            next.https?.certificate = served
+            logger.error(
+                "new certificate for HTTPS not taken; the one before stays", metadata: ["reason": "it \(fault)"])
+            return
+        }
         certificate.serve()
         logger.info("new certificate for HTTPS", metadata: ["validUntil": "\(UTCTime(seconds: certificate.ends))"])
     }

@@ -3,7 +3,7 @@ internal import SettingTypes
 /// HTTP over TLS: where, and with what certificate.
 struct HTTPSConfiguration: Sendable {
     let address: ListenAddress
-    let certificate: HTTPSCertificate
+    var certificate: HTTPSCertificate
     /// The files that were read.
     let files: [String]
 }

@@ -55,12 +55,19 @@ final class HTTPSCertificate: @unchecked Sendable {
         gateway_https_pair_serve(pair)
     }
 
+    /// The reason for which clients do not believe it at this time, to stand behind its name; `nil`: there is none.
+    ///
+    /// - Parameter now: seconds since 1970.
+    func fault(now: Int) -> String? {
+        if ends <= now { return "has expired, at \(UTCTime(seconds: ends))" }
+        return begins > now ? "is not valid before \(UTCTime(seconds: begins))" : nil
+    }
+
     /// The weakness of the certificate, to stand behind its name; `nil`: none.
     ///
     /// - Parameter now: seconds since 1970.
     func weakness(now: Int, soon: Int, _ inDays: (Int) -> String) -> String? {
-        if ends <= now { return "has expired" }
-        if begins > now { return "is not valid before \(UTCTime(seconds: begins))" }
+        if let fault = fault(now: now) { return fault }
         return ends - now <= soon ? "expires in \(inDays(ends - now)), at \(UTCTime(seconds: ends))" : nil
     }
 }

@@ -222,9 +222,52 @@ def test_a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_refused(b
         gateway.signal(signal.SIGHUP)
         until(lambda: len([line for line in gateway.log() if "not reloaded" in line["message"]]) > 1, "a refusal")
         assert shown(gateway) == der(third[0]) and ask(kept)[0] == 200
-        # One that has expired is taken, as at the start, with a warning.
-        replace(files, authority.issue("late", ["DNS:localhost"], days=-1))
+
+
+def test_one_that_has_expired_does_not_take_the_place_of_a_good_one(broker, authority, pair, tmp_path):
+    files = copied(tmp_path, pair)
+    late, later = (authority.issue(name, ["DNS:localhost"], days=-1) for name in ("late", "later"))
+    with HTTPSGateway(broker.url, **settings(files)) as gateway:
+        replace(files, late)
+        line = gateway.wait_for_line("new certificate for HTTPS not taken; the one before stays")
+        assert line["reason"].startswith("it has expired, at ") and line["level"] == "error"
+        # All else is reloaded.
+        gateway.wait_for_line("configuration reloaded")
+        assert shown(gateway) == der(pair[0])
+        good = authority.issue("good", ["DNS:localhost"])
+        replace(files, good)
+        until(lambda: shown(gateway) == der(good[0]), "the good one")
+    # With none that is any better, it is taken, as at the start.
+    replace(files, late)
+    with HTTPSGateway(broker.url, **settings(files)) as gateway:
         until(lambda: any("HTTPS has expired" in line["message"] for line in gateway.log()), "a warning")
+        replace(files, later)
+        until(lambda: shown(gateway) == der(later[0]), "the new one")
+
+
+def test_pairs_that_no_client_can_use_are_refused(broker, authority, pair, tmp_path):
+    """Whose key and certificate belong together, and no handshake comes to its end."""
+    files = copied(tmp_path, pair)
+    with HTTPSGateway(broker.url, **settings(files)) as gateway:
+        for count, useless in enumerate(useless_pairs(tmp_path), 1):
+            result = check(useless)
+            assert result.returncode != 0 and "no client can use the certificate in " in result.stderr, result.stderr
+            replace(files, useless)
+            message = "configuration not reloaded; the one before stays"
+            until(lambda: len([line for line in gateway.log() if line["message"] == message]) >= count, "a refusal")
+            assert shown(gateway) == der(pair[0])
+
+
+def useless_pairs(folder):
+    """One of DSA, one that may only sign other certificates, and one whose key is far too short."""
+    parameters = folder / "dsa.parameters"
+    subprocess.run(["openssl", "dsaparam", "-out", parameters, "1024"], check=True, capture_output=True)
+    authority_only = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-addext", "keyUsage=critical,keyCertSign"]
+    for name, words in [("dsa", ["-newkey", f"dsa:{parameters}"]), ("authority", authority_only), ("short", ["-newkey", "rsa:512"])]:
+        certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+        command = ["openssl", "req", "-x509", "-nodes", *words, "-subj", "/CN=localhost", "-keyout", key, "-out", certificate]
+        subprocess.run(command, check=True, capture_output=True)
+        yield certificate, key
 
 
 def check(pair, **others):
