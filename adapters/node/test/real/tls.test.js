@@ -2,12 +2,16 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { isDeepStrictEqual } from "node:util";
 import { eventually } from "../support/eventually.js";
 import { packages, skip } from "./packages.js";
+import { SERVERS } from "./servers.js";
 import { Stage } from "./stage.js";
 import { startTlsBroker } from "./tls-broker.js";
+
+const [BROADCAST, FETCH] = [3, 7];
 
 let broker;
 before(async () => (broker = await startTlsBroker()));
@@ -55,20 +59,82 @@ describe("the recipe's options", () => {
   });
 });
 
+/** The connections that there are: `{ user, ssl }`. */
+const connections = async () => JSON.parse(await broker.ctl("list_connections", "user", "ssl", "--formatter", "json"));
+
+/** Returns when these are the users of all connections over TLS. */
+async function waitForUsers(...users) {
+  let last;
+  const isSo = async () => {
+    last = await connections();
+    return isDeepStrictEqual(last.flatMap(({ user, ssl }) => (ssl ? [user] : [])), users);
+  };
+  await eventually(isSo, { withinMs: 10_000 }).catch(() => assert.fail(`not ${users}: ${JSON.stringify(last)}`));
+}
+
+/** Asserts that there are connections, and none without TLS. */
+async function assertAllOverTLS() {
+  const all = await connections();
+  assert.ok(all.length > 0 && all.every(({ ssl }) => ssl), JSON.stringify(all));
+}
+
 describe("the recipe with amqplib", { skip }, () => {
-  for (const [user, more] of [["guest", () => ({})], ["robot", () => ({ credentials: packages.amqplib.credentials.external() })]]) {
+  let stage;
+  beforeEach(() => (stage = new Stage(broker.url)));
+  afterEach(() => stage.close());
+
+  const external = () => ({ credentials: packages.amqplib.credentials.external() });
+  const connect = (more = {}) => packages.amqplib.connect(`amqps://localhost:${broker.port}?heartbeat=10`, { ...files(), ...more });
+
+  for (const [user, more] of [["guest", () => ({})], ["robot", external]]) {
     test(`a server is found by gateways, as ${user}`, async () => {
-      const stage = new Stage(broker.url);
-      try {
-        const connection = () => packages.amqplib.connect(`amqps://localhost:${broker.port}?heartbeat=10`, { ...files(), ...more() });
-        await stage.companion({ options: { connection } });
-        const gateway = await stage.gateway();
-        gateway.discover();
-        await eventually(() => gateway.presence.length > 0);
-        assert.deepEqual(stage.errors, []);
-      } finally {
-        await stage.close();
-      }
+      const server = await stage.companion({ options: { connection: () => connect(more()) } });
+      const gateway = await stage.gateway();
+      gateway.discover();
+      await eventually(() => gateway.presence.length > 0);
+      await waitForUsers(user);
+      await server.gateway.close();
+      assert.deepEqual(stage.errors, []);
     });
   }
+
+  for (const [name, start] of Object.entries(SERVERS)) {
+    test(`${name}: a gateway's emit arrives, and a question is answered`, async () => {
+      // All that the server does is over TLS, and so is what the gateway does.
+      stage.connect = () => connect();
+      const server = await start(stage);
+      const gateway = await stage.gateway();
+      const client = await stage.client(server, { join: ["r"] });
+      await eventually(() => gateway.probe("/")); // the server listens
+      gateway.tell(BROADCAST, { packet: { type: 2, data: ["e", 1] } });
+      await eventually(() => client.received.length === 1);
+      const [{ data }] = await gateway.ask(FETCH, {});
+      assert.deepEqual(data.sockets.map(({ id }) => id), [client.id]);
+      assert.deepEqual(client.received, [["e", 1]]);
+      await assertAllOverTLS();
+      assert.deepEqual(stage.errors, []);
+    });
+  }
+
+  test("servers with the adapter are one cluster", async () => {
+    stage.connect = () => connect();
+    const [a, b] = await stage.cluster(2);
+    const client = await stage.client(b);
+    a.io.emit("e", "x".repeat(1_000_000));
+    await eventually(() => client.received.length === 1);
+    assert.equal(client.received[0][1].length, 1_000_000);
+    await assertAllOverTLS();
+    assert.deepEqual(stage.errors, []);
+  });
+
+  test("a new certificate holds from the next connection on", async () => {
+    const own = { cert: broker.cert, key: broker.key };
+    const connection = () => connect({ ...external(), cert: readFileSync(own.cert), key: readFileSync(own.key) });
+    await stage.companion({ options: { connection } });
+    await waitForUsers("robot");
+    Object.assign(own, { cert: broker.nextCert, key: broker.nextKey });
+    await broker.ctl("close_all_connections", "rotated");
+    await waitForUsers("next");
+    assert.deepEqual(stage.errors.map(({ context }) => context.stage), ["connection"]);
+  });
 });
