@@ -8,7 +8,7 @@ from .command import Key, create_key, run_command
 from .cutting_proxy import CuttingProxy
 from .disturbed_relay import DisturbedRelay
 from .disturbing_proxy import DisturbingProxy
-from .event_stream import EventStream, Heartbeats
+from .event_stream import EventStream, Heartbeats, TailStream
 from .gateway import VERSION, Gateway, assert_problem, binary
 from .hooks import SIGNATURES, VERIFY_TOKEN, hook_entry
 from .middleman import Middleman
@@ -49,6 +49,7 @@ __all__ = [
     "SimulatedServer",
     "SocketIOClient",
     "SocketIOServer",
+    "TailStream",
     "Witness",
     "assert_problem",
     "binary",

@@ -14,11 +14,13 @@ from .simulated_server import EXCHANGE_TYPE
 class EventStream:
     """`last_id` and `retry` are what an EventSource would remember. `connection` may be any of http.client's."""
 
+    path = "/v1/events"
+
     def __init__(self, gateway, headers=None, connection=None, method="GET", **parameters):
         address = getattr(gateway, "address", gateway)
         self.connection = connection or http.client.HTTPConnection(*address, timeout=PATIENCE)
         query = urlencode(parameters, doseq=True)
-        self.connection.request(method, "/v1/events" + (f"?{query}" if query else ""), headers=headers or {})
+        self.connection.request(method, self.path + (f"?{query}" if query else ""), headers=headers or {})
         self.socket = self.connection.sock
         self.response = self.connection.getresponse()
         self.status = self.response.status
@@ -71,6 +73,19 @@ class EventStream:
 
     def __exit__(self, *_):
         self.close()
+
+
+class TailStream(EventStream):
+    """GET /v1/tail, whose events have no ids."""
+
+    path = "/v1/tail"
+
+    def next(self, name="entry"):
+        """The data of the next event of this name; None: the end."""
+        while (fields := self.block()) is not None:
+            if fields.get("event") == name:
+                return json.loads(fields["data"])
+        return None
 
 
 class Heartbeats:
