@@ -34,9 +34,9 @@ package struct RequestReport: Sendable {
         func asTold(_ outcome: Outcome) -> Answer? { outcome == .clientLeft && code == .shuttingDown ? nil : self }
     }
 
-    /// Whether a request that was answered so is only worth a line at ``success``.
+    /// Whether a request that was answered so is only worth a line at ``success``, and nobody watches the tail.
     package static func isUsual(_ request: Request, _ answer: Answer) -> Bool {
-        level(of: answer, request.remark) == success
+        request.notes == nil && level(of: answer, request.remark) == success
     }
 
     package let level: Level

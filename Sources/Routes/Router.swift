@@ -79,7 +79,8 @@ package final class Router: @unchecked Sendable {
         if door != .only, !door.shows(head.path, withConsole: hasConsole) { return refuse(head, at: door) }
         let (path, parameter) = find(head.path)
         let id = requestID(of: head)
-        return admit(request(head, id, path: path?.number ?? unknownPath, parameter), path, isOverloaded)
+        return admit(
+            Request(head: head, id: id, path: path?.number ?? unknownPath, parameter: parameter), path, isOverloaded)
     }
 
     /// The answer for a path that is not there.
@@ -87,15 +88,8 @@ package final class Router: @unchecked Sendable {
         refused(unknown(head), Problem(.notFound, "nothing is here; \(door.hint(withConsole: hasConsole))"))
     }
 
-    private func request(
-        _ head: consuming RequestHead, _ id: String, path: Int, _ parameter: String = ""
-    ) -> Request {
-        let request = Request(head: head, id: id, path: path, parameter: parameter)
-        request.notes = tail.notes()
-        return request
-    }
-
     private func admit(_ request: Request, _ path: Path?, _ isOverloaded: Bool) -> Admission {
+        if let notes = tail.notes() { request.notes = notes }
         let head = request.head
         if let ambiguity = head.ambiguity { return refused(request, Problem(.malformedHTTP, ambiguity)) }
         if head.path == "*", head.method == .options { return answeredWithoutRoute(request, routes) }
@@ -296,9 +290,10 @@ package final class Router: @unchecked Sendable {
     }
 
     /// A request of which nothing but its head is looked at.
-    private func unknown(_ head: consuming RequestHead) -> Request {
-        let id = requestID(of: head)
-        return request(head, id, path: unknownPath)
+    private func unknown(_ head: RequestHead) -> Request {
+        let request = Request(head: head, id: requestID(of: head), path: unknownPath)
+        request.notes = tail.notes()
+        return request
     }
 
     private func refused(_ request: Request, _ problem: Problem) -> Admission {

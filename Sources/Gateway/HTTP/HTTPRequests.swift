@@ -219,15 +219,16 @@ final class HTTPRequests: @unchecked Sendable {
     /// Logs the outcome of a request. Nearly all are below the log's level: then no text is made.
     private func log(_ served: ServedRequest, _ outcome: RequestReport.Outcome) {
         let answer = served.exchange.answer
-        router.tell(of: served.request, answer, outcome, duration: .now() - served.start)
         if outcome == .answered, !requestLog.isEnabled(RequestReport.success), let answer,
             RequestReport.isUsual(served.request, answer)
         {
             return
         }
+        let duration = .now() - served.start
+        router.tell(of: served.request, answer, outcome, duration: duration)
         requestLog.write(
             RequestReport(
-                served.request, answer, outcome, client: served.client.description, duration: .now() - served.start,
+                served.request, answer, outcome, client: served.client.description, duration: duration,
                 counters: router.counters))
     }
 }

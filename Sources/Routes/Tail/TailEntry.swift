@@ -25,11 +25,11 @@ extension Router {
     ///   - duration: from the request's head to the end of it.
     package func tell(
         of request: Request, _ answer: RequestReport.Answer?, _ outcome: RequestReport.Outcome,
-        duration: @autoclosure () -> Duration
+        duration: Duration
     ) {
         guard let notes = request.notes else { return }
         let facts = TailFacts(
-            request, notes, answer?.asTold(outcome), outcome, route: counters.path(request.path), duration())
+            request, notes, answer?.asTold(outcome), outcome, route: counters.path(request.path), duration)
         guard facts.matter else { return }
         notes.tail.take(facts.items + [facts.whole])
     }
