@@ -39,7 +39,7 @@ struct BatchRoute: Sendable {
     }
 
     /// The outcome of one item.
-    fileprivate enum Done {
+    private enum Done {
         case emitted(Receipt)
         case dryRun(DryRun)
     }
@@ -65,9 +65,7 @@ struct BatchRoute: Sendable {
         defer { underWay.giveBack(taken) }
         let orders = try await read(request, &taken)
         try request.caller.takeRest(ofBatch: orders.items.count, now: .now())
-        let outcomes = await outcomes(of: orders, request.caller)
-        if let notes = request.notes { Self.note(orders, outcomes, notes) }
-        return await respond(orders.items, outcomes, to: request)
+        return await respond(orders, await outcomes(of: orders, request.caller), to: request)
     }
 
     /// The outcome of each, in the same order. The emits go first: nothing waits for what is only checked.
@@ -132,7 +130,9 @@ struct BatchRoute: Sendable {
         }
         do throws(Problem) {
             let decoded = try EmitDecoder.decode(item: span, of: request.body, as: isPartOfJSON ? .item : .line)
+            if let notes = request.notes { notes.refused[number] = notes.subject(of: decoded.emit) }
             try request.caller.check(decoded.emit)
+            request.notes?.refused[number] = nil
             return .success(decoded)
         } catch {
             guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }
@@ -143,8 +143,10 @@ struct BatchRoute: Sendable {
     // MARK: Answering
 
     private func respond(
-        _ items: [Item], _ outcomes: [Result<Done, EmitError>], to request: Request
+        _ orders: Orders, _ outcomes: [Result<Done, EmitError>], to request: Request
     ) async -> Response {
+        let items = orders.items
+        var emits = (sent: orders.emits[...], tried: orders.dryRuns[...])
         var results = JSONListWriter(capacity: 64 + 80 * items.count)
         var (carriedOut, dryRuns) = (0, 0)
         var failures = BatchFailures()
@@ -153,6 +155,15 @@ struct BatchRoute: Sendable {
             let outcome = item.flatMap { _ in
                 defer { carriedOut += 1 }
                 return outcomes[carriedOut].mapError { Problem($0).brief }
+            }
+            if request.notes != nil {
+                let emit: Emit? =
+                    switch item {
+                    case .success(.emit): emits.sent.popFirst()
+                    case .success(.dryRun): emits.tried.popFirst()
+                    case .failure: nil
+                    }
+                Self.tell(of: index, emit, outcome, of: request)
             }
             switch outcome {
             case .success(.emitted(let receipt)): results.object { $0.result(receipt) }
@@ -164,6 +175,7 @@ struct BatchRoute: Sendable {
                 results.object { $0.result(problem, request.id) }
             }
         }
+        request.notes?.refused = [:]
         counters.count(
             confirmed: items.count - failures.count - dryRuns, failed: failures.count - failures.unknown,
             unknown: failures.unknown)
@@ -172,20 +184,18 @@ struct BatchRoute: Sendable {
         return failures.answer(toBatchOf: items.count, dryRuns: dryRuns, body)
     }
 
-    /// Tells those who watch of each item.
-    private static func note(_ orders: Orders, _ outcomes: [Result<Done, EmitError>], _ notes: TailNotes) {
-        var emits = orders.emits.makeIterator()
-        var dryRuns = orders.dryRuns.makeIterator()
-        var outcomes = outcomes.makeIterator()
-        notes.items = orders.items.map { item in
-            switch item {
-            case .failure(let problem): TailItem(subject: nil, outcome: .refused(problem.code, detail: problem.detail))
-            case .success(let order):
-                TailItem(
-                    subject: (order == .dryRun ? dryRuns.next() : emits.next()).map(notes.subject),
-                    outcome: TailItem.Outcome(outcomes.next()!))
+    /// Tells those who watch of an item.
+    private static func tell(
+        of number: Int, _ emit: Emit?, _ outcome: Result<Done, Problem>, of request: Request
+    ) {
+        guard let notes = request.notes else { return }
+        let item: TailItem =
+            switch outcome {
+            case .success(.emitted(let receipt)): .emitted(receipt)
+            case .success(.dryRun): .dryRun
+            case .failure(let problem): .refused(problem)
             }
-        }
+        notes.tell(of: number, emit.map(notes.subject) ?? notes.refused[number], item, of: request)
     }
 
     private static func body(
@@ -220,18 +230,6 @@ extension JSONObjectWriter {
     fileprivate mutating func result(_ problem: Problem, _ requestID: String) {
         member("status", problem.code.status)
         member("problem") { problem.write(to: &$0, requestID: requestID) }
-    }
-}
-
-extension TailItem.Outcome {
-    fileprivate init(_ outcome: Result<BatchRoute.Done, EmitError>) {
-        switch outcome {
-        case .success(.emitted(let receipt)): self = .emitted(receipt)
-        case .success(.dryRun): self = .dryRun
-        case .failure(let error):
-            let problem = Problem(error)
-            self = .refused(problem.code, detail: problem.detail)
-        }
     }
 }
 

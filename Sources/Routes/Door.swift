@@ -16,7 +16,7 @@ package enum Door: Sendable {
         case .callers: path != "/metrics" && !Self.isOfConsole(path)
         case .administration:
             path == "/livez" || path == "/readyz" || path == "/metrics"
-                || withConsole && (Self.isOfConsole(path) || path.hasPrefix("/v1/"))
+                || withConsole && (Self.isOfConsole(path) || Self.isForConsole(path))
         }
     }
 
@@ -27,6 +27,12 @@ package enum Door: Sendable {
         }
         let console = withConsole ? ", /console/ and what it asks for" : ""
         return "only /livez, /readyz and /metrics\(console) are here (http.adminAddress)"
+    }
+
+    /// What the console asks for: all but what others deliver.
+    private static func isForConsole(_ path: String) -> Bool {
+        path == "/problems"
+            || path.hasPrefix("/v1/") && !path.hasPrefix("/v1/hooks/") && path != WebhookPaths.cloudEvents
     }
 
     private static func isOfConsole(_ path: String) -> Bool {

@@ -140,7 +140,8 @@ package final class Router: @unchecked Sendable {
         guard let route = request.route,
             let caller = try? rules.access.caller(of: request.head, isPublic: route.isPublic, digester, isNoted: false)
         else { return false }
-        return caller.reach == request.caller.reach && caller.scopes.isSuperset(of: request.caller.scopes)
+        return (caller.name == nil || caller.name == request.caller.name) && caller.reach == request.caller.reach
+            && caller.scopes.isSuperset(of: request.caller.scopes)
     }
 
     /// The head's words about the body.

@@ -16,7 +16,8 @@ struct Settings: Sendable {
     let adminAddress = SettingRow(
         "GATEWAY_ADMIN_ADDRESS", "http.adminAddress", .optionalListenAddress, default: "",
         help: """
-            Where to listen for /livez, /readyz and /metrics alone; /metrics is nowhere else then.
+            Where to listen for /livez, /readyz and /metrics alone, and for the console with the API; /metrics and the console \
+            are nowhere else then.
             """)
     let httpsAddress = SettingRow(
         "GATEWAY_HTTPS_ADDRESS", "https.address", .optionalTCPAddress, default: "",

@@ -82,7 +82,8 @@ package struct AccessPolicy: Sendable {
 
     /// - Parameter host: is a loopback one.
     private func isOwnPage(_ origin: String, _ host: String?) -> Bool {
-        guard admitsOwnPages, let host else { return false }
+        // Without a port it might be another program's of this machine: that of http is none of https.
+        guard admitsOwnPages, let host, host.contains(":"), !host.hasSuffix("]") else { return false }
         return origin.hasBytes(of: "http://\(host)") || origin.hasBytes(of: "https://\(host)")
     }
 

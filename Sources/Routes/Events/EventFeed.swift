@@ -99,7 +99,7 @@ package final class EventFeed: Sendable {
 
     /// Reads the next event that a reader is for, from a place on.
     func read(_ reader: Reader, from place: UInt64) -> Readership<EventFilter>.Reading {
-        state.withLock { $0.readers.read(reader, from: place) }
+        Readership.read(reader, from: place) { place in state.withLock { $0.readers.slice(for: reader, from: place) } }
     }
 }
 

@@ -28,7 +28,7 @@ struct EventReading: TextSource {
         return text + EventText.reset(reset, tell(), time: UnixTime.milliseconds())
     }
 
-    mutating func next() -> TextStep {
+    mutating func next(now: MonotonicTime) -> TextStep {
         guard let reader else { return .nothing }
         while true {
             switch feed.read(reader, from: place) {

@@ -44,6 +44,11 @@ struct EntryRing<Entry: RingEntry> {
     /// The entry of a number from ``first`` on and below ``next``; `nil`: the number was left out.
     subscript(number: UInt64) -> Entry? { entries[head + Int(number - first)] }
 
+    /// The entries from a number on that is not below ``first``, or as many of them.
+    subscript(from number: UInt64, atMost most: Int) -> ArraySlice<Entry?> {
+        entries[(head + Int(number - first))...].prefix(most)
+    }
+
     private mutating func append(optional entry: Entry?) {
         entries.append(entry)
         bytes += entry?.size ?? 0

@@ -36,14 +36,20 @@ struct Readership<Filter: StreamFilter> {
         case nothing(next: UInt64)
         /// Entries have gone that were not read. These are the first that is there and the one that comes next.
         case missed(first: UInt64, next: UInt64)
-        /// So far there is none; others may have a turn.
+        /// So far there is none.
         case nothingYet(next: UInt64)
+    }
+
+    /// Some entries from a place on.
+    enum Slice {
+        case entries(ArraySlice<Entry?>)
+        case missed(first: UInt64, next: UInt64)
     }
 
     var ring: EntryRing<Entry>
     private var all: [ObjectIdentifier: Reader] = [:]
 
-    /// The most entries that one reader looks at while the others wait.
+    /// The most entries that one reader looks at in one go.
     private static var mostLooks: Int { 16 }
 
     init(_ limits: EntryRing<Entry>.Limits) { ring = EntryRing(limits) }
@@ -63,17 +69,30 @@ struct Readership<Filter: StreamFilter> {
         return all.values.filter { $0.stopsResting() }
     }
 
-    /// Reads the next entry that a reader is for, from a place on.
-    func read(_ reader: Reader, from place: UInt64) -> Reading {
+    /// The entries from a place on, as many as a reader looks at in one go; none: it has read all that there are, and
+    /// is woken by the next.
+    func slice(for reader: Reader, from place: UInt64) -> Slice {
         guard place >= ring.first else { return .missed(first: ring.first, next: ring.next) }
-        for number in place..<place + UInt64(Self.mostLooks) {
-            guard number < ring.next else {
-                // Before the guard is free: nothing can come between.
-                reader.rests()
-                return .nothing(next: number)
+        let entries = ring[from: place, atMost: Self.mostLooks]
+        // Before the guard is free: nothing can come between.
+        if entries.isEmpty { reader.rests() }
+        return .entries(entries)
+    }
+
+    /// Reads the next entry that a reader is for, from a place on.
+    ///
+    /// - Parameter slice: asks, behind the guard, for ``slice(for:from:)``. What a filter takes costs nobody else.
+    static func read(_ reader: Reader, from place: UInt64, _ slice: (UInt64) -> Slice) -> Reading {
+        switch slice(place) {
+        case .missed(let first, let next): return .missed(first: first, next: next)
+        case .entries(let entries) where entries.isEmpty: return .nothing(next: place)
+        case .entries(let entries):
+            var number = place
+            for entry in entries {
+                if let entry, reader.filter.admits(entry) { return .entry(entry, number) }
+                number += 1
             }
-            if let entry = ring[number], reader.filter.admits(entry) { return .entry(entry, number) }
+            return .nothingYet(next: number)
         }
-        return .nothingYet(next: place + UInt64(Self.mostLooks))
     }
 }

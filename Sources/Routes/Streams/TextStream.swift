@@ -7,7 +7,7 @@ protocol TextSource: Sendable {
     /// - Returns: the text that it begins with.
     mutating func begin(wake: @escaping @Sendable () -> Void, now: MonotonicTime) -> [UInt8]
 
-    mutating func next() -> TextStep
+    mutating func next(now: MonotonicTime) -> TextStep
 
     /// A comment, so that nobody between takes the connection for dead.
     mutating func beat() -> [UInt8]
@@ -92,7 +92,7 @@ final class TextStream<Source: TextSource>: BodyStream, @unchecked Sendable {
             isLast = true
             return ending == .stopping ? EventText.farewell : []
         }
-        switch source.next() {
+        switch source.next(now: now) {
         case .text(let text): return text
         case .last(let text):
             isLast = true

@@ -28,8 +28,8 @@ package final class Tail: Sendable {
         TailNotes(self, keepsPayload: attention.load(ordering: .relaxed) == .payloads)
     }
 
-    func take(_ entries: [TailEntry]) {
-        let woken = state.withLock { $0.isEmpty ? [] : $0.append(entries) }
+    func take(_ entry: TailEntry) {
+        let woken = state.withLock { $0.isEmpty ? [] : $0.append(CollectionOfOne(entry)) }
         for reader in woken { reader.wake() }
     }
 
@@ -58,6 +58,6 @@ package final class Tail: Sendable {
     }
 
     func read(_ reader: Reader, from place: UInt64) -> Readership<TailFilter>.Reading {
-        state.withLock { $0.read(reader, from: place) }
+        Readership.read(reader, from: place) { place in state.withLock { $0.slice(for: reader, from: place) } }
     }
 }

@@ -11,10 +11,55 @@ struct TailEntry: RingEntry {
     /// `nil`: there was no answer.
     let status: Int?
     let subject: TailSubject?
-    /// A JSON object without the payload.
+    /// What is for those alone who may read the configuration.
+    let aside: TailAside
+    /// A JSON object without that and without the payload.
     let json: [UInt8]
 
-    var size: Int { json.count + (subject?.size ?? 0) + 200 }
+    var size: Int { json.count + (subject?.size ?? 0) + 300 }
+}
+
+/// What the log is told of a request that its sender is not, or may have sent by mistake.
+struct TailAside: Sendable {
+    /// Of a request that has no route.
+    var path: String?
+    /// Why it is nobody's, or not from whom it says.
+    var cause: String?
+}
+
+/// What became of an item of a batch.
+enum TailItem: Sendable {
+    case emitted(Receipt)
+    case dryRun
+    case refused(Problem)
+}
+
+extension TailNotes {
+    /// Tells those who watch of an item of a batch.
+    func tell(of number: Int, _ subject: TailSubject?, _ item: TailItem, of request: Request) {
+        let status =
+            switch item {
+            case .emitted, .dryRun: 200
+            case .refused(let problem): problem.code.status
+            }
+        let json = JSONWriter.bytes(capacity: 512) { json in
+            json.object { json in
+                json.head(of: request, request.route?.path ?? "")
+                json.member("item", number)
+                json.member("status", status)
+                if let subject { json.members(of: subject) }
+                switch item {
+                case .emitted(let receipt): json.receipt(receipt, status: nil)
+                case .dryRun: json.member("dryRun", true)
+                case .refused(let problem): json.refusal(problem.code, problem.detail)
+                }
+            }
+        }
+        tail.take(
+            TailEntry(
+                key: request.caller.name, scope: request.neededScope, status: status, subject: subject,
+                aside: TailAside(), json: json))
+    }
 }
 
 extension Router {
@@ -24,108 +69,59 @@ extension Router {
     ///   - answer: `nil`: there was none.
     ///   - duration: from the request's head to the end of it.
     package func tell(
-        of request: Request, _ answer: RequestReport.Answer?, _ outcome: RequestReport.Outcome,
-        duration: Duration
+        of request: Request, _ answer: RequestReport.Answer?, _ outcome: RequestReport.Outcome, duration: Duration
     ) {
         guard let notes = request.notes else { return }
-        let facts = TailFacts(
-            request, notes, answer?.asTold(outcome), outcome, route: counters.path(request.path), duration)
-        guard facts.matter else { return }
-        notes.tail.take(facts.items + [facts.whole])
+        let answer = answer?.asTold(outcome)
+        guard request.matters(answer) else { return }
+        let json = JSONWriter.bytes(capacity: 512) { json in
+            json.object { json in
+                json.head(of: request, counters.path(request.path))
+                json.member("ms", JSONText(verbatim: Array(duration.milliseconds.utf8)[...]))
+                json.member("bytes", ifPresent: notes.bytes)
+                json.member("status", ifPresent: answer?.status)
+                if outcome != .answered { json.member("outcome", outcome.rawValue) }
+                if notes.isReplayed { json.member("replayed", true) }
+                if let subject = notes.subject { json.members(of: subject) }
+                // What nobody was told is nothing that became of it.
+                if answer != nil { json.members(of: request.remark) }
+            }
+        }
+        notes.tail.take(
+            TailEntry(
+                key: request.caller.name, scope: request.neededScope, status: answer?.status, subject: notes.subject,
+                aside: request.aside, json: json))
     }
 }
 
-/// A request that is over, for the tail.
-private struct TailFacts {
-    private let request: Request
-    private let notes: TailNotes
-    private let answer: RequestReport.Answer?
-    private let outcome: RequestReport.Outcome
-    private let route: String
-    private let duration: Duration
-    private let time = UTCTime.text(milliseconds: UnixTime.milliseconds())
-
-    init(
-        _ request: Request, _ notes: TailNotes, _ answer: RequestReport.Answer?, _ outcome: RequestReport.Outcome,
-        route: String, _ duration: Duration
-    ) {
-        self.request = request
-        self.notes = notes
-        self.answer = answer
-        self.outcome = outcome
-        self.route = route
-        self.duration = duration
-    }
-
+extension Request {
     /// Whether it has sent something, or was refused. Who has read something, or asked for a page, is no news; nor is a
     /// stream, such as the tail itself.
-    var matter: Bool {
-        guard request.stream == nil else { return false }
+    fileprivate func matters(_ answer: RequestReport.Answer?) -> Bool {
+        guard stream == nil else { return false }
         if let answer, answer.status >= 400 { return true }
-        return request.route?.sends == true
+        return route?.sends == true
     }
-
-    var whole: TailEntry {
-        TailEntry(
-            key: request.caller.name, scope: scope, status: answer?.status, subject: notes.subject,
-            json: JSONWriter.bytes(capacity: 512) { json in
-                json.object { json in
-                    json.head(self)
-                    json.member("ms", JSONText(verbatim: Array(duration.milliseconds.utf8)[...]))
-                    json.member("bytes", notes.bytes)
-                    if let answer { json.member("status", answer.status) }
-                    if outcome != .answered { json.member("outcome", outcome.rawValue) }
-                    if notes.isReplayed { json.member("replayed", true) }
-                    if let subject = notes.subject { json.members(of: subject) }
-                    json.members(of: request.remark)
-                }
-            })
-    }
-
-    var items: [TailEntry] {
-        notes.items.enumerated().map { number, item in
-            let status: Int
-            switch item.outcome {
-            case .emitted, .dryRun: status = 200
-            case .refused(let code, _): status = code.status
-            }
-            return TailEntry(
-                key: request.caller.name, scope: scope, status: status, subject: item.subject,
-                json: JSONWriter.bytes(capacity: 512) { json in
-                    json.object { json in
-                        json.head(self)
-                        json.member("item", number)
-                        json.member("status", status)
-                        if let subject = item.subject { json.members(of: subject) }
-                        switch item.outcome {
-                        case .emitted(let receipt): json.receipt(receipt, status: nil)
-                        case .dryRun: json.member("dryRun", true)
-                        case .refused(let code, let detail):
-                            json.member("code", code.rawValue)
-                            json.member("detail", detail.shortened(to: Self.mostDetail))
-                        }
-                    }
-                })
-        }
-    }
-
-    static let mostDetail = 300
 
     /// Whoever may emit might have what a hook emits.
-    private var scope: Scope? { request.route.flatMap { $0.isDelivery ? .emit : $0.scope } }
+    fileprivate var neededScope: Scope? { route.flatMap { $0.isDelivery ? .emit : $0.scope } }
 
-    func writeHead(to json: inout JSONObjectWriter) {
-        json.member("time", time)
-        json.member("requestId", request.id)
-        json.member("route", "\(request.head.method.rawValue) \(route)")
-        if request.route == nil { json.member("path", request.head.path.shortened(to: 200)) }
-        if let key = request.caller.name { json.member("key", key) }
-        if request.route?.isHook == true { json.member("hook", request.parameter.shortened(to: 100)) }
+    fileprivate var aside: TailAside {
+        var aside = TailAside()
+        if route == nil { aside.path = head.path.shortened(to: 200) }
+        if case .refusal(let refusal) = remark { aside.cause = refusal.aside?.detail ?? refusal.aside?.reason }
+        return aside
     }
 }
 
 extension JSONObjectWriter {
-    fileprivate mutating func head(_ facts: TailFacts) { facts.writeHead(to: &self) }
+    fileprivate mutating func head(of request: Request, _ route: String) {
+        member("time", UTCTime.text(milliseconds: UnixTime.milliseconds()))
+        member("requestId", request.id)
+        member("route", "\(request.head.method.rawValue) \(route)")
+        if let key = request.caller.name { member("key", key) }
+        if request.route?.isHook == true { member("hook", request.parameter.shortened(to: 100)) }
+    }
 
     fileprivate mutating func members(of remark: Remark) {
         switch remark {
@@ -146,11 +142,20 @@ extension JSONObjectWriter {
             member("failed", batch.failed)
             if batch.dryRuns > 0 { member("dryRuns", batch.dryRuns) }
         case .refusal(let refusal):
-            member("code", refusal.code.rawValue)
-            member("detail", refusal.detail.shortened(to: TailFacts.mostDetail))
-            if let reason = refusal.aside?.reason { member("cause", reason) }
+            self.refusal(refusal.code, refusal.aside == nil ? refusal.detail : refusal.code.title)
             if refusal.isDryRun { member("dryRun", true) }
         }
+    }
+
+    fileprivate mutating func refusal(_ code: Problem.Code, _ detail: String) {
+        member("code", code.rawValue)
+        // Which globs a key has is its own affair.
+        member("detail", code == .beyondReach ? code.title : detail.shortened(to: 300))
+    }
+
+    mutating func members(of aside: TailAside) {
+        member("path", ifPresent: aside.path)
+        member("cause", ifPresent: aside.cause)
     }
 }
 

@@ -10,6 +10,8 @@ struct TailFilter: StreamFilter {
     /// None: whatever became of it.
     private let statuses: [TailStatus]
     let wantsPayload: Bool
+    /// Whether the caller is told what else only the log is.
+    var showsPrivate: Bool { caller.scopes.contains(.readConfiguration) }
     private let caller: Caller
     /// The number of entries that the caller may not see.
     let hidden = Hidden()

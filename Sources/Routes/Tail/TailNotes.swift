@@ -9,10 +9,10 @@ final class TailNotes: @unchecked Sendable {
     private let keepsPayload: Bool
     /// What the request named, as soon as that is known: before it is checked whether its caller may name it.
     private(set) var subject: TailSubject?
-    /// The items of a batch.
-    var items: [TailItem] = []
-    /// The length of the body.
-    var bytes = 0
+    /// Those of the items of a batch that its caller may not name, by their places.
+    var refused: [Int: TailSubject] = [:]
+    /// The length of the body; `nil`: it was not read.
+    var bytes: Int?
     /// Whether the answer was an earlier request's.
     var isReplayed = false
 
@@ -41,19 +41,6 @@ final class TailNotes: @unchecked Sendable {
     }
 }
 
-/// An item of a batch, and what became of it.
-struct TailItem: Sendable {
-    /// `nil`: it could not be read.
-    let subject: TailSubject?
-    let outcome: Outcome
-
-    enum Outcome: Sendable {
-        case emitted(Receipt)
-        case dryRun
-        case refused(Problem.Code, detail: String)
-    }
-}
-
 /// The arguments of an event, as JSON text; of long ones the beginning.
 struct TailPayload: Sendable {
     let text: String
@@ -70,7 +57,7 @@ struct TailPayload: Sendable {
         }
         // No part of a character.
         var end = arguments.bytes.startIndex + Self.most - 1
-        while arguments.bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        while end < arguments.bytes.endIndex, arguments.bytes[end] & 0xC0 == 0x80 { end -= 1 }
         text = "[" + String(decoding: arguments.bytes[..<end], as: UTF8.self)
     }
 }

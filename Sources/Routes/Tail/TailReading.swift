@@ -8,8 +8,12 @@ struct TailReading: TextSource {
     private var reader: Tail.Reader?
     /// The number of the next entry.
     private var place: UInt64 = 0
-    /// The number of hidden entries that the client knows of.
+    /// The number of hidden entries that the client knows of, and the time from which on it may be told of more.
     private var told: UInt64 = 0
+    private var nextTelling = MonotonicTime(nanoseconds: 0)
+
+    /// The time between two tellings of hidden entries.
+    private static let tellingPause: Duration = .seconds(1)
 
     init(_ tail: Tail, _ filter: TailFilter) {
         self.tail = tail
@@ -20,10 +24,11 @@ struct TailReading: TextSource {
         let reader = Tail.Reader(filter, wake: wake)
         self.reader = reader
         place = tail.begin(reader)
+        nextTelling = now + Self.tellingPause
         return Array("retry: 3000\n\n".utf8)
     }
 
-    mutating func next() -> TextStep {
+    mutating func next(now: MonotonicTime) -> TextStep {
         guard let reader else { return .nothing }
         while true {
             switch tail.read(reader, from: place) {
@@ -33,7 +38,7 @@ struct TailReading: TextSource {
             case .nothingYet(let next): place = next
             case .nothing(let next):
                 place = next
-                return hidden.map(TextStep.text) ?? .nothing
+                return hidden(now: now).map(TextStep.text) ?? .nothing
             case .missed(let first, _):
                 let count = first - place
                 place = first
@@ -52,27 +57,29 @@ struct TailReading: TextSource {
     private func text(of entry: TailEntry) -> [UInt8] {
         var text = Array("event: entry\ndata: ".utf8)
         text.append(contentsOf: entry.json)
-        if filter.wantsPayload, let payload = entry.subject?.payload {
-            text.removeLast()
-            text.append(UInt8(ascii: ","))
-            let members = JSONText.members { json in
+        let more = JSONText.members { json in
+            if filter.showsPrivate { json.members(of: entry.aside) }
+            if filter.wantsPayload, let payload = entry.subject?.payload {
                 json.member("payload", payload.text)
                 json.member("payloadBytes", payload.bytes)
             }
-            text.append(contentsOf: members.bytes)
+        }
+        if !more.isEmpty {
+            text[text.endIndex - 1] = UInt8(ascii: ",")
+            text.append(contentsOf: more.bytes)
             text.append(UInt8(ascii: "}"))
         }
         text.append(contentsOf: "\n\n".utf8)
         return text
     }
 
-    /// The number of entries that the caller may not see, if the client does not know it.
-    private var hidden: [UInt8]? {
-        mutating get {
-            let count = filter.hidden.value
-            guard count != told else { return nil }
-            told = count
-            return EventText.event("hidden") { $0.member("hidden", Int(count)) }
-        }
+    /// The number of entries that the caller may not see, if the client does not know it. Seldom: the time of each is
+    /// nothing that it is to know.
+    private mutating func hidden(now: MonotonicTime) -> [UInt8]? {
+        let count = filter.hidden.value
+        guard count != told, nextTelling <= now else { return nil }
+        told = count
+        nextTelling = now + Self.tellingPause
+        return EventText.event("hidden") { $0.member("hidden", Int(count)) }
     }
 }

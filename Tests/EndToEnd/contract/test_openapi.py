@@ -43,7 +43,10 @@ from harness.patience import end_of_patience
 CONTRACT = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
 PATHS = CONTRACT["paths"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"]
-SERVICE = [path for path in PATHS if not path.startswith("/v1/")]
+CONSOLE = [path for path in PATHS if path.startswith("/console/")]
+SERVICE = [path for path in PATHS if not path.startswith(("/v1/", "/console"))]
+
+EVERYBODYS = [*SERVICE, *CONSOLE, "/console"]
 
 EXCHANGE = "test.openapi"
 ROOM = "user:42"
@@ -66,6 +69,8 @@ ONE = [(method, "/v1/sockets/{id}") for method in ("GET", "HEAD")]
 SERVERS = [(method, "/v1/servers") for method in ("GET", "HEAD")]
 # Which goes on; of its body only the beginning is read.
 STREAM = [(method, "/v1/events") for method in ("GET", "HEAD")]
+TAIL = [(method, "/v1/tail") for method in ("GET", "HEAD")]
+STREAMS = [*STREAM, *TAIL]
 # Which ask the gateway itself.
 OWN = [(method, path) for path in ("/v1/me", "/v1/config") for method in ("GET", "HEAD")]
 DISCONNECT = ("DELETE", "/v1/sockets/{id}")
@@ -154,6 +159,7 @@ def operation_of(method, path):
 def url(path, socket=SOCKET, query=None, hook="open"):
     """A path of the document as it is requested."""
     filled = path.replace("{id}", socket).replace("{name}", hook)
+    filled = filled.replace("vendor/{file}", "vendor/preact-10.27.2-htm-3.1.1.min.js").replace("{file}", "app.js")
     return filled + (f"?{urlencode(query, doseq=True)}" if query else "")
 
 
@@ -352,11 +358,13 @@ def posted(status, code=None, body=None, headers=None, **more):
 
 CASES = {
     "python-socketio": [
-        *service(200),
-        *service(400, "malformed_http", {"Transfer-Encoding": "gzip"}),
-        *service(403, "host_not_allowed", {"Host": "example.com"}),
-        *service(403, "origin_not_allowed", {"Origin": "http://example.com"}),
-        *service(413, "payload_too_large", {"Content-Length": str(10**9)}),
+        *service(200, paths=[*SERVICE, *CONSOLE]),
+        *service(304, headers={"If-None-Match": "*"}, paths=CONSOLE),
+        *service(308, paths=["/console"]),
+        *service(400, "malformed_http", {"Transfer-Encoding": "gzip"}, EVERYBODYS),
+        *service(403, "host_not_allowed", {"Host": "example.com"}, EVERYBODYS),
+        *service(403, "origin_not_allowed", {"Origin": "http://example.com"}, EVERYBODYS),
+        *service(413, "payload_too_large", {"Content-Length": str(10**9)}, EVERYBODYS),
         emit(200, routed=None),
         emit(200, routed=None, first=EMIT),
         emit(202, body=UNCONFIRMED, routed=None),
@@ -398,12 +406,12 @@ CASES = {
         *asking(403, "origin_not_allowed", OWN, headers={"Origin": "http://example.com"}),
         *asking(413, "payload_too_large", OWN, headers={"Content-Length": str(10**9)}),
         *asking(422, "invalid_request", OWN, query={"key": "a"}),
-        *asking(200, operations=STREAM),
-        *asking(400, "malformed_http", STREAM, headers={"Transfer-Encoding": "gzip"}),
-        *asking(403, "host_not_allowed", STREAM, headers={"Host": "example.com"}),
-        *asking(403, "origin_not_allowed", STREAM, headers={"Origin": "http://example.com"}),
-        *asking(413, "payload_too_large", STREAM, headers={"Content-Length": str(10**9)}),
-        *asking(422, "invalid_request", STREAM, query={"type": "rooms"}),
+        *asking(200, operations=STREAMS),
+        *asking(400, "malformed_http", STREAMS, headers={"Transfer-Encoding": "gzip"}),
+        *asking(403, "host_not_allowed", STREAMS, headers={"Host": "example.com"}),
+        *asking(403, "origin_not_allowed", STREAMS, headers={"Origin": "http://example.com"}),
+        *asking(413, "payload_too_large", STREAMS, headers={"Content-Length": str(10**9)}),
+        *asking(422, "invalid_request", STREAMS, query={"type": "rooms"}),
         *every(400, "malformed_http", headers={"Transfer-Encoding": "gzip"}),
         *(
             Case(method, path, 400, "malformed_http", target=f"{url(path)}?namespace=%2")
@@ -562,8 +570,8 @@ CASES = {
         *asking(200, operations=OWN, headers={"X-API-Key": KEY}),
         *asking(400, "ambiguous_credentials", OWN, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
         *asking(401, "unauthorized", OWN),
-        *asking(400, "ambiguous_credentials", STREAM, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
-        *asking(401, "unauthorized", STREAM),
+        *asking(400, "ambiguous_credentials", STREAMS, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"}),
+        *asking(401, "unauthorized", STREAMS),
     ],
     "keys that may not do all": [
         *both(403, "insufficient_scope", headers=LACKING),
@@ -574,8 +582,8 @@ CASES = {
         *asking(200, operations=OWN, headers=NARROW),
         *asking(403, "insufficient_scope", [own for own in OWN if own[1] == "/v1/config"], headers=LACKING),
         *asking(429, "rate_limited", OWN, headers=SPENT),
-        *asking(429, "rate_limited", STREAM, headers=SPENT),
-        *asking(403, "insufficient_scope", STREAM, headers=LACKING),
+        *asking(429, "rate_limited", STREAMS, headers=SPENT),
+        *asking(403, "insufficient_scope", STREAMS, headers=LACKING),
         *asking(403, "beyond_reach", STREAM, headers=NARROW, query={"namespace": "/"}),
         *both(429, "rate_limited", headers=SPENT),
         *every(429, "rate_limited", headers=SPENT),
@@ -600,6 +608,7 @@ CASES = {
         hook(501, "turned_off", hook="sparing"),
         event(501, "turned_off"),
     ],
+    "no console": service(404, "not_found", paths=["/console", *CONSOLE]),
     "no broker": [
         *every(503, "broker_unavailable"),
         emit(503, "broker_unavailable"),
@@ -642,8 +651,8 @@ CASES = {
         *asked(503, "overloaded"),
         *confirmed(503, "overloaded", query=QUESTION),
         *asking(503, "overloaded", OWN),
-        *asking(503, "overloaded", STREAM),
-        *service(200),
+        *asking(503, "overloaded", STREAMS),
+        *service(200, paths=[*SERVICE, *CONSOLE]),
     ],
     "too many questions": [
         *asking(503, "overloaded", [*READS, *ONE, DISCONNECT], BODIES),
@@ -660,7 +669,7 @@ class HookedGateway(Gateway):
         self._file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
         json.dump({"keys": [*keys], "hooks": HOOKS, "cloudEvents": {**CLOUD_EVENTS, **(cloud_events or {})}}, self._file)
         self._file.flush()
-        super().__init__(amqp_url, *flags, config=self._file.name, **settings)
+        super().__init__(amqp_url, *flags, config=self._file.name, **{"console": "on", **settings})
 
 
 FULL = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -915,6 +924,7 @@ SITUATIONS = {
     "a key": lambda broker: with_python_socketio(broker, api_key=KEY),
     "an allowed origin": lambda broker: with_python_socketio(broker, cors_origins=PAGE["Origin"]),
     "keys that may not do all": with_keys_that_may_not_do_all,
+    "no console": lambda broker: with_python_socketio(broker, console="off"),
     "no broker": without_broker,
     "an internal exchange": with_internal_exchange,
     "a full queue": with_full_queue,

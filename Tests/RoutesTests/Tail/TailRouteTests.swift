@@ -72,6 +72,58 @@ struct TailRouteTests {
         #expect(others.count == 3 && others.allSatisfy { $0["payload"] == nil && $0["payloadBytes"] == nil })
     }
 
+    @Test("cuts payloads at any length, in whole characters", arguments: 2_040...2_060)
+    func cuts(length: Int) {
+        for text in [String(repeating: "a", count: length), String(repeating: "€", count: length / 3)] {
+            let payload = TailPayload(JSONText("\"\(text)\""))
+            let whole = "[\"\(text)\"]"
+            #expect(payload.bytes == whole.utf8.count && whole.hasPrefix(payload.text))
+            #expect(payload.text == whole || (2_046...2_048).contains(payload.text.utf8.count))
+        }
+    }
+
+    @Test("keeps from others which globs a key has, and what the sender of a refused key was not told")
+    func asides() async throws {
+        let router = router(access: access([.tail, .emit]), tail: tail)
+        let reader = try await watch(router)
+        await router.told(.post, "/v1/emit", [.apiKey: "l"], body: #"{"event":"e","rooms":["b"]}"#)
+        await router.told(.post, "/v1/emit", [.apiKey: "nobody's"], body: #"{"event":"e"}"#)
+        await router.told(.get, "/v1/secret-in-a-path", [.apiKey: "l"])
+        let entries = reader.events()
+        #expect(entries.count == 3 && entries[0].contains("beyond_reach") && !entries[0].contains("a*"))
+        #expect(!entries[1].contains("none of those") && !entries[2].contains("secret-in"))
+        let operators = RoutesTests.router(access: access([.tail, .emit, .readConfiguration]), tail: tail)
+        let other = try await watch(operators)
+        await operators.told(.post, "/v1/emit", [.apiKey: "nobody's"], body: #"{"event":"e"}"#)
+        await operators.told(.get, "/v1/secret-in-a-path", [.apiKey: "l"])
+        let told = other.events()
+        #expect(told[0].contains(#""cause":"the key is none of those"#) && told[1].contains("/v1/secret-in-a-path"))
+    }
+
+    @Test("tells of an item that its key may not send what it named")
+    func refusedItem() async throws {
+        let router = router(access: access([.tail, .emit]), tail: tail)
+        let reader = try await watch(router, "room=b")
+        let exchange = await router.told(
+            .post, "/v1/batch", [.apiKey: "l"], body: #"{"items":[{"event":"e","rooms":["b"]}]}"#)
+        let entry = try Self.members(try #require(reader.events().first))
+        #expect(entry["event"]?.string == "e" && entry["code"]?.string == "beyond_reach")
+        #expect(exchange.request.notes?.refused.isEmpty == true)
+    }
+
+    @Test("says nothing of an answer that nobody got")
+    func untold() async throws {
+        let router = router(access: access([.tail, .emit]), tail: tail)
+        let reader = try await watch(router)
+        let exchange = await router.exchange(.post, "/v1/emit", [.apiKey: "s"], body: #"{"event":"e"}"#)
+        exchange.request.note(Problem(.shuttingDown, "x"))
+        var answer = Problem(.shuttingDown, "x").response(requestID: "x")
+        answer.status = 503
+        router.tell(of: exchange.request, RequestReport.Answer(answer), .clientLeft, duration: .zero)
+        let entry = try #require(reader.events().first)
+        #expect(entry.contains(#""outcome":"client left""#) && !entry.contains("shutting") && !entry.contains("status"))
+    }
+
     @Test("takes a scope of its own for payloads")
     func payloadScope() async throws {
         let router = router(access: access([.tail, .emit]), tail: tail)
@@ -178,7 +230,13 @@ struct TailRouteTests {
         await router.told(.post, "/v1/sockets/join", [.apiKey: "s"], body: #"{"in":["a1"],"rooms":["a2"]}"#)
         let text = reader.read()
         #expect(text.matches(of: /"event":"(\w+)"/).map { String($0.1) } == ["e1"])
-        #expect(text.hasSuffix("event: hidden\ndata: {\"hidden\":6}\n\n"))
+        // Seldom, lest it be told when each was sent.
+        #expect(!text.contains("hidden"))
+        let later = MonotonicTime.now() + .seconds(1)
+        #expect(reader.read(now: later) == "event: hidden\ndata: {\"hidden\":6}\n\n")
+        await router.told(.post, "/v1/emit", [.apiKey: "s"], body: #"{"event":"e3"}"#)
+        #expect(reader.read(now: later + .milliseconds(999)) == "")
+        #expect(reader.read(now: later + .seconds(1)).contains("\"hidden\":7"))
         // What it has sent itself it sees, whatever became of it.
         await router.told(.post, "/v1/emit", [.apiKey: "w"], body: #"{"event":"e5","rooms":["b"]}"#)
         let own = try Self.members(try #require(reader.events().first))
@@ -221,8 +279,9 @@ struct TailRouteTests {
     func dropped() async throws {
         let reader = try TailReader(tail, TailFilter(caller: .anyone))
         _ = reader.read()
-        let entry = TailEntry(key: nil, scope: nil, status: 200, subject: nil, json: Array(#"{"a":1}"#.utf8))
-        for _ in 0..<5_000 { tail.take([entry]) }
+        let entry = TailEntry(
+            key: nil, scope: nil, status: 200, subject: nil, aside: TailAside(), json: Array(#"{"a":1}"#.utf8))
+        for _ in 0..<5_000 { tail.take(entry) }
         let text = reader.read()
         #expect(text.hasPrefix("event: dropped\ndata: {\"dropped\":904}\n\n"))
         #expect(text.matches(of: /event: entry/).count == 4_096)
