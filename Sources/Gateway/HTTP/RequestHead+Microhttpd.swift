@@ -64,7 +64,8 @@ private struct HeadLayout {
     let path: UnsafePointer<CChar>
     /// The authority of a target in absolute form; `nil`: it has another form.
     let authority: String?
-    /// Whether headers of any name are kept: where webhooks come, and at the root, for `Accept`.
+    /// Whether headers of any name are kept: where webhooks come, at the root, for `Accept`, and of the console, for
+    /// `If-None-Match`.
     private let keepsOthers: Bool
     private var malformation: String?
     /// The place where the next line has to begin.
@@ -86,7 +87,8 @@ private struct HeadLayout {
                 return (url + RequestTarget.pathOffset(in: target), RequestTarget.authority(of: target))
             }
         }
-        keepsOthers = WebhookPaths.contain(path) || path.pointee == 0 || path[1] == 0
+        keepsOthers =
+            WebhookPaths.contain(path) || path.pointee == 0 || path[1] == 0 || strncmp(path, "/console/", 9) == 0
         let isOneLine = url == method + strlen(method) + 1 && version == url + target + 1
         if !isOneLine { malformation = "a request line that is not 'method target version'" }
         endLine(version, count: strlen(version))
