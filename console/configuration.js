@@ -1,109 +1,49 @@
-// Configuration: what this key may do, and what the gateway runs with. The gateway leaves out every secret.
+// Configuration: what this key may do, and what the gateway runs with. The gateway itself leaves out every secret.
 
-import { html, useEffect, useState } from "./vendor/preact-10.27.2-htm-3.1.1.min.js";
-import { call, hasScope } from "./api.js";
-import { counted, Json, Name, NameList, Notice, ProblemNotice, Scoped, Time, useAnswer, visibly } from "./parts.js";
+import { get, may, me } from "./api.js";
+import {
+  block, check, counted, html, instant, list, Notice, number, pairs, safe, scoped, table, trouble, useAnswer, useEffect, useState,
+} from "./parts.js";
 
-export function Configuration({ me }) {
-  const config = useAnswer();
-  const mayRead = hasScope(me, "config:read");
-  useEffect(() => {
-    if (mayRead) config.run(() => call("GET", "../v1/config"));
-  }, [mayRead]);
-  return html`
-    <h1>Configuration</h1>
-    <${Own} me=${me} />
-    <${Scoped} me=${me} scope="config:read" what="The configuration">
-      <${ProblemNotice} problem=${config.problem} />
-      ${config.value && html`<${Running} config=${config.value} onReload=${() => config.run(() => call("GET", "../v1/config"))} />`}
-    <//>`;
+export function Configuration() {
+  const { run, value, problem } = useAnswer();
+  const ask = () => run(() => get("v1/config"));
+  useEffect(() => void (may("config:read") && ask()), []);
+  return html`<h1>Configuration</h1>
+    ${own(me)}
+    ${scoped("config:read", "What the gateway runs with", html`${trouble(problem)}${value && html`<${Running} ...${value} onAsk=${ask} />`}`)}`;
 }
 
-/** What `GET /v1/me` said. */
-function Own({ me }) {
-  const globs = (of) => html`<${NameList} of=${of} none="none" />`;
-  return html`<section>
-    <h2>${me.name === null ? "Everybody may do everything" : html`This key: <${Name} of=${me.name} />`}</h2>
-    ${me.name === null && html`<${Notice} kind="warn">This gateway serves without a key (<code>allowAnonymous</code>).<//>`}
-    <dl class="pairs">
-      <div><dt>Scopes</dt><dd><${NameList} of=${me.scopes} none="none" /></dd></div>
-      <div><dt>Namespaces</dt><dd>${globs(me.namespaces)}</dd></div>
-      <div><dt>Rooms</dt><dd>${globs(me.rooms)}</dd></div>
-      <div><dt>Sockets</dt><dd>${globs(me.sockets)}</dd></div>
-      <div><dt>Events</dt><dd>${globs(me.events)}</dd></div>
-      <div><dt>Expires</dt><dd><${Time} of=${me.expires} /></dd></div>
-      <div><dt>Rate</dt><dd>${me.rate ? `${counted(me.rate.requests, "request")} in ${counted(me.rate.perSeconds, "second")}, ${me.rate.burst} at once` : "none"}</dd></div>
-    </dl>
-  </section>`;
-}
+const own = ({ name, scopes, namespaces, rooms, sockets, events, expires, rate }) => html`
+  <h2>${name === null ? "Without a key" : html`This key: ${safe(name)}`}</h2>
+  ${name === null && html`<${Notice} kind="warn"><strong>Everybody may do everything</strong> (<code>allowAnonymous</code>).<//>`}
+  ${pairs({
+    Scopes: list(scopes), Namespaces: list(namespaces), Rooms: list(rooms), Sockets: list(sockets), Events: list(events), Expires: instant(expires),
+    Rate: rate ? `${counted(rate.requests, "request")} in ${counted(rate.perSeconds, "second")}, ${number(rate.burst)} at once` : "none",
+  })}`;
 
-function Running({ config, onReload }) {
-  return html`
-    ${config.waitingForRestart.length > 0 && html`<${Notice} kind="warn">
-      <strong>Waiting for a restart:</strong> <${NameList} of=${config.waitingForRestart} />. The file has other values by now.<//>`}
-    <p class="quiet">Version ${config.version}, started <${Time} of=${config.started} />, loaded <${Time} of=${config.loaded} />${" "}
-      ${config.file ? html`from <${Name} of=${config.file} />` : "without a file"}.
-      ${" "}<button type="button" class="link" onClick=${onReload}>Read again</button></p>
-    <${Keys} keys=${config.keys} />
-    <${Settings} settings=${config.settings} />
-    <section>
-      <h2>Webhooks</h2>
-      ${config.hooks.length === 0 ? html`<p class="quiet">None.</p>` : config.hooks.map((hook) => html`
-        <details key=${hook.name}><summary><${Name} of=${hook.name} /> <span class="quiet">${visibly(hook.scheme ?? "")}</span></summary>
-          <${Json} value=${hook} label=${`Webhook ${hook.name}`} /></details>`)}
-      ${config.cloudEvents && html`<details><summary>CloudEvents</summary><${Json} value=${config.cloudEvents} label="CloudEvents" /></details>`}
-    </section>`;
-}
-
-function Keys({ keys }) {
-  return html`<section>
-    <h2>Keys</h2>
-    ${keys.length === 0 ? html`<p class="quiet">None.</p>` : html`<div class="wide"><table>
-      <thead><tr><th>Name</th><th>Scopes</th><th>Rooms</th><th>Namespaces</th><th>Events</th><th>Rate</th><th>Expires</th><th>Last use</th></tr></thead>
-      <tbody>${keys.map((key) => html`<tr key=${key.name}>
-        <td><${Name} of=${key.name} /></td>
-        <td><${NameList} of=${key.scopes} none="none" /></td>
-        <td><${NameList} of=${key.rooms} none="none" /></td>
-        <td><${NameList} of=${key.namespaces} none="none" /></td>
-        <td><${NameList} of=${key.events} none="none" /></td>
-        <td>${key.rate ?? "none"}</td>
-        <td class=${isOver(key.expires) ? "bad" : null}><${Time} of=${key.expires} />${isOver(key.expires) && " (over)"}</td>
-        <td><${LastUse} key_=${key} /></td>
-      </tr>`)}</tbody>
-    </table></div>`}
-  </section>`;
-}
-const isOver = (instant) => instant !== null && new Date(instant) < new Date();
-
-/** Of a key that is being exchanged: of each of its hashes, in their order. */
-function LastUse({ key_: { lastUse, lastUseByHash = [] } }) {
-  if (lastUseByHash.length < 2) return html`<${Time} of=${lastUse} />`;
-  return lastUseByHash.map((of, index) => html`<div>${index + 1}: <${Time} of=${of} /></div>`);
-}
-
-function Settings({ settings }) {
-  const [sought, setSought] = useState("");
+function Running({ version, started, loaded, file, waitingForRestart, settings, keys, hooks, cloudEvents, onAsk }) {
   const [isAll, setIsAll] = useState(false);
-  const shown = Object.entries(settings).filter(([name, { value, from }]) =>
-    (isAll || sought !== "" || from !== "default") && `${name} ${value}`.toLowerCase().includes(sought.toLowerCase()));
-  return html`<section>
-    <h2>Settings</h2>
-    <div class="row">
-      <input type="search" aria-label="Settings that have" placeholder="Find a setting" value=${sought} onInput=${(event) => setSought(event.target.value)} />
-      <label class="check"><input type="checkbox" checked=${isAll} onChange=${(event) => setIsAll(event.target.checked)} /> Defaults, too</label>
-    </div>
-    ${shown.length === 0 ? html`<p class="quiet">None.</p>` : html`<div class="wide"><table>
-      <thead><tr><th>Setting</th><th>Value</th><th>From</th></tr></thead>
-      <tbody>${shown.map(([name, setting]) => html`<tr key=${name} class=${setting.from === "default" ? "quiet" : null}>
-        <td><code>${name}</code></td>
-        <td>${[setting.value].flat().length === 0 || setting.value === "" ? html`<span class="quiet">nothing</span>` : html`<${NameList} of=${[setting.value].flat()} />`}</td>
-        <td>${origin(setting)}</td>
-      </tr>`)}</tbody>
-    </table></div>`}
-  </section>`;
+  const shown = Object.entries(settings).filter(([, { from }]) => isAll || from !== "default");
+  const documents = cloudEvents ? [...hooks, { ...cloudEvents, name: "CloudEvents" }] : hooks;
+  return html`<h2>Settings</h2>
+    <p class="quiet">Version ${version}, started ${instant(started)}, configured ${instant(loaded)} ${file ? html`from ${safe(file)}` : "without a file"}.
+      <button class="link" onClick=${onAsk}>Read again</button></p>
+    ${waitingForRestart.length > 0 && html`<${Notice} kind="warn"><strong>Other values wait for a restart:</strong> ${list(waitingForRestart)}<//>`}
+    ${table(["Setting", "Value", "From"], shown.map(([name, setting]) => [name, safe(name), list([setting.value].flat()), origin(setting)]))}
+    ${check("Defaults, too", isAll, setIsAll)}
+    <h2>Keys</h2>
+    ${table(["Name", "Scopes", "Rooms", "Namespaces", "Events", "Rate", "Expires", "Last use"], keys.map((key) => [
+      key.name, safe(key.name), list(key.scopes), list(key.rooms), list(key.namespaces), list(key.events), key.rate ?? "none",
+      html`${instant(key.expires)}${key.expires && new Date(key.expires) < new Date() && html` <b class="error">over</b>`}`, lastUse(key),
+    ]))}
+    <h2>Webhooks</h2>
+    ${documents.length === 0 && "None."}
+    ${documents.map((one) => html`<details><summary>${safe(one.name)}</summary>${block(one, one.name)}</details>`)}`;
 }
-function origin({ from, line, path }) {
-  if (from === "file") return line ? `file, line ${line}` : "file";
-  if (from === "secretFile") return path ? `file ${visibly(path)}` : "a file";
-  return from;
-}
+
+const origin = ({ from, line, path }) => (line ? `file, line ${line}` : path ? safe(path) : from);
+
+/** Of a key that is being exchanged, of each of its hashes, in their order. */
+const lastUse = ({ lastUse, lastUseByHash }) => (lastUseByHash.length < 2 ? instant(lastUse)
+  : lastUseByHash.map((one, index) => html`<div>${index + 1}: ${instant(one)}</div>`));

@@ -1,295 +1,171 @@
-// Live tail: what goes through this gateway, as it happens. It is read from the first view of it on, also while another view
-// is open, so that what was sent there is here; in a hidden page for two minutes more.
+// Live tail: what goes through this gateway. It is read from the first look at it on, also behind another view, so that what was
+// sent there is here; in a hidden page for two minutes more.
 
-import { Component, html, useEffect, useReducer, useState } from "./vendor/preact-10.27.2-htm-3.1.1.min.js";
-import { hasScope, onKey, stream } from "./api.js";
-import { counted, link, Name, NameList, Names, Needs, Notice, number, ProblemNotice, visibleLines, visibly } from "./parts.js";
+import { happenings, may, stream } from "./api.js";
+import {
+  block, check, Component, counted, html, link, list, NamesField, Notice, number, pairs, safe, scoped, trouble, useEffect, useReducer, useState,
+  visibly,
+} from "./parts.js";
 
 const KEPT = 500; // rows
 const TURN = 250; // milliseconds between two looks at what has come
-const HIDDEN_FOR = 120_000; // milliseconds that a hidden page goes on reading
+const HIDDEN_FOR = 120_000; // milliseconds
 
-// ---- What has come -------------------------------------------------------------------------------------------------
+const NO_FILTER = { room: [], event: [], key: [], status: [], payload: false, roomEvents: false };
 
-const NOTHING = { rooms: [], events: [], keys: [], statuses: [], payload: false, roomEvents: false };
-
-/** One for the page: rows (newest first), and how the stream does. */
-const tail = {
-  filters: NOTHING,
-  rows: [],
-  waiting: [], // rows that are not shown yet, oldest first
-  isPaused: false,
-  state: "closed",
-  problem: null,
-  eventsProblem: null, // of the stream of room events
-  hidden: 0, // entries that the key may not see
-  serial: 0,
-  ends: [], // functions that end the streams
-  watchers: new Set(),
-};
-let isTurnDue = false;
-
-function tellWatchers() {
-  for (const watcher of tail.watchers) watcher();
+/** The page's only one. Rows are entries, room events (with a `type`) and remarks; `waiting` are those that are not shown yet. */
+const tail = { filter: NO_FILTER, rows: [], waiting: [], isPaused: false, state: "", problem: null, hidden: 0 };
+const changes = new EventTarget();
+function tell(change) {
+  Object.assign(tail, change);
+  changes.dispatchEvent(new Event("change"));
 }
 
-/** Rows have a number of their own, so that the page moves them instead of writing them again. */
+let serial = 0;
+let turn = 0;
 function take(row) {
-  row.serial = ++tail.serial;
-  tail.waiting.push(row);
-  if (tail.waiting.length > KEPT) tail.waiting.shift();
-  if (isTurnDue) return;
-  isTurnDue = true;
-  setTimeout(() => {
-    isTurnDue = false;
-    if (!tail.isPaused) show();
-    tellWatchers();
+  tail.waiting = [{ ...row, serial: ++serial }, ...tail.waiting].slice(0, KEPT);
+  turn ||= setTimeout(() => {
+    turn = 0;
+    tell(tail.isPaused ? {} : shown());
   }, TURN);
 }
-function show() {
-  tail.rows = [...tail.waiting.reverse(), ...tail.rows].slice(0, KEPT);
-  tail.waiting = [];
-}
+const shown = () => ({ rows: [...tail.waiting, ...tail.rows].slice(0, KEPT), waiting: [] });
 
-function open() {
+let ends = []; // functions that end the streams
+function open(filter = tail.filter) {
   close();
-  const { rooms, events, keys, statuses, payload, roomEvents } = tail.filters;
-  const parameters = new URLSearchParams();
-  for (const [name, values] of Object.entries({ room: rooms, event: events, key: keys, status: statuses })) {
-    for (const value of values) parameters.append(name, value);
-  }
-  if (payload) parameters.set("payload", "true");
-  tail.state = "opening";
-  tail.ends.push(stream(`../v1/tail?${parameters}`, (type, data) => {
-    if (type === "entry") take({ entry: data });
-    else if (type === "dropped") take({ remark: `${counted(data.dropped ?? 0, "entry").replace(/entrys$/, "entries")} came faster than they were read.` });
-    else if (type === "hidden") tail.hidden = data.hidden ?? 0;
-  }, (state, problem) => {
-    Object.assign(tail, { state, problem });
-    tellWatchers();
-  }));
+  tell({ filter, state: "opening" });
+  const { roomEvents, payload, ...lists } = filter;
+  const query = (of) => new URLSearchParams(Object.entries(of).flatMap(([name, values]) => values.map((value) => [name, value])));
+  ends = [stream(`v1/tail?${query({ ...lists, payload: payload ? [true] : [] })}`, (type, data) => {
+    if (type === "entry") take(data);
+    if (type === "dropped") take({ remark: `${counted(data.dropped, "entry")} came faster than they were read` });
+    if (type === "hidden") tell({ hidden: data.hidden });
+  }, (state, problem) => tell({ state, problem }))];
   if (roomEvents) {
-    const about = new URLSearchParams(rooms.map((room) => ["room", room]));
-    tail.ends.push(stream(`../v1/events?${about}`, (type, data) => take({ event: { ...data, type } }), (_, problem) => {
-      tail.eventsProblem = problem;
-      tellWatchers();
-    }));
+    ends.push(stream(`v1/events?${query({ room: lists.room })}`, (type, data) => take({ ...data, type }),
+      (_, problem) => problem && take({ remark: `No room events: ${problem.message}` })));
   }
-  tellWatchers();
 }
 function close() {
-  for (const end of tail.ends.splice(0)) end();
-  Object.assign(tail, { state: "closed", problem: null, eventsProblem: null });
-}
-function clear() {
-  Object.assign(tail, { rows: [], waiting: [] });
-  tellWatchers();
-}
-function filter(filters) {
-  tail.filters = filters;
-  open();
+  for (const end of ends) end();
+  ends = [];
+  tell({ state: "", problem: null });
 }
 
-// What one key has shown is not for the next one.
-onKey(() => {
+// What one key has shown is not for the next.
+happenings.addEventListener("key", () => {
   close();
-  tail.filters = NOTHING;
-  tail.hidden = 0;
-  clear();
+  tell({ filter: NO_FILTER, rows: [], waiting: [], hidden: 0 });
 });
 
-let hiding = null;
+let rest;
 document.addEventListener("visibilitychange", () => {
-  clearTimeout(hiding);
-  if (document.hidden && tail.state !== "closed") {
-    hiding = setTimeout(() => {
-      close();
-      tail.state = "resting";
-    }, HIDDEN_FOR);
-  } else if (!document.hidden && tail.state === "resting") {
-    take({ remark: "The page was hidden, and did not look." });
-    open();
-  }
+  clearTimeout(rest);
+  if (document.hidden && tail.state) rest = setTimeout(() => (close(), tell({ state: "resting" })), HIDDEN_FOR);
+  if (!document.hidden && tail.state === "resting") open();
 });
 
-/** The tail, which is opened by who looks at it first. */
-function useTail(me) {
+function useTail() {
   const [, renew] = useReducer((count) => count + 1, 0);
-  const mayRead = hasScope(me, "tail");
   useEffect(() => {
-    tail.watchers.add(renew);
-    if (mayRead && tail.state === "closed") open();
-    return () => tail.watchers.delete(renew);
-  }, [mayRead]);
+    changes.addEventListener("change", renew);
+    if (may("tail") && !tail.state) open();
+    return () => changes.removeEventListener("change", renew);
+  }, []);
   return tail;
 }
 
-// ---- The view ------------------------------------------------------------------------------------------------------
+export const Tail = () => html`<h1>Live tail</h1>
+  <p class="quiet">What goes through this gateway. Not seen are other replicas of it, and what servers emit themselves.</p>
+  ${scoped("tail", "The tail", html`<${Watch} />`)}`;
 
-export function Tail({ me }) {
-  const { rows, waiting, state, problem, eventsProblem, filters, isPaused, hidden } = useTail(me);
+const STATES = { open: "watching", waiting: "ended; again soon", refused: "not watching" };
+
+function Watch() {
+  const { rows, waiting, state, problem, filter, isPaused, hidden } = useTail();
   const [withQuestions, setWithQuestions] = useState(false);
-  const shown = withQuestions ? rows : rows.filter((row) => !isQuestion(row));
-  const pause = () => {
-    tail.isPaused = !tail.isPaused;
-    if (!tail.isPaused) show();
-    tellWatchers();
-  };
-  if (!hasScope(me, "tail")) return html`<h1>Live tail</h1><${Needs} me=${me} scope="tail" what="The tail" />`;
-  return html`
-    <h1>Live tail</h1>
-    <p class="quiet">What goes through this gateway. Not seen here: other replicas of it, and what the servers emit themselves.</p>
-    <${Filters} me=${me} filters=${filters} />
-    <div class="row">
-      <${State} state=${state} />
-      <button type="button" aria-pressed=${isPaused} onClick=${pause}>${isPaused ? "Go on" : "Pause"}</button>
-      <button type="button" onClick=${clear}>Clear</button>
-      <label class="check"><input type="checkbox" checked=${withQuestions} onChange=${(event) => setWithQuestions(event.target.checked)} />
-        Questions, too</label>
-      ${isPaused && html`<span class="quiet">${number(waiting.length)} more have come</span>`}
-      ${hidden > 0 && html`<span class="quiet">${number(hidden)} that this key may not see</span>`}
-    </div>
-    <${TailProblem} problem=${problem} />
-    ${eventsProblem && html`<p class="quiet">Room events do not come: ${eventsProblem.message}</p>`}
-    ${shown.length === 0 && state === "open" && html`<p class="empty">Nothing yet. <a href=${link("send")}>Send an event</a>, and it is here.</p>`}
-    ${shown.length > 0 && html`<${Rows} rows=${shown} />`}`;
-}
-
-const STATES = { open: "watching", opening: "opening", waiting: "the stream has ended; again soon", refused: "not watching", closed: "not watching", resting: "resting" };
-const State = ({ state }) => html`<span class=${`state ${state}`} role="status">${STATES[state]}</span>`;
-
-function TailProblem({ problem }) {
-  if (!problem || problem.status === 0) return null;
-  if (problem.status !== 404) return html`<${ProblemNotice} problem=${problem} />`;
-  return html`<${Notice} kind="warn"><strong>This gateway has no tail:</strong> it does not know <code>GET /v1/tail</code>.<//>`;
-}
-
-function Filters({ me, filters }) {
-  const names = (label, field, placeholder) => html`<${Names} label=${label} value=${filters[field]} placeholder=${placeholder}
-    onChange=${(value) => filter({ ...filters, [field]: value })} />`;
-  const flag = (label, field, scope) => html`<label class="check"><input type="checkbox" checked=${filters[field]} disabled=${!hasScope(me, scope)}
-    onChange=${(event) => filter({ ...filters, [field]: event.target.checked })} /> ${label}
-    ${!hasScope(me, scope) && html`<small class="quiet">(needs <code>${scope}</code>)</small>`}</label>`;
+  const listed = rows.filter((row) => withQuestions || !isQuestion(row));
+  const names = (field, label, placeholder) => html`<${NamesField} label=${label} value=${filter[field]} placeholder=${placeholder}
+    onChange=${(value) => open({ ...filter, [field]: value })} />`;
+  const flag = (field, scope, label) => check(may(scope) ? label : `${label} (needs ${scope})`, filter[field],
+    (value) => open({ ...filter, [field]: value }), !may(scope));
   return html`<div class="filters">
-    ${names("Rooms", "rooms", "user:*")}
-    ${names("Events", "events", "order.*")}
-    ${names("Keys", "keys", "shop")}
-    ${names("Status", "statuses", "4xx")}
-    <div class="checks">
-      ${flag("Payloads, up to 2 KiB", "payload", "tail:payload")}
-      ${flag("Room events of the servers", "roomEvents", "events:read")}
-    </div>
-  </div>`;
+      ${names("room", "Rooms", "user:*")}${names("event", "Events", "order.*")}${names("key", "Keys", "shop")}${names("status", "Status", "4xx")}</div>
+    <div class="row">${flag("payload", "tail:payload", "Payloads, up to 2 KiB")}${flag("roomEvents", "events:read", "Room events")}
+      ${check("Questions, dry runs", withQuestions, setWithQuestions)}</div>
+    <div class="row"><span class=${`state ${state}`} role="status">● ${STATES[state] ?? "…"}</span>
+      <button aria-pressed=${`${isPaused}`} onClick=${() => tell({ isPaused: !isPaused, ...(isPaused && shown()) })}>Pause</button>
+      <button onClick=${() => tell({ rows: [], waiting: [] })}>Clear</button>
+      <span class="quiet">${isPaused && `${number(waiting.length)} more have come. `}${hidden > 0 && `${counted(hidden, "entry")} that this key may not see.`}</span></div>
+    ${problem?.status === 404 ? html`<${Notice} kind="warn"><strong>This gateway has no tail:</strong> it does not know <code>GET /v1/tail</code>.<//>`
+      : trouble(problem)}
+    ${listed.length > 0 ? html`<${Rows} rows=${listed} />` : html`<p class="quiet">Nothing yet. <a href=${link("send")}>Send an event</a>, and it is here.</p>`}`;
+}
+
+/** The newest few, for the view that sends. */
+export function LastRows() {
+  const { rows, state } = useTail();
+  const events = rows.filter((row) => row.event !== undefined && !row.dryRun).slice(0, 5);
+  return state === "open" && html`<h2>Live tail</h2>${events.length > 0 ? html`<${Rows} rows=${events} />` : html`<p class="quiet">Nothing yet.</p>`}`;
 }
 
 const Rows = ({ rows }) => html`<div class="wide"><table class="tail">
-  <thead><tr><th>Time</th><th>What</th><th>For</th><th>Key</th><th>What became of it</th><th class="right">ms</th><th class="right">Bytes</th></tr></thead>
-  <tbody>${rows.map((row) => html`<${Row} key=${row.serial} row=${row} />`)}</tbody>
-</table></div>`;
-
-/** The newest few, for the view that sends. */
-export function LastEntries({ me, count }) {
-  const { rows, state } = useTail(me);
-  const shown = rows.filter((row) => row.entry && !isQuestion(row) && !row.entry.dryRun).slice(0, count);
-  if (!hasScope(me, "tail") || state === "refused") return null;
-  return html`<section>
-    <h2>Through this gateway, newest first</h2>
-    ${shown.length === 0 ? html`<p class="quiet">Nothing yet.</p>` : html`<${Rows} rows=${shown} />`}
-    <p><a href=${link("tail")}>All of the live tail</a></p>
-  </section>`;
-}
-
-// ---- One row -------------------------------------------------------------------------------------------------------
+  <thead><tr>${["Time", "What", "For", "Key", "What became of it", "ms", "Bytes"].map((title) => html`<th>${title}</th>`)}</tr></thead>
+  <tbody>${rows.map((row) => html`<${Row} key=${row.serial} row=${row} />`)}</tbody></table></div>`;
 
 class Row extends Component {
-  // A row never changes but when it is opened.
-  shouldComponentUpdate(next, { isOpen }) {
-    return next.row !== this.props.row || isOpen !== this.state.isOpen;
+  // It changes only when it is opened.
+  shouldComponentUpdate(_, { isOpen }) {
+    return isOpen !== this.state.isOpen;
   }
 
   render({ row }, { isOpen = false }) {
-    if (row.remark) return html`<tr class="remark"><td colspan="7">${row.remark}</td></tr>`;
-    if (row.event) return html`<${RoomEvent} event=${row.event} />`;
-    const { entry } = row;
-    return html`<tr class=${`entry ${kindOf(entry)}`}>
-        <td data-label="Time"><button type="button" class="link" aria-expanded=${isOpen} onClick=${() => this.setState({ isOpen: !isOpen })}>${clock(entry.time)}</button></td>
-        <td data-label="What"><${What} entry=${entry} /></td>
-        <td data-label="For"><${Whom} entry=${entry} /></td>
-        <td data-label="Key">${entry.key ? html`<${Name} of=${entry.key} />` : ""}</td>
-        <td data-label="What became of it"><span class="status">${entry.status ?? ""}</span> ${outcome(entry)}</td>
-        <td data-label="ms" class="right">${entry.ms?.toFixed(1) ?? ""}</td>
-        <td data-label="Bytes" class="right">${entry.bytes === undefined ? "" : number(entry.bytes)}</td>
-      </tr>
-      ${isOpen && html`<tr class="more"><td colspan="7"><${More} entry=${entry} /></td></tr>`}`;
+    const { serial, remark, payload, ...known } = row;
+    if (remark) return html`<tr class="passed"><td colspan="7">${remark}</td></tr>`;
+    const { time, key, status, ms, bytes } = row;
+    return html`<tr class=${kindOf(row)}>
+        <td><button class="link" aria-expanded=${isOpen} onClick=${() => this.setState({ isOpen: !isOpen })}>
+          ${new Date(time).toLocaleTimeString("sv", { fractionalSecondDigits: 3 })}</button></td>
+        <td>${what(row)}</td>
+        <td>${whom(row)}</td>
+        <td>${key && safe(key)}</td>
+        <td><b>${status}</b> ${outcome(row)}</td>
+        <td>${ms?.toFixed(1)}</td>
+        <td>${bytes !== undefined && number(bytes)}</td></tr>
+      ${isOpen && html`<tr><td colspan="7">${pairs(Object.fromEntries(Object.entries(known).map(([name, value]) =>
+        [visibly(name), safe(typeof value === "string" ? value : JSON.stringify(value))])))}
+        ${payload !== undefined && block(payload, "Payload")}</td></tr>`}`;
   }
 }
 
-const QUESTIONS = ["POST /v1/sockets/query", "POST /v1/counts"];
-/** What was only asked, this page's own questions too, and answered. */
-const isQuestion = ({ entry }) =>
-  entry !== undefined && entry.kind === undefined && entry.delivery === undefined && (entry.status ?? 200) < 400
-  && (QUESTIONS.includes(entry.route) || /^(GET|HEAD|OPTIONS) /.test(entry.route ?? ""));
+/** What was only asked, and answered: also by this page. */
+const isQuestion = ({ route, kind, delivery, status, dryRun }) =>
+  dryRun || (!kind && !delivery && status < 400 && /^(GET|HEAD|OPTIONS) |^POST \/v1\/(sockets\/query|counts)$/.test(route));
 
-const clock = (instant) => {
-  const date = new Date(instant);
-  return Number.isNaN(date.getTime()) ? "" : `${date.toLocaleTimeString("sv")}.${String(date.getMilliseconds()).padStart(3, "0")}`;
-};
+const what = ({ event, type, kind, hook, route }) =>
+  event === undefined ? safe(type ?? (hook ? `hook ${hook}` : kind ?? route)) : html`<strong>${safe(event)}</strong>`;
 
-function What({ entry }) {
-  if (entry.event !== undefined) return html`<strong><${Name} of=${entry.event} /></strong>`;
-  if (entry.kind) return entry.kind;
-  if (entry.hook) return html`webhook <${Name} of=${entry.hook} />`;
-  return html`<${Name} of=${entry.route ?? ""} />`;
+function whom({ event, kind, namespace, room, rooms = [], except = [], target = [], socket }) {
+  const from = [namespace, socket, ...target].filter((one) => one && one !== "/");
+  const to = room === undefined ? rooms : [room];
+  return html`${list(from, "")}${from.length > 0 && to.length > 0 && ": "}
+    ${list(to, event !== undefined && kind !== "servers" && " everyone")}
+    ${except.length > 0 && html` but not ${list(except)}`}`;
 }
 
-function Whom({ entry }) {
-  const { namespace, rooms = [], except = [], target = [], socket, event } = entry;
-  const isForEveryone = event !== undefined && rooms.length === 0 && entry.kind !== "servers";
-  return html`
-    ${namespace && namespace !== "/" && html`<${Name} of=${namespace} />${" "}`}
-    ${socket && html`<${Name} of=${socket} />${" "}`}
-    ${target.length > 0 && html`<${NameList} of=${target} />${rooms.length > 0 ? " → " : ""}`}
-    ${isForEveryone ? html`<em>everyone</em>` : html`<${NameList} of=${rooms} none="" />`}
-    ${except.length > 0 && html`${" "}<span class="quiet">but not <${NameList} of=${except} /></span>`}`;
-}
-
-const REASONS = {
-  no_exchange: "the exchange does not exist", no_server: "no server listens", no_member: "the rooms are empty",
+export const REASONS = {
+  no_exchange: "the servers' exchange does not exist", no_server: "no server listens", no_member: "the rooms are empty",
   no_namespace: "no server has the namespace",
 };
-const DELIVERIES = { duplicate: "came before", challenge: "asked whether this is the address" };
 
-/** In words, and short. */
-function outcome(entry) {
-  const { code, dryRun, routed, reason, delivery, condition, items, confirmed, failed, outcome: more } = entry;
-  if (items !== undefined) return `${number(confirmed ?? 0)} of ${counted(items, "item")}${failed ? `, ${number(failed)} failed` : ""}`;
-  if (code) return html`<${Name} of=${code} />`;
+function outcome({ code, dryRun, routed, reason, delivery, condition, items, confirmed, failed, outcome: more }) {
+  if (items !== undefined) return `${number(confirmed ?? 0)} of ${counted(items, "item")}${failed ? `, ${failed} failed` : ""}`;
   if (dryRun) return "dry run";
-  if (delivery === "ignored") return html`ignored${condition && html`: <${Name} of=${condition} />`}`;
-  if (DELIVERIES[delivery]) return DELIVERIES[delivery];
-  if (routed === false) return `nobody: ${REASONS[reason] ?? reason ?? "no server"}`;
-  if (routed === true) return "to servers";
-  return more ? visibly(more) : routed === null ? "confirmed" : "";
+  if (delivery && delivery !== "emitted") return safe(condition ? `${delivery}: ${condition}` : delivery);
+  if (routed === false) return `nobody: ${REASONS[reason] ?? "no server"}`;
+  return safe(code ?? more ?? (routed ? "to servers" : routed === null ? "confirmed" : reason ?? ""));
 }
-const kindOf = ({ status = 200, routed, delivery, failed }) =>
-  status >= 400 || failed > 0 ? "failed" : routed === false ? "nobody" : delivery === "ignored" || delivery === "duplicate" ? "passed" : "done";
-
-/** All that is known of an entry. */
-function More({ entry }) {
-  const { payload, ...rest } = entry;
-  return html`<dl class="pairs">
-    ${Object.entries(rest).map(([name, value]) => html`<div key=${name}><dt>${visibly(name)}</dt><dd><${Name} of=${typeof value === "string" ? value : JSON.stringify(value)} /></dd></div>`)}
-  </dl>
-  ${payload !== undefined && html`<pre class="json" tabindex="0" aria-label="Payload">${visibleLines(String(payload))}</pre>`}`;
-}
-
-/** From `GET /v1/events`: what the servers tell of rooms and sockets. */
-const RoomEvent = ({ event }) => html`<tr class="event">
-  <td data-label="Time">${clock(event.time)}</td>
-  <td data-label="What"><${Name} of=${event.type} /></td>
-  <td data-label="For">${event.namespace && event.namespace !== "/" && html`<${Name} of=${event.namespace} />${" "}`}
-    ${[event.room, event.socket].filter((one) => one !== undefined).map((one, index) => html`${index > 0 && ", "}<${Name} of=${one} />`)}</td>
-  <td></td>
-  <td data-label="What became of it">${event.reason !== undefined && html`<${Name} of=${event.reason} />`}</td>
-  <td></td><td></td>
-</tr>`;
+const kindOf = ({ status, routed, delivery = "emitted", failed, type }) =>
+  status >= 400 || failed > 0 ? "failed" : routed === false ? "nobody" : delivery !== "emitted" || type ? "passed" : "";

@@ -71,9 +71,9 @@ class ConsolePage(BrowserPage):
     # ---- Doing ----
 
     def press(self, text):
-        """The button or link with this text."""
-        self._mark(f"""[...document.querySelectorAll("button, a, summary")].find((one) =>
-            one.innerText.trim() === {json.dumps(text)} && one.offsetParent && !one.disabled)""")
+        """The button or link of the view with this text."""
+        self._mark(f"""[...document.querySelectorAll("main button, main a, main summary")].find((one) =>
+            one.innerText.trim().replace(/\\s+/g, " ") === {json.dumps(text)} && one.offsetParent && !one.disabled)""")
         self.click("[data-marked]")
 
     def fill(self, label, text):
