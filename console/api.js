@@ -24,7 +24,7 @@ export function stored(name) {
 
 // The key: from `#key=…`, which is taken out of the address and of the history at once, or from the form.
 
-let key = keyOfAddress() ?? stored(KEY);
+export let key = keyOfAddress() ?? stored(KEY);
 addEventListener("hashchange", () => {
   const text = keyOfAddress();
   if (text !== null) useKey(text);
@@ -37,7 +37,6 @@ function keyOfAddress() {
   store(KEY, text);
   return text;
 }
-export const hasKey = () => key !== null;
 export function useKey(text) {
   key = text;
   store(KEY, text);
@@ -50,18 +49,15 @@ export function useKey(text) {
 export class Problem extends Error {
   constructor(status, { detail = `The answer has status ${status}.`, code, errors = [], outcome, requestId }, retryAfter) {
     super(detail);
-    Object.assign(this, { status, code, errors, outcome, requestId, retryAfter });
+    const isFinal = status >= 400 && status < 500 && status !== 429; // no better another time
+    Object.assign(this, { status, code, errors, outcome, requestId, retryAfter, isFinal });
   }
 
   /** What is wrong with one of these fields of the body. */
   at(...fields) {
-    return this.errors.filter((error) => fields.includes(fieldOf(error))).map(({ pointer, detail }) => {
-      const index = /^\/(?:rooms|except|args)\/(\d+)/.exec(pointer)?.[1];
-      return index ? `number ${Number(index) + 1}: ${detail}` : detail;
-    }).join("; ");
+    return this.errors.filter(({ pointer = "" }) => fields.includes(pointer.split("/")[1])).map(({ pointer, detail }) => `${pointer}: ${detail}`).join("; ");
   }
 }
-export const fieldOf = ({ pointer, parameter }) => parameter ?? pointer.split("/")[1];
 /** The `value` that `ask` comes to, or the `problem`. */
 export const outcomeOf = (ask) => ask().then((value) => ({ value }), (problem) => {
   if (!(problem instanceof Problem)) throw problem;
@@ -73,12 +69,12 @@ async function request(method, path, body, signal) {
   if (body) headers["Content-Type"] = "application/json";
   const sent = key;
   const response = await fetch(`../${path}`, { method, headers, body, signal, cache: "no-store", credentials: "omit" }).catch(() => {
-    throw new Problem(0, { detail: /[^ -~]/.test(key ?? "") ? "No header can hold this key." : "The gateway does not answer." });
+    throw new Problem(0, { detail: "The gateway does not answer." });
   });
   if (response.ok) return response;
   const fields = await response.json().catch(() => ({}));
   const problem = new Problem(response.status, fields, Number(response.headers.get("Retry-After")));
-  // What is said of an earlier key says nothing of this one.
+  // Of an earlier key it says nothing about this one.
   if (response.status === 401 && sent === key) happenings.dispatchEvent(new CustomEvent("refusal", { detail: problem }));
   throw problem;
 }
@@ -89,8 +85,8 @@ export const getText = async (path) => (await request("GET", path)).text();
 
 // Pulling
 
-export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-export async function visible() {
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+async function visible() {
   while (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
@@ -110,8 +106,7 @@ export function repeat(gap, work) {
 let next = 0; // when the next question may be asked
 let turns = Promise.resolve();
 
-/** A question to the servers that nobody clicked for: five seconds after the last, in a visible page, and if it is still
- *  wanted; otherwise its answer is null. */
+/** A question to the servers that nobody clicked for: five seconds after the last, if it is still wanted then; otherwise null. */
 export function question(isWanted, ask) {
   turns = turns.then(async () => {
     while (isWanted() && (document.hidden || performance.now() < next)) await sleep(200);
@@ -123,8 +118,8 @@ export function question(isWanted, ask) {
 
 // Streams
 
-/** Server-sent events, read by `fetch`, for `EventSource` cannot send a key. `take(type, data)` gets each of them;
- *  `tell(state, problem)` "open", "waiting" (to try again) or "refused". The function that it returns ends it. */
+/** Server-sent events, read by `fetch`, for `EventSource` cannot send a key. `take(type, data)` gets each; `tell(state, problem)`
+ *  "open", "waiting" (to try again) or "refused". The function that it returns ends it. */
 export function stream(path, take, tell) {
   const end = new AbortController();
   (async () => {
@@ -140,9 +135,8 @@ export function stream(path, take, tell) {
         problem = error;
       }
       if (end.signal.aborted) return;
-      const isFinal = problem?.status >= 400 && problem.status < 500 && problem.status !== 429;
-      tell(isFinal ? "refused" : "waiting", problem);
-      if (isFinal) return;
+      tell(problem?.isFinal ? "refused" : "waiting", problem);
+      if (problem?.isFinal) return;
       await sleep(pause);
     }
   })();

@@ -1,6 +1,6 @@
 // The frame of the console: its views, and whose key they are seen with.
 
-import { get, happenings, hasKey, me, outcomeOf, setMe, sleep, useKey, visible } from "./api.js";
+import { get, happenings, key, me, outcomeOf, repeat, setMe, useKey } from "./api.js";
 import { html, link, render, safe, Text, trouble, useEffect, useRef, useState } from "./parts.js";
 import { Configuration } from "./configuration.js";
 import { Overview } from "./overview.js";
@@ -37,19 +37,19 @@ function App() {
       main.current.focus({ preventScroll: true });
       scrollTo(0, 0);
     });
-    let turn = 0;
-    const learn = async () => {
-      for (const mine = ++turn; mine === turn; await sleep(PAUSE)) {
-        await visible();
+    let stop = () => {};
+    const learn = () => {
+      stop();
+      stop = repeat(PAUSE, async (isWanted) => {
         const { value, problem } = await outcomeOf(() => get("v1/me"));
-        if (mine !== turn) return;
+        if (!isWanted()) return;
         if (value) {
           setMe(value);
           setAsks(false);
         }
         setHeard({ problem });
-        if (value || (problem.status >= 400 && problem.status < 500 && problem.status !== 429)) return;
-      }
+        if (value || problem.isFinal) stop();
+      });
     };
     happenings.addEventListener("key", learn);
     happenings.addEventListener("refusal", ({ detail }) => {
@@ -59,36 +59,33 @@ function App() {
     learn();
   }, []);
 
-  return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>To the content</a>
-    <header>
+  return html`<header>
       <a class="brand" href=${link("overview")}>socketio-gateway</a>
       <nav aria-label="Views">${Object.entries(VIEWS).map(([id, [text]]) => html`<a href=${link(id)} aria-current=${id === view ? "page" : null}>${text}</a>`)}</nav>
       <div class="whose">${!me ? "no key yet" : me.name === null ? "no key needed" : html`key ${safe(me.name)}`}${" "}
-        ${me && html`<button class="link" aria-expanded=${asks} onClick=${() => setAsks(!asks)}>${hasKey() ? "Change" : "Use a key"}</button>`}</div>
+        ${me && html`<button class="link" aria-expanded=${asks} onClick=${() => setAsks(!asks)}>${key ? "Change" : "Use a key"}</button>`}</div>
     </header>
     <main ref=${main} tabindex="-1" aria-label=${title}>
-      ${asks && html`<${KeyForm} problem=${problem} onClose=${me && !problem && (() => setAsks(false))} />`}
+      ${asks && html`<${KeyForm} problem=${problem} />`}
       ${!asks && !me && trouble(problem)}
-      ${me && html`<div hidden=${asks}><${View} key=${`${view} ${me.name}`} shown=${shown} address=${address} /></div>`}
+      ${me && html`<div hidden=${asks}><h1>${title}</h1><${View} key=${`${view} ${me.name}`} shown=${shown} address=${address} /></div>`}
     </main>`;
 }
 
-function KeyForm({ problem, onClose }) {
+function KeyForm({ problem }) {
   const [text, setText] = useState("");
-  const form = useRef(null);
-  useEffect(() => form.current.querySelector("input").focus(), []);
+  useEffect(() => document.getElementById("Key").focus(), []);
   const open = (event) => {
     event.preventDefault();
     if (text.trim() !== "") useKey(text.trim());
   };
-  return html`<form class="card key" ref=${form} onSubmit=${open}>
+  return html`<form class="card key" onSubmit=${open}>
     <h1>${problem ? "A key, please" : "Another key"}</h1>
     <${Text} label="Key" type="password" value=${text} onChange=${setText} hint="It is kept until this tab is closed, in no cookie and no address."
-      error=${hasKey() && problem && (problem.status === 401 ? "This key is not known, or has expired." : problem.message)} />
+      error=${key && problem?.message} />
     <div class="row">
       <button class="primary">Open</button>
-      ${onClose && html`<button type="button" onClick=${onClose}>Cancel</button>`}
-      ${hasKey() && html`<button type="button" onClick=${() => useKey(null)}>Forget the key</button>`}
+      ${key && html`<button type="button" onClick=${() => useKey(null)}>Forget the key</button>`}
     </div>
     <p class="quiet">Where none is configured, the gateway prints one as it starts; <code>socketio-gateway keys create</code> makes others.</p>
   </form>`;

@@ -9,8 +9,7 @@ export function Configuration() {
   const { run, value, problem } = useAnswer();
   const ask = () => run(() => get("v1/config"));
   useEffect(() => void (may("config:read") && ask()), []);
-  return html`<h1>Configuration</h1>
-    ${own(me)}
+  return html`${own(me)}
     ${scoped("config:read", "What the gateway runs with", html`${trouble(problem)}${value && html`<${Running} ...${value} onAsk=${ask} />`}`)}`;
 }
 
@@ -22,12 +21,12 @@ const own = ({ name, scopes, namespaces, rooms, sockets, events, expires, rate }
     Rate: rate ? `${counted(rate.requests, "request")} in ${counted(rate.perSeconds, "second")}, ${number(rate.burst)} at once` : "none",
   })}`;
 
-function Running({ version, started, loaded, file, waitingForRestart, settings, keys, hooks, cloudEvents, onAsk }) {
+function Running({ started, loaded, file, waitingForRestart, settings, keys, hooks, cloudEvents, onAsk }) {
   const [isAll, setIsAll] = useState(false);
   const shown = Object.entries(settings).filter(([, { from }]) => isAll || from !== "default");
   const documents = cloudEvents ? [...hooks, { ...cloudEvents, name: "CloudEvents" }] : hooks;
   return html`<h2>Settings</h2>
-    <p class="quiet">Version ${version}, started ${instant(started)}, configured ${instant(loaded)} ${file ? html`from ${safe(file)}` : "without a file"}.
+    <p class="quiet">Started ${instant(started)}, configured ${instant(loaded)} ${file ? html`from ${safe(file)}` : "without a file"}.
       <button class="link" onClick=${onAsk}>Read again</button></p>
     ${waitingForRestart.length > 0 && html`<${Notice} kind="warn"><strong>Other values wait for a restart:</strong> ${list(waitingForRestart)}<//>`}
     ${table(["Setting", "Value", "From"], shown.map(([name, setting]) => [name, safe(name), list([setting.value].flat()), origin(setting)]))}

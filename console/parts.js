@@ -2,7 +2,7 @@
 
 export * from "./vendor/preact-10.27.2-htm-3.1.1.min.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact-10.27.2-htm-3.1.1.min.js";
-import { fieldOf, get, may, me, outcomeOf } from "./api.js";
+import { get, may, me, outcomeOf } from "./api.js";
 
 // Texts
 
@@ -26,16 +26,22 @@ export const block = (value, label) => html`<pre tabindex="0" aria-label=${label
 /** An instant, as the reader's clock has it. */
 export const instant = (text) => (text ? html`<time title=${text}>${new Date(text).toLocaleString("sv")}</time>` : "never");
 
-/** "3 d", "2 h": of the largest unit. */
-export function duration(seconds) {
-  const [size, unit] = [[86400, "d"], [3600, "h"], [60, "min"]].find(([size]) => seconds >= size) ?? [1, "s"];
-  return `${Math.floor(seconds / size)} ${unit}`;
-}
+/** Why nobody got an event, and what to do. */
+export const REASONS = {
+  no_exchange: "the servers' exchange does not exist", no_server: "no server listens", no_member: "the rooms are empty",
+  no_namespace: "no server has the namespace",
+};
+export const ADVICE = {
+  no_exchange: "Servers make it when they start. Do they run, with this RabbitMQ? Do wire format and exchange fit (Configuration)?",
+  no_server: "Do servers run, with this RabbitMQ and its virtual host?",
+  no_member: "Names are exact, 42 and the text 42 are two, and each namespace has rooms of its own.",
+};
 
 /** The address of a view, with what it is to show. */
 export const link = (view, shown) => `#${view}${shown ? `?${new URLSearchParams(shown)}` : ""}`;
-/** A room for `link`: a number is not the name that is its digits. */
-export const asParameter = (room) => (typeof room === "number" ? { number: room } : { room });
+/** Of a room (null: all); a number is not the name that is its digits. */
+export const roomLink = (view, namespace, room) =>
+  link(view, { namespace, ...(room === null ? { all: true } : typeof room === "number" ? { number: room } : { room }) });
 
 export const pairs = (of, kind = "pairs") => html`<dl class=${kind}>
   ${Object.entries(of).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
@@ -49,12 +55,10 @@ export const table = (head, rows, kind) => html`<div class="wide"><table class=$
 
 export const Notice = ({ kind, children }) => html`<div class=${`notice ${kind}`} role=${kind === "bad" ? "alert" : "status"}>${children}</div>`;
 
-/** What the gateway said. `besides`: fields that have their part of it beside them. */
-export function trouble(problem, besides = []) {
+export function trouble(problem) {
   if (!problem) return null;
-  const { status, code, errors, message, outcome, requestId, retryAfter } = problem;
-  const isBeside = errors.length > 0 && errors.every((error) => besides.includes(fieldOf(error)));
-  return html`<${Notice} kind="bad"><strong>${isBeside ? "Not done: see the fields in red." : visibly(message)}</strong>
+  const { status, code, message, outcome, requestId, retryAfter } = problem;
+  return html`<${Notice} kind="bad"><strong>${visibly(message)}</strong>
     ${outcome && html`<p>It may be done all the same: again only where twice does no harm.</p>`}
     ${retryAfter > 0 && html`<p>Again in ${counted(retryAfter, "second")}.</p>`}
     ${code && html`<p class="quiet">${status} <a href=${`../problems#${code}`} target="_blank">${code}</a>, request ${requestId}</p>`}<//>`;
@@ -69,12 +73,11 @@ export function incomplete(answer) {
   if (answer?.complete !== false) return null;
   const { missing, tooLarge, expected, responded } = answer.servers;
   return html`<${Notice} kind="warn"><strong>Not complete: ${responded} of ${counted(expected, "server")} answered.</strong>
-    ${" "}Missing: ${list([...missing, ...tooLarge])}${tooLarge.length > 0 && " (too large to send)"}.<//>`;
+    ${" "}Missing: ${list([...missing, ...tooLarge])}.<//>`;
 }
 
 // Controls
 
-/** For `onInput`. */
 export const typed = (take) => (event) => take(event.target.value);
 
 /** A label, a control that gets its attributes, and what is wrong with it. A label is there once in a view. */
@@ -98,7 +101,6 @@ export function NamesField({ value, onChange, placeholder, ...about }) {
     setText("");
   };
   const press = (event) => {
-    if (event.key === "Backspace" && text === "" && value.length > 0) onChange(value.slice(0, -1));
     if (event.key !== "Enter" || text === "" || event.isComposing) return;
     event.preventDefault();
     take();
@@ -109,14 +111,12 @@ export function NamesField({ value, onChange, placeholder, ...about }) {
     <input ...${attributes} value=${text} placeholder=${value.length === 0 ? placeholder : ""} onInput=${typed(setText)} onKeyDown=${press} onBlur=${take} /></div>`);
 }
 
-export const namespacesOf = ({ servers }) => [...new Set(servers.flatMap((server) => server.namespaces))].sort();
-
 /** The namespaces that servers have (none: not known), and a function that asks again. */
 export function useNamespaces() {
   const [namespaces, setNamespaces] = useState([]);
   const learn = async () => {
     const { value } = may("servers:read") ? await outcomeOf(() => get("v1/servers")) : {};
-    if (value) setNamespaces(namespacesOf(value));
+    if (value) setNamespaces([...new Set(value.servers.flatMap((server) => server.namespaces))].sort());
   };
   useEffect(() => void learn(), []);
   return [namespaces, learn];
@@ -125,7 +125,7 @@ export const Namespace = ({ known, ...more }) => html`<${Text} label="Namespace"
   <datalist id="namespaces">${known.map((one) => html`<option value=${one} />`)}</datalist>`;
 
 /** A button that asks before it does it, where it stands. */
-export function Twice({ label, confirm, onConfirm }) {
+export function Twice({ label, onConfirm }) {
   const [asks, setAsks] = useState(null); // null: never yet
   const focus = useRef(null);
   useEffect(() => {
@@ -133,7 +133,7 @@ export function Twice({ label, confirm, onConfirm }) {
   }, [asks]);
   if (!asks) return html`<button class="danger" key="first" ref=${focus} onClick=${() => setAsks(true)}>${label}</button>`;
   return html`<span class="row" key="second" onKeyDown=${(event) => event.key === "Escape" && setAsks(false)}>
-    ${label}? <button class="sure" onClick=${() => (setAsks(false), onConfirm())}>${confirm}</button>
+    ${label}? <button class="sure" onClick=${() => (setAsks(false), onConfirm())}>Disconnect</button>
     <button ref=${focus} onClick=${() => setAsks(false)}>Cancel</button></span>`;
 }
 
@@ -151,6 +151,5 @@ export function useAnswer() {
   return { ...state, run };
 }
 
-/** Names to choose from. */
 export const offer = (names, onChoose) => names.map((name) =>
   html`<button type="button" class="chip" onClick=${() => onChoose(name)}>${safe(name)}</button>`);

@@ -1,9 +1,9 @@
-// Rooms and sockets: which rooms there are, who is in one, and what is done to sockets. Lists come in pages, when they are asked
-// for; only the counts of the rooms on the page are renewed.
+// Rooms and sockets: which rooms there are, who is in one, and what is done to sockets. Lists come in pages, when asked for; only
+// the counts of the rooms on the page are renewed.
 
 import { firstPrefix, get, may, mayReachAll, me, post, question, repeat } from "./api.js";
 import {
-  asParameter, block, counted, html, incomplete, link, list, NamesField, Namespace, Notice, number, offer, pairs, safe, scoped, table, Text, trouble,
+  ADVICE, block, counted, html, incomplete, link, list, NamesField, Namespace, Notice, number, offer, pairs, roomLink, safe, scoped, table, Text, trouble,
   Twice, typed, useAnswer, useEffect, useNamespaces, useState,
 } from "./parts.js";
 
@@ -15,8 +15,7 @@ export function Rooms({ shown, address }) {
   const namespace = shown.get("namespace") ?? (me.namespaces.includes("*") ? "/" : me.namespaces[0]);
   const chosen = chosenBy(shown);
   const isUnknown = namespaces.length > 0 && !namespaces.includes(namespace);
-  return html`<h1>Rooms and sockets</h1>
-    <${Finder} key=${namespace} namespace=${namespace} namespaces=${namespaces} />
+  return html`<${Finder} key=${namespace} namespace=${namespace} namespaces=${namespaces} />
     ${isUnknown && html`<${Notice} kind="warn"><strong>No server has this namespace.</strong> ${offer(namespaces, (namespace) => goTo({ namespace }))}<//>`}
     <div class=${`split rooms-and ${chosen && "chosen"}`}>
       <div class="list">${scoped("rooms:read", "The list of rooms", html`<${List} key=${namespace} namespace=${namespace} chosen=${chosen} />`)}</div>
@@ -52,9 +51,9 @@ function usePages(ask) {
   const again = () => run(() => ask(cursors.length > 0 && { cursor: cursors.at(-1) }));
   const next = value?.nextCursor;
   const turn = (cursors.length > 0 || next) && html`<div class="row">
-    <button disabled=${busy || cursors.length === 0} onClick=${() => setCursors(cursors.slice(0, -1))}>← Previous</button>
+    <button disabled=${cursors.length === 0} onClick=${() => setCursors(cursors.slice(0, -1))}>← Previous</button>
     <span class="quiet">page ${number(cursors.length + 1)}</span>
-    <button disabled=${busy || !next} onClick=${() => setCursors([...cursors, next])}>Next →</button></div>`;
+    <button disabled=${!next} onClick=${() => setCursors([...cursors, next])}>Next →</button></div>`;
   const refresh = html`<button onClick=${again} disabled=${busy}>Refresh</button>`;
   return { value, cursors, setCursors, again, turn, refresh, notices: html`${trouble(problem)}${incomplete(value)}` };
 }
@@ -75,8 +74,8 @@ function List({ namespace, chosen }) {
     });
   }, [value]);
   const now = ({ room, sockets }) => (typeof room === "number" ? counts?.numbers : counts?.rooms)?.[room] ?? sockets;
-  const row = (room, shown, text, count) => html`<tr key=${`${typeof room} ${room}`} aria-current=${chosen?.room === room ? "true" : null}>
-    <td><a href=${link("rooms", { namespace, ...shown })}>${text}</a></td><td>${number(count)}</td></tr>`;
+  const row = (room, text, count) => html`<tr key=${`${typeof room} ${room}`} aria-current=${chosen?.room === room ? "true" : null}>
+    <td><a href=${roomLink("rooms", namespace, room)}>${text}</a></td><td>${number(count)}</td></tr>`;
   const begin = (text) => {
     setPrefix(text);
     setCursors([]);
@@ -85,9 +84,9 @@ function List({ namespace, chosen }) {
       <input type="search" aria-label="Rooms that begin with" placeholder="Rooms that begin with …" value=${prefix} onInput=${typed(begin)} />${refresh}</div>
     ${!mayReachAll() && html`<p class="quiet">This key may name ${list(me.rooms)}.</p>`}
     ${notices}
-    ${value && html`${table(["Room", "Sockets"], [mayReachAll() && row(null, { all: true }, "Every socket", counts?.sockets ?? "…"),
-        ...value.rooms.map((entry) => row(entry.room, asParameter(entry.room), safe(entry.room), now(entry)))], "rooms")}
-      ${value.rooms.length === 0 && html`<p class="quiet">${prefix ? "No room begins so." : "No room has a socket."}</p>`}
+    ${value && html`${table(["Room", "Sockets"], [mayReachAll() && row(null, "Every socket", counts?.sockets ?? "…"),
+        ...value.rooms.map((entry) => row(entry.room, safe(entry.room), now(entry)))], "rooms")}
+      ${value.rooms.length === 0 && "There is no such room."}
       ${turn}`}`;
 }
 
@@ -100,11 +99,10 @@ function Room({ namespace, room }) {
     post("v1/sockets/query", { namespace, limit: PAGE, ...(room !== null && whom), ...cursor }));
   useEffect(() => void (may("sockets:read") && again()), [cursors]);
   return html`<h2>${room === null ? html`Every socket of ${safe(namespace)}` : html`Room ${safe(room)}`}</h2>
-    <div class="row"><a class="button" href=${link("send", { namespace, ...(room !== null && asParameter(room)) })}>Send to ${room === null ? "everyone" : "this room"}</a>
+    <div class="row"><a class="button" href=${roomLink("send", namespace, room)}>Send to ${room === null ? "everyone" : "this room"}</a>
       ${refresh}</div>
     ${scoped("sockets:read", "Who is in a room", html`${notices}
-      ${value?.sockets.length === 0 && html`<${Notice} kind="warn"><strong>Nobody is in it.</strong> Names are exact, the number 42 is not the text 42, and
-        each namespace has rooms of its own.<//>`}
+      ${value?.sockets.length === 0 && html`<${Notice} kind="warn"><strong>Nobody is in it.</strong> ${ADVICE.no_member}<//>`}
       ${value?.sockets.length > 0 && table(["Socket", "Rooms", "Data"], value.sockets.map((socket) => [
         socket.id, html`<a href=${link("rooms", { namespace, socket: socket.id })}>${safe(socket.id)}</a>`, list(others(socket)),
         html`<span class="cut">${safe(JSON.stringify(socket.data))}</span>`,
@@ -114,22 +112,19 @@ function Room({ namespace, room }) {
 }
 
 function Socket({ namespace, socket: id }) {
-  const [isGone, setIsGone] = useState(false);
   const { run, value, problem } = useAnswer();
   const ask = () => run(() => get(`v1/sockets/${encodeURIComponent(id)}`, { namespace }));
   useEffect(() => void (may("sockets:read") && ask()), []);
   return html`<h2>Socket ${safe(id)}</h2>
     ${scoped("sockets:read", "What is known of a socket", html`${trouble(problem)}
-      ${value && !isGone && html`<a class="button" href=${link("send", { namespace, room: id })}>Send to this socket</a>
+      ${value && html`<div class="row"><a class="button" href=${roomLink("send", namespace, id)}>Send to this socket</a></div>
         ${pairs({
           Server: safe(value.server),
-          Rooms: others(value).map((room) => html`<a class="chip" href=${link("rooms", { namespace, ...asParameter(room) })}>${safe(room)}</a>`),
+          Rooms: others(value).map((room) => html`<a class="chip" href=${roomLink("rooms", namespace, room)}>${safe(room)}</a>`),
           Data: block(value.data, "Data"),
         })}`}`)}
-    <${Changes} whom=${{ namespace, in: [id] }} who="this socket" onDone=${(what) => (what === "disconnect" ? setIsGone(true) : ask())} />`;
+    <${Changes} whom=${{ namespace, in: [id] }} who="this socket" onDone=${(what) => (what === "disconnect" ? run(async () => {}) : ask())} />`;
 }
-
-const DONE = { join: "Joined", leave: "Left", disconnect: "Disconnected" };
 
 /** What is done to the sockets in `whom`, whom people know as `who`. */
 function Changes({ whom, who, onDone }) {
@@ -139,13 +134,13 @@ function Changes({ whom, who, onDone }) {
     if (await run(async () => ({ what, ...await post(`v1/sockets/${what}`, { ...whom, ...body }) }))) onDone(what);
   };
   const button = (what, label) => html`<button disabled=${busy} onClick=${() => change(what, { rooms })}>${label}</button>`;
-  return html`<section class="card"><h3>Change ${who}</h3>
+  return html`<section class="card"><h2>Change ${who}</h2>
     ${scoped("rooms:write", "Joining and leaving", html`
       <${NamesField} label="Rooms to join or leave" value=${rooms} onChange=${setRooms} placeholder="A room, then Enter" error=${problem?.at("rooms")} />
       <div class="row">${button("join", "Join")}${button("leave", "Leave")}</div>`)}
-    ${scoped("sockets:disconnect", "Disconnecting", html`<${Twice} label=${`Disconnect ${who}`} confirm="Disconnect" onConfirm=${() => change("disconnect")} />`)}
-    ${trouble(problem, ["rooms"])}${incomplete(value)}
+    ${scoped("sockets:disconnect", "Disconnecting", html`<${Twice} label=${`Disconnect ${who}`} onConfirm=${() => change("disconnect")} />`)}
+    ${trouble(problem)}${incomplete(value)}
     ${value && html`<${Notice} kind=${value.matched > 0 ? "good" : "warn"}>
-      <strong>${DONE[value.what]}: ${value.matched === null ? "no server says how many" : counted(value.matched, "socket")}.</strong>
+      <strong>Done${value.matched === null ? "; no server says how often" : `: ${counted(value.matched, "socket")}`}.</strong>
       ${value.what === "disconnect" && " Clients may come back by themselves, with another id."}<//>`}</section>`;
 }

@@ -2,17 +2,17 @@
 
 import { firstPrefix, get, may, me, outcomeOf, post, question, store, stored } from "./api.js";
 import {
-  asParameter, block, check, coded, counted, html, instant, link, list, NamesField, Namespace, Notice, number, offer, safe, scoped, Text, trouble,
+  ADVICE, block, check, coded, counted, html, instant, link, list, NamesField, Namespace, Notice, number, offer, REASONS, roomLink, safe, scoped, Text, trouble,
   useEffect, useNamespaces, useRef, useState,
 } from "./parts.js";
-import { LastRows, REASONS } from "./tail.js";
+import { LastRows } from "./tail.js";
 
 const SENT = "console.sent"; // in sessionStorage
 const KEPT = 20;
 const PAUSE = 700; // milliseconds without a stroke before the servers are asked
 
 /** What stands in the form, also behind another view. */
-let kept = { namespace: "/", event: "hello", args: '{"text": "Hello from the console"}', rooms: [], except: [], asksAck: false, timeoutMs: "2000" };
+let kept = { namespace: "/", event: "hello", args: '{"text": "Hello from the console"}', rooms: [], except: [], asksAck: false };
 
 export function Send({ shown, address }) {
   const addressed = () => ({
@@ -27,7 +27,7 @@ export function Send({ shown, address }) {
     store(SENT, JSON.stringify(noted));
     setSent(noted);
   };
-  return html`<h1>Send</h1>${scoped("emit", "Sending", html`<div class="split">
+  return html`${scoped("emit", "Sending", html`<div class="split">
     <div><${Form} draft=${draft} edit=${(change) => setDraft((old) => ({ ...old, ...change }))} onSent=${note} /><${LastRows} /></div>
     <div><${SameCall} body=${bodyOf(draft)} />
       ${sent.length > 0 && html`<h2>Sent in this tab</h2><ol>${sent.map(({ at, draft: old, result }) => html`<li key=${at}>
@@ -45,10 +45,10 @@ function argumentsOf(typed) {
 }
 
 /** As text: arguments leave as they were typed, and no number loses its end. */
-function bodyOf({ namespace, event, args, rooms, except, asksAck, timeoutMs }, more) {
+function bodyOf({ namespace, event, args, rooms, except, asksAck }, more) {
   const members = {
     event, ...(rooms.length > 0 && { rooms }), ...(except.length > 0 && { except }), ...(namespace !== "/" && { namespace }),
-    ...(asksAck && { ack: { timeoutMs: Number(timeoutMs) } }), ...more,
+    ...(asksAck && { ack: {} }), ...more,
   };
   const count = argumentsOf(args).value?.length;
   const typed = args.trim().replace(/[\t\r\n]+/g, " "); // which stand in no JSON string
@@ -57,49 +57,47 @@ function bodyOf({ namespace, event, args, rooms, except, asksAck, timeoutMs }, m
 }
 
 function Form({ draft, edit, onSent }) {
-  const [namespaces, learn] = useNamespaces();
-  const [dry, setDry] = useState({}); // the last dry run: body, and value or problem
-  const [sent, setSent] = useState({}); // what was sent last: body, recipients, and value or problem
-  const [insists, setInsists] = useState(null); // on this body, though nobody is there
+  const [namespaces, renew] = useNamespaces();
+  const [known, setKnown] = useState({}); // of `body`: what its dry `run` and its `last` sending came to
   const [isBusy, setIsBusy] = useState(false);
   const body = bodyOf(draft);
+  const { run, last } = known.body === body ? known : {};
   const latest = useRef(null);
   latest.current = body;
   useEffect(() => () => (latest.current = null), []);
+  const isCurrent = () => latest.current === body;
+  const learn = (more) => isCurrent() && setKnown((old) => ({ ...(old.body === body && old), body, ...more }));
   const { error: jsonError } = argumentsOf(draft.args);
 
   const dryRun = async () => {
-    const answer = { body, ...await outcomeOf(() => post("v1/emit", bodyOf(draft, { dryRun: true }))) };
-    if (latest.current === body) setDry(answer);
-    return answer;
+    const run = await outcomeOf(() => post("v1/emit", bodyOf(draft, { dryRun: true })));
+    learn({ run });
+    return run;
   };
   useEffect(() => {
-    const typing = setTimeout(() => !jsonError && dry.body !== body && question(() => latest.current === body, dryRun), PAUSE);
+    const typing = setTimeout(() => !jsonError && !run && question(isCurrent, dryRun), PAUSE);
     return () => clearTimeout(typing);
   }, [body]);
 
-  const [run, last] = [dry, sent].map((one) => (one.body === body ? one : {})); // what is known of this very body
-  const problem = last.problem ?? run.problem;
+  const problem = last?.problem ?? run?.problem;
   const isForAll = draft.rooms.length === 0;
   const send = async (event) => {
     event.preventDefault();
     if (jsonError || isBusy) return;
     setIsBusy(true);
-    const { value } = run.value ? run : await dryRun();
-    if (value && (insists === body || !whyNobody(value, draft, namespaces))) {
-      const answer = await outcomeOf(() => post("v1/emit", body));
-      setSent({ body, recipients: value.recipients, ...answer });
-      onSent(answer.problem?.code ?? (answer.value.routed === false ? "nobody" : "sent"));
+    if ((run?.value ? run : await dryRun()).value) {
+      const last = await outcomeOf(() => post("v1/emit", body));
+      learn({ last });
+      onSent(last.problem?.code ?? (last.value.routed === false ? "nobody" : "sent"));
     }
-    setInsists(insists !== body && value ? body : null);
-    learn();
+    renew();
     setIsBusy(false);
   };
 
   const field = (name) => ({ value: draft[name], error: problem?.at(name), onChange: (value) => edit({ [name]: value }) });
   const nobody = (reason, verb) => html`<${Notice} kind="warn"><strong>Nobody ${verb} it:</strong> ${REASONS[reason] ?? "no socket is there"}.
     ${" "}${ADVICE[reason]} ${reason === "no_namespace" && offer(namespaces, (namespace) => edit({ namespace }))}<//>`;
-  return html`<form class="card" onSubmit=${send} onKeyDown=${(event) => event.key === "Enter" && event.ctrlKey && send(event)}>
+  return html`<form class="card" onSubmit=${send}>
     <div class="row"><${Text} label="Event" ...${field("event")} /><${Namespace} known=${namespaces} ...${field("namespace")} /></div>
     <${Text} tag="textarea" rows="4" label="Arguments" hint="JSON; several with commas between them, as in emit(event, …)" ...${field("args")}
       error=${jsonError || problem?.at("args", "data")} />
@@ -107,19 +105,16 @@ function Form({ draft, edit, onSent }) {
     <${Offers} key=${draft.namespace} draft=${draft} onChoose=${(room) => edit({ rooms: [...draft.rooms, room] })} />
     <details><summary>Leave out, acknowledge</summary>
       <${NamesField} label="Not to rooms or sockets" ...${field("except")} />
-      ${check("Ask clients for an acknowledgement", draft.asksAck, (asksAck) => edit({ asksAck }))}
-      ${draft.asksAck && html`<${Text} label="Milliseconds to wait" ...${field("timeoutMs")} error=${problem?.at("ack")} />`}</details>
+      ${check("Ask clients for an acknowledgement", draft.asksAck, (asksAck) => edit({ asksAck }))}</details>
     ${isForAll && html`<p class="everyone" role="status">Everyone in ${safe(draft.namespace)} would be reached.</p>`}
-    ${trouble(problem, ["event", "args", "data", "rooms", "except", "namespace", "ack"])}
-    ${!problem && !jsonError && (last.value ? became(last, draft, nobody) : run.value ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
+    ${trouble(problem)}
+    ${!problem && !jsonError && (last ? became(last.value, run.value, draft, nobody) : run ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
       : html`<p class="quiet">Asking who would get it …</p>`)}
     <div class="row">
-      <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${insists === body ? "Send all the same" : isForAll ? "Send to everyone" : "Send"}</button>
-      <button type="button" disabled=${isBusy || jsonError} onClick=${dryRun}>Dry run</button>
-      <span class="quiet">Ctrl+Enter sends</span></div></form>`;
+      <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${isForAll ? "Send to everyone" : "Send"}</button>
+      <button type="button" disabled=${isBusy || jsonError} onClick=${dryRun}>Dry run</button></div></form>`;
 }
 
-/** A few rooms that there are. */
 function Offers({ draft: { namespace, rooms }, onChoose }) {
   const [there, setThere] = useState([]);
   useEffect(() => {
@@ -130,12 +125,6 @@ function Offers({ draft: { namespace, rooms }, onChoose }) {
   const left = there.map(({ room }) => room).filter((room) => !rooms.includes(room));
   return left.length > 0 && html`<p>There are ${offer(left, onChoose)}</p>`;
 }
-
-const ADVICE = {
-  no_exchange: "Servers make it when they start. Do they run, with this RabbitMQ? Do wire format and exchange fit (Configuration)?",
-  no_server: "Do servers run, with this RabbitMQ and its virtual host?",
-  no_member: "Names are exact, and each namespace has rooms of its own.",
-};
 
 /** By a dry run. */
 function whyNobody({ exists, recipients }, { namespace, rooms }, namespaces) {
@@ -151,12 +140,12 @@ function expected({ recipients, servers }, reason, nobody) {
     : servers ? html`How many would get it is not known without ${list(servers.missing)}` : "No server answers how many would get it"}.<//>`;
 }
 
-function became({ value: { id, routed, reason, acks }, recipients }, { namespace, rooms }, nobody) {
+function became({ id, routed, reason, acks }, { recipients }, { namespace, rooms }, nobody) {
   if (routed === false) return nobody(reason, "got");
   return html`<${Notice} kind="good"><strong>Sent${recipients > 0 && `, for ${counted(recipients, "socket")}`}.</strong>${" "}
     ${routed ? "Servers have it." : "RabbitMQ has it; who is behind its queue it does not know."}
     <p class="quiet"><a href=${link("tail")}>In the tail</a> as ${id}${rooms.length === 1 && html`;
-      ${" "}<a href=${link("rooms", { namespace, ...asParameter(rooms[0]) })}>who is in ${safe(rooms[0])}</a>`}</p>
+      ${" "}<a href=${roomLink("rooms", namespace, rooms[0])}>who is in ${safe(rooms[0])}</a>`}</p>
     ${acks && html`<strong>${number(acks.received)} of ${acks.expected ?? "nobody knows how many"} acknowledged.</strong>${block(acks.responses, "Acknowledgements")}`}<//>`;
 }
 
@@ -168,12 +157,11 @@ const LANGUAGES = {
   curl: (url, body, key) => `curl ${shell(url)} \\
 ${key('  -H "Authorization: Bearer $GATEWAY_API_KEY" \\')}  -H 'Content-Type: application/json' \\
   -d ${shell(body)}`,
-  Python: (url, body, key) => `import os
-from urllib.request import Request, urlopen
-
+  Python: (url, body, key) => `import os, urllib.request
 headers = {"Content-Type": "application/json"}
 ${key('headers["Authorization"] = "Bearer " + os.environ["GATEWAY_API_KEY"]')}body = ${JSON.stringify(body)}
-print(urlopen(Request(${JSON.stringify(url)}, body.encode(), headers)).read().decode())`,
+request = urllib.request.Request(${JSON.stringify(url)}, body.encode(), headers)
+print(urllib.request.urlopen(request).read().decode())`,
   Node: (url, body, key) => `const headers = { "Content-Type": "application/json" };
 ${key("headers.Authorization = `Bearer ${process.env.GATEWAY_API_KEY}`;")}const body = ${JSON.stringify(body)};
 fetch(${JSON.stringify(url)}, { method: "POST", headers, body }).then((answer) => answer.text()).then(console.log);`,

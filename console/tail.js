@@ -1,9 +1,9 @@
-// Live tail: what goes through this gateway. It is read from the first look at it on, also behind another view, so that what was
-// sent there is here; in a hidden page for two minutes more.
+// Live tail: what goes through this gateway. It is read from the first look at it on, also behind another view, so that what
+// was sent there is here; in a hidden page for two minutes more.
 
 import { happenings, may, stream } from "./api.js";
 import {
-  block, check, Component, counted, html, link, list, NamesField, Notice, number, pairs, safe, scoped, trouble, useEffect, useReducer, useState,
+  block, check, counted, html, link, list, NamesField, Notice, number, REASONS, safe, scoped, table, trouble, useEffect, useReducer, useState,
   visibly,
 } from "./parts.js";
 
@@ -13,7 +13,7 @@ const HIDDEN_FOR = 120_000; // milliseconds
 
 const NO_FILTER = { room: [], event: [], key: [], status: [], payload: false, roomEvents: false };
 
-/** The page's only one. Rows are entries, room events (with a `type`) and remarks; `waiting` are those that are not shown yet. */
+/** Rows are entries, room events (with a `type`) and remarks; those that `waiting` has are not shown yet. */
 const tail = { filter: NO_FILTER, rows: [], waiting: [], isPaused: false, state: "", problem: null, hidden: 0 };
 const changes = new EventTarget();
 function tell(change) {
@@ -27,24 +27,24 @@ function take(row) {
   tail.waiting = [{ ...row, serial: ++serial }, ...tail.waiting].slice(0, KEPT);
   turn ||= setTimeout(() => {
     turn = 0;
-    tell(tail.isPaused ? {} : shown());
+    tell(tail.isPaused ? {} : all());
   }, TURN);
 }
-const shown = () => ({ rows: [...tail.waiting, ...tail.rows].slice(0, KEPT), waiting: [] });
+const all = () => ({ rows: [...tail.waiting, ...tail.rows].slice(0, KEPT), waiting: [] });
 
 let ends = []; // functions that end the streams
 function open(filter = tail.filter) {
   close();
   tell({ filter, state: "opening" });
-  const { roomEvents, payload, ...lists } = filter;
-  const query = (of) => new URLSearchParams(Object.entries(of).flatMap(([name, values]) => values.map((value) => [name, value])));
-  ends = [stream(`v1/tail?${query({ ...lists, payload: payload ? [true] : [] })}`, (type, data) => {
+  const { roomEvents, ...tailed } = filter;
+  const query = (of) => new URLSearchParams(Object.entries(of).flatMap(([name, values]) => [values].flat().map((value) => [name, value])));
+  ends = [stream(`v1/tail?${query(tailed)}`, (type, data) => {
     if (type === "entry") take(data);
     if (type === "dropped") take({ remark: `${counted(data.dropped, "entry")} came faster than they were read` });
     if (type === "hidden") tell({ hidden: data.hidden });
   }, (state, problem) => tell({ state, problem }))];
   if (roomEvents) {
-    ends.push(stream(`v1/events?${query({ room: lists.room })}`, (type, data) => take({ ...data, type }),
+    ends.push(stream(`v1/events?${query({ room: tailed.room })}`, (type, data) => take({ ...data, type }),
       (_, problem) => problem && take({ remark: `No room events: ${problem.message}` })));
   }
 }
@@ -77,8 +77,7 @@ function useTail() {
   return tail;
 }
 
-export const Tail = () => html`<h1>Live tail</h1>
-  <p class="quiet">What goes through this gateway. Not seen are other replicas of it, and what servers emit themselves.</p>
+export const Tail = () => html`<p class="quiet">What goes through this gateway. Not seen are other replicas of it, and what servers emit themselves.</p>
   ${scoped("tail", "The tail", html`<${Watch} />`)}`;
 
 const STATES = { open: "watching", waiting: "ended; again soon", refused: "not watching" };
@@ -86,7 +85,7 @@ const STATES = { open: "watching", waiting: "ended; again soon", refused: "not w
 function Watch() {
   const { rows, waiting, state, problem, filter, isPaused, hidden } = useTail();
   const [withQuestions, setWithQuestions] = useState(false);
-  const listed = rows.filter((row) => withQuestions || !isQuestion(row));
+  const wanted = rows.filter((row) => withQuestions || !isQuestion(row));
   const names = (field, label, placeholder) => html`<${NamesField} label=${label} value=${filter[field]} placeholder=${placeholder}
     onChange=${(value) => open({ ...filter, [field]: value })} />`;
   const flag = (field, scope, label) => check(may(scope) ? label : `${label} (needs ${scope})`, filter[field],
@@ -96,48 +95,42 @@ function Watch() {
     <div class="row">${flag("payload", "tail:payload", "Payloads, up to 2 KiB")}${flag("roomEvents", "events:read", "Room events")}
       ${check("Questions, dry runs", withQuestions, setWithQuestions)}</div>
     <div class="row"><span class=${`state ${state}`} role="status">● ${STATES[state] ?? "…"}</span>
-      <button aria-pressed=${`${isPaused}`} onClick=${() => tell({ isPaused: !isPaused, ...(isPaused && shown()) })}>Pause</button>
+      <button aria-pressed=${`${isPaused}`} onClick=${() => tell({ isPaused: !isPaused, ...(isPaused && all()) })}>Pause</button>
       <button onClick=${() => tell({ rows: [], waiting: [] })}>Clear</button>
       <span class="quiet">${isPaused && `${number(waiting.length)} more have come. `}${hidden > 0 && `${counted(hidden, "entry")} that this key may not see.`}</span></div>
     ${problem?.status === 404 ? html`<${Notice} kind="warn"><strong>This gateway has no tail:</strong> it does not know <code>GET /v1/tail</code>.<//>`
       : trouble(problem)}
-    ${listed.length > 0 ? html`<${Rows} rows=${listed} />` : html`<p class="quiet">Nothing yet. <a href=${link("send")}>Send an event</a>, and it is here.</p>`}`;
+    ${wanted.length > 0 ? listed(wanted) : html`<p class="quiet">Nothing yet. <a href=${link("send")}>Send an event</a>, and it is here.</p>`}`;
 }
 
 /** The newest few, for the view that sends. */
 export function LastRows() {
   const { rows, state } = useTail();
   const events = rows.filter((row) => row.event !== undefined && !row.dryRun).slice(0, 5);
-  return state === "open" && html`<h2>Live tail</h2>${events.length > 0 ? html`<${Rows} rows=${events} />` : html`<p class="quiet">Nothing yet.</p>`}`;
+  return state === "open" && html`<h2>Live tail</h2>${events.length > 0 ? listed(events) : "Nothing yet."}`;
 }
 
-const Rows = ({ rows }) => html`<div class="wide"><table class="tail">
-  <thead><tr>${["Time", "What", "For", "Key", "What became of it", "ms", "Bytes"].map((title) => html`<th>${title}</th>`)}</tr></thead>
-  <tbody>${rows.map((row) => html`<${Row} key=${row.serial} row=${row} />`)}</tbody></table></div>`;
+/** A row is written once. */
+const listed = (rows) => table(["Time", "What", "For", "Key", "What became of it", "ms", "Bytes"],
+  rows.map((row) => (row.shown ??= html`<${Row} key=${row.serial} row=${row} />`)), "tail");
 
-class Row extends Component {
-  // It changes only when it is opened.
-  shouldComponentUpdate(_, { isOpen }) {
-    return isOpen !== this.state.isOpen;
-  }
+const clock = (date) => new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(11, 23);
 
-  render({ row }, { isOpen = false }) {
-    const { serial, remark, payload, ...known } = row;
-    if (remark) return html`<tr class="passed"><td colspan="7">${remark}</td></tr>`;
-    const { time, key, status, ms, bytes } = row;
-    return html`<tr class=${kindOf(row)}>
-        <td><button class="link" aria-expanded=${isOpen} onClick=${() => this.setState({ isOpen: !isOpen })}>
-          ${new Date(time).toLocaleTimeString("sv", { fractionalSecondDigits: 3 })}</button></td>
-        <td>${what(row)}</td>
-        <td>${whom(row)}</td>
-        <td>${key && safe(key)}</td>
-        <td><b>${status}</b> ${outcome(row)}</td>
-        <td>${ms?.toFixed(1)}</td>
-        <td>${bytes !== undefined && number(bytes)}</td></tr>
-      ${isOpen && html`<tr><td colspan="7">${pairs(Object.fromEntries(Object.entries(known).map(([name, value]) =>
-        [visibly(name), safe(typeof value === "string" ? value : JSON.stringify(value))])))}
-        ${payload !== undefined && block(payload, "Payload")}</td></tr>`}`;
-  }
+function Row({ row }) {
+  const [isOpen, setIsOpen] = useState(false);
+  const { serial, shown, remark, payload, ...known } = row;
+  if (remark) return html`<tr class="passed"><td colspan="7">${remark}</td></tr>`;
+  const { time, key, status, ms, bytes } = row;
+  return html`<tr class=${kindOf(row)}>
+      <td><button class="link" aria-expanded=${isOpen} onClick=${() => setIsOpen(!isOpen)}>
+        ${clock(new Date(time))}</button></td>
+      <td>${what(row)}</td>
+      <td>${whom(row)}</td>
+      <td>${key && safe(key)}</td>
+      <td><b>${status}</b> ${outcome(row)}</td>
+      <td>${ms?.toFixed(1)}</td>
+      <td>${bytes !== undefined && number(bytes)}</td></tr>
+    ${isOpen && html`<tr><td colspan="7">${block(known, "All that is known")}${payload !== undefined && block(payload, "Payload")}</td></tr>`}`;
 }
 
 /** What was only asked, and answered: also by this page. */
@@ -154,11 +147,6 @@ function whom({ event, kind, namespace, room, rooms = [], except = [], target = 
     ${list(to, event !== undefined && kind !== "servers" && " everyone")}
     ${except.length > 0 && html` but not ${list(except)}`}`;
 }
-
-export const REASONS = {
-  no_exchange: "the servers' exchange does not exist", no_server: "no server listens", no_member: "the rooms are empty",
-  no_namespace: "no server has the namespace",
-};
 
 function outcome({ code, dryRun, routed, reason, delivery, condition, items, confirmed, failed, outcome: more }) {
   if (items !== undefined) return `${number(confirmed ?? 0)} of ${counted(items, "item")}${failed ? `, ${failed} failed` : ""}`;

@@ -5,6 +5,7 @@ from .amqp0 import Amqp0Servers
 from .browser import BrowserPage, page_server
 from .cluster import ClusterServer
 from .command import Key, create_key, run_command
+from .console_page import ConsolePage
 from .cutting_proxy import CuttingProxy
 from .disturbed_relay import DisturbedRelay
 from .disturbing_proxy import DisturbingProxy
@@ -32,6 +33,7 @@ __all__ = [
     "BrowserPage",
     "Caddy",
     "ClusterServer",
+    "ConsolePage",
     "CuttingProxy",
     "DisturbedRelay",
     "DisturbingProxy",
