@@ -88,6 +88,7 @@ lint: ## Check the sources of all languages, and the Dockerfiles
 	@cd adapters/python && ../../.venv/bin/mypy --no-error-summary
 	@cd emitters/python && ../../.venv/bin/mypy --no-error-summary
 	@find adapters/node demo emitters -name node_modules -prune -o -name '*.js' -print0 | xargs -0 -n1 node --check
+	@find console -name '*.js' -print0 | xargs -0 -n1 node --experimental-default-type=module --check
 
 bench: build ## Measure the built gateway beside its ceiling, FastAPI and RabbitMQ's management API
 	@scripts/setup.sh run

@@ -121,26 +121,34 @@ export function question(isWanted, ask) {
 /** Server-sent events, read by `fetch`, for `EventSource` cannot send a key. `take(type, data)` gets each; `tell(state, problem)`
  *  "open", "waiting" (to try again) or "refused". The function that it returns ends it. */
 export function stream(path, take, tell) {
-  const end = new AbortController();
+  let isWanted = true;
+  let attempt;
   (async () => {
-    for (let pause = 1000; !end.signal.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    for (let pause = 1000; isWanted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
       await visible();
+      const { signal } = (attempt = new AbortController());
+      // A page that the browser keeps for "back" would keep the connection, too, of which there are six.
+      addEventListener("pagehide", () => attempt.abort(), { signal });
       let problem;
       try {
-        const { body } = await request("GET", path, undefined, end.signal);
+        const { body } = await request("GET", path, undefined, signal);
         tell("open");
         pause = 1000;
         await readEvents(body.pipeThrough(new TextDecoderStream()).getReader(), take);
       } catch (error) {
         problem = error;
       }
-      if (end.signal.aborted) return;
+      attempt.abort();
+      if (!isWanted) return;
       tell(problem?.isFinal ? "refused" : "waiting", problem);
       if (problem?.isFinal) return;
       await sleep(pause);
     }
   })();
-  return () => end.abort();
+  return () => {
+    isWanted = false;
+    attempt?.abort();
+  };
 }
 
 async function readEvents(reader, take) {

@@ -102,7 +102,7 @@ function Form({ draft, edit, onSent }) {
     <${Text} tag="textarea" rows="4" label="Arguments" hint="JSON; several with commas between them, as in emit(event, …)" ...${field("args")}
       error=${jsonError || problem?.at("args", "data")} />
     <${NamesField} label="Rooms" placeholder="everyone" hint="Enter takes one. A socket's id is a room, too." ...${field("rooms")} />
-    <${Offers} key=${draft.namespace} draft=${draft} onChoose=${(room) => edit({ rooms: [...draft.rooms, room] })} />
+    <${Offers} key=${draft.namespace} draft=${draft} namespaces=${namespaces} onChoose=${(room) => edit({ rooms: [...draft.rooms, room] })} />
     <details><summary>Leave out, acknowledge</summary>
       <${NamesField} label="Not to rooms or sockets" ...${field("except")} />
       ${check("Ask clients for an acknowledgement", draft.asksAck, (asksAck) => edit({ asksAck }))}</details>
@@ -115,13 +115,11 @@ function Form({ draft, edit, onSent }) {
       <button type="button" disabled=${isBusy || jsonError} onClick=${dryRun}>Dry run</button></div></form>`;
 }
 
-function Offers({ draft: { namespace, rooms }, onChoose }) {
+function Offers({ draft: { namespace, rooms }, namespaces, onChoose }) {
   const [there, setThere] = useState([]);
-  useEffect(() => {
-    const ask = async () => setThere((await outcomeOf(() => get("v1/rooms", { namespace, limit: 8, prefix: firstPrefix() }))).value?.rooms ?? []);
-    const typing = may("rooms:read") && setTimeout(ask, PAUSE);
-    return () => clearTimeout(typing);
-  }, []);
+  const isThere = may("rooms:read") && namespaces.includes(namespace);
+  useEffect(() => void (isThere && outcomeOf(() => get("v1/rooms", { namespace, limit: 8, prefix: firstPrefix() })).then(({ value }) =>
+    setThere(value?.rooms ?? []))), [isThere]);
   const left = there.map(({ room }) => room).filter((room) => !rooms.includes(room));
   return left.length > 0 && html`<p>There are ${offer(left, onChoose)}</p>`;
 }

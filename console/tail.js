@@ -84,8 +84,8 @@ const STATES = { open: "watching", waiting: "ended; again soon", refused: "not w
 
 function Watch() {
   const { rows, waiting, state, problem, filter, isPaused, hidden } = useTail();
-  const [withQuestions, setWithQuestions] = useState(false);
-  const wanted = rows.filter((row) => withQuestions || !isQuestion(row));
+  const [withDryRuns, setWithDryRuns] = useState(false);
+  const wanted = rows.filter(({ dryRun }) => withDryRuns || !dryRun);
   const names = (field, label, placeholder) => html`<${NamesField} label=${label} value=${filter[field]} placeholder=${placeholder}
     onChange=${(value) => open({ ...filter, [field]: value })} />`;
   const flag = (field, scope, label) => check(may(scope) ? label : `${label} (needs ${scope})`, filter[field],
@@ -93,7 +93,7 @@ function Watch() {
   return html`<div class="filters">
       ${names("room", "Rooms", "user:*")}${names("event", "Events", "order.*")}${names("key", "Keys", "shop")}${names("status", "Status", "4xx")}</div>
     <div class="row">${flag("payload", "tail:payload", "Payloads, up to 2 KiB")}${flag("roomEvents", "events:read", "Room events")}
-      ${check("Questions, dry runs", withQuestions, setWithQuestions)}</div>
+      ${check("Dry runs", withDryRuns, setWithDryRuns)}</div>
     <div class="row"><span class=${`state ${state}`} role="status">● ${STATES[state] ?? "…"}</span>
       <button aria-pressed=${`${isPaused}`} onClick=${() => tell({ isPaused: !isPaused, ...(isPaused && all()) })}>Pause</button>
       <button onClick=${() => tell({ rows: [], waiting: [] })}>Clear</button>
@@ -133,12 +133,8 @@ function Row({ row }) {
     ${isOpen && html`<tr><td colspan="7">${block(known, "All that is known")}${payload !== undefined && block(payload, "Payload")}</td></tr>`}`;
 }
 
-/** What was only asked, and answered: also by this page. */
-const isQuestion = ({ route, kind, delivery, status, dryRun }) =>
-  dryRun || (!kind && !delivery && status < 400 && /^(GET|HEAD|OPTIONS) |^POST \/v1\/(sockets\/query|counts)$/.test(route));
-
-const what = ({ event, type, kind, hook, route }) =>
-  event === undefined ? safe(type ?? (hook ? `hook ${hook}` : kind ?? route)) : html`<strong>${safe(event)}</strong>`;
+const what = ({ event, type, kind, hook, path, route }) =>
+  event === undefined ? safe(type ?? (hook ? `hook ${hook}` : kind ?? path ?? route)) : html`<strong>${safe(event)}</strong>`;
 
 function whom({ event, kind, namespace, room, rooms = [], except = [], target = [], socket }) {
   const from = [namespace, socket, ...target].filter((one) => one && one !== "/");

@@ -11,7 +11,7 @@ def keys():
     return {
         "all": create_key("all", "*"),
         "sender": create_key("sender", "emit", room="user:*", namespace="/"),
-        "reader": create_key("reader", "rooms:read", "sockets:read", "servers:read", "tail", room=["user:*", "news"], namespace="/"),
+        "reader": create_key("reader", "emit", "rooms:read", "sockets:read", "servers:read", "tail", room=["user:*", "news"], namespace="/"),
         "metrics": create_key("metrics", "metrics"),
     }
 

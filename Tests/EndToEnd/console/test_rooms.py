@@ -34,7 +34,7 @@ def wait_for_row(page, selector, text):
 
 
 def test_a_room_is_found_and_who_is_in_it(rooms, server):
-    first, _ = server.client("news", "user:1", session={"name": "Ann"}), server.client("news")
+    first, _ = server.client("news", "user:1"), server.client("news")
     rooms.press("Refresh")
     wait_for_row(rooms, ROWS, "news\t2")
     wait_for_row(rooms, ROWS, "Every socket\t2")
@@ -44,7 +44,7 @@ def test_a_room_is_found_and_who_is_in_it(rooms, server):
     assert any(f"{first.sid}\tnews, user:1" in row or f"{first.sid}\tuser:1, news" in row for row in rooms.texts(SOCKETS))
     rooms.press(first.sid)
     rooms.wait_for_text("Send to this socket")
-    assert "Ann" in rooms.text
+    assert rooms.texts(".pairs dt") == ["Server", "Rooms", "Data"]
 
 
 def test_counts_are_renewed(rooms, server):
@@ -171,5 +171,5 @@ def test_many_rooms_and_sockets_come_in_pages_without_a_stall(simulated):
     wait_for_row(simulated, ROWS, "room00000\t10")
     simulated.press("Every socket")
     simulated.wait_for(f"document.querySelectorAll({json.dumps(SOCKETS)}).length === 50")
-    assert simulated.evaluate("performance.getEntriesByType('longtask').length") == 0
+    assert max(simulated.evaluate("stalls"), default=0) < 500  # milliseconds
     simulated.assert_untroubled()

@@ -10,6 +10,8 @@ import pytest
 from harness import ConsolePage, Gateway
 
 CODE = ".split > :last-child pre"
+# Fields of one line have no line feed.
+EVENT = """It's "quoted", $HOME `id` \\n\\\\ \u202e\u00e9\U0001f600 </script>"""
 HOSTILE = """It's "quoted", $HOME `id` \\n\\\\ \n \u202e\u00e9\U0001f600 </script>"""
 
 
@@ -141,7 +143,7 @@ def test_the_same_call_can_be_made_elsewhere(form, server, gateway, keys, langua
     if shutil.which(commands[0]) is None:
         pytest.skip(f"{commands[0]} is not installed")
     client = server.client(HOSTILE)
-    form.fill("Event", HOSTILE)
+    form.fill("Event", EVENT)
     form.fill("Arguments", json.dumps(HOSTILE) + ",\n\t" + json.dumps({"a": HOSTILE}, ensure_ascii=False))
     form.evaluate(f"location.hash = 'send?' + new URLSearchParams({{namespace: '/', room: {json.dumps(HOSTILE)}}})")
     form.press(language)
@@ -153,10 +155,10 @@ def test_the_same_call_can_be_made_elsewhere(form, server, gateway, keys, langua
     environment = {**os.environ, "GATEWAY_API_KEY": keys["all"].key}
     done = subprocess.run([*commands, str(file)], capture_output=True, text=True, timeout=30, env=environment)
     assert '"status":"confirmed"' in done.stdout, (done.stdout, done.stderr)
-    assert client.next() == (HOSTILE, HOSTILE, {"a": HOSTILE})
+    assert client.next() == (EVENT, HOSTILE, {"a": HOSTILE})
 
 
 def test_the_call_is_copied(form):
     form.press("Copy")
     form.wait_for_text("Copied")
-    assert form.clipboard().startswith("curl '")
+    assert "curl 'http" in form.clipboard()

@@ -5,9 +5,11 @@ import json
 from .browser import BrowserPage
 from .patience import PATIENCE
 
-# What the page's policy has kept from it, from the first script on.
-WATCH_POLICY = """
+# From the first script on: what the page's policy has kept from it, and how many milliseconds it was busy at a stretch.
+WATCH = """
 window.violations = [];
+window.stalls = [];
+new PerformanceObserver((list) => stalls.push(...list.getEntries().map((one) => one.duration))).observe({ type: "longtask" });
 document.addEventListener("securitypolicyviolation", (event) => violations.push(
     `${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
@@ -22,7 +24,7 @@ class ConsolePage(BrowserPage):
         self.said = []  # what the browser's console has: errors and warnings
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
-        self.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_POLICY)
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         self.size(width, height)
         self.scheme(dark)
         self.open("#key=" + key if key else "")
@@ -64,9 +66,10 @@ class ConsolePage(BrowserPage):
     def assert_untroubled(self, *expected):
         """No violation of the policy, and nothing in the browser's console but what has one of these texts."""
         self.evaluate("0")  # reads what has been said
-        assert self.evaluate("violations") == []
+        violations = self.evaluate("violations")
+        assert not violations, violations
         troubles = [text for text in self.said if not any(one in text for one in expected)]
-        assert troubles == []
+        assert not troubles, troubles
 
     # ---- Doing ----
 
