@@ -15,7 +15,7 @@ const VIEWS = {
   tail: ["Live tail", Tail],
   configuration: ["Configuration", Configuration],
 };
-const PAUSE = 3000; // milliseconds before a gateway that does not answer is asked again
+const PAUSE = 3000; // milliseconds before the gateway is asked again
 
 /** The view that the address names, and what it is to show. */
 function place() {

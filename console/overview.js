@@ -4,7 +4,7 @@ import { get, getText, outcomeOf, repeat } from "./api.js";
 import { counted, html, instant, link, list, Notice, number, pairs, safe, scoped, table, trouble, useEffect, useState } from "./parts.js";
 
 const GAP = 5000; // milliseconds
-const KEPT = 60; // points of a line: five minutes
+const KEPT = 60; // points of a line
 
 /** `value` or `problem` of `ask`, again and again. */
 function usePulled(ask) {
@@ -84,6 +84,6 @@ const rates = () => html`<div class="rates">${Object.entries(past.totals).map(([
 function sparkline(values, label) {
   const most = Math.max(...values, 1e-9);
   const points = values.map((value, index) => `${index},${(27 - (value / most) * 26).toFixed(1)}`).join(" ");
-  return html`<svg viewBox=${`0 0 ${KEPT - 1} 28`} preserveAspectRatio="none" role="img" aria-label=${label}>
+  return html`<svg viewBox=${`0 0 ${Math.max(values.length - 1, 1)} 28`} preserveAspectRatio="none" role="img" aria-label=${label}>
     <polyline points=${points} vector-effect="non-scaling-stroke" /></svg>`;
 }

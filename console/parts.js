@@ -24,7 +24,7 @@ export const block = (value, label) => html`<pre tabindex="0" aria-label=${label
   (typeof value === "string" ? value : JSON.stringify(value, null, 2)).split("\n").map(visibly).join("\n")}</pre>`;
 
 /** An instant, as the reader's clock has it. */
-export const instant = (text) => (text ? html`<time title=${text}>${new Date(text).toLocaleString("sv")}</time>` : "never");
+export const instant = (text) => (text ? html`<time>${new Date(text).toLocaleString("sv")}</time>` : "never");
 
 /** Why nobody got an event, and what to do. */
 export const REASONS = {

@@ -55,6 +55,22 @@ def test_nothing_is_asked_while_the_page_is_hidden(page, gateway):
     assert page.evaluate("performance.getEntriesByType('resource').length") == before
 
 
+def test_the_servers_are_asked_once_in_five_seconds(page, server):
+    server.client("asked")
+    page.go("rooms")
+    page.wait_for_text("asked")
+    page.go("send")
+    for number in range(12):
+        page.fill("Event", f"event{number}")
+        page.wait_for(f"performance.now() > {page.evaluate('performance.now()')} + 1000")
+    page.go("rooms")
+    page.wait_for(f"performance.now() > {page.evaluate('performance.now()')} + 11000")
+    asked = page.evaluate("""performance.getEntriesByType("resource")
+        .filter(({ name }) => /v1\/(counts|emit)$/.test(name)).map((one) => one.startTime)""")
+    assert len(asked) >= 4
+    assert all(later - earlier > 4900 for earlier, later in zip(asked, asked[1:]))
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("view", ["overview", "rooms", "send", "tail", "configuration"])
 def test_no_view_is_wider_than_the_window(page, width, view):
