@@ -55,6 +55,7 @@ def test_nothing_is_asked_while_the_page_is_hidden(page, gateway):
     assert page.evaluate("performance.getEntriesByType('resource').length") == before
 
 
+@pytest.mark.slow
 def test_the_servers_are_asked_once_in_five_seconds(page, server):
     server.client("asked")
     page.go("rooms")
@@ -66,7 +67,7 @@ def test_the_servers_are_asked_once_in_five_seconds(page, server):
     page.go("rooms")
     page.wait_for(f"performance.now() > {page.evaluate('performance.now()')} + 11000")
     asked = page.evaluate("""performance.getEntriesByType("resource")
-        .filter(({ name }) => /v1\/(counts|emit)$/.test(name)).map((one) => one.startTime)""")
+        .filter(({ name }) => /v1.(counts|emit)$/.test(name)).map((one) => one.startTime)""")
     assert len(asked) >= 4
     assert all(later - earlier > 4900 for earlier, later in zip(asked, asked[1:]))
 
