@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install deb tarball release demo compose-env test unit companions e2e slow torture lint bench clean
+.PHONY: help setup build install deb tarball release demo compose-env test unit companions e2e slow torture lint bench screenshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -95,6 +95,10 @@ bench: build ## Measure the built gateway beside its ceiling, FastAPI and Rabbit
 	@bench/run.py --gateway $(binary)
 	@bench/question.py --gateway $(binary)
 	@bench/idle.py --gateway $(binary)
+
+screenshots: build ## Make the pictures of the console in docs/images, from the demo
+	@scripts/setup.sh run browser
+	@.venv/bin/python scripts/screenshots.py $(binary)
 
 clean: ## Remove what was built (not what setup installed)
 	@rm -rf .build .build-example dist
