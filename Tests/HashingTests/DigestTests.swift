@@ -25,6 +25,24 @@ struct DigestTests {
         }
     }
 
+    @Test(
+        "of bytes that come again is the same, and of others of their length another",
+        arguments: [0, 1, 7, 43, 256, 257])
+    func again(count: Int) {
+        let digester = SHA256.Digester()
+        var bytes = [UInt8](repeating: UInt8(ascii: "k"), count: count)
+        func digest() -> SHA256.Digest { bytes.withUnsafeBufferPointer { digester.digest(of: $0) } }
+        func expected() -> SHA256.Digest { SHA256.Digest(of: String(decoding: bytes, as: UTF8.self)) }
+        for _ in 0..<2 { #expect(digest() == expected()) }
+        // Each byte counts.
+        for index in bytes.indices {
+            bytes[index] = UInt8(ascii: "l")
+            for _ in 0..<2 { #expect(digest() == expected()) }
+            bytes[index] = UInt8(ascii: "k")
+            #expect(digest() == expected())
+        }
+    }
+
     @Test("is 64 hexadecimal digits, in either letter case")
     func hexadecimal() throws {
         #expect(SHA256.Digest(hexadecimal: Self.abc) == SHA256.Digest(of: "abc"))
