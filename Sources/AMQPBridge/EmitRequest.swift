@@ -4,12 +4,12 @@ internal import EventLoop
 /// An emit under way, and the completion that is told its outcome.
 final class EmitRequest: PublishRequest {
     private let emit: Emit
-    private let id: String
+    private let id: ULID
     private let emitter: LoopEmitter
     private let completion: EmitService.Completion
 
     init(
-        _ emit: consuming Emit, _ publications: [Publication], id: String, of emitter: LoopEmitter,
+        _ emit: consuming Emit, _ publications: [Publication], id: ULID, of emitter: LoopEmitter,
         _ completion: @escaping EmitService.Completion
     ) {
         self.emit = emit
@@ -29,14 +29,14 @@ final class BatchedRequest: PublishRequest {
     private let index: Int
     private let batch: EmitBatch
     private let emits: [Emit]
-    private let id: String
+    private let id: ULID
     private let emitter: LoopEmitter
 
     /// - Parameters:
     ///   - index: the index of this one in `emits`.
     ///   - came: when the batch came.
     init(
-        _ publications: [Publication], as index: Int, of batch: EmitBatch, _ emits: [Emit], id: String,
+        _ publications: [Publication], as index: Int, of batch: EmitBatch, _ emits: [Emit], id: ULID,
         of emitter: LoopEmitter, came: MonotonicTime
     ) {
         self.index = index

@@ -47,7 +47,7 @@ extension LoopEmitter {
             case .unroutable: nobody(of: command.namespace, cluster)
             case .noExchange: logged(.noExchange, command.namespace, cluster.exchange)
             }
-        return Receipt(id: nextIdentifier(), routed: reason == nil, reason: reason)
+        return Receipt(.made(nextIdentifier()), routed: reason == nil, reason: reason)
     }
 
     package func change(_ command: ChangeSockets, timeout: Duration) async throws(EmitError) -> ChangeReceipt {
@@ -176,7 +176,7 @@ extension LoopEmitter {
     private func ask(
         _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode, _ timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt {
-        let id = nextIdentifier()
+        let id = nextIdentifier().text
         let outcome = try await asking { () async throws(ClusterError) in
             try await cluster.outcome(of: AcknowledgedEmit(emit, mode), timeout: timeout)
         }
@@ -204,7 +204,7 @@ extension LoopEmitter {
         _ format: any ManagerFormat, _ cluster: ClusterClient, _ emit: Emit, _ mode: AcknowledgementMode,
         _ timeout: Duration
     ) async throws(EmitError) -> AcknowledgedReceipt {
-        let id = nextIdentifier()
+        let id = nextIdentifier().text
         // Checked before anything is opened.
         let exchange = try callbackPublication(format, emit, 0).exchange
         let answered = try await asking { () async throws(ClusterError) in

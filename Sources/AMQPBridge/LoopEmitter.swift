@@ -4,7 +4,8 @@ package import EventLoop
 /// The receipt that an emit's caller gets when the broker has confirmed it.
 public struct Receipt: Sendable, Equatable {
     /// A ULID.
-    public let id: String
+    public var id: String { identifier.text }
+    package let identifier: Identifier
     /// Whether the emit had a receiver, as far as the broker can tell; `nil`: this wire format, or not waiting, cannot
     /// tell.
     public let routed: Bool?
@@ -12,7 +13,11 @@ public struct Receipt: Sendable, Equatable {
     public let reason: UnroutedReason?
 
     public init(id: String, routed: Bool?, reason: UnroutedReason? = nil) {
-        self.id = id
+        self.init(.text(id), routed: routed, reason: reason)
+    }
+
+    package init(_ identifier: Identifier, routed: Bool?, reason: UnroutedReason? = nil) {
+        self.identifier = identifier
         self.routed = routed
         self.reason = reason
     }
@@ -200,7 +205,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
             let request = EmitRequest(consume emit, publications, id: id, of: self) { _ in }
             if let refusal = link.refusal(of: request) { throw .notPublished(refusal) }
             link.publish(request)
-            completion(.success(Receipt(id: id, routed: nil)))
+            completion(.success(Receipt(.made(id), routed: nil)))
         case .broker:
             link.publish(EmitRequest(consume emit, publications, id: id, of: self, completion))
         }
@@ -215,10 +220,10 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// - Parameter emit: is asked for only if it had no receiver: emits are large to copy.
     func outcome(
-        _ result: Result<Routing, PublishError>, _ id: String, _ emit: @autoclosure () -> Emit, _ exchange: String
+        _ result: Result<Routing, PublishError>, _ id: ULID, _ emit: @autoclosure () -> Emit, _ exchange: String
     ) -> Result<Receipt, EmitError> {
         switch result {
-        case .success(.routed): .success(Receipt(id: id, routed: wireFormat.knowsRecipients ? true : nil))
+        case .success(.routed): .success(Receipt(.made(id), routed: wireFormat.knowsRecipients ? true : nil))
         case .success(let routing): .success(receipt(id, routing, emit(), exchange))
         case .failure(let error): .failure(.notPublished(error))
         }
@@ -248,19 +253,19 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return batch.results
     }
 
-    func nextIdentifier() -> String { identifiers.next() }
+    func nextIdentifier() -> ULID { identifiers.next() }
 
     package func pause() async { await link.loop.nextTurn() }
 
     /// About a millisecond's work.
     static let emitsPerTurn = 64
 
-    private func receipt(_ id: String, _ routing: Routing, _ emit: Emit, _ exchange: String) -> Receipt {
+    private func receipt(_ id: ULID, _ routing: Routing, _ emit: Emit, _ exchange: String) -> Receipt {
         // A fanout's queue need not have a server behind it; no queue at all has none for certain.
         guard let reason = unroutedReason(routing, emit, exchange) else {
-            return Receipt(id: id, routed: wireFormat.knowsRecipients ? true : nil)
+            return Receipt(.made(id), routed: wireFormat.knowsRecipients ? true : nil)
         }
-        return Receipt(id: id, routed: false, reason: reason)
+        return Receipt(.made(id), routed: false, reason: reason)
     }
 
     /// The reason why an emit had no receiver, which is logged; `nil`: it had one.

@@ -1,7 +1,69 @@
 internal import Glibc
+package import JSON
 
-/// Makes identifiers that sort by time: 48 bits of milliseconds and 80 random bits, in Crockford's base 32
-/// (github.com/ulid/spec). The random part is drawn once and counts up from there: a generator makes no identifier
+/// An identifier that sorts by time: 48 bits of milliseconds and 80 random bits, in Crockford's base 32
+/// (github.com/ulid/spec).
+package struct ULID: Sendable, Equatable {
+    fileprivate let high: UInt64
+    fileprivate let low: UInt64
+
+    /// The number of its characters.
+    package static let count = 26
+
+    private static let alphabet: StaticString = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+    /// Writes its characters to a place for ``count`` of them.
+    package func write(to place: UnsafeMutablePointer<UInt8>) {
+        // From the last character on: twelve of the lower bits, twelve that follow, and the two that are left.
+        var bits = low
+        for index in stride(from: 25, through: 14, by: -1) {
+            place[index] = Self.alphabet.utf8Start[Int(bits & 31)]
+            bits >>= 5
+        }
+        bits |= high << 4
+        for index in stride(from: 13, through: 2, by: -1) {
+            place[index] = Self.alphabet.utf8Start[Int(bits & 31)]
+            bits >>= 5
+        }
+        place[1] = Self.alphabet.utf8Start[Int(high >> 56 & 31)]
+        place[0] = Self.alphabet.utf8Start[Int(high >> 61)]
+    }
+
+    package var text: String {
+        String(unsafeUninitializedCapacity: Self.count) { buffer in
+            write(to: buffer.baseAddress!)
+            return Self.count
+        }
+    }
+}
+
+/// An identifier that was made here, of which text is made only where it is written, or one that came as text.
+package enum Identifier: Sendable {
+    case made(ULID)
+    case text(String)
+
+    package var text: String {
+        switch self {
+        case .made(let ulid): ulid.text
+        case .text(let text): text
+        }
+    }
+}
+
+extension Identifier: Equatable {
+    package static func == (lhs: Identifier, rhs: Identifier) -> Bool { lhs.text == rhs.text }
+}
+
+extension Identifier: JSONWritable {
+    package func write(to json: inout JSONWriter) {
+        switch self {
+        case .made(let ulid): json.string(plainBytes: ULID.count) { ulid.write(to: $0) }
+        case .text(let text): json.string(text)
+        }
+    }
+}
+
+/// Makes identifiers. The random part is drawn once and counts up from there: a generator makes no identifier
 /// twice, two generators with the chance of a collision of 80 random bits, and no request costs a system call.
 package struct ULIDGenerator {
     private var milliseconds: UInt64 = 0
@@ -10,39 +72,17 @@ package struct ULIDGenerator {
 
     package init() {}
 
-    /// A fresh identifier: 26 characters.
-    package mutating func next() -> String {
+    /// A fresh identifier.
+    package mutating func next() -> ULID {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return next(milliseconds: UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000)
     }
 
-    mutating func next(milliseconds now: UInt64) -> String {
+    mutating func next(milliseconds now: UInt64) -> ULID {
         milliseconds = max(milliseconds, now)
         low &+= 1
         if low == 0 { high &+= 1 }
-        return text
-    }
-
-    private static let alphabet: StaticString = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-    private var text: String {
-        let top = (milliseconds & 0xFFFF_FFFF_FFFF) << 16 | UInt64(high)
-        return String(unsafeUninitializedCapacity: 26) { buffer in
-            // From the last character on: twelve of the lower bits, twelve that follow, and the two that are left.
-            var bits = low
-            for index in stride(from: 25, through: 14, by: -1) {
-                buffer[index] = Self.alphabet.utf8Start[Int(bits & 31)]
-                bits >>= 5
-            }
-            bits |= top << 4
-            for index in stride(from: 13, through: 2, by: -1) {
-                buffer[index] = Self.alphabet.utf8Start[Int(bits & 31)]
-                bits >>= 5
-            }
-            buffer[1] = Self.alphabet.utf8Start[Int(top >> 56 & 31)]
-            buffer[0] = Self.alphabet.utf8Start[Int(top >> 61)]
-            return 26
-        }
+        return ULID(high: (milliseconds & 0xFFFF_FFFF_FFFF) << 16 | UInt64(high), low: low)
     }
 }

@@ -71,6 +71,14 @@ public struct JSONWriter {
         bytes.append(quoted: text)
     }
 
+    /// Writes a string of so many bytes that need no escapes.
+    ///
+    /// - Parameter write: has to write all of them.
+    public mutating func string(plainBytes count: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
+        expectValue()
+        bytes.append(quotedBytes: count, write)
+    }
+
     public mutating func integer(_ number: Int) {
         expectValue()
         bytes.append(decimal: number)

@@ -74,10 +74,19 @@ extension [UInt8] {
     }
 
     private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
-        appendBytes(text.count + 2) { place in
-            place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
-            if let start = text.baseAddress { (place + 1).copyMemory(from: start, byteCount: text.count) }
-            place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: text.count + 1, as: UInt8.self)
+        append(quotedBytes: text.count) { place in
+            if let start = text.baseAddress { place.update(from: start, count: text.count) }
+        }
+    }
+
+    /// Appends a string of so many bytes, which `write` writes and which need no escapes.
+    @inline(__always)
+    mutating func append(quotedBytes count: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
+        appendBytes(count + 2) { place in
+            let start = place.assumingMemoryBound(to: UInt8.self)
+            start.initialize(to: UInt8(ascii: "\""))
+            write(start + 1)
+            (start + count + 1).initialize(to: UInt8(ascii: "\""))
         }
     }
 

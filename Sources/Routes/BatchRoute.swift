@@ -172,7 +172,7 @@ struct BatchRoute: Sendable {
                 results.object { $0.result(run, most: Self.mostRoutingKeys) }
             case .failure(let problem):
                 failures.add(problem, item: index)
-                results.object { $0.result(problem, request.id) }
+                results.object { $0.result(problem, request.id.text) }
             }
         }
         request.notes?.refused = [:]

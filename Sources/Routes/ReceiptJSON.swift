@@ -7,7 +7,7 @@ extension JSONObjectWriter {
     ///
     /// - Parameter status: `nil` leaves it out.
     package mutating func receipt(_ receipt: Receipt, status: StaticString?) {
-        member("id", receipt.id)
+        member("id", receipt.identifier)
         if let status { member("status", plain: status) }
         member("routed", receipt.routed)
         member("reason", ifPresent: receipt.reason?.rawValue)

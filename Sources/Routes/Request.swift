@@ -6,7 +6,7 @@ internal import AMQPBridge
 /// time: no access lasts longer than one statement.
 package final class Request: @unchecked Sendable {
     package let head: RequestHead
-    let id: String
+    let id: Identifier
     /// The path's number with the counters.
     let path: Int
     /// The text in place of `{id}` in the path, as it was sent.
@@ -32,8 +32,14 @@ package final class Request: @unchecked Sendable {
     /// What the tail is to tell of it; `nil`: nobody watches.
     @exclusivity(unchecked) var notes: TailNotes?
     @exclusivity(unchecked) private var progress = Progress.received
+    /// The router that finishes its answer, from the beginning of the handler on.
+    @exclusivity(unchecked) private var router: Router?
+    /// The one that waits for its answer.
+    @exclusivity(unchecked) private var receiver: (any AnswerReceiver)?
+    /// Its answer, until the handler has returned.
+    @exclusivity(unchecked) private var response: Response?
 
-    init(head: consuming RequestHead, id: String, path: Int, parameter: String = "") {
+    init(head: RequestHead, id: Identifier, path: Int, parameter: String = "") {
         self.head = head
         self.id = id
         self.path = path
@@ -89,34 +95,38 @@ extension Request {
     private enum Progress {
         case received
         /// The handler runs up to where it waits for something.
-        case handled(by: Router)
-        case answered(Response)
-        case waiting(for: Router, completion: (consuming Response) -> Void)
-        case done
+        case handled
+        case answered, waiting, done
     }
 
     /// From here on it may be answered.
-    func begin(_ router: Router) { progress = .handled(by: router) }
+    func begin(_ router: Router) {
+        progress = .handled
+        self.router = router
+    }
 
     /// Answers it, once: while the handler runs, or when what it waits for is there.
     func answer(_ result: consuming Result<Response, Problem>) {
-        switch progress {
-        case .handled(let router): progress = .answered(router.finish(result, self))
-        case .waiting(let router, let completion):
+        guard let router = router.take() else { preconditionFailure("a request is answered once, by its handler") }
+        let response = router.finish(result, self)
+        if let receiver = receiver.take() {
             progress = .done
-            completion(router.finish(result, self))
-        case .received, .answered, .done: preconditionFailure("a request is answered once, by its handler")
+            receiver.receive(response, to: self)
+        } else {
+            progress = .answered
+            self.response = response
         }
     }
 
-    /// The answer, if the handler has given it at once; otherwise it goes to `completion` when it is there.
-    func answer(orLater completion: @escaping (consuming Response) -> Void) -> Response? {
+    /// The answer, if the handler has given it at once; otherwise `receiver` gets it when it is there.
+    func answer(orLaterTo receiver: any AnswerReceiver) -> Response? {
         switch progress {
-        case .answered(let response):
+        case .answered:
             progress = .done
-            return response
-        case .handled(let router):
-            progress = .waiting(for: router, completion: completion)
+            return response.take()
+        case .handled:
+            progress = .waiting
+            self.receiver = receiver
             return nil
         case .received, .waiting, .done: preconditionFailure("a request is handled once")
         }

@@ -51,30 +51,30 @@ package enum HTTPMethod: String, Sendable, CaseIterable {
     }
 }
 
-/// The part of a request before its body.
-package struct RequestHead: Sendable {
-    package var method: HTTPMethod
+/// The part of a request before its body. An object, for many look at it and it is large to copy.
+package final class RequestHead: Sendable {
+    package let method: HTTPMethod
     /// The path as it was sent: percent escapes are not decoded.
-    package var path: String
+    package let path: String
     /// The text behind the `?`, as it was sent; empty if there is none.
-    package var query = ""
+    package let query: String
     /// HTTP/1.0 knows no `Host` and no chunked bodies.
-    package var isHTTP10: Bool
-    package var fields: HeaderFields
+    package let isHTTP10: Bool
+    package let fields: HeaderFields
+    package let isChunked: Bool
 
-    @inlinable
     package init(
         method: HTTPMethod, path: String, query: String = "", isHTTP10: Bool = false,
-        fields: HeaderFields = HeaderFields()
+        fields: consuming HeaderFields = HeaderFields()
     ) {
         self.query = query
         self.method = method
         self.path = path
         self.isHTTP10 = isHTTP10
+        isChunked = fields.contains(.transferEncoding)
         self.fields = fields
     }
 
-    package var isChunked: Bool { fields.contains(.transferEncoding) }
     /// A number that no `Int` holds counts as the largest.
     package var contentLength: Int? { fields.contentLength }
     package var announcesBody: Bool { isChunked || (contentLength ?? 0) > 0 }

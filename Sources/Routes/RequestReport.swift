@@ -25,7 +25,7 @@ package struct RequestReport: Sendable {
         package let status: Int
         package let code: Problem.Code?
 
-        package init(_ response: Response) {
+        package init(_ response: borrowing Response) {
             status = response.status
             code = response.code
         }
@@ -60,7 +60,7 @@ package struct RequestReport: Sendable {
         let remark = answer == nil ? Remark.none : request.remark
         level = Self.level(answer, remark, outcome, isService: Self.servicePaths.contains(route))
         let all: [(String, String?)] = [
-            ("requestId", request.id), ("method", request.head.method.rawValue),
+            ("requestId", request.id.text), ("method", request.head.method.rawValue),
             ("path", request.head.path.shortened(to: Self.mostPathBytes)), ("route", route),
             ("status", answer.map { String($0.status) }), ("code", answer?.code?.rawValue),
             ("outcome", outcome == .answered ? nil : outcome.rawValue), ("durationMs", duration.milliseconds),

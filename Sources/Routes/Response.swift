@@ -1,3 +1,4 @@
+package import AMQPBridge
 internal import JSON
 
 /// A header of an answer. (No tuple: arrays of those are destroyed by reading their types.)
@@ -15,7 +16,12 @@ package struct ResponseField: Sendable {
 package struct Response: Sendable {
     package var status: Int
     package var contentType: StaticString?
+    /// The headers that few answers have.
     package var fields: [ResponseField] = []
+    /// The request that it is the answer to; `nil`: that is not known yet.
+    package var requestID: Identifier?
+    /// The state of its caller's rate; `nil`: it has none, or that is not known yet.
+    package var rate: RateState?
     package var body: [UInt8]
     /// Whether the request has changed nothing, so that it may be tried again under the same idempotency key.
     package var isWithoutEffect = false
@@ -40,6 +46,23 @@ package struct Response: Sendable {
 }
 
 extension Response {
+    /// Calls `body` with each header that is the answer's own, its value as C reads it.
+    package func forEachField(_ body: (_ name: StaticString, _ value: UnsafePointer<CChar>) -> Void) {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: ULID.count + 1) { place in
+            let text = place.baseAddress!
+            switch requestID {
+            case .made(let ulid):
+                ulid.write(to: UnsafeMutableRawPointer(text).assumingMemoryBound(to: UInt8.self))
+                text[ULID.count] = 0
+                body("X-Request-Id", text)
+            case .text(let id): id.withCString { body("X-Request-Id", $0) }
+            case nil: break
+            }
+            rate?.forEachField(in: place, body)
+        }
+        for field in fields { field.value.withCString { body(field.name, $0) } }
+    }
+
     /// Its `Allow`.
     var allowedMethods: String? {
         fields.first { $0.name.utf8CodeUnitCount == 5 && "\($0.name)" == "Allow" }?.value

@@ -75,7 +75,7 @@ package final class Router: @unchecked Sendable {
     ///   - door: where it has come from.
     ///   - isOverloaded: whether as many requests as allowed are under way already. Health checks and metrics are served all the
     ///     same.
-    package func admit(_ head: consuming RequestHead, at door: Door = .only, isOverloaded: Bool = false) -> Admission {
+    package func admit(_ head: RequestHead, at door: Door = .only, isOverloaded: Bool = false) -> Admission {
         if door != .only, !door.shows(head.path, withConsole: hasConsole) { return refuse(head, at: door) }
         let (path, parameter) = find(head.path)
         let id = requestID(of: head)
@@ -84,7 +84,7 @@ package final class Router: @unchecked Sendable {
     }
 
     /// The answer for a path that is not there.
-    private func refuse(_ head: consuming RequestHead, at door: Door) -> Admission {
+    private func refuse(_ head: RequestHead, at door: Door) -> Admission {
         refused(unknown(head), Problem(.notFound, "nothing is here; \(door.hint(withConsole: hasConsole))"))
     }
 
@@ -196,10 +196,8 @@ package final class Router: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - loop: where a task runs, if it takes one: the caller's own.
-    ///   - completion: is called once, on the loop, with an answer that is not there at once.
-    package func handle(
-        _ request: Request, on loop: EventLoop, completion: @escaping (consuming Response) -> Void
-    ) -> Handling {
+    ///   - receiver: gets an answer that is not there at once.
+    package func handle(_ request: Request, on loop: EventLoop, for receiver: any AnswerReceiver) -> Handling {
         guard let route = request.route else { preconditionFailure("only admitted requests are handled") }
         request.begin(self)
         request.notes?.bytes = request.body.count
@@ -208,10 +206,10 @@ package final class Router: @unchecked Sendable {
             switch try route.handler(request) {
             case .answered(let response): return .answered(finish(.success(response), request))
             case .waitsForBroker:
-                return request.answer(orLater: completion).map { .answered($0) } ?? .waitsForBroker
+                return request.answer(orLaterTo: receiver).map { .answered($0) } ?? .waitsForBroker
             case .needsTask(let work):
                 let task = Task.immediate(executorPreference: loop) { request.answer(await Self.result(of: work)) }
-                return request.answer(orLater: completion).map { .answered($0) } ?? .task(task)
+                return request.answer(orLaterTo: receiver).map { .answered($0) } ?? .task(task)
             }
         } catch {
             return .answered(finish(.failure(error), request))
@@ -349,7 +347,7 @@ package final class Router: @unchecked Sendable {
 
     private func refuse(_ problem: Problem, _ request: Request) -> Response {
         request.note(problem)
-        return finish(problem.response(requestID: request.id), request)
+        return finish(problem.response(requestID: request.id.text), request)
     }
 
     private func finish(_ response: consuming Response, _ request: Request) -> Response {
@@ -360,9 +358,8 @@ package final class Router: @unchecked Sendable {
         if head.method == .options, case .none = request.remark, rules.access.cors.refuses(head) {
             request.note(.refusedPreflight)
         }
-        response.fields.reserveCapacity(response.fields.count + 4)
-        response.fields.append(ResponseField("X-Request-Id", request.id))
-        request.caller.limit?.tell(&response.fields, now: .now())
+        response.requestID = request.id
+        if let limit = request.caller.limit { response.rate = limit.told(now: .now()) }
         if !rules.access.cors.isOff {
             response.fields += rules.access.cors.fields(for: head)
             if head.method == .options, let allow = response.allowedMethods {
@@ -373,9 +370,9 @@ package final class Router: @unchecked Sendable {
     }
 
     /// The caller's own, if it is fit for logs, or a fresh one.
-    private func requestID(of head: RequestHead) -> String {
-        if let id = head.fields[.requestID], Self.isRequestID(id) { return id }
-        return identifiers.next()
+    private func requestID(of head: RequestHead) -> Identifier {
+        if let id = head.fields[.requestID], Self.isRequestID(id) { return .text(id) }
+        return .made(identifiers.next())
     }
 
     /// `[A-Za-z0-9._-]{1,64}`
@@ -408,10 +405,16 @@ package struct Admission: Sendable {
 
 /// How a request is answered whose body is there.
 package enum Handling: Sendable {
-    /// At once; the completion is never called.
+    /// At once; the receiver gets nothing.
     case answered(Response)
-    /// By the completion, within the time for the broker's confirm. That cannot be cancelled.
+    /// By the receiver, within the time for the broker's confirm. That cannot be cancelled.
     case waitsForBroker
-    /// By the completion, when the task is done. It may be cancelled, and answers all the same.
+    /// By the receiver, when the task is done. It may be cancelled, and answers all the same.
     case task(Task<Void, Never>)
+}
+
+/// Waits for answers that are not there at once.
+package protocol AnswerReceiver: AnyObject {
+    /// Takes the answer to a request. Called once for each, on the loop.
+    func receive(_ response: consuming Response, to request: Request)
 }

@@ -10,7 +10,7 @@ struct ULIDTests {
     func alphabet() {
         var generator = ULIDGenerator()
         for _ in 0..<100 {
-            let identifier = generator.next()
+            let identifier = generator.next().text
             #expect(identifier.count == 26)
             #expect(identifier.allSatisfy(Self.alphabet.contains))
             // 26 characters are 130 bits, two more than there are.
@@ -22,7 +22,7 @@ struct ULIDTests {
     func sorts() {
         var generator = ULIDGenerator()
         let times: [UInt64] = [1, 1, 1, 2, 2, 3, 1_000, 1 << 40, (1 << 48) - 1]
-        let identifiers = times.map { generator.next(milliseconds: $0) }
+        let identifiers = times.map { generator.next(milliseconds: $0).text }
         #expect(identifiers == identifiers.sorted())
         #expect(Set(identifiers).count == times.count)
     }
@@ -30,8 +30,8 @@ struct ULIDTests {
     @Test("still counts up when the clock goes back")
     func survivesClockChanges() {
         var generator = ULIDGenerator()
-        let first = generator.next(milliseconds: 5_000)
-        let second = generator.next(milliseconds: 4_000)
+        let first = generator.next(milliseconds: 5_000).text
+        let second = generator.next(milliseconds: 4_000).text
         #expect(first < second)
         #expect(milliseconds(of: second) == 5_000)
     }
@@ -40,7 +40,7 @@ struct ULIDTests {
     func countsUp() {
         var generator = ULIDGenerator()
         for _ in 0..<200 {
-            let (first, second) = (generator.next(milliseconds: 7), generator.next(milliseconds: 7))
+            let (first, second) = (generator.next(milliseconds: 7).text, generator.next(milliseconds: 7).text)
             #expect(value(of: second.dropFirst(10)) == value(of: first.dropFirst(10)) &+ 1)
         }
     }
@@ -48,21 +48,21 @@ struct ULIDTests {
     @Test("carries its time", arguments: [1, 31, 32, 1_469_918_176_385, (1 << 48) - 1] as [UInt64])
     func carriesTime(time: UInt64) {
         var generator = ULIDGenerator()
-        #expect(milliseconds(of: generator.next(milliseconds: time)) == time)
+        #expect(milliseconds(of: generator.next(milliseconds: time).text) == time)
     }
 
     @Test("carries the time of the ULID specification's example")
     func matchesTheSpecification() {
         var generator = ULIDGenerator()
         // github.com/ulid/spec: 1469918176385 is 01ARYZ6S41.
-        #expect(generator.next(milliseconds: 1_469_918_176_385).hasPrefix("01ARYZ6S41"))
+        #expect(generator.next(milliseconds: 1_469_918_176_385).text.hasPrefix("01ARYZ6S41"))
     }
 
     @Test("differs from generator to generator")
     func isRandom() {
         let identifiers = (0..<50).map { _ in
             var generator = ULIDGenerator()
-            return generator.next(milliseconds: 1)
+            return generator.next(milliseconds: 1).text
         }
         #expect(Set(identifiers).count == 50)
     }

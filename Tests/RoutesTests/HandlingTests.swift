@@ -134,7 +134,7 @@ struct HandlingTests {
     private func handle(_ request: Request, _ router: Router) async -> (Kind, Task<Response, Never>) {
         let (answers, answer) = AsyncStream.makeStream(of: Response.self)
         let kind = await servingLoop.run {
-            switch router.handle(request, on: servingLoop, completion: { answer.yield($0) }) {
+            switch router.handle(request, on: servingLoop, for: ClosureReceiver { answer.yield($0) }) {
             case .answered(let response):
                 answer.yield(response)
                 return Kind.answered

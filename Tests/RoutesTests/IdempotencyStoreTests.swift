@@ -206,7 +206,7 @@ struct IdempotencyStoreTests {
         var fields = HeaderFields()
         fields.add(.contentType, type)
         let head = RequestHead(method: .post, path: path, fields: fields)
-        let request = Request(head: head, id: "id", path: 0)
+        let request = Request(head: head, id: .text("id"), path: 0)
         request.body = Array(body.utf8)
         return RequestFingerprint(request)
     }

@@ -37,11 +37,13 @@ struct RequestCountersTests {
     func durations() {
         let milliseconds: [(path: String, Int64)] = [("/a", 0), ("/a", 1), ("/a", 3), ("/a", 90_000), ("/b", 60_000)]
         for (path, time) in milliseconds {
-            let request = Request(head: RequestHead(method: .get, path: path), id: "r", path: counters.index(of: path))
+            let request = Request(
+                head: RequestHead(method: .get, path: path), id: .text("r"), path: counters.index(of: path))
             counters.count(request, nanoseconds: time * 1_000_000)
         }
         // A clock that goes back.
-        let request = Request(head: RequestHead(method: .get, path: "/a"), id: "r", path: counters.index(of: "/a"))
+        let request = Request(
+            head: RequestHead(method: .get, path: "/a"), id: .text("r"), path: counters.index(of: "/a"))
         counters.count(request, nanoseconds: -1)
         let durations = counters.durations
         #expect(durations.map(\.route) == ["/a", "/b"])

@@ -28,9 +28,7 @@ extension Response {
         forEachConstantField(isPost: isPost, isStreamed: isStreamed) { name, value in
             MHD_add_response_header(created, name.cString, value.cString)
         }
-        for field in fields {
-            field.value.withCString { value in _ = MHD_add_response_header(created, field.name.cString, value) }
-        }
+        forEachField { name, value in MHD_add_response_header(created, name.cString, value) }
         if isLast { MHD_add_response_header(created, "Connection", "close") }
         return MHD_queue_response(connection, UInt32(status), created)
     }

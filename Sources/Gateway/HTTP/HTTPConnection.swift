@@ -9,6 +9,8 @@ internal import Routes
 ///
 /// Properties that every request touches are not checked for exclusive access, as in ``HTTPRequests``.
 final class HTTPConnection {
+    /// Outlives all connections.
+    private unowned let requests: HTTPRequests
     /// libmicrohttpd's connection.
     let handle: OpaquePointer
     let descriptor: Int32
@@ -46,10 +48,12 @@ final class HTTPConnection {
     private(set) var cut: Cut?
 
     init(
-        handle: OpaquePointer, session: UnsafeMutableRawPointer?, descriptor: Int32, address: IPAddress, door: Door,
+        requests: HTTPRequests, handle: OpaquePointer, session: UnsafeMutableRawPointer?, descriptor: Int32,
+        address: IPAddress, door: Door,
         countedAs: ClientAddress?, isCounted: Bool,
         times: ConnectionTimes
     ) {
+        self.requests = requests
         self.handle = handle
         self.session = session
         self.descriptor = descriptor
@@ -94,6 +98,12 @@ final class HTTPConnection {
         shutdown(descriptor, Int32(SHUT_RDWR))
         times.ended()
         self.cut = cut
+    }
+}
+
+extension HTTPConnection: AnswerReceiver {
+    func receive(_ response: consuming Response, to request: Request) {
+        requests.answer(request, with: response, self)
     }
 }
 

@@ -33,10 +33,10 @@ final class HTTPConnections: @unchecked Sendable {
 
     func open(
         _ handle: OpaquePointer, _ session: UnsafeMutableRawPointer?, _ descriptor: Int32, _ address: IPAddress,
-        _ door: Door, _ times: ConnectionTimes, isCounted: Bool
+        _ door: Door, _ times: ConnectionTimes, of requests: HTTPRequests, isCounted: Bool
     ) -> HTTPConnection {
         let connection = HTTPConnection(
-            handle: handle, session: session, descriptor: descriptor, address: address, door: door,
+            requests: requests, handle: handle, session: session, descriptor: descriptor, address: address, door: door,
             countedAs: counted(address),
             isCounted: isCounted, times: times)
         all[descriptor] = connection

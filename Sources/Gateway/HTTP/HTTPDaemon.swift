@@ -150,7 +150,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         if isEncrypted { greetings.opened(descriptor) }
         return connections.open(
             handle, session, descriptor, arrival.address, arrival.entrance.door,
-            ConnectionTimes(opened: requests.turn, requests.times),
+            ConnectionTimes(opened: requests.turn, requests.times), of: requests,
             // The connection that tries libmicrohttpd has no client.
             isCounted: headErrors.areTried)
     }

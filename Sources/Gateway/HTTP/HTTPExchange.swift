@@ -7,17 +7,17 @@ struct HTTPExchange {
         /// The head was accepted and the body is coming.
         case receiving
         /// The answer is certain; the rest of the body is thrown away.
-        case discarding(Response)
+        case discarding
         /// The handler has been called and has not returned.
         case handling
         /// The request waits for the broker or a task.
         case waiting(Wait)
         /// The handler is done, and libmicrohttpd has not asked yet.
-        case answered(Response)
-        case sent(RequestReport.Answer)
+        case answered
+        case sent
         /// The answer goes on for as long as there is something to send. It rests while there is not, with the
         /// connection suspended.
-        case streaming(RequestReport.Answer, isResting: Bool)
+        case streaming(isResting: Bool)
     }
 
     private enum Wait {
@@ -38,6 +38,10 @@ struct HTTPExchange {
     private static let discardableBytes = 64 * 1_024
 
     private var state: State
+    /// The answer, until libmicrohttpd gets it. Apart from the state, so that a change of that copies none.
+    private var response: Response?
+    /// The answer that was given, or would have been.
+    private(set) var answer: RequestReport.Answer?
     /// The longest body that the handler reads, in bytes; `nil`: none, it is thrown away.
     private let bodyLimit: Int?
     private var received = 0
@@ -65,11 +69,13 @@ struct HTTPExchange {
     ) -> (exchange: HTTPExchange, Beginning) {
         var exchange = HTTPExchange(head, bodyLimit: bodyLimit)
         guard let refusal else { return (exchange, .receives) }
+        exchange.answer = RequestReport.Answer(refusal)
         if isBelieved, refusal.status != 400, isDiscardable(head) {
-            exchange.state = .discarding(refusal)
+            exchange.state = .discarding
+            exchange.response = refusal
             return (exchange, .receives)
         }
-        exchange.state = .sent(RequestReport.Answer(refusal))
+        exchange.state = .sent
         return (exchange, .sends(refusal))
     }
 
@@ -106,7 +112,9 @@ struct HTTPExchange {
     ///
     /// - Parameter isWhole: whether all of the answer has left.
     mutating func interrupt(_ answer: RequestReport.Answer, isWhole: Bool) {
-        state = .sent(answer)
+        state = .sent
+        response = nil
+        self.answer = answer
         foretold = isWhole ? .answered : nil
     }
 
@@ -127,10 +135,11 @@ struct HTTPExchange {
             hasUnreadBody = false
             state = .handling
             return .handles
-        case .discarding(let response):
+        case .discarding, .answered:
             hasUnreadBody = false
-            return send(response)
-        case .answered(let response): return send(response)
+            guard let response = response.take() else { return .waits }
+            state = .sent
+            return .sends(response)
         case .handling, .waiting, .sent, .streaming: return .waits
         }
     }
@@ -144,15 +153,20 @@ struct HTTPExchange {
     /// The handler has returned.
     ///
     /// - Parameter mayPoll: whether there is room for one more that libmicrohttpd asks for in every run.
-    mutating func handled(_ handling: Handling, mayPoll: Bool) -> Next {
-        switch (state, handling) {
-        case (.answered(let response), _), (_, .answered(let response)):
-            state = .sent(RequestReport.Answer(response))
+    mutating func handled(_ handling: consuming Handling, mayPoll: Bool) -> Next {
+        if let response = response.take() {
+            state = .sent
             return .sends(response)
-        case (_, .waitsForBroker):
+        }
+        switch consume handling {
+        case .answered(let response):
+            state = .sent
+            answer = RequestReport.Answer(response)
+            return .sends(response)
+        case .waitsForBroker:
             state = .waiting(mayPoll ? .polled : .suspended)
             return mayPoll ? .polls : .suspends
-        case (_, .task(let task)):
+        case .task(let task):
             state = .waiting(.task(task))
             return .suspends
         }
@@ -167,20 +181,17 @@ struct HTTPExchange {
 
     /// The handler is done.
     mutating func answer(_ response: consuming Response) -> Wake {
+        let wake: Wake
         switch state {
-        case .handling:
-            state = .answered(response)
-            return .needless
-        case .waiting(let wait):
-            state = .answered(response)
-            if case .polled = wait { return .runs } else { return .resumes }
+        case .handling: wake = .needless
+        case .waiting(.polled): wake = .runs
+        case .waiting: wake = .resumes
         case .receiving, .discarding, .answered, .sent, .streaming: return .needless
         }
-    }
-
-    private mutating func send(_ response: Response) -> Step {
-        state = .sent(RequestReport.Answer(response))
-        return .sends(response)
+        state = .answered
+        answer = RequestReport.Answer(response)
+        self.response = response
+        return wake
     }
 
     /// Whether the connection ends behind the answer. libmicrohttpd is lax in where a chunk ends (0.9.75): nothing
@@ -191,24 +202,24 @@ struct HTTPExchange {
 
     /// What was sent is only the head of the answer: the rest comes piece by piece.
     mutating func streams() {
-        if case .sent(let answer) = state { state = .streaming(answer, isResting: false) }
+        if case .sent = state { state = .streaming(isResting: false) }
     }
 
     /// There is no piece to send: the connection is suspended.
     mutating func rests() {
-        if case .streaming(let answer, _) = state { state = .streaming(answer, isResting: true) }
+        if case .streaming = state { state = .streaming(isResting: true) }
     }
 
     var isResting: Bool {
-        if case .streaming(_, let isResting) = state { isResting } else { false }
+        if case .streaming(let isResting) = state { isResting } else { false }
     }
 
     /// There is something to send, or nobody to send it to.
     ///
     /// - Returns: whether it rested, so that its connection has to be resumed.
     mutating func wakes() -> Bool {
-        guard case .streaming(let answer, isResting: true) = state else { return false }
-        state = .streaming(answer, isResting: false)
+        guard isResting else { return false }
+        state = .streaming(isResting: false)
         return true
     }
 
@@ -247,15 +258,6 @@ struct HTTPExchange {
 
     var isPolled: Bool {
         if case .waiting(.polled) = state { true } else { false }
-    }
-
-    /// The answer that was given, or would have been.
-    var answer: RequestReport.Answer? {
-        switch state {
-        case .discarding(let response), .answered(let response): RequestReport.Answer(response)
-        case .sent(let answer), .streaming(let answer, _): answer
-        case .receiving, .handling, .waiting: nil
-        }
     }
 
     /// The outcome of the request.

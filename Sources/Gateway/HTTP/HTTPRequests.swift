@@ -52,7 +52,7 @@ final class HTTPRequests: @unchecked Sendable {
     // MARK: The head and the body
 
     /// The first callback for a request: only its head is known.
-    func begin(_ connection: HTTPConnection, _ parsed: consuming ParsedHead, isFromProxy: Bool) -> MHD_Result {
+    func begin(_ connection: HTTPConnection, _ parsed: borrowing ParsedHead, isFromProxy: Bool) -> MHD_Result {
         open.add(1, ordering: .relaxed)
         schedule.requestBegan()
         let client =
@@ -66,7 +66,7 @@ final class HTTPRequests: @unchecked Sendable {
         let hasRoom = load.began() && hasRoomForClient
         let disbelief = disbelief(of: parsed)
         let admission =
-            if let disbelief { disbelief } else { admit(parsed.takeHead(), connection.door, hasRoom: hasRoom) }
+            if let disbelief { disbelief } else { admit(parsed.head, connection.door, hasRoom: hasRoom) }
         let request = admission.request
         let (exchange, beginning) = HTTPExchange.begin(
             request.head, refusal: admission.refusal, bodyLimit: request.bodyLimit, isBelieved: disbelief == nil)
@@ -90,7 +90,7 @@ final class HTTPRequests: @unchecked Sendable {
         return parsed.memory > room ? router.refuseLargeHead(parsed.head) : nil
     }
 
-    private func admit(_ head: consuming RequestHead, _ door: Door, hasRoom: Bool) -> Admission {
+    private func admit(_ head: RequestHead, _ door: Door, hasRoom: Bool) -> Admission {
         let hasRoom = hasRoom && load.hasRoom(forBody: min(head.contentLength ?? 0, router.limits.largestBody))
         return router.admit(head, at: door, isOverloaded: !hasRoom)
     }
@@ -129,9 +129,7 @@ final class HTTPRequests: @unchecked Sendable {
     private func handle(_ connection: HTTPConnection) -> MHD_Result {
         connection.times.bodyCame()
         guard let request = connection.served?.request else { return .NO }
-        let handling = router.handle(request, on: loop) { [self] response in
-            answer(request, with: response, connection)
-        }
+        let handling = router.handle(request, on: loop, for: connection)
         switch connection.served?.exchange.handled(handling, mayPoll: schedule.mayPoll) {
         case .sends(let response): return send(response, connection)
         case .polls: schedule.polls()
@@ -145,7 +143,7 @@ final class HTTPRequests: @unchecked Sendable {
     }
 
     /// The handler is done. The connection may be over by then, or at another request.
-    private func answer(_ request: Request, with response: consuming Response, _ connection: HTTPConnection) {
+    func answer(_ request: Request, with response: consuming Response, _ connection: HTTPConnection) {
         guard connection.served?.request === request else { return abandon(request, with: response) }
         switch connection.served?.exchange.answer(response) {
         case .runs: schedule.wakesPolled()

@@ -9,7 +9,7 @@ enum RawAnswer {
     static func bytes(_ response: Response, isPost: Bool, date: Int64) -> [UInt8] {
         var head = "HTTP/1.1 \(response.status) \(reason(response.status))\r\nDate: \(httpDate(date))\r\n"
         response.forEachConstantField(isPost: isPost) { name, value in head += "\(name): \(value)\r\n" }
-        for field in response.fields { head += "\(field.name): \(field.value)\r\n" }
+        response.forEachField { name, value in head += "\(name): \(String(cString: value))\r\n" }
         head += "Connection: close\r\nContent-Length: \(response.body.count)\r\n\r\n"
         return Array(head.utf8) + response.body
     }

@@ -11,7 +11,7 @@ internal import Routes
 /// received; method, target, version and headers must follow each other with nothing between them but a space, a colon,
 /// white space behind it, or CRLF, and end where the parser says that the head ends.
 struct ParsedHead {
-    private(set) var head: RequestHead
+    let head: RequestHead
     /// The reason why the bytes must not be taken for a request; `nil` if they may.
     let malformation: String?
     /// The part of the connection's memory that the head takes, in bytes.
@@ -22,9 +22,6 @@ struct ParsedHead {
 
     /// `http://host` alone means its root (RFC 9112, section 3.2.1).
     private static func path(_ path: UnsafePointer<CChar>) -> String { path.pointee == 0 ? "/" : String(cString: path) }
-
-    /// The head alone, which is large to copy.
-    consuming func takeHead() -> RequestHead { head }
 
     /// - Parameters:
     ///   - target: the length of the request target as it was received, query included.
@@ -46,14 +43,12 @@ struct ParsedHead {
         }
         let size = gateway_mhd_head_size(connection)
         malformation = layout.finish(at: method + size)
-        let fields = layout.takeFields()
         memory = size + Int(gateway_mhd_field_count(connection)) * Self.fieldMemory
         head = RequestHead(
             method: HTTPMethod(method),
             path: Self.path(layout.path), query: query,
             isHTTP10: strcmp(version, "HTTP/1.0") == 0,
-            fields: fields)
-        if let authority = layout.authority { head.fields.replace(.host, by: authority) }
+            fields: layout.takeFields())
     }
 }
 
@@ -127,6 +122,7 @@ private struct HeadLayout {
 
     /// The fields, which are there no more then: they are large to copy.
     mutating func takeFields() -> HeaderFields {
+        if let authority { fields.replace(.host, by: authority) }
         var taken = HeaderFields.none
         swap(&taken, &fields)
         return taken

@@ -50,15 +50,12 @@ package final class RateLimit: Sendable {
     /// Nanoseconds for a token, and for all of them.
     private let interval: Int64
     private let capacity: Int64
-    /// The rate's, as text.
-    private let burst: String
     private let fullAt = Atomic<Int64>(0)
 
     package init(_ rate: Rate) {
         self.rate = rate
         interval = max(1, rate.period.nanoseconds / Int64(rate.count))
         capacity = interval * Int64(rate.burst)
-        burst = String(rate.burst)
     }
 
     /// How long it takes until there is one more token.
@@ -96,33 +93,42 @@ package final class RateLimit: Sendable {
     }
 }
 
-extension RateLimit {
-    /// Appends what its caller learns with every answer: how many may come at once, how many are left, and in how many seconds
-    /// all are back (draft-ietf-httpapi-ratelimit-headers-06).
-    func tell(_ fields: inout [ResponseField], now: MonotonicTime) {
-        let missing = missing(now: now)
-        fields.append(ResponseField("RateLimit-Limit", burst))
-        fields.append(ResponseField("RateLimit-Remaining", String(decimal: remaining(of: missing))))
-        fields.append(ResponseField("RateLimit-Reset", String(decimal: Int((missing + 999_999_999) / 1_000_000_000))))
+/// What a caller learns of its rate with every answer: how many may come at once, how many are left, and in how many seconds all
+/// are back (draft-ietf-httpapi-ratelimit-headers-06).
+package struct RateState: Sendable, Equatable {
+    package let limit: Int
+    package let remaining: Int
+    package let reset: Int
+
+    /// Calls `body` with each header that says so.
+    ///
+    /// - Parameter place: where a value is written, with room for any number.
+    func forEachField(
+        in place: UnsafeMutableBufferPointer<CChar>,
+        _ body: (_ name: StaticString, _ value: UnsafePointer<CChar>) -> Void
+    ) {
+        body("RateLimit-Limit", Self.decimal(limit, in: place))
+        body("RateLimit-Remaining", Self.decimal(remaining, in: place))
+        body("RateLimit-Reset", Self.decimal(reset, in: place))
+    }
+
+    /// A number from 0 in decimal digits, at the end of `place`.
+    private static func decimal(_ number: Int, in place: UnsafeMutableBufferPointer<CChar>) -> UnsafePointer<CChar> {
+        var (rest, start) = (number, place.count - 1)
+        place[start] = 0
+        repeat {
+            start -= 1
+            place[start] = CChar(UInt8(ascii: "0")) + CChar(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        return UnsafePointer(place.baseAddress! + start)
     }
 }
 
-extension String {
-    /// A number from 0 in decimal digits. Most need no memory.
-    fileprivate init(decimal number: Int) {
-        guard (0..<1_000_000_000_000_000).contains(number) else {
-            self.init(number)
-            return
-        }
-        var (power, digits) = (10, 1)
-        while power <= number { (power, digits) = (power * 10, digits + 1) }
-        self.init(unsafeUninitializedCapacity: 15) { buffer in
-            var rest = number
-            for index in stride(from: digits - 1, through: 0, by: -1) {
-                buffer[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            }
-            return digits
-        }
+extension RateLimit {
+    func told(now: MonotonicTime) -> RateState {
+        let missing = missing(now: now)
+        return RateState(
+            limit: rate.burst, remaining: remaining(of: missing), reset: Int((missing + 999_999_999) / 1_000_000_000))
     }
 }

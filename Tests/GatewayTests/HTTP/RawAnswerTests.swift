@@ -8,7 +8,7 @@ struct RawAnswerTests {
     @Test("is a whole answer that ends the connection")
     func bytes() {
         var response = Response(status: 413, contentType: "application/problem+json", body: Array("{}\n".utf8))
-        response.fields = [ResponseField("X-Request-Id", "abc")]
+        response.requestID = .text("abc")
         let text = String(decoding: RawAnswer.bytes(response, isPost: true, date: 784_111_777), as: UTF8.self)
         #expect(
             text == """

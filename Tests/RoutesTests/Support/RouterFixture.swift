@@ -80,7 +80,8 @@ extension Router {
     func answer(to request: Request) async -> Response {
         await withCheckedContinuation { continuation in
             servingLoop.execute {
-                let handling = self.handle(request, on: servingLoop) { continuation.resume(returning: $0) }
+                let receiver = ClosureReceiver { continuation.resume(returning: $0) }
+                let handling = self.handle(request, on: servingLoop, for: receiver)
                 if case .answered(let response) = handling { continuation.resume(returning: response) }
             }
         }
@@ -95,6 +96,15 @@ extension Router {
     func batch(_ body: String, _ type: MediaType = .json) async -> Response {
         await request(.post, "/v1/batch", [.contentType: type.rawValue], body: body)
     }
+}
+
+/// Hands the answer to a closure.
+final class ClosureReceiver: AnswerReceiver {
+    private let body: (Response) -> Void
+
+    init(_ body: @escaping (Response) -> Void) { self.body = body }
+
+    func receive(_ response: consuming Response, to request: Request) { body(response) }
 }
 
 /// Where requests are served.
@@ -128,8 +138,13 @@ extension JSONText {
 extension Response {
     var text: String { String(decoding: body, as: UTF8.self) }
 
-    func field(_ name: String) -> String? {
-        fields.first { "\($0.name)" == name }?.value
+    func field(_ name: String) -> String? { allFields.first { $0.name == name }?.value }
+
+    /// All headers that are its own.
+    var allFields: [(name: String, value: String)] {
+        var all: [(name: String, value: String)] = []
+        forEachField { all.append(("\($0)", String(cString: $1))) }
+        return all
     }
 
     /// The members of the JSON object that the body is.
