@@ -190,11 +190,11 @@ final class Publisher: BrokerSession {
         let publications = request.publications
         for index in parked.indices {
             // By its place, for a publication is large to copy.
-            guard
+            let isWritten = publications.withUnsafeBufferPointer {
                 FrameWriter.publish(
-                    publications.span[index], messageID: .number(ledger.nextTag), frameMax: frameMax,
-                    into: &outbound.bytes)
-            else {
+                    $0[index], messageID: .number(ledger.nextTag), frameMax: frameMax, into: &outbound.bytes)
+            }
+            guard isWritten else {
                 if isProbe { directory.probeFailed(request.exchange) }
                 release(
                     request, index, .failed(.tooLarge(bytes: request.encodedSize(of: index), limit: frameMax)))

@@ -90,9 +90,9 @@ extension Emit {
         var faults: [CommandFault] = []
         if let fault = CommandFault(event: event) { faults.append(fault) }
         if let fault = CommandFault(namespace: namespace) { faults.append(fault) }
-        if !rooms.isEmpty { faults += CommandFault.names(rooms, "rooms") }
-        if !except.isEmpty { faults += CommandFault.names(except, "except") }
-        if !exceptSockets.isEmpty { faults += CommandFault.names(exceptSockets, "exceptSockets") }
+        CommandFault.add(faultsOf: rooms, "rooms", \.fault, to: &faults)
+        CommandFault.add(faultsOf: except, "except", \.fault, to: &faults)
+        CommandFault.add(faultsOf: exceptSockets, "exceptSockets", \.faultOfName, to: &faults)
         // Counted as a set only when there can be too many of them.
         let listed = rooms.count + except.count + exceptSockets.count
         let unique = listed <= limits.names ? listed : namesOfAll.withoutDuplicates.count
@@ -127,6 +127,8 @@ extension CommandFault {
     /// The fault in a namespace; `nil`: there is none. Namespaces match `^/[^#]*$`: the `#` separates parts of routing
     /// keys, so they cannot be forged.
     public init?(namespace: String) {
+        // Nearly all.
+        if namespace == "/" { return nil }
         let utf8 = namespace.utf8
         if utf8.first != UInt8(ascii: "/") || utf8.contains(UInt8(ascii: "#")) {
             self.init(CommandField("namespace"), "a namespace begins with '/' and contains no '#'")
@@ -140,23 +142,27 @@ extension CommandFault {
     /// The faults of the rooms in a list. At most ``mostFaults``: a caller fixes them one by one anyway, and a million
     /// would be costly to tell.
     public static func names(_ rooms: [RoomName], _ list: String) -> [CommandFault] {
-        faults(rooms, list, \.fault)
+        var faults: [CommandFault] = []
+        add(faultsOf: rooms, list, \.fault, to: &faults)
+        return faults
     }
 
     /// The faults of the ids of sockets in a list, at most ``mostFaults``.
     public static func names(_ ids: [String], _ list: String) -> [CommandFault] {
-        faults(ids, list, \.faultOfName)
+        var faults: [CommandFault] = []
+        add(faultsOf: ids, list, \.faultOfName, to: &faults)
+        return faults
     }
 
-    private static func faults<Name>(
-        _ names: [Name], _ list: String, _ fault: (Name) -> String?
-    ) -> [CommandFault] {
-        var faults: [CommandFault] = []
-        for (index, name) in names.enumerated() {
-            guard faults.count < mostFaults else { break }
-            if let detail = fault(name) { faults.append(CommandFault(CommandField(list, index: index), detail)) }
+    @inline(__always)
+    fileprivate static func add<Name>(
+        faultsOf names: [Name], _ list: String, _ fault: (Name) -> String?, to faults: inout [CommandFault]
+    ) {
+        let most = faults.count + mostFaults
+        for index in names.indices where faults.count < most {
+            guard let detail = fault(names[index]) else { continue }
+            faults.append(CommandFault(CommandField(list, index: index), detail))
         }
-        return faults
     }
 
     private static let mostFaults = 20
@@ -179,7 +185,9 @@ extension ServerSideEmit {
 
 extension String {
     /// Whether the two are the same name. (`==` calls "é" in one scalar and in two equal, which servers do not.)
-    package func hasBytes(of other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+    package func hasBytes(of other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
 }
 
 extension [String] {

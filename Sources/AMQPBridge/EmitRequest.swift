@@ -1,27 +1,38 @@
 internal import AMQP
 internal import EventLoop
 
-/// An emit under way, and the completion that is told its outcome.
+/// An emit under way, and the one that is told its outcome.
 final class EmitRequest: PublishRequest {
     private let emit: Emit
     private let id: ULID
     private let emitter: LoopEmitter
-    private let completion: EmitService.Completion
+    /// `nil`: nobody waits for it.
+    private let receiver: (any EmitReceiver)?
 
     init(
         _ emit: consuming Emit, _ publications: [Publication], id: ULID, of emitter: LoopEmitter,
-        _ completion: @escaping EmitService.Completion
+        for receiver: (any EmitReceiver)?
     ) {
         self.emit = emit
         self.id = id
         self.emitter = emitter
-        self.completion = completion
+        self.receiver = receiver
         super.init(publications)
     }
 
     override func ended(_ result: Result<Routing, PublishError>) {
-        completion(emitter.outcome(result, id, emit, exchange))
+        let outcome = emitter.outcome(result, id, emit, exchange)
+        receiver?.receive(outcome, confirmedBy: .broker)
     }
+}
+
+/// Tells a closure.
+final class CompletionReceiver: EmitReceiver {
+    private let completion: EmitService.Completion
+
+    init(_ completion: @escaping EmitService.Completion) { self.completion = completion }
+
+    func receive(_ result: Result<Receipt, EmitError>, confirmedBy confirmation: Confirmation) { completion(result) }
 }
 
 /// An emit of a batch under way.

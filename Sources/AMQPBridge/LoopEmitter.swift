@@ -52,6 +52,12 @@ package enum Confirmation: String, Sendable, CaseIterable {
     case none
 }
 
+/// Is told the outcome of an emit.
+package protocol EmitReceiver: AnyObject {
+    /// Takes the outcome. Called once, on the loop.
+    func receive(_ result: Result<Receipt, EmitError>, confirmedBy confirmation: Confirmation)
+}
+
 /// Emits events to the clients of Socket.IO servers.
 package protocol EmitService: AnyObject, Sendable {
     typealias Completion = (Result<Receipt, EmitError>) -> Void
@@ -62,11 +68,13 @@ package protocol EmitService: AnyObject, Sendable {
 
     /// Emits what no server has to be asked for. On the event loop only.
     ///
-    /// - Parameter completion: is called once, on the loop, perhaps before this returns.
-    func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion)
+    /// - Parameter receiver: is told perhaps before this returns.
+    func emit(_ emit: consuming Emit, confirmation: Confirmation, for receiver: any EmitReceiver)
 
     /// The same, but waits for the broker's confirm no longer than `wait`: an emit that is not confirmed by then fails
     /// as one whose outcome is unknown.
+    ///
+    /// - Parameter completion: is called once, on the loop, perhaps before this returns.
     func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion)
 
     /// Emits, and asks servers before if need be.
@@ -140,13 +148,13 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         self.unroutedLog = unroutedLog
     }
 
-    package func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
+    package func emit(_ emit: consuming Emit, confirmation: Confirmation, for receiver: any EmitReceiver) {
         do throws(EmitError) {
             try check(emit)
             let publications = try encoded(emit)
-            try publish(consume emit, publications, confirmation, completion)
+            try publish(consume emit, publications, confirmation, receiver)
         } catch {
-            completion(.failure(error))
+            receiver.receive(.failure(error), confirmedBy: confirmation)
         }
     }
 
@@ -163,7 +171,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         try check(emit)
         let publications = try encoded(try await resolvingExceptions(of: emit))
         return try await receipt { complete throws(EmitError) in
-            try publish(emit, publications, confirmation, complete)
+            try publish(emit, publications, confirmation, CompletionReceiver(complete))
         }
     }
 
@@ -193,21 +201,21 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return try result.get()
     }
 
-    /// - Throws: when nothing can be published now, and no caller would wait for it; then `completion` is not called.
+    /// - Throws: when nothing can be published now, and no caller would wait for it; then `receiver` is told nothing.
     private func publish(
         _ emit: consuming Emit, _ publications: [Publication], _ confirmation: Confirmation,
-        _ completion: @escaping Completion
+        _ receiver: any EmitReceiver
     ) throws(EmitError) {
         let id = identifiers.next()
         switch confirmation {
         case .none:
             // No caller waits for the answer: an emit without a receiver is told by the log and the metrics alone.
-            let request = EmitRequest(consume emit, publications, id: id, of: self) { _ in }
+            let request = EmitRequest(consume emit, publications, id: id, of: self, for: nil)
             if let refusal = link.refusal(of: request) { throw .notPublished(refusal) }
             link.publish(request)
-            completion(.success(Receipt(.made(id), routed: nil)))
+            receiver.receive(.success(Receipt(.made(id), routed: nil)), confirmedBy: .none)
         case .broker:
-            link.publish(EmitRequest(consume emit, publications, id: id, of: self, completion))
+            link.publish(EmitRequest(consume emit, publications, id: id, of: self, for: receiver))
         }
     }
 

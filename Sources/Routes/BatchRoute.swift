@@ -28,8 +28,9 @@ struct BatchRoute: Sendable {
 
         mutating func add(_ item: consuming Result<EmitDecoder.Decoded, Problem>, _ trace: TraceContext?) {
             switch item {
-            case .success((var emit, let wanted)):
-                let isDryRun = wanted.isDryRun
+            case .success(let decoded):
+                var emit = decoded.emit
+                let isDryRun = decoded.wanted.isDryRun
                 if let trace { emit.trace = trace }
                 if isDryRun { dryRuns.append(emit) } else { emits.append(emit) }
                 items.append(.success(isDryRun ? .dryRun : .emit))

@@ -34,7 +34,10 @@ struct EmitDecoder {
         let isDryRun: Bool
     }
 
-    typealias Decoded = (emit: Emit, wanted: Wanted)
+    struct Decoded {
+        let emit: Emit
+        let wanted: Wanted
+    }
 
     private init(_ part: BodyPart) {
         self.part = part
@@ -118,7 +121,7 @@ struct EmitDecoder {
         let wanted = Wanted(confirmation: confirmation, acknowledgement: acknowledgement, isDryRun: isDryRun)
         var taken = Emit(event: "")
         swap(&taken, &emit)
-        return (taken, wanted)
+        return Decoded(emit: taken, wanted: wanted)
     }
 
     private mutating func takeAttachments(_ value: JSONValue) {

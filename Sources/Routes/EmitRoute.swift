@@ -1,4 +1,4 @@
-internal import AMQPBridge
+package import AMQPBridge
 
 /// `POST /v1/emit`: one event to everyone, rooms or sockets, minus others.
 struct EmitRoute: Sendable {
@@ -7,14 +7,14 @@ struct EmitRoute: Sendable {
     let timeout: Duration
 
     @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
-        let (emit, wanted) = try EmitDecoder.decode(request.body, trace: request.head.trace)
-        request.notes?.note(emit)
-        try request.caller.check(emit)
-        let needsTask = wanted.isDryRun || wanted.acknowledgement != nil || emitter.asksServers(before: emit)
-        guard !needsTask else { return task(emit, wanted, of: request) }
-        let confirmation = wanted.confirmation
-        request.note(.emit(EmitRemark(emit)))
-        emitter.emit(emit, confirmation: confirmation) { request.answerEmit($0, confirmation) }
+        let decoded = try EmitDecoder.decode(request.body, trace: request.head.trace)
+        let wanted = decoded.wanted
+        request.notes?.note(decoded.emit)
+        try request.caller.check(decoded.emit)
+        let needsTask = wanted.isDryRun || wanted.acknowledgement != nil || emitter.asksServers(before: decoded.emit)
+        guard !needsTask else { return task(decoded.emit, wanted, of: request) }
+        request.note(.emit(EmitRemark(decoded.emit)))
+        emitter.emit(decoded.emit, confirmation: wanted.confirmation, for: request)
         return .waitsForBroker
     }
 
@@ -59,9 +59,9 @@ struct EmitRoute: Sendable {
     }
 }
 
-extension Request {
+extension Request: EmitReceiver {
     /// The outcome of its emit is known.
-    fileprivate func answerEmit(_ result: Result<Receipt, EmitError>, _ confirmation: Confirmation) {
+    package func receive(_ result: Result<Receipt, EmitError>, confirmedBy confirmation: Confirmation) {
         switch result {
         case .success(let receipt):
             note(receipt)

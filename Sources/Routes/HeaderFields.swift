@@ -127,11 +127,6 @@ package struct HeaderFields: Sendable {
         bytes.reserveCapacity(128)
     }
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
-
-    /// For where there is nothing to be put.
-    package static let none = HeaderFields(bytes: [])
-
     package func contains(_ name: HeaderName) -> Bool { present & name.bit != 0 }
 
     private func range(of name: HeaderName) -> Range<Int> {

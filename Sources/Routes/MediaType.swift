@@ -10,7 +10,7 @@ enum MediaType: String, Sendable {
     private static let otherNamesOfNDJSON: Set<String> = ["application/ndjson", "application/jsonl"]
 
     /// The kind of a request's body.
-    init?(_ fields: HeaderFields) {
+    init?(_ fields: borrowing HeaderFields) {
         // Nearly all.
         if fields.withValue(of: .contentType, Self.isJSON) == true {
             self = .json

@@ -226,7 +226,9 @@ package final class Router: @unchecked Sendable {
 
     /// The answer to a request with the same `Idempotency-Key`, if there was one; otherwise this one's is kept.
     private func answeredBefore(_ request: Request, _ route: Route) throws(Problem) -> Response? {
-        guard route.takesIdempotencyKey, let key = request.head.fields[.idempotencyKey] else { return nil }
+        guard request.head.fields.contains(.idempotencyKey), route.takesIdempotencyKey,
+            let key = request.head.fields[.idempotencyKey]
+        else { return nil }
         let place = try idempotency.begin(
             IdempotencyKey(key, caller: request.caller.name ?? ""), fingerprint: RequestFingerprint(request),
             now: .now())
@@ -250,7 +252,7 @@ package final class Router: @unchecked Sendable {
             idempotency.finish(reservation, copy answer, request.remark, now: .now())
         }
         switch consume answer {
-        case .success(let response): return finish(response, request)
+        case .success(let response): return finish(consume response, request)
         case .failure(let problem): return refuse(problem, request)
         }
     }

@@ -70,12 +70,13 @@ public struct AMQP0: WireFormat {
         if let fault = numberFault(emit.rooms, in: "rooms") ?? numberFault(emit.except, in: "except") {
             throw NotExpressible(fault)
         }
-        let rooms = emit.rooms.map(\.text).withoutDuplicates
-        let except = (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
-        guard rooms.count > 1 else {
+        let exceptsNobody = emit.except.isEmpty && emit.exceptSockets.isEmpty
+        let except = exceptsNobody ? [] : (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
+        guard emit.rooms.count > 1 else {
             let body = Self.body(emit, except: except)
-            return [Publication(exchange: exchange, routingKey: rooms.first ?? Self.everyone, body: body)]
+            return [Publication(exchange: exchange, routingKey: emit.rooms.first?.text ?? Self.everyone, body: body)]
         }
+        let rooms = emit.rooms.map(\.text).withoutDuplicates
         let listed = Self.listedBytes(rooms, except)
         guard listed <= Self.mostListedBytes else {
             throw NotExpressible(

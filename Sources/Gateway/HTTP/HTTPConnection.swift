@@ -30,7 +30,7 @@ final class HTTPConnection {
     /// The request that is being received or answered.
     @exclusivity(unchecked) var served: ServedRequest?
     /// Whether the client may still send a body that is not read, after a request that is over.
-    var hasUnreadBody = false
+    @exclusivity(unchecked) var hasUnreadBody = false
     /// Whether a request has ever begun: with TLS hands were shaken before.
     var hasSpoken = false
 

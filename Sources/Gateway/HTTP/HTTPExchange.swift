@@ -61,32 +61,31 @@ struct HTTPExchange {
         case sends(Response)
     }
 
+    /// The head was looked at.
+    ///
     /// - Parameters:
     ///   - refusal: the answer, if the head is enough to know it.
     ///   - isBelieved: whether what follows can be told from the request.
-    static func begin(
-        _ head: borrowing RequestHead, refusal: Response?, bodyLimit: Int?, isBelieved: Bool
-    ) -> (exchange: HTTPExchange, Beginning) {
-        var exchange = HTTPExchange(head, bodyLimit: bodyLimit)
-        guard let refusal else { return (exchange, .receives) }
-        exchange.answer = RequestReport.Answer(refusal)
-        if isBelieved, refusal.status != 400, isDiscardable(head) {
-            exchange.state = .discarding
-            exchange.response = refusal
-            return (exchange, .receives)
+    mutating func begin(_ head: RequestHead, refusal: consuming Response?, isBelieved: Bool) -> Beginning {
+        guard let refusal else { return .receives }
+        answer = RequestReport.Answer(refusal)
+        if isBelieved, refusal.status != 400, Self.isDiscardable(head) {
+            state = .discarding
+            response = refusal
+            return .receives
         }
-        exchange.state = .sent
-        return (exchange, .sends(refusal))
+        state = .sent
+        return .sends(refusal)
     }
 
-    private init(_ head: borrowing RequestHead, bodyLimit: Int?) {
+    init(_ head: RequestHead, bodyLimit: Int?) {
         state = .receiving
         self.bodyLimit = bodyLimit
         isChunked = head.isChunked
         hasUnreadBody = head.announcesBody
     }
 
-    private static func isDiscardable(_ head: borrowing RequestHead) -> Bool {
+    private static func isDiscardable(_ head: RequestHead) -> Bool {
         guard head.announcesBody else { return true }
         return !head.isChunked && head.fields[.expect] == nil && (head.contentLength ?? .max) <= discardableBytes
     }

@@ -68,15 +68,16 @@ final class HTTPRequests: @unchecked Sendable {
         let admission =
             if let disbelief { disbelief } else { admit(parsed.head, connection.door, hasRoom: hasRoom) }
         let request = admission.request
-        let (exchange, beginning) = HTTPExchange.begin(
-            request.head, refusal: admission.refusal, bodyLimit: request.bodyLimit, isBelieved: disbelief == nil)
+        let exchange = HTTPExchange(request.head, bodyLimit: request.bodyLimit)
         connection.times.headCame(
             hasBody: exchange.hasUnreadBody, isRefused: admission.refusal != nil, now: turn, times)
         connection.served = ServedRequest(
             request: request, exchange: exchange, client: client, isCounted: isCounted, start: turn)
-        switch beginning {
+        switch connection.served?.exchange.begin(
+            request.head, refusal: admission.refusal, isBelieved: disbelief == nil)
+        {
         case .sends(let response): return send(response, connection)
-        case .receives:
+        case .receives, nil:
             let announced = min(request.head.contentLength ?? 0, request.bodyLimit ?? 0)
             if announced > 0 { request.expectBody(min(announced, Self.reservedBytes)) }
             return .YES
@@ -130,7 +131,7 @@ final class HTTPRequests: @unchecked Sendable {
         connection.times.bodyCame()
         guard let request = connection.served?.request else { return .NO }
         let handling = router.handle(request, on: loop, for: connection)
-        switch connection.served?.exchange.handled(handling, mayPoll: schedule.mayPoll) {
+        switch connection.served?.exchange.handled(consume handling, mayPoll: schedule.mayPoll) {
         case .sends(let response): return send(response, connection)
         case .polls: schedule.polls()
         case .suspends:

@@ -44,16 +44,15 @@ struct ParsedHead {
         let size = gateway_mhd_head_size(connection)
         malformation = layout.finish(at: method + size)
         memory = size + Int(gateway_mhd_field_count(connection)) * Self.fieldMemory
+        let path = Self.path(layout.path)
         head = RequestHead(
-            method: HTTPMethod(method),
-            path: Self.path(layout.path), query: query,
-            isHTTP10: strcmp(version, "HTTP/1.0") == 0,
+            method: HTTPMethod(method), path: path, query: query, isHTTP10: strcmp(version, "HTTP/1.0") == 0,
             fields: layout.takeFields())
     }
 }
 
-/// Follows a head through the read buffer.
-private struct HeadLayout {
+/// Follows a head through the read buffer. Not copied, for its fields are large.
+private struct HeadLayout: ~Copyable {
     private(set) var fields = HeaderFields()
     /// The beginning of the path, which ends in NUL.
     let path: UnsafePointer<CChar>
@@ -120,16 +119,13 @@ private struct HeadLayout {
         }
     }
 
-    /// The fields, which are there no more then: they are large to copy.
-    mutating func takeFields() -> HeaderFields {
+    consuming func takeFields() -> HeaderFields {
         if let authority { fields.replace(.host, by: authority) }
-        var taken = HeaderFields.none
-        swap(&taken, &fields)
-        return taken
+        return fields
     }
 
     /// The head must end here: with an empty line behind its last one.
-    mutating func finish(at end: UnsafePointer<CChar>) -> String? {
+    func finish(at end: UnsafePointer<CChar>) -> String? {
         malformation ?? (next + 2 == end ? nil : "a head that does not end in an empty line")
     }
 

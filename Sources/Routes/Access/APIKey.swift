@@ -1,7 +1,7 @@
 package import Hashing
 
 /// A key as it is kept: its hash. A key is random, so that nothing slower than SHA-256 is needed.
-package struct APIKey: Sendable {
+package final class APIKey: Sendable {
     let digest: SHA256.Digest
     /// The caller that it belongs to. While keys are exchanged, several belong to one.
     let caller: Caller

@@ -110,9 +110,10 @@ package struct AccessPolicy: Sendable {
             found = (found & differs) | (index & ~differs)
         }
         guard found >= 0 else { throw .unauthorized(head) }
-        let (now, caller) = (clock(), keys[found].caller)
+        let (now, key) = (clock(), keys[found])
+        let caller = key.caller
         guard caller.expires.map({ now < $0 }) ?? true else { throw .unauthorized(head, expired: caller.name) }
-        if isNoted { keys[found].lastUse.note(now) }
+        if isNoted { key.lastUse.note(now) }
         return caller
     }
 
@@ -120,12 +121,12 @@ package struct AccessPolicy: Sendable {
     private static func digest(
         _ head: RequestHead, _ digester: SHA256.Digester
     ) throws(Problem) -> SHA256.Digest {
-        let fields = head.fields
         let none = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-        switch (fields.contains(.authorization), fields.contains(.apiKey)) {
+        switch (head.fields.contains(.authorization), head.fields.contains(.apiKey)) {
         case (true, true): throw Problem(.ambiguousCredentials, "send Authorization or X-API-Key, not both")
-        case (true, false): return fields.withValue(of: .authorization) { digester.digest(of: token(of: $0) ?? none) }!
-        case (false, true): return fields.withValue(of: .apiKey) { digester.digest(of: $0) }!
+        case (true, false):
+            return head.fields.withValue(of: .authorization) { digester.digest(of: token(of: $0) ?? none) }!
+        case (false, true): return head.fields.withValue(of: .apiKey) { digester.digest(of: $0) }!
         case (false, false): return digester.digest(of: none)
         }
     }

@@ -302,6 +302,16 @@ struct HTTPExchangeTests {
     }
 }
 
+extension HTTPExchange {
+    fileprivate static func begin(
+        _ head: RequestHead, refusal: Response?, bodyLimit: Int?, isBelieved: Bool
+    ) -> (exchange: HTTPExchange, Beginning) {
+        var exchange = HTTPExchange(head, bodyLimit: bodyLimit)
+        let beginning = exchange.begin(head, refusal: refusal, isBelieved: isBelieved)
+        return (exchange, beginning)
+    }
+}
+
 extension HTTPExchange.Step {
     fileprivate var handles: Bool { if case .handles = self { true } else { false } }
     fileprivate var waits: Bool { if case .waits = self { true } else { false } }

@@ -58,10 +58,10 @@ final class RecordingEmitter: EmitService {
 
     func asksServers(before emit: Emit) -> Bool { asks }
 
-    func emit(_ emit: consuming Emit, confirmation: Confirmation, completion: @escaping Completion) {
+    func emit(_ emit: consuming Emit, confirmation: Confirmation, for receiver: any EmitReceiver) {
         let emit = emit
         recorded.withLock { $0.append(Call(emit: emit, confirmation: confirmation)) }
-        complete(emit, completion)
+        complete(emit) { receiver.receive($0, confirmedBy: confirmation) }
     }
 
     func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion) {

@@ -166,7 +166,7 @@ extension Response {
 }
 
 extension APIKey {
-    init(
+    convenience init(
         _ key: String, name: String, scopes: Set<Scope> = Set(Scope.allCases), reach: Reach = Reach(),
         expires: Int? = nil, rate: Rate? = nil
     ) {
