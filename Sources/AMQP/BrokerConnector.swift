@@ -129,10 +129,14 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         case .waiting(let until): min(session.deadline ?? until, until)
         case .connecting: session.deadline
         case .closed: nil
-        case .connected(let connection, _):
-            isTLS && connection.hasMore
-                ? MonotonicTime(nanoseconds: 0) : min(session.deadline ?? nextCheck, nextCheck)
+        case .connected: hasMore ? MonotonicTime(nanoseconds: 0) : min(session.deadline ?? nextCheck, nextCheck)
         }
+    }
+
+    /// Whether TLS has bytes that its socket tells nothing of.
+    private var hasMore: Bool {
+        guard isTLS, case .connected(let connection, _) = phase else { return false }
+        return connection.hasMore
     }
 
     package func process(events: Int16, now: MonotonicTime) {

@@ -11,7 +11,7 @@ final class ConfirmWaits {
     private var number = 0
 
     /// The time at which ``expired(now:)`` has completions to return; 20 ms late at most.
-    var deadline: MonotonicTime? { deadlines.next }
+    var deadline: MonotonicTime? { completions.isEmpty ? nil : deadlines.next }
 
     /// Begins the wait of one caller.
     ///

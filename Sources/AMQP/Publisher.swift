@@ -190,11 +190,11 @@ final class Publisher: BrokerSession {
         let publications = request.publications
         for index in parked.indices {
             // By its place, for a publication is large to copy.
-            let isWritten = publications.withUnsafeBufferPointer {
+            guard
                 FrameWriter.publish(
-                    $0[index], messageID: .number(ledger.nextTag), frameMax: frameMax, into: &outbound.bytes)
-            }
-            guard isWritten else {
+                    publications.span[index], messageID: .number(ledger.nextTag), frameMax: frameMax,
+                    into: &outbound.bytes)
+            else {
                 if isProbe { directory.probeFailed(request.exchange) }
                 release(
                     request, index, .failed(.tooLarge(bytes: request.encodedSize(of: index), limit: frameMax)))

@@ -68,10 +68,6 @@ static inline int gateway_mhd_descriptor(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info != NULL ? info->connect_fd : -1;
 }
-// How many headers a request has: each takes libmicrohttpd's memory for the connection.
-static inline int gateway_mhd_field_count(struct MHD_Connection *connection) {
-    return MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL);
-}
 // A gnutls_session_t; NULL: without TLS. It is there no more when the connection is reported as closed.
 static inline void *gateway_mhd_session(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);

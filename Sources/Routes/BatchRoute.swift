@@ -27,10 +27,10 @@ struct BatchRoute: Sendable {
         var dryRuns: [Emit] = []
 
         mutating func add(_ item: consuming Result<EmitDecoder.Decoded, Problem>, _ trace: TraceContext?) {
-            switch item {
+            switch consume item {
             case .success(let decoded):
-                var emit = decoded.emit
                 let isDryRun = decoded.wanted.isDryRun
+                var emit = decoded.emit
                 if let trace { emit.trace = trace }
                 if isDryRun { dryRuns.append(emit) } else { emits.append(emit) }
                 items.append(.success(isDryRun ? .dryRun : .emit))

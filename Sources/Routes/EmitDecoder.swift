@@ -143,6 +143,7 @@ struct EmitDecoder {
         list(value, key, of: "strings and integers", RoomName.expectation, RoomName.init)
     }
 
+    @inline(__always)
     private mutating func list<Element>(
         _ value: JSONValue, _ key: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
     ) -> [Element] {

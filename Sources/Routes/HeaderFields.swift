@@ -134,11 +134,6 @@ package struct HeaderFields: Sendable {
         return Int(part.start)..<Int(part.end)
     }
 
-    /// A head has a few KiB, and so few of them that all fit.
-    private mutating func setRange(of name: HeaderName, from start: Int) {
-        parts[name.number] = Part(start: UInt32(start), end: UInt32(bytes.count))
-    }
-
     package subscript(name: HeaderName) -> String? {
         withValue(of: name) { String(decoding: $0, as: UTF8.self) }
     }
@@ -161,17 +156,20 @@ package struct HeaderFields: Sendable {
                 repeated = name
                 return
             }
-            let start = bytes.count
-            bytes += bytes[range(of: name)] + [UInt8(ascii: ",")]
-            bytes.append(contentsOf: value)
-            setRange(of: name, from: start)
+            let before = withValue(of: name) { Array($0) } ?? []
+            (before + [UInt8(ascii: ",")] + value).withUnsafeBufferPointer { set(name, $0) }
             return
         }
         present |= name.bit
         if name == .contentLength { contentLength = Self.number(value) }
+        set(name, value)
+    }
+
+    /// A head has a few KiB, and so few of them that all fit.
+    private mutating func set(_ name: HeaderName, _ value: UnsafeBufferPointer<UInt8>) {
         let start = bytes.count
         bytes.append(contentsOf: value)
-        setRange(of: name, from: start)
+        parts[name.number] = Part(start: UInt32(start), end: UInt32(bytes.count))
     }
 
     /// Of digits alone; anything else is the largest.
@@ -198,9 +196,8 @@ package struct HeaderFields: Sendable {
     /// Puts a value in the place of what was sent, if it was.
     package mutating func replace(_ name: HeaderName, by value: String) {
         guard contains(name) else { return }
-        let start = bytes.count
-        bytes += value.utf8
-        setRange(of: name, from: start)
+        var value = value
+        value.withUTF8 { set(name, $0) }
     }
 
     /// - Parameter name: in lower case, and no ``HeaderName``'s.

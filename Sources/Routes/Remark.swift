@@ -36,7 +36,7 @@ struct EmitRemark: Sendable, Equatable {
     /// The answer's; `nil`: it has failed.
     var receipt: Receipt?
 
-    init(_ emit: Emit, _ receipt: Receipt? = nil) {
+    init(_ emit: borrowing Emit, _ receipt: Receipt? = nil) {
         self.init(event: emit.event, rooms: emit.rooms.count, receipt)
     }
 

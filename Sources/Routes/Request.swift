@@ -28,7 +28,8 @@ package final class Request: @unchecked Sendable {
     /// The facts to be logged of it, as soon as they are known.
     @exclusivity(unchecked) private(set) var remark = Remark.none
     /// What follows the answer's head in place of its body.
-    @exclusivity(unchecked) package internal(set) var stream: (any BodyStream)?
+    package var stream: (any BodyStream)? { bodyStream }
+    @exclusivity(unchecked) var bodyStream: (any BodyStream)?
     /// What the tail is to tell of it; `nil`: nobody watches.
     @exclusivity(unchecked) var notes: TailNotes?
     @exclusivity(unchecked) private var progress = Progress.received
@@ -46,14 +47,27 @@ package final class Request: @unchecked Sendable {
         self.parameter = parameter
     }
 
-    /// Makes room for a body of so many bytes.
-    package func expectBody(_ count: Int) { body.reserveCapacity(count) }
+    /// Makes room for a body of so many bytes, in memory that is there if it is large enough.
+    package func expectBody(_ count: Int, in spare: inout [UInt8]) {
+        if spare.capacity >= count { swap(&body, &spare) } else { body.reserveCapacity(count) }
+    }
 
     /// A piece of the body has come.
     package func receive(_ bytes: UnsafeRawBufferPointer) { body.append(contentsOf: bytes) }
 
     /// Nobody reads it any more.
     package func dropBody() { body = [] }
+
+    /// Nobody reads it any more; its memory may be used again.
+    package func dropBody(leaving spare: inout [UInt8]) {
+        if body.capacity > spare.capacity, body.capacity <= Self.mostSpareBytes {
+            swap(&body, &spare)
+            spare.removeAll(keepingCapacity: true)
+        }
+        body = []
+    }
+
+    private static let mostSpareBytes = 16 << 10
 
     package var isPost: Bool { head.method == .post }
 

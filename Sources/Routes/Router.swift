@@ -252,7 +252,9 @@ package final class Router: @unchecked Sendable {
             idempotency.finish(reservation, copy answer, request.remark, now: .now())
         }
         switch consume answer {
-        case .success(let response): return finish(consume response, request)
+        case .success(var response):
+            complete(&response, request)
+            return response
         case .failure(let problem): return refuse(problem, request)
         }
     }
@@ -353,7 +355,11 @@ package final class Router: @unchecked Sendable {
     }
 
     private func finish(_ response: consuming Response, _ request: Request) -> Response {
-        var response = response
+        complete(&response, request)
+        return response
+    }
+
+    private func complete(_ response: inout Response, _ request: Request) {
         let head = request.head
         counters.count(path: request.path, method: head.method, status: response.status)
         request.deliveries?.count(response, request.remark)
@@ -368,7 +374,6 @@ package final class Router: @unchecked Sendable {
                 response.fields += rules.access.cors.preflightFields(for: head, methods: allow)
             }
         }
-        return response
     }
 
     /// The caller's own, if it is fit for logs, or a fresh one.

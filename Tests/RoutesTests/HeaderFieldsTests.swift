@@ -53,6 +53,19 @@ struct HeaderFieldsTests {
         #expect((fields.repeated == nil) == isList)
     }
 
+    @Test("is there however long it and others are", arguments: [0, 1, 191, 192, 193, 5_000])
+    func lengths(count: Int) {
+        var fields = HeaderFields()
+        let long = String(repeating: "l", count: count)
+        fields.add(.host, "h")
+        for (name, value) in [(HeaderName.origin, long), (.apiKey, "k"), (.traceparent, "t")] {
+            fields.add(name, value)
+        }
+        fields.add(.traceparent, long)
+        fields.replace(.apiKey, by: long)
+        #expect([.host, .origin, .apiKey, .traceparent].map { fields[$0] } == ["h", long, long, "t," + long])
+    }
+
     @Test("can be replaced where it was sent, and nowhere else")
     func replacement() {
         var fields = HeaderFields()

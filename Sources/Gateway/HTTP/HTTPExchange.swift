@@ -53,7 +53,7 @@ struct HTTPExchange {
 
     // MARK: The head
 
-    /// The first step after a head.
+    /// The first step after a head that was refused.
     enum Beginning {
         /// The body may come.
         case receives
@@ -61,13 +61,10 @@ struct HTTPExchange {
         case sends(Response)
     }
 
-    /// The head was looked at.
+    /// The head is enough to know the answer.
     ///
-    /// - Parameters:
-    ///   - refusal: the answer, if the head is enough to know it.
-    ///   - isBelieved: whether what follows can be told from the request.
-    mutating func begin(_ head: RequestHead, refusal: consuming Response?, isBelieved: Bool) -> Beginning {
-        guard let refusal else { return .receives }
+    /// - Parameter isBelieved: whether what follows can be told from the request.
+    mutating func refuse(_ head: RequestHead, with refusal: Response, isBelieved: Bool) -> Beginning {
         answer = RequestReport.Answer(refusal)
         if isBelieved, refusal.status != 400, Self.isDiscardable(head) {
             state = .discarding

@@ -32,6 +32,9 @@ final class HTTPRequests: @unchecked Sendable {
     /// Requests whose clients have left while the handler was at work, until it is done.
     private var abandoned: [ObjectIdentifier: AbandonedRequest] = [:]
 
+    /// The memory of a body that is over, for the next one.
+    @exclusivity(unchecked) private var spareBody: [UInt8] = []
+
     /// No more memory than this is taken for a body that is only announced.
     private static let reservedBytes = 1 << 20
 
@@ -68,20 +71,20 @@ final class HTTPRequests: @unchecked Sendable {
         let admission =
             if let disbelief { disbelief } else { admit(parsed.head, connection.door, hasRoom: hasRoom) }
         let request = admission.request
-        let exchange = HTTPExchange(request.head, bodyLimit: request.bodyLimit)
         connection.times.headCame(
-            hasBody: exchange.hasUnreadBody, isRefused: admission.refusal != nil, now: turn, times)
+            hasBody: request.head.announcesBody, isRefused: admission.refusal != nil, now: turn, times)
         connection.served = ServedRequest(
-            request: request, exchange: exchange, client: client, isCounted: isCounted, start: turn)
-        switch connection.served?.exchange.begin(
-            request.head, refusal: admission.refusal, isBelieved: disbelief == nil)
+            request: request, exchange: HTTPExchange(request.head, bodyLimit: request.bodyLimit), client: client,
+            isCounted: isCounted, start: turn)
+        if let refusal = admission.refusal,
+            case .sends(let response) = connection.served?.exchange.refuse(
+                request.head, with: refusal, isBelieved: disbelief == nil)
         {
-        case .sends(let response): return send(response, connection)
-        case .receives, nil:
-            let announced = min(request.head.contentLength ?? 0, request.bodyLimit ?? 0)
-            if announced > 0 { request.expectBody(min(announced, Self.reservedBytes)) }
-            return .YES
+            return send(response, connection)
         }
+        let announced = min(request.head.contentLength ?? 0, request.bodyLimit ?? 0)
+        if announced > 0 { request.expectBody(min(announced, Self.reservedBytes), in: &spareBody) }
+        return .YES
     }
 
     /// The answer to what must not be taken for a request, or could not be answered later.
@@ -195,7 +198,7 @@ final class HTTPRequests: @unchecked Sendable {
         connection.times.completed(now: turn, times)
         connections.departures.answered(connection.descriptor)
         // A handler that no client waits for any more may keep the request.
-        served.request.dropBody()
+        served.request.dropBody(leaving: &spareBody)
         load.giveBackBodyBytes(served.bodyBytes)
         open.subtract(1, ordering: .relaxed)
         // What it asked for goes on, and is told when it is done.

@@ -43,7 +43,7 @@ struct ParsedHead {
         }
         let size = gateway_mhd_head_size(connection)
         malformation = layout.finish(at: method + size)
-        memory = size + Int(gateway_mhd_field_count(connection)) * Self.fieldMemory
+        memory = size + layout.fieldCount * Self.fieldMemory
         let path = Self.path(layout.path)
         head = RequestHead(
             method: HTTPMethod(method), path: path, query: query, isHTTP10: strcmp(version, "HTTP/1.0") == 0,
@@ -62,6 +62,8 @@ private struct HeadLayout: ~Copyable {
     /// `If-None-Match`.
     private let keepsOthers: Bool
     private var malformation: String?
+    /// The number of header lines, those that are not read included.
+    private(set) var fieldCount = 0
     /// The place where the next line has to begin.
     private var next: UnsafePointer<CChar>
     private let isFromProxy: Bool
@@ -91,6 +93,7 @@ private struct HeadLayout: ~Copyable {
     /// Adds one header line as it stands in the buffer: name, NUL (it was the colon), white space, value, line end.
     mutating func add(_ name: UnsafePointer<CChar>?, _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int)
     {
+        fieldCount += 1
         guard malformation == nil, name != noCookie.cString else { return }
         guard let name, let value, name == next, Self.isOneLine(name, nameSize, value) else {
             malformation = "a header line that is folded, or that is none"

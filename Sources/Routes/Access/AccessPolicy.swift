@@ -1,5 +1,37 @@
 internal import Hashing
 
+/// The keys that are known. An object, for every request asks it and it has many parts.
+private final class Keys: Sendable {
+    private let keys: [APIKey]
+    /// Theirs, side by side: all are looked at for every request.
+    private let digests: [SHA256.Digest]
+    /// Seconds since 1970.
+    private let clock: @Sendable () -> Int
+
+    init(_ keys: [APIKey], clock: @escaping @Sendable () -> Int) {
+        self.keys = keys
+        digests = keys.map(\.digest)
+        self.clock = clock
+    }
+
+    /// Compares with every key, in the same time whichever it is.
+    func owner(of digest: SHA256.Digest, _ head: RequestHead, _ isNoted: Bool) throws(Problem) -> Caller {
+        var found = -1
+        for index in digests.indices {
+            let difference = digests[index].difference(from: digest)
+            // All ones if they differ.
+            let differs = Int(truncatingIfNeeded: 0 &- ((difference | (0 &- difference)) >> 63))
+            found = (found & differs) | (index & ~differs)
+        }
+        guard found >= 0 else { throw .unauthorized(head) }
+        let (now, key) = (clock(), keys[found])
+        let caller = key.caller
+        guard caller.expires.map({ now < $0 }) ?? true else { throw .unauthorized(head, expired: caller.name) }
+        if isNoted { key.lastUse.note(now) }
+        return caller
+    }
+}
+
 /// The callers of the gateway, and how they prove themselves.
 package struct AccessPolicy: Sendable {
     /// The callers that are served without a key.
@@ -14,24 +46,18 @@ package struct AccessPolicy: Sendable {
         case everybody
     }
 
-    private let keys: [APIKey]
-    /// Theirs, side by side: all are looked at for every request.
-    private let digests: [SHA256.Digest]
+    private let keys: Keys
     private let keyless: Keyless
     /// The origins whose web pages may call.
     package var cors = CORSPolicy.off
     /// Whether pages of the gateway itself may call, where only this machine does: the console's, whose browser sends
     /// `Origin` with its POSTs.
     package var admitsOwnPages = false
-    /// Seconds since 1970.
-    private let clock: @Sendable () -> Int
 
     /// - Parameter keyless: what holds when there are no keys.
     package init(keys: [APIKey], keyless: Keyless, clock: @escaping @Sendable () -> Int) {
-        self.keys = keys
-        digests = keys.map(\.digest)
+        self.keys = Keys(keys, clock: clock)
         self.keyless = keys.isEmpty ? keyless : .nobody
-        self.clock = clock
     }
 
     /// Without keys.
@@ -55,7 +81,7 @@ package struct AccessPolicy: Sendable {
             try checkIsLocal(head)
             return .anyone
         case .nobody:
-            return isPublic ? .anyone : try owner(of: try Self.digest(head, digester), head, isNoted)
+            return isPublic ? .anyone : try keys.owner(of: try Self.digest(head, digester), head, isNoted)
         }
     }
 
@@ -98,23 +124,6 @@ package struct AccessPolicy: Sendable {
                 "only web pages of allowed origins may call a hook that is not signed: "
                     + "the page's origin is not in GATEWAY_CORS_ORIGINS")
         }
-    }
-
-    /// Compares with every key, in the same time whichever it is.
-    private func owner(of digest: SHA256.Digest, _ head: RequestHead, _ isNoted: Bool) throws(Problem) -> Caller {
-        var found = -1
-        for index in digests.indices {
-            let difference = digests[index].difference(from: digest)
-            // All ones if they differ.
-            let differs = Int(truncatingIfNeeded: 0 &- ((difference | (0 &- difference)) >> 63))
-            found = (found & differs) | (index & ~differs)
-        }
-        guard found >= 0 else { throw .unauthorized(head) }
-        let (now, key) = (clock(), keys[found])
-        let caller = key.caller
-        guard caller.expires.map({ now < $0 }) ?? true else { throw .unauthorized(head, expired: caller.name) }
-        if isNoted { key.lastUse.note(now) }
-        return caller
     }
 
     /// Of the credential that was sent; of nothing if there is none.

@@ -307,7 +307,8 @@ extension HTTPExchange {
         _ head: RequestHead, refusal: Response?, bodyLimit: Int?, isBelieved: Bool
     ) -> (exchange: HTTPExchange, Beginning) {
         var exchange = HTTPExchange(head, bodyLimit: bodyLimit)
-        let beginning = exchange.begin(head, refusal: refusal, isBelieved: isBelieved)
+        guard let refusal else { return (exchange, .receives) }
+        let beginning = exchange.refuse(head, with: refusal, isBelieved: isBelieved)
         return (exchange, beginning)
     }
 }
