@@ -26,11 +26,13 @@ struct BatchRoute: Sendable {
         /// Of those that are only to be checked.
         var dryRuns: [Emit] = []
 
-        mutating func add(_ item: consuming Result<EmitDecoder.Decoded, Problem>, _ trace: TraceContext?) {
+        /// - Parameter wanted: what its sender wants, if it could be read.
+        mutating func add(
+            _ item: consuming Result<Emit, Problem>, _ wanted: EmitDecoder.Wanted, _ trace: TraceContext?
+        ) {
             switch consume item {
-            case .success(let decoded):
-                let isDryRun = decoded.wanted.isDryRun
-                var emit = decoded.emit
+            case .success(var emit):
+                let isDryRun = wanted.isDryRun
                 if let trace { emit.trace = trace }
                 if isDryRun { dryRuns.append(emit) } else { emits.append(emit) }
                 items.append(.success(isDryRun ? .dryRun : .emit))
@@ -101,7 +103,9 @@ struct BatchRoute: Sendable {
             if !span.isEmpty {
                 try takePlace(&taken)
                 let number = orders.items.count
-                orders.add(try item(span, of: request, isPartOfJSON: source.isJSON, number: number), trace)
+                var wanted = EmitDecoder.Wanted()
+                let item = try item(span, of: request, isPartOfJSON: source.isJSON, number: number, &wanted)
+                orders.add(item, wanted, trace)
                 turn.items += 1
             }
             if turn.items >= Self.itemsPerTurn || span.upperBound - turn.start >= Self.bytesPerTurn {
@@ -124,17 +128,18 @@ struct BatchRoute: Sendable {
 
     /// - Throws: when the item is not JSON, and so the whole body is not.
     private func item(
-        _ span: Range<Int>, of request: Request, isPartOfJSON: Bool, number: Int
-    ) throws(Problem) -> Result<EmitDecoder.Decoded, Problem> {
+        _ span: Range<Int>, of request: Request, isPartOfJSON: Bool, number: Int, _ wanted: inout EmitDecoder.Wanted
+    ) throws(Problem) -> Result<Emit, Problem> {
         guard span.count <= limits.bodyBytes else {
             return .failure(Problem(.payloadTooLarge, "at most \(limits.bodyBytes) bytes are allowed in an item"))
         }
         do throws(Problem) {
-            let decoded = try EmitDecoder.decode(item: span, of: request.body, as: isPartOfJSON ? .item : .line)
-            if let notes = request.notes { notes.refused[number] = notes.subject(of: decoded.emit) }
-            try request.caller.check(decoded.emit)
+            let emit = try EmitDecoder.decode(
+                item: span, of: request.body, as: isPartOfJSON ? .item : .line, &wanted)
+            if let notes = request.notes { notes.refused[number] = notes.subject(of: emit) }
+            try request.caller.check(emit)
             request.notes?.refused[number] = nil
-            return .success(decoded)
+            return .success(emit)
         } catch {
             guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }
             throw Problem(error.code, "in item \(number): \(error.detail); nothing was published")

@@ -5,11 +5,9 @@ internal import JSON
 struct EmitDecoder {
     private var event: String?
     private var emit = Emit(event: "")
-    private var confirmation = Confirmation.broker
+    private var wanted = Wanted()
     private var hasArgs = false
     private var hasData = false
-    private var acknowledgement: AcknowledgementRequest?
-    private var isDryRun = false
     /// `args` or `data`, for when it contains bytes.
     private var arguments: JSONValue?
     private var faults = FaultList()
@@ -28,36 +26,38 @@ struct EmitDecoder {
 
     /// The answer that the caller of an emit waits for. Apart from the emit, which is large to copy.
     struct Wanted {
-        let confirmation: Confirmation
-        let acknowledgement: AcknowledgementRequest?
+        fileprivate(set) var confirmation = Confirmation.broker
+        fileprivate(set) var acknowledgement: AcknowledgementRequest?
         /// Whether the emit is only to be checked.
-        let isDryRun: Bool
-    }
-
-    struct Decoded {
-        let emit: Emit
-        let wanted: Wanted
+        fileprivate(set) var isDryRun = false
     }
 
     private init(_ part: BodyPart) {
         self.part = part
     }
 
-    /// - Parameter trace: the request's.
-    static func decode(_ body: [UInt8], trace: TraceContext? = nil) throws(Problem) -> Decoded {
-        try decode(body, in: body.textRange, .whole, trace)
+    /// - Parameters:
+    ///   - trace: the request's.
+    ///   - wanted: becomes the answer that its caller waits for.
+    static func decode(
+        _ body: [UInt8], trace: TraceContext? = nil, _ wanted: inout Wanted
+    ) throws(Problem) -> Emit {
+        try decode(body, in: body.textRange, .whole, trace, &wanted)
     }
 
     /// - Parameters:
     ///   - range: where in `body` the item stands.
     ///   - part: what it is there.
-    static func decode(item range: Range<Int>, of body: [UInt8], as part: BodyPart) throws(Problem) -> Decoded {
-        try decode(body, in: range, part, nil)
+    ///   - wanted: becomes the answer that its caller waits for.
+    static func decode(
+        item range: Range<Int>, of body: [UInt8], as part: BodyPart, _ wanted: inout Wanted
+    ) throws(Problem) -> Emit {
+        try decode(body, in: range, part, nil, &wanted)
     }
 
     private static func decode(
-        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?
-    ) throws(Problem) -> Decoded {
+        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?, _ wanted: inout Wanted
+    ) throws(Problem) -> Emit {
         let document = try JSONDocument(body, in: range, part)
         guard document.root.kind == .object else {
             throw Problem(.invalidRequest, at: [.init("", "must be an object")])
@@ -65,7 +65,9 @@ struct EmitDecoder {
         var decoder = EmitDecoder(part)
         decoder.emit.trace = trace
         document.root.forEachMember { key, value in decoder.read(key, value) }
-        return try decoder.finish()
+        let emit = try decoder.finish()
+        wanted = decoder.wanted
+        return emit
     }
 
     private mutating func read(_ key: String, _ value: JSONValue) {
@@ -91,37 +93,36 @@ struct EmitDecoder {
         case "compress": read(value, key, \.boolean, "a boolean") { $0.emit.isCompressed = $1 }
         case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
         case "confirm":
-            read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.confirmation = $1 }
-        case "dryRun": read(value, key, \.boolean, "a boolean") { $0.isDryRun = $1 }
+            read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.wanted.confirmation = $1 }
+        case "dryRun": read(value, key, \.boolean, "a boolean") { $0.wanted.isDryRun = $1 }
         case "op" where part != .whole:
             if value.string != "emit" { fail("/op", "must be \"emit\"") }
         case "ack" where part != .whole: fail("/ack", "not in a batch: post the emit by itself")
         case "ack":
-            acknowledgement = AcknowledgementRequest(value, hasMode: true) { faults.add($0) }
+            wanted.acknowledgement = AcknowledgementRequest(value, hasMode: true) { faults.add($0) }
         default: faults.add(.unknown(key, among: Self.fields, words: Self.words))
         }
     }
 
     /// Ends the reading; there is no emit in it any more then.
-    private mutating func finish() throws(Problem) -> Decoded {
+    private mutating func finish() throws(Problem) -> Emit {
         if hasArgs, hasData { fail("/data", "is one argument, args is a list of them: one or the other") }
         if let event {
             emit.event = event
         } else if !faults.places.contains(where: { $0.pointer == "/event" }) {
             fail("/event", "is required")
         }
-        if part != .whole, confirmation == .none {
+        if part != .whole, wanted.confirmation == .none {
             fail("/confirm", "a batch is answered when the broker has confirmed it")
         }
-        if acknowledgement != nil, confirmation == .none {
+        if wanted.acknowledgement != nil, wanted.confirmation == .none {
             fail("/confirm", "not together with ack, which waits for more")
         }
         if emit.isBinary, let arguments, faults.isEmpty { takeAttachments(arguments) }
         guard faults.isEmpty else { throw faults.problem(.invalidRequest) }
-        let wanted = Wanted(confirmation: confirmation, acknowledgement: acknowledgement, isDryRun: isDryRun)
         var taken = Emit(event: "")
         swap(&taken, &emit)
-        return Decoded(emit: taken, wanted: wanted)
+        return taken
     }
 
     private mutating func takeAttachments(_ value: JSONValue) {
@@ -143,7 +144,6 @@ struct EmitDecoder {
         list(value, key, of: "strings and integers", RoomName.expectation, RoomName.init)
     }
 
-    @inline(__always)
     private mutating func list<Element>(
         _ value: JSONValue, _ key: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
     ) -> [Element] {

@@ -7,14 +7,14 @@ struct EmitRoute: Sendable {
     let timeout: Duration
 
     @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
-        let decoded = try EmitDecoder.decode(request.body, trace: request.head.trace)
-        let wanted = decoded.wanted
-        request.notes?.note(decoded.emit)
-        try request.caller.check(decoded.emit)
-        let needsTask = wanted.isDryRun || wanted.acknowledgement != nil || emitter.asksServers(before: decoded.emit)
-        guard !needsTask else { return task(decoded.emit, wanted, of: request) }
-        request.note(.emit(EmitRemark(decoded.emit)))
-        emitter.emit(decoded.emit, confirmation: wanted.confirmation, for: request)
+        var wanted = EmitDecoder.Wanted()
+        let emit = try EmitDecoder.decode(request.body, trace: request.head.trace, &wanted)
+        request.notes?.note(emit)
+        try request.caller.check(emit)
+        let needsTask = wanted.isDryRun || wanted.acknowledgement != nil || emitter.asksServers(before: emit)
+        guard !needsTask else { return task(emit, wanted, of: request) }
+        request.note(.emit(EmitRemark(emit)))
+        emitter.emit(emit, confirmation: wanted.confirmation, for: request)
         return .waitsForBroker
     }
 

@@ -216,11 +216,12 @@ struct EmitDecoderTests {
         ] as [(String, AcknowledgementMode, Duration?)])
     func acknowledgements(ack: String, mode: AcknowledgementMode, timeout: Duration?) throws {
         let body = "{\"event\":\"e\",\"ack\":\(ack)}"
-        let decoded = try EmitDecoder.decode(Array(body.utf8))
-        #expect(decoded.wanted.acknowledgement?.mode == mode)
-        #expect(decoded.wanted.acknowledgement?.timeout == timeout)
-        let plain = try EmitDecoder.decode(Array("{\"event\":\"e\"}".utf8))
-        #expect(plain.wanted.acknowledgement == nil)
+        var wanted = EmitDecoder.Wanted()
+        _ = try EmitDecoder.decode(Array(body.utf8), &wanted)
+        #expect(wanted.acknowledgement?.mode == mode)
+        #expect(wanted.acknowledgement?.timeout == timeout)
+        _ = try EmitDecoder.decode(Array("{\"event\":\"e\"}".utf8), &wanted)
+        #expect(wanted.acknowledgement == nil)
     }
 
     @Test(
@@ -246,14 +247,18 @@ struct EmitDecoderTests {
     @Test("cannot ask for acknowledgements in a batch")
     func acknowledgementsOfItems() {
         let item = Array("{\"event\":\"e\",\"ack\":{}}".utf8)
-        #expect(throws: Problem.self) { _ = try EmitDecoder.decode(item: item.indices, of: item, as: .item) }
+        var wanted = EmitDecoder.Wanted()
+        #expect(throws: Problem.self) {
+            _ = try EmitDecoder.decode(item: item.indices, of: item, as: .item, &wanted)
+        }
     }
 
     private func text(_ text: String) -> JSONText { JSONText(verbatim: Array(text.utf8)[...]) }
 
     private func decode(_ body: String) throws -> (Emit, AMQPBridge.Confirmation) {
-        let decoded = try EmitDecoder.decode(Array(body.utf8))
-        return (decoded.emit, decoded.wanted.confirmation)
+        var wanted = EmitDecoder.Wanted()
+        let emit = try EmitDecoder.decode(Array(body.utf8), &wanted)
+        return (emit, wanted.confirmation)
     }
 
     private func pointers(_ body: String) -> [String] {
@@ -262,7 +267,8 @@ struct EmitDecoderTests {
 
     private func problem(_ body: String) -> Problem? {
         do {
-            _ = try EmitDecoder.decode(Array(body.utf8))
+            var wanted = EmitDecoder.Wanted()
+            _ = try EmitDecoder.decode(Array(body.utf8), &wanted)
             return nil
         } catch {
             return error

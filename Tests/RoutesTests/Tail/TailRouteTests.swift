@@ -44,7 +44,8 @@ struct TailRouteTests {
         let entry = try #require(reader.events().first)
         let members = try Self.members(entry)
         let receipt = try exchange.response.members()
-        #expect(members["id"]?.string == receipt["id"]?.string && members["requestId"]?.string == exchange.request.id.text)
+        #expect(
+            members["id"]?.string == receipt["id"]?.string && members["requestId"]?.string == exchange.request.id.text)
         #expect(members["key"]?.string == "shop" && members["route"]?.string == "POST /v1/emit")
         #expect(members["event"]?.string == "e" && members["namespace"]?.string == "/")
         #expect(members["bytes"]?.integer == body.utf8.count && members["status"]?.integer == 200)
