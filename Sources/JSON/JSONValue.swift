@@ -1,4 +1,5 @@
 internal import CJansson
+internal import Glibc
 
 /// One value of a ``JSONDocument``: what it is, and where in the text it stands.
 public struct JSONValue {
@@ -111,17 +112,38 @@ public struct JSONValue {
     /// jansson iterates in the order of insertion, which is the order of the text, and refuses repeated keys:
     /// so its nth member is the nth of the text, whatever escapes the key was written with.
     public func forEachMember<E: Error>(_ body: (_ key: String, _ value: JSONValue) throws(E) -> Void) throws(E) {
+        try forEachNamedMember { key, value throws(E) in try body(key.text, value) }
+    }
+
+    /// The same, with keys that can be compared without making strings of them.
+    public func forEachNamedMember<E: Error>(
+        _ body: (_ key: JSONKey, _ value: JSONValue) throws(E) -> Void
+    ) throws(E) {
         guard kind == .object else { return }
         var scanner = JSONScanner(document.bytes, at: span.lowerBound + 1)
         var iterator = json_object_iter(pointer)
         while let current = iterator {
             let span = scanner.nextMember()
-            let count = json_object_iter_key_len(current)
-            let key = json_object_iter_key(current)!.withMemoryRebound(to: UInt8.self, capacity: count) {
-                String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
-            }
+            let key = JSONKey(
+                start: json_object_iter_key(current)!, count: json_object_iter_key_len(current))
             try body(key, JSONValue(document: document, node: json_object_iter_value(current)!, span: span))
             iterator = json_object_iter_next(pointer, current)
         }
+    }
+}
+
+/// The key of a member, while its object is looked at: most keys are compared, and few are shown.
+public struct JSONKey {
+    /// The tree's, which outlives the look.
+    fileprivate let start: UnsafePointer<CChar>
+    fileprivate let count: Int
+
+    public var text: String {
+        String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+    }
+
+    /// Whether the key has the bytes of a name.
+    public static func ~= (name: StaticString, key: JSONKey) -> Bool {
+        name.utf8CodeUnitCount == key.count && memcmp(name.utf8Start, key.start, key.count) == 0
     }
 }

@@ -64,13 +64,13 @@ struct EmitDecoder {
         }
         var decoder = EmitDecoder(part)
         decoder.emit.trace = trace
-        document.root.forEachMember { key, value in decoder.read(key, value) }
+        document.root.forEachNamedMember { key, value in decoder.read(key, value) }
         let emit = try decoder.finish()
         wanted = decoder.wanted
         return emit
     }
 
-    private mutating func read(_ key: String, _ value: JSONValue) {
+    private mutating func read(_ key: JSONKey, _ value: JSONValue) {
         switch key {
         case "namespace": read(value, key, \.string, "a string") { $0.emit.namespace = $1 }
         case "event": read(value, key, \.string, "a string") { $0.event = $1 }
@@ -100,7 +100,7 @@ struct EmitDecoder {
         case "ack" where part != .whole: fail("/ack", "not in a batch: post the emit by itself")
         case "ack":
             wanted.acknowledgement = AcknowledgementRequest(value, hasMode: true) { faults.add($0) }
-        default: faults.add(.unknown(key, among: Self.fields, words: Self.words))
+        default: faults.add(.unknown(key.text, among: Self.fields, words: Self.words))
         }
     }
 
@@ -134,22 +134,26 @@ struct EmitDecoder {
     }
 
     private mutating func read<Value>(
-        _ value: JSONValue, _ key: String, _ convert: (JSONValue) -> Value?, _ expected: String,
+        _ value: JSONValue, _ key: JSONKey, _ convert: (JSONValue) -> Value?, _ expected: String,
         _ store: (inout EmitDecoder, Value) -> Void
     ) {
-        if let converted = convert(value) { store(&self, converted) } else { fail("/\(key)", "must be \(expected)") }
+        if let converted = convert(value) {
+            store(&self, converted)
+        } else {
+            fail("/\(key.text)", "must be \(expected)")
+        }
     }
 
-    private mutating func rooms(_ value: JSONValue, _ key: String) -> [RoomName] {
+    private mutating func rooms(_ value: JSONValue, _ key: JSONKey) -> [RoomName] {
         list(value, key, of: "strings and integers", RoomName.expectation, RoomName.init)
     }
 
     private mutating func list<Element>(
-        _ value: JSONValue, _ key: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
+        _ value: JSONValue, _ key: JSONKey, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
     ) -> [Element] {
         guard value.kind == .array else {
             if let element = convert(value) { return [element] }
-            fail("/\(key)", "must be an array of \(elements), or one of them by itself")
+            fail("/\(key.text)", "must be an array of \(elements), or one of them by itself")
             return []
         }
         var list: [Element] = []
@@ -158,7 +162,7 @@ struct EmitDecoder {
             if let element = convert(value) {
                 list.append(element)
             } else {
-                fail("/\(key)/\(index)", "must be \(expected)")
+                fail("/\(key.text)/\(index)", "must be \(expected)")
             }
         }
         return list
