@@ -68,7 +68,7 @@ function List({ namespace, chosen }) {
   }, [prefix, cursors]);
   useEffect(() => {
     setCounts(null);
-    return value && repeat(100, async (isWanted) => {
+    return value && (mayReachAll() || value.rooms[0]) && repeat(100, async (isWanted) => {
       const answer = await question(isWanted, () => post("v1/counts", { namespace, rooms: value.rooms.map(({ room }) => room) }));
       if (answer && isWanted()) setCounts(answer);
     });
