@@ -61,7 +61,8 @@ function App() {
 
   return html`<header>
       <a class="brand" href=${link("overview")}>socketio-gateway</a>
-      <nav aria-label="Views">${Object.entries(VIEWS).map(([id, [text]]) => html`<a href=${link(id)} aria-current=${id === view ? "page" : null}>${text}</a>`)}</nav>
+      <nav aria-label="Views">${Object.entries(VIEWS).map(([id, [text]]) =>
+        html`<a href=${link(id)} aria-current=${id === view ? "page" : null}>${text}</a>`)}</nav>
       <div class="whose">${!me ? "no key yet" : me.name === null ? "no key needed" : html`key ${safe(me.name)}`}${" "}
         ${me && html`<button class="link" aria-expanded=${asks} onClick=${() => setAsks(!asks)}>${key ? "Change" : "Use a key"}</button>`}</div>
     </header>

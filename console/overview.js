@@ -31,7 +31,8 @@ export function Overview() {
 function Readiness({ metrics = "" }) {
   const { value, problem } = usePulled(() => get("readyz"));
   const states = ["ready", "blocked", "disconnected"].map((state) => [sum(metrics, "gateway_broker_connections", `.*"${state}"`), state]);
-  const loops = html`<span class="quiet">${states.filter(([count]) => count > 0).map(([count, state]) => `${counted(count, "loop")} ${state}`).join(", ")}</span>`;
+  const loops = html`<span class="quiet">${states.filter(([count]) => count > 0)
+    .map(([count, state]) => `${counted(count, "loop")} ${state}`).join(", ")}</span>`;
   return value ? html`<${Notice} kind="good"><strong>Ready to deliver</strong>${value.brokers && html` by RabbitMQ at ${list(value.brokers)}`} ${loops}<//>`
     : html`${trouble(problem)}${loops}`;
 }

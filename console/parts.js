@@ -49,7 +49,8 @@ export const pairs = (of, kind = "pairs") => html`<dl class=${kind}>
 /** Each row is a `tr`, or its key and its cells. */
 export const table = (head, rows, kind) => html`<div class="wide"><table class=${kind}>
   <thead><tr>${head.map((title) => html`<th>${title}</th>`)}</tr></thead>
-  <tbody>${rows.map((row) => (Array.isArray(row) ? html`<tr key=${row[0]}>${row.slice(1).map((cell) => html`<td>${cell}</td>`)}</tr>` : row))}</tbody></table></div>`;
+  <tbody>${rows.map((row) => (Array.isArray(row)
+    ? html`<tr key=${row[0]}>${row.slice(1).map((cell) => html`<td>${cell}</td>`)}</tr>` : row))}</tbody></table></div>`;
 
 // Notices
 
@@ -108,7 +109,8 @@ export function NamesField({ value, onChange, placeholder, ...about }) {
   return field(about, (attributes) => html`<div class="names">
     ${value.map((name, index) => html`<span class="chip">${safe(name)}
       <button type="button" class="link" aria-label=${`Remove ${name}`} onClick=${() => onChange(value.toSpliced(index, 1))}>×</button></span>`)}
-    <input ...${attributes} value=${text} placeholder=${value.length === 0 ? placeholder : ""} onInput=${typed(setText)} onKeyDown=${press} onBlur=${take} /></div>`);
+    <input ...${attributes} value=${text} placeholder=${value.length === 0 ? placeholder : ""}
+      onInput=${typed(setText)} onKeyDown=${press} onBlur=${take} /></div>`);
 }
 
 /** The namespaces that servers have (none: not known), and a function that asks again. */

@@ -20,7 +20,8 @@ export function Rooms({ shown, address }) {
     <div class=${`split rooms-and ${chosen && "chosen"}`}>
       <div class="list">${scoped("rooms:read", "The list of rooms", html`<${List} key=${namespace} namespace=${namespace} chosen=${chosen} />`)}</div>
       <div>${chosen ? html`<a class="back" href=${link("rooms", { namespace })}>← All rooms</a>
-        <${chosen.socket ? Socket : Room} key=${address} namespace=${namespace} ...${chosen} />` : html`<p class="quiet">Choose a room to see who is in it.</p>`}</div>
+        <${chosen.socket ? Socket : Room} key=${address} namespace=${namespace} ...${chosen} />`
+        : html`<p class="quiet">Choose a room to see who is in it.</p>`}</div>
     </div>`;
 }
 

@@ -108,7 +108,8 @@ function Form({ draft, edit, onSent }) {
       ${check("Ask clients for an acknowledgement", draft.asksAck, (asksAck) => edit({ asksAck }))}</details>
     ${isForAll && html`<p class="everyone" role="status">Everyone in ${safe(draft.namespace)} would be reached.</p>`}
     ${trouble(problem)}
-    ${!problem && !jsonError && (last ? became(last.value, run.value, draft, nobody) : run ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
+    ${!problem && !jsonError && (last ? became(last.value, run.value, draft, nobody)
+      : run ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
       : html`<p class="quiet">Asking who would get it …</p>`)}
     <div class="row">
       <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${isForAll ? "Send to everyone" : "Send"}</button>
@@ -133,7 +134,8 @@ function whyNobody({ exists, recipients }, { namespace, rooms }, namespaces) {
 
 function expected({ recipients, servers }, reason, nobody) {
   if (reason) return nobody(reason, "would get");
-  if (recipients !== null) return html`<${Notice} kind="good"><strong>${counted(recipients, "socket")} in ${counted(servers.responded, "server")}</strong> would get it.<//>`;
+  if (recipients !== null) return html`<${Notice} kind="good">
+    <strong>${counted(recipients, "socket")} in ${counted(servers.responded, "server")}</strong> would get it.<//>`;
   return html`<${Notice}>The exchange is there. ${!may("rooms:read") ? html`Counting who would get it needs <code>rooms:read</code>`
     : servers ? html`How many would get it is not known without ${list(servers.missing)}` : "No server answers how many would get it"}.<//>`;
 }
@@ -144,7 +146,8 @@ function became({ id, routed, reason, acks }, { recipients }, { namespace, rooms
     ${routed ? "Servers have it." : "RabbitMQ has it; who is behind its queue it does not know."}
     <p class="quiet"><a href=${link("tail")}>In the tail</a> as ${id}${rooms.length === 1 && html`;
       ${" "}<a href=${roomLink("rooms", namespace, rooms[0])}>who is in ${safe(rooms[0])}</a>`}</p>
-    ${acks && html`<strong>${number(acks.received)} of ${acks.expected ?? "nobody knows how many"} acknowledged.</strong>${block(acks.responses, "Acknowledgements")}`}<//>`;
+    ${acks && html`<strong>${number(acks.received)} of ${acks.expected ?? "nobody knows how many"} acknowledged.</strong>
+      ${block(acks.responses, "Acknowledgements")}`}<//>`;
 }
 
 // The same call. A text of JSON is one of JavaScript and of Python, too.

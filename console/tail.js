@@ -91,13 +91,15 @@ function Watch() {
   const flag = (field, scope, label) => check(may(scope) ? label : `${label} (needs ${scope})`, filter[field],
     (value) => open({ ...filter, [field]: value }), !may(scope));
   return html`<div class="filters">
-      ${names("room", "Rooms", "user:*")}${names("event", "Events", "order.*")}${names("key", "Keys", "shop")}${names("status", "Status", "4xx")}</div>
+      ${names("room", "Rooms", "user:*")}${names("event", "Events", "order.*")}
+      ${names("key", "Keys", "shop")}${names("status", "Status", "4xx")}</div>
     <div class="row">${flag("payload", "tail:payload", "Payloads, up to 2 KiB")}${flag("roomEvents", "events:read", "Room events")}
       ${check("Dry runs", withDryRuns, setWithDryRuns)}</div>
     <div class="row"><span class=${`state ${state}`} role="status">● ${STATES[state] ?? "…"}</span>
       <button aria-pressed=${`${isPaused}`} onClick=${() => tell({ isPaused: !isPaused, ...(isPaused && all()) })}>Pause</button>
       <button onClick=${() => tell({ rows: [], waiting: [] })}>Clear</button>
-      <span class="quiet">${isPaused && `${number(waiting.length)} more have come. `}${hidden > 0 && `${counted(hidden, "entry")} that this key may not see.`}</span></div>
+      <span class="quiet">${isPaused && `${number(waiting.length)} more have come. `}
+        ${hidden > 0 && `${counted(hidden, "entry")} that this key may not see.`}</span></div>
     ${problem?.status === 404 ? html`<${Notice} kind="warn"><strong>This gateway has no tail:</strong> it does not know <code>GET /v1/tail</code>.<//>`
       : trouble(problem)}
     ${wanted.length > 0 ? listed(wanted) : html`<p class="quiet">Nothing yet. <a href=${link("send")}>Send an event</a>, and it is here.</p>`}`;
@@ -122,8 +124,7 @@ function Row({ row }) {
   if (remark) return html`<tr class="passed"><td colspan="7">${remark}</td></tr>`;
   const { time, key, status, ms, bytes } = row;
   return html`<tr class=${kindOf(row)}>
-      <td><button class="link" aria-expanded=${isOpen} onClick=${() => setIsOpen(!isOpen)}>
-        ${clock(new Date(time))}</button></td>
+      <td><button class="link" aria-expanded=${isOpen} onClick=${() => setIsOpen(!isOpen)}>${clock(new Date(time))}</button></td>
       <td>${what(row)}</td>
       <td>${whom(row)}</td>
       <td>${key && safe(key)}</td>
