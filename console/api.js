@@ -25,6 +25,7 @@ export function stored(name) {
 // The key: from `#key=…`, which is taken out of the address and of the history at once, or from the form.
 
 export let key = keyOfAddress() ?? stored(KEY);
+store(KEY, key);
 addEventListener("hashchange", () => {
   const text = keyOfAddress();
   if (text !== null) useKey(text);
@@ -34,11 +35,13 @@ function keyOfAddress() {
   const text = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B")).get("key");
   if (text === null) return null;
   history.replaceState(null, "", location.pathname);
-  store(KEY, text);
-  return text;
+  return /^[!-~]+$/.test(text) ? text : null; // what a header can hold
 }
+/** How many keys have been used. */
+export let generation = 0;
 export function useKey(text) {
   key = text;
+  ++generation;
   store(KEY, text);
   happenings.dispatchEvent(new Event("key"));
 }
@@ -49,7 +52,7 @@ export function useKey(text) {
 export class Problem extends Error {
   constructor(status, { detail = `The answer has status ${status}.`, code, errors = [], outcome, requestId }, retryAfter) {
     super(detail);
-    const isFinal = status >= 400 && status < 500 && status !== 429; // no better another time
+    const isFinal = status === 501 || (status >= 400 && status < 500 && status !== 429); // no better another time
     Object.assign(this, { status, code, errors, outcome, requestId, retryAfter, isFinal });
   }
 
@@ -59,17 +62,15 @@ export class Problem extends Error {
   }
 }
 /** The `value` that `ask` comes to, or the `problem`. */
-export const outcomeOf = (ask) => ask().then((value) => ({ value }), (problem) => {
-  if (!(problem instanceof Problem)) throw problem;
-  return { problem };
-});
+export const outcomeOf = (ask) => ask().then((value) => ({ value }), (error) =>
+  ({ problem: error instanceof Problem ? error : new Problem(0, { detail: `${error}` }) }));
 
 async function request(method, path, body, signal) {
   const headers = key === null ? {} : { Authorization: `Bearer ${key}` };
   if (body) headers["Content-Type"] = "application/json";
   const sent = key;
   const response = await fetch(`../${path}`, { method, headers, body, signal, cache: "no-store", credentials: "omit" }).catch(() => {
-    throw new Problem(0, { detail: "The gateway does not answer." });
+    throw new Problem(0, { detail: "The gateway does not answer.", ...(method === "POST" && { outcome: "unknown" }) });
   });
   if (response.ok) return response;
   const fields = await response.json().catch(() => ({}));

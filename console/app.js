@@ -1,6 +1,6 @@
 // The frame of the console: its views, and whose key they are seen with.
 
-import { get, happenings, key, me, outcomeOf, repeat, setMe, useKey } from "./api.js";
+import { generation, get, happenings, key, me, outcomeOf, repeat, setMe, useKey } from "./api.js";
 import { html, link, render, safe, Text, trouble, useEffect, useRef, useState } from "./parts.js";
 import { Configuration } from "./configuration.js";
 import { Overview } from "./overview.js";
@@ -64,12 +64,12 @@ function App() {
       <nav aria-label="Views">${Object.entries(VIEWS).map(([id, [text]]) =>
         html`<a href=${link(id)} aria-current=${id === view ? "page" : null}>${text}</a>`)}</nav>
       <div class="whose">${!me ? "no key yet" : me.name === null ? "no key needed" : html`key ${safe(me.name)}`}${" "}
-        ${me && html`<button class="link" aria-expanded=${asks} onClick=${() => setAsks(!asks)}>${key ? "Change" : "Use a key"}</button>`}</div>
+        <button class="link" aria-expanded=${asks} onClick=${() => setAsks(!asks)}>${key ? "Change" : "Use a key"}</button></div>
     </header>
     <main ref=${main} tabindex="-1" aria-label=${title}>
       ${asks && html`<${KeyForm} problem=${problem} />`}
       ${!asks && !me && trouble(problem)}
-      ${me && html`<div hidden=${asks}><h1>${title}</h1><${View} key=${`${view} ${me.name}`} shown=${shown} address=${address} /></div>`}
+      ${me && !asks && html`<h1>${title}</h1><${View} key=${`${view} ${generation}`} shown=${shown} address=${address} />`}
     </main>`;
 }
 
@@ -82,13 +82,13 @@ function KeyForm({ problem }) {
   };
   return html`<form class="card key" onSubmit=${open}>
     <h1>${problem ? "A key, please" : "Another key"}</h1>
-    <${Text} label="Key" type="password" value=${text} onChange=${setText} hint="It is kept until this tab is closed, in no cookie and no address."
+    <${Text} label="Key" type="password" pattern="[!-~]+" value=${text} onChange=${setText} hint="It is kept until this tab is closed, in no cookie and no address."
       error=${key && problem?.message} />
     <div class="row">
       <button class="primary">Open</button>
       ${key && html`<button type="button" onClick=${() => useKey(null)}>Forget the key</button>`}
     </div>
-    <p class="quiet">Where none is configured, the gateway prints one as it starts; <code>socketio-gateway keys create</code> makes others.</p>
+    <p class="quiet"><code>socketio-gateway keys create</code> makes one.</p>
   </form>`;
 }
 

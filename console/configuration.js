@@ -20,12 +20,12 @@ const own = ({ name, scopes, namespaces, rooms, sockets, events, expires, rate }
     Rate: rate ? `${counted(rate.requests, "request")} in ${counted(rate.perSeconds, "second")}, ${number(rate.burst)} at once` : "none",
   })}`;
 
-function Running({ started, loaded, file, waitingForRestart, settings, keys, hooks, cloudEvents }) {
+function Running({ loaded, file, waitingForRestart, settings, keys, hooks, cloudEvents }) {
   const [isAll, setIsAll] = useState(false);
   const shown = Object.entries(settings).filter(([, { from }]) => isAll || from !== "default");
   const documents = cloudEvents ? [...hooks, { ...cloudEvents, name: "CloudEvents" }] : hooks;
   return html`<h2>Settings</h2>
-    <p class="quiet">Started ${instant(started)}, configured ${instant(loaded)} ${file ? html`from ${safe(file)}` : "without a file"}.</p>
+    <p class="quiet">Configured ${instant(loaded)} ${file ? html`from ${safe(file)}` : "without a file"}.</p>
     ${waitingForRestart.length > 0 && html`<${Notice} kind="warn"><strong>Other values wait for a restart:</strong> ${list(waitingForRestart)}<//>`}
     ${table(["Setting", "Value", "From"], shown.map(([name, setting]) => [name, safe(name), list([setting.value].flat()), origin(setting)]))}
     ${check("Defaults, too", isAll, setIsAll)}

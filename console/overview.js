@@ -60,7 +60,7 @@ const COUNTERS = {
   Published: (metrics) => sum(metrics, "gateway_publications_total", '(?!.*"failed")'),
   "Nobody there": (metrics) => sum(metrics, "gateway_emits_unrouted_total"),
   "Refused, failed": (metrics) => sum(metrics, "gateway_http_requests_total", `${CALLS}.*status="[45]`),
-  Webhooks: (metrics) => sum(metrics, "gateway_(hook_deliveries|cloudevents)_total"),
+  Webhooks: (metrics) => sum(metrics, "gateway_hook_deliveries_total"),
 };
 
 /** By name the totals of the last time, and the rates, as long as the page is open. */

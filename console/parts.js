@@ -11,12 +11,12 @@ export const number = (value) => value.toLocaleString("en");
 export const counted = (count, noun) => `${number(count)} ${count === 1 ? noun : `${noun.replace(/y$/, "ie")}s`}`;
 
 /** With a code for each character that cannot be seen, or that turns the text around. */
-export const coded = (text, code) => String(text).replace(/[\0-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+export const coded = (text, code) => String(text).replace(/[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
   (character) => code(character.charCodeAt(0).toString(16).padStart(4, "0")));
 export const visibly = (text) => coded(text, (hex) => `⟨U+${hex.toUpperCase()}⟩`);
 
 /** A name that somebody else has given; its direction of writing stays inside. */
-export const safe = (name) => html`<bdi class=${`name ${typeof name}`}>${visibly(name)}</bdi>`;
+export const safe = (name) => html`<bdi class="name">${visibly(name)}</bdi>`;
 export const list = (names, none = "none") => (names.length === 0 ? none : names.map((name, index) => html`${index > 0 && ", "}${safe(name)}`));
 
 /** Several lines: JSON, if `value` is no text. */
@@ -54,12 +54,12 @@ export const table = (head, rows, kind) => html`<div class="wide"><table class=$
 
 // Notices
 
-export const Notice = ({ kind, children }) => html`<div class=${`notice ${kind}`} role=${kind === "bad" ? "alert" : "status"}>${children}</div>`;
+export const Notice = ({ kind, children }) => html`<div class=${`notice ${kind}`} role=${kind === "bad" ? null : "status"}>${children}</div>`;
 
 export function trouble(problem) {
   if (!problem) return null;
   const { status, code, message, outcome, requestId, retryAfter } = problem;
-  return html`<${Notice} kind="bad"><strong>${visibly(message)}</strong>
+  return html`<${Notice} kind="bad"><strong role="alert">${visibly(message)}</strong>
     ${outcome && html`<p>It may be done all the same: again only where twice does no harm.</p>`}
     ${retryAfter > 0 && html`<p>Again in ${counted(retryAfter, "second")}.</p>`}
     ${code && html`<p class="quiet">${status} <a href=${`../problems#${code}`} target="_blank">${code}</a>, request ${requestId}</p>`}<//>`;
@@ -102,7 +102,7 @@ export function NamesField({ value, onChange, placeholder, ...about }) {
     setText("");
   };
   const press = (event) => {
-    if (event.key !== "Enter" || text === "" || event.isComposing) return;
+    if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
     take();
   };

@@ -12,7 +12,7 @@ const goTo = (shown) => (location.hash = link("rooms", shown));
 
 export function Rooms({ shown, address }) {
   const [namespaces] = useNamespaces();
-  const namespace = shown.get("namespace") ?? (me.namespaces.includes("*") ? "/" : me.namespaces[0]);
+  const namespace = shown.get("namespace") ?? (me.namespaces.includes("*") ? "/" : me.namespaces.find((one) => !one.includes("*")) ?? "/");
   const chosen = chosenBy(shown);
   const isUnknown = namespaces.length > 0 && !namespaces.includes(namespace);
   return html`<${Finder} key=${namespace} namespace=${namespace} namespaces=${namespaces} />
@@ -53,7 +53,6 @@ function usePages(ask) {
   const next = value?.nextCursor;
   const turn = (cursors.length > 0 || next) && html`<div class="row">
     <button disabled=${cursors.length === 0} onClick=${() => setCursors(cursors.slice(0, -1))}>← Previous</button>
-    <span class="quiet">page ${number(cursors.length + 1)}</span>
     <button disabled=${!next} onClick=${() => setCursors([...cursors, next])}>Next →</button></div>`;
   const refresh = html`<button onClick=${again} disabled=${busy}>Refresh</button>`;
   return { value, cursors, setCursors, again, turn, refresh, notices: html`${trouble(problem)}${incomplete(value)}` };
@@ -92,7 +91,7 @@ function List({ namespace, chosen }) {
 }
 
 /** A socket is in the room of its own id, too. */
-const others = ({ id, rooms }) => rooms.filter((room) => room !== id);
+const others = ({ id, rooms = [] }) => rooms.filter((room) => room !== id);
 
 function Room({ namespace, room }) {
   const whom = room === null ? { all: true } : { in: [room] };
@@ -106,7 +105,7 @@ function Room({ namespace, room }) {
       ${value?.sockets.length === 0 && html`<${Notice} kind="warn"><strong>Nobody is in it.</strong> ${ADVICE.no_member}<//>`}
       ${value?.sockets.length > 0 && table(["Socket", "Rooms", "Data"], value.sockets.map((socket) => [
         socket.id, html`<a href=${link("rooms", { namespace, socket: socket.id })}>${safe(socket.id)}</a>`, list(others(socket)),
-        html`<span class="cut">${safe(JSON.stringify(socket.data))}</span>`,
+        html`<span class="cut">${safe(JSON.stringify(socket.data ?? null))}</span>`,
       ]))}
       ${turn}`)}
     <${Changes} whom=${{ namespace, ...whom }} who=${room === null ? "every socket" : "all in this room"} onDone=${again} />`;
@@ -122,7 +121,7 @@ function Socket({ namespace, socket: id }) {
         ${pairs({
           Server: safe(value.server),
           Rooms: others(value).map((room) => html`<a class="chip" href=${roomLink("rooms", namespace, room)}>${safe(room)}</a>`),
-          Data: block(value.data, "Data"),
+          Data: block(value.data ?? null, "Data"),
         })}`}`)}
     <${Changes} whom=${{ namespace, in: [id] }} who="this socket" onDone=${(what) => (what === "disconnect" ? run(async () => {}) : ask())} />`;
 }

@@ -1,18 +1,23 @@
 // Send: one event, whom it would reach, what became of it, and the same call in four languages.
 
-import { firstPrefix, get, may, me, outcomeOf, post, question, store, stored } from "./api.js";
+import { firstPrefix, get, happenings, may, me, outcomeOf, post, question, store, stored } from "./api.js";
 import {
   ADVICE, block, check, coded, counted, html, instant, link, list, NamesField, Namespace, Notice, number, offer, REASONS, roomLink, safe, scoped, Text, trouble,
   useEffect, useNamespaces, useRef, useState,
 } from "./parts.js";
-import { LastRows } from "./tail.js";
+import { useTail } from "./tail.js";
 
 const SENT = "console.sent"; // in sessionStorage
 const KEPT = 20;
 const PAUSE = 700; // milliseconds without a stroke before the servers are asked
 
-/** What stands in the form, also behind another view. */
-let kept = { namespace: "/", event: "hello", args: '{"text": "Hello from the console"}', rooms: [], except: [], asksAck: false };
+const EXAMPLE = { namespace: "/", event: "hello", args: '{"text": "Hello from the console"}', rooms: [], except: [], asksAck: false };
+/** What stands in the form, also behind another view; not for the next key. */
+let kept = EXAMPLE;
+happenings.addEventListener("key", () => {
+  kept = EXAMPLE;
+  store(SENT, null);
+});
 
 export function Send({ shown, address }) {
   const addressed = () => ({
@@ -28,7 +33,7 @@ export function Send({ shown, address }) {
     setSent(noted);
   };
   return html`${scoped("emit", "Sending", html`<div class="split">
-    <div><${Form} draft=${draft} edit=${(change) => setDraft((old) => ({ ...old, ...change }))} onSent=${note} /><${LastRows} /></div>
+    <div><${Form} draft=${draft} edit=${(change) => setDraft((old) => ({ ...old, ...change }))} onSent=${note} /></div>
     <div><${SameCall} body=${bodyOf(draft)} />
       ${sent.length > 0 && html`<h2>Sent in this tab</h2><ol>${sent.map(({ at, draft: old, result }) => html`<li key=${at}>
         <button class="link" onClick=${() => setDraft(old)}>${safe(old.event)}</button> ${list(old.rooms, "everyone")}${" "}
@@ -58,8 +63,10 @@ function bodyOf({ namespace, event, args, rooms, except, asksAck }, more) {
 
 function Form({ draft, edit, onSent }) {
   const [namespaces, renew] = useNamespaces();
+  useTail();
   const [known, setKnown] = useState({}); // of `body`: what its dry `run` and its `last` sending came to
   const [isBusy, setIsBusy] = useState(false);
+  const [isSure, setIsSure] = useState(null); // of this body for everyone
   const body = bodyOf(draft);
   const { run, last } = known.body === body ? known : {};
   const latest = useRef(null);
@@ -84,11 +91,12 @@ function Form({ draft, edit, onSent }) {
   const send = async (event) => {
     event.preventDefault();
     if (jsonError || isBusy) return;
+    if (isForAll && isSure !== body) return setIsSure(body);
     setIsBusy(true);
     if ((run?.value ? run : await dryRun()).value) {
       const last = await outcomeOf(() => post("v1/emit", body));
       learn({ last });
-      onSent(last.problem?.code ?? (last.value.routed === false ? "nobody" : "sent"));
+      onSent(last.problem ? last.problem.code ?? "failed" : last.value.routed === false ? "nobody" : "sent");
     }
     renew();
     setIsBusy(false);
@@ -112,7 +120,7 @@ function Form({ draft, edit, onSent }) {
       : run ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
       : html`<p class="quiet">Asking who would get it …</p>`)}
     <div class="row">
-      <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${isForAll ? "Send to everyone" : "Send"}</button>
+      <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${!isForAll ? "Send" : isSure === body ? "Yes, to everyone" : "Send to everyone"}</button>
       <button type="button" disabled=${isBusy || jsonError} onClick=${dryRun}>Dry run</button></div></form>`;
 }
 

@@ -32,9 +32,12 @@ function take(row) {
 }
 const all = () => ({ rows: [...tail.waiting, ...tail.rows].slice(0, KEPT), waiting: [] });
 
+const clear = () => tell({ rows: [], waiting: [], hidden: 0 });
+
 let ends = []; // functions that end the streams
 function open(filter = tail.filter) {
   close();
+  if (filter !== tail.filter) clear();
   tell({ filter, state: "opening" });
   const { roomEvents, ...tailed } = filter;
   const query = (of) => new URLSearchParams(Object.entries(of).flatMap(([name, values]) => [values].flat().map((value) => [name, value])));
@@ -57,7 +60,8 @@ function close() {
 // What one key has shown is not for the next.
 happenings.addEventListener("key", () => {
   close();
-  tell({ filter: NO_FILTER, rows: [], waiting: [], hidden: 0 });
+  clear();
+  tell({ filter: NO_FILTER });
 });
 
 let rest;
@@ -67,11 +71,11 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && tail.state === "resting") open();
 });
 
-function useTail() {
+export function useTail() {
   const [, renew] = useReducer((count) => count + 1, 0);
   useEffect(() => {
     changes.addEventListener("change", renew);
-    if (may("tail") && !tail.state) open();
+    if (may("tail") && ["", "refused"].includes(tail.state)) open();
     return () => changes.removeEventListener("change", renew);
   }, []);
   return tail;
@@ -80,7 +84,7 @@ function useTail() {
 export const Tail = () => html`<p class="quiet">What goes through this gateway. Not seen are other replicas of it, and what servers emit themselves.</p>
   ${scoped("tail", "The tail", html`<${Watch} />`)}`;
 
-const STATES = { open: "watching", waiting: "ended; again soon", refused: "not watching" };
+const STATES = { open: "watching", waiting: "again soon", refused: "not watching" };
 
 function Watch() {
   const { rows, waiting, state, problem, filter, isPaused, hidden } = useTail();
@@ -97,19 +101,12 @@ function Watch() {
       ${check("Dry runs", withDryRuns, setWithDryRuns)}</div>
     <div class="row"><span class=${`state ${state}`} role="status">● ${STATES[state] ?? "…"}</span>
       <button aria-pressed=${`${isPaused}`} onClick=${() => tell({ isPaused: !isPaused, ...(isPaused && all()) })}>Pause</button>
-      <button onClick=${() => tell({ rows: [], waiting: [] })}>Clear</button>
-      <span class="quiet">${isPaused && `${number(waiting.length)} more have come. `}
+      <button onClick=${clear}>Clear</button>
+      <span class="quiet">${isPaused && `${number(waiting.length)}${waiting.length < KEPT ? "" : " or more"} have come. `}
         ${hidden > 0 && `${counted(hidden, "entry")} that this key may not see.`}</span></div>
     ${problem?.status === 404 ? html`<${Notice} kind="warn"><strong>This gateway has no tail:</strong> it does not know <code>GET /v1/tail</code>.<//>`
       : trouble(problem)}
     ${wanted.length > 0 ? listed(wanted) : html`<p class="quiet">Nothing yet. <a href=${link("send")}>Send an event</a>, and it is here.</p>`}`;
-}
-
-/** The newest few, for the view that sends. */
-export function LastRows() {
-  const { rows, state } = useTail();
-  const events = rows.filter((row) => row.event !== undefined && !row.dryRun).slice(0, 5);
-  return state === "open" && html`<h2>Live tail</h2>${events.length > 0 ? listed(events) : "Nothing yet."}`;
 }
 
 /** A row is written once. */

@@ -59,6 +59,14 @@ def test_it_is_filtered(tail, gateway):
     assert "other" not in "".join(tail.texts(ROWS))
 
 
+def test_it_goes_on_after_the_same_key_was_given_again(tail, gateway, keys):
+    tail.evaluate(f"location.hash = 'key=' + '{keys['all'].key}'")
+    tail.go("tail")
+    tail.wait_for(WATCHING)
+    gateway.emit(event="afterwards", rooms=["a"])
+    tail.wait_for_text("afterwards")
+
+
 def test_payloads_come_on_demand(tail, gateway):
     tail.check("Payloads")
     tail.wait_for(WATCHING)
