@@ -61,7 +61,7 @@ export function trouble(problem) {
   const { status, code, message, outcome, requestId, retryAfter } = problem;
   return html`<${Notice} kind="bad"><strong role="alert">${visibly(message)}</strong>
     ${outcome && html`<p>It may be done all the same: again only where twice does no harm.</p>`}
-    ${retryAfter > 0 && html`<p>Again in ${counted(retryAfter, "second")}.</p>`}
+    ${retryAfter > 0 && html`<p>Again in ${retryAfter} s.</p>`}
     ${code && html`<p class="quiet">${status} <a href=${`../problems#${code}`} target="_blank">${code}</a>, request ${requestId}</p>`}<//>`;
 }
 

@@ -107,7 +107,7 @@ function Form({ draft, edit, onSent }) {
     ${" "}${ADVICE[reason]} ${reason === "no_namespace" && offer(namespaces, (namespace) => edit({ namespace }))}<//>`;
   return html`<form class="card" onSubmit=${send}>
     <div class="row"><${Text} label="Event" ...${field("event")} /><${Namespace} known=${namespaces} ...${field("namespace")} /></div>
-    <${Text} tag="textarea" rows="4" label="Arguments" hint="JSON; several with commas between them, as in emit(event, …)" ...${field("args")}
+    <${Text} tag="textarea" rows="4" label="Arguments" hint="JSON; several with commas between them" ...${field("args")}
       error=${jsonError || problem?.at("args", "data")} />
     <${NamesField} label="Rooms" placeholder="everyone" hint="Enter takes one. A socket's id is a room, too." ...${field("rooms")} />
     <${Offers} key=${draft.namespace} draft=${draft} namespaces=${namespaces} onChoose=${(room) => edit({ rooms: [...draft.rooms, room] })} />
@@ -115,13 +115,11 @@ function Form({ draft, edit, onSent }) {
       <${NamesField} label="Not to rooms or sockets" ...${field("except")} />
       ${check("Ask clients for an acknowledgement", draft.asksAck, (asksAck) => edit({ asksAck }))}</details>
     ${isForAll && html`<p class="everyone" role="status">Everyone in ${safe(draft.namespace)} would be reached.</p>`}
+    <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${!isForAll ? "Send" : isSure === body ? "Yes, to everyone" : "Send to everyone"}</button>
     ${trouble(problem)}
     ${!problem && !jsonError && (last ? became(last.value, run.value, draft, nobody)
       : run ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
-      : html`<p class="quiet">Asking who would get it …</p>`)}
-    <div class="row">
-      <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${!isForAll ? "Send" : isSure === body ? "Yes, to everyone" : "Send to everyone"}</button>
-      <button type="button" disabled=${isBusy || jsonError} onClick=${dryRun}>Dry run</button></div></form>`;
+      : html`<p class="quiet">Asking …</p>`)}</form>`;
 }
 
 function Offers({ draft: { namespace, rooms }, namespaces, onChoose }) {

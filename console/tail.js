@@ -34,7 +34,7 @@ const all = () => ({ rows: [...tail.waiting, ...tail.rows].slice(0, KEPT), waiti
 
 const clear = () => tell({ rows: [], waiting: [], hidden: 0 });
 
-let ends = []; // functions that end the streams
+let ends = []; // of the streams
 function open(filter = tail.filter) {
   close();
   if (filter !== tail.filter) clear();

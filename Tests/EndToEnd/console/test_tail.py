@@ -80,7 +80,7 @@ def test_payloads_come_on_demand(tail, gateway):
 def test_it_can_be_held_and_cleared(tail, gateway):
     tail.press("Pause")
     gateway.emit(event="while-paused", rooms=["a"])
-    tail.wait_for_text("1 more have come")
+    tail.wait_for_text("1 have come")
     assert tail.texts(ROWS) == []
     tail.press("Pause")
     tail.wait_for_text("while-paused")
