@@ -18,6 +18,7 @@ HOSTILE = """It's "quoted", $HOME `id` \\n\\\\ \n \u202e\u00e9\U0001f600 </scrip
 @pytest.fixture
 def form(page):
     page.go("send")
+    page.wait_until_gone("Asking")
     return page
 
 
