@@ -1,4 +1,4 @@
-// Configuration: what this key may do, and what the gateway runs with. The gateway itself leaves out every secret.
+// Configuration: what this key may do, and what the gateway runs with.
 
 import { get, may, me } from "./api.js";
 import {

@@ -1,4 +1,4 @@
-// Rooms and sockets: which rooms there are, who is in one, and what is done to sockets. Lists come in pages, when asked for; only
+// Rooms and sockets: which there are, and what is done to them. Lists come in pages, when asked for; only
 // the counts of the rooms on the page are renewed.
 
 import { firstPrefix, get, may, mayReachAll, me, post, question, repeat } from "./api.js";

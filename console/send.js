@@ -86,14 +86,14 @@ function Form({ draft, edit, onSent }) {
     return () => clearTimeout(typing);
   }, [body]);
 
-  const problem = last?.problem ?? run?.problem;
+  const { problem } = last ?? run ?? {};
   const isForAll = draft.rooms.length === 0;
   const send = async (event) => {
     event.preventDefault();
     if (jsonError || isBusy) return;
     if (isForAll && isSure !== body) return setIsSure(body);
     setIsBusy(true);
-    if ((run?.value ? run : await dryRun()).value) {
+    if (!(await dryRun()).problem?.isFinal) {
       const last = await outcomeOf(() => post("v1/emit", body));
       learn({ last });
       onSent(last.problem ? last.problem.code ?? "failed" : last.value.routed === false ? "nobody" : "sent");
@@ -117,7 +117,7 @@ function Form({ draft, edit, onSent }) {
     ${isForAll && html`<p class="everyone" role="status">Everyone in ${safe(draft.namespace)} would be reached.</p>`}
     <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${!isForAll ? "Send" : isSure === body ? "Yes, to everyone" : "Send to everyone"}</button>
     ${trouble(problem)}
-    ${!problem && !jsonError && (last ? became(last.value, run.value, draft, nobody)
+    ${!problem && !jsonError && (last ? became(last.value, run.value ?? {}, draft, nobody)
       : run ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
       : html`<p class="quiet">Asking …</p>`)}</form>`;
 }
@@ -128,7 +128,7 @@ function Offers({ draft: { namespace, rooms }, namespaces, onChoose }) {
   useEffect(() => void (isThere && outcomeOf(() => get("v1/rooms", { namespace, limit: 8, prefix: firstPrefix() })).then(({ value }) =>
     setThere(value?.rooms ?? []))), [isThere]);
   const left = there.map(({ room }) => room).filter((room) => !rooms.includes(room));
-  return left.length > 0 && html`<p>There are ${offer(left, onChoose)}</p>`;
+  return may("rooms:read") && html`<p class="offers">${left.length > 0 && html`There are ${offer(left, onChoose)}`}</p>`;
 }
 
 /** By a dry run. */

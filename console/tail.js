@@ -1,4 +1,4 @@
-// Live tail: what goes through this gateway. It is read from the first look at it on, also behind another view, so that what
+// Live tail: what goes through this gateway. It is read from the first look on, also behind another view, so that what
 // was sent there is here; in a hidden page for two minutes more.
 
 import { happenings, may, stream } from "./api.js";
