@@ -1,4 +1,4 @@
-// What several views are made of. Names, rooms and data come from strangers: they become text nodes, and nothing else.
+// What several views are made of. Names, rooms and data come from strangers: they become text nodes alone.
 
 export * from "./vendor/preact-10.27.2-htm-3.1.1.min.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact-10.27.2-htm-3.1.1.min.js";

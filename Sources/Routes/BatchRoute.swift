@@ -136,9 +136,14 @@ struct BatchRoute: Sendable {
         do throws(Problem) {
             let emit = try EmitDecoder.decode(
                 item: span, of: request.body, as: isPartOfJSON ? .item : .line, &wanted)
-            if let notes = request.notes { notes.refused[number] = notes.subject(of: emit) }
-            try request.caller.check(emit)
-            request.notes?.refused[number] = nil
+            do throws(Problem) {
+                try request.caller.check(emit)
+            } catch {
+                // It is not kept, as those are not that are refused.
+                request.notes?.told.insert(number)
+                Self.tell(of: number, emit, .failure(error), of: request)
+                throw error
+            }
             return .success(emit)
         } catch {
             guard isPartOfJSON, error.code.status == 400 else { return .failure(error.brief) }
@@ -162,7 +167,7 @@ struct BatchRoute: Sendable {
                 defer { carriedOut += 1 }
                 return outcomes[carriedOut].mapError { Problem($0).brief }
             }
-            if request.notes != nil {
+            if let notes = request.notes, !notes.told.contains(index) {
                 let emit: Emit? =
                     switch item {
                     case .success(.emit): emits.sent.popFirst()
@@ -181,7 +186,6 @@ struct BatchRoute: Sendable {
                 results.object { $0.result(problem, request.id.text) }
             }
         }
-        request.notes?.refused = [:]
         counters.count(
             confirmed: items.count - failures.count - dryRuns, failed: failures.count - failures.unknown,
             unknown: failures.unknown)
@@ -201,7 +205,7 @@ struct BatchRoute: Sendable {
             case .success(.dryRun): .dryRun
             case .failure(let problem): .refused(problem)
             }
-        notes.tell(of: number, emit.map(notes.subject) ?? notes.refused[number], item, of: request)
+        notes.tell(of: number, emit.map(notes.subject), item, of: request)
     }
 
     private static func body(

@@ -10,7 +10,7 @@ struct Fields {
     }
 
     private static let mostGlobs = 100
-    private static let mostGlobBytes = 1_024
+    static let mostGlobBytes = 1_024
 
     private let source: Source
     private let names: [String]
@@ -210,17 +210,19 @@ struct Fields {
     }
 
     /// Names of rooms or events, or globs for them.
-    mutating func globs(_ name: String) -> [String] {
-        let globs = texts(name)
+    ///
+    /// - Parameter bytes: the most of all of them together.
+    mutating func globs(_ name: String, bytes: Int = mostGlobBytes) -> [String] {
+        let globs = texts(name, bytes: bytes)
         fail(CommandFault.names(globs.map { .name($0) }, name))
         return globs
     }
 
     /// Texts that each entry of a stream is compared with.
-    mutating func texts(_ name: String) -> [String] {
+    mutating func texts(_ name: String, bytes: Int = mostGlobBytes) -> [String] {
         let texts = values(name)
-        if texts.count > Self.mostGlobs || texts.reduce(0, { $0 + $1.utf8.count }) > Self.mostGlobBytes {
-            fail(name, "at most \(Self.mostGlobs) of them, and \(Self.mostGlobBytes) bytes together")
+        if texts.count > Self.mostGlobs || texts.reduce(0, { $0 + $1.utf8.count }) > bytes {
+            fail(name, "at most \(Self.mostGlobs) of them, and \(bytes) bytes together")
         }
         return texts
     }

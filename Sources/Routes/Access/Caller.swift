@@ -65,6 +65,11 @@ package final class Caller: Sendable {
         }
     }
 
+    /// Whether it is the same, as far as rights go: by a reload its name may have become another's.
+    func hasRights(of other: Caller) -> Bool {
+        self === other || scopes == other.scopes && reach == other.reach
+    }
+
     /// Whether it may read of everyone.
     var seesEveryRoom: Bool { reach.rooms.matchEverything }
 

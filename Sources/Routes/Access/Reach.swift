@@ -58,6 +58,39 @@ package struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
     private static let mostShown = 5
 }
 
+/// The same questions, answered with yes or no: for whoever asks it of everything that goes by.
+extension Reach {
+    func covers(_ emit: Emit) -> Bool {
+        isUnlimited
+            || namespaces.matches(emit.namespace) && events.matches(emit.event) && covers(rooms: emit.rooms)
+                && emit.except.allSatisfy(rooms.matches) && emit.exceptSockets.allSatisfy(covers(id:))
+    }
+
+    func covers(_ selection: SocketSelection, _ change: ChangeSockets.Change) -> Bool {
+        guard !isUnlimited else { return true }
+        guard namespaces.matches(selection.namespace),
+            selection.id.map(covers(id:)) ?? covers(rooms: selection.rooms),
+            selection.except.allSatisfy(rooms.matches)
+        else { return false }
+        switch change {
+        case .join(let names), .leave(let names): return names.allSatisfy(rooms.matches)
+        case .disconnect(let close): return !close || namespaces.matchEverything
+        }
+    }
+
+    func covers(_ command: ServerSideEmit) -> Bool {
+        namespaces.matches(command.namespace) && events.matches(command.event)
+    }
+
+    private func covers(rooms names: [RoomName]) -> Bool {
+        rooms.matchEverything || !names.isEmpty && names.allSatisfy(rooms.matches)
+    }
+
+    private func covers(id: String) -> Bool {
+        sockets.matches(id) && (RoomName.name(id).isSocketID || rooms.matches(id))
+    }
+}
+
 extension Reach {
     /// Everything that an emit names and may not.
     func places(beyond emit: Emit) -> [Problem.Place] {

@@ -30,20 +30,20 @@ struct EventReading: TextSource {
 
     mutating func next(now: MonotonicTime) -> TextStep {
         guard let reader else { return .nothing }
-        while true {
-            switch feed.read(reader, from: place) {
-            case .entry(let event, let number):
-                place = number + 1
-                feed.sent.add(1)
-                return .text(EventText.event(event.kind.rawValue, tell(), json: event.json))
-            case .nothing(let next):
-                place = next
-                return .nothing
-            case .nothingYet(let next): place = next
-            case .missed(_, let next):
-                place = next
-                return .last(EventText.reset(.tooSlow, tell(), time: UnixTime.milliseconds()))
-            }
+        switch feed.read(reader, from: place) {
+        case .entry(let event, let number):
+            place = number + 1
+            feed.sent.add(1)
+            return .text(EventText.event(event.kind.rawValue, tell(), json: event.json))
+        case .nothing(let next):
+            place = next
+            return .nothing
+        case .nothingYet(let next):
+            place = next
+            return .later
+        case .missed(_, let next):
+            place = next
+            return .last(EventText.reset(.tooSlow, tell(), time: UnixTime.milliseconds()))
         }
     }
 

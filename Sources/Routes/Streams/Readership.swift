@@ -92,7 +92,8 @@ struct Readership<Filter: StreamFilter> {
                 if let entry, reader.filter.admits(entry) { return .entry(entry, number) }
                 number += 1
             }
-            return .nothingYet(next: number)
+            // Of a few that are no more, there may be none by now.
+            return entries.count < mostLooks ? read(reader, from: number, slice) : .nothingYet(next: number)
         }
     }
 }

@@ -21,6 +21,8 @@ enum TextStep {
     /// Nothing follows it.
     case last([UInt8])
     case nothing
+    /// There may be some: the source has looked long enough for one turn of the loop.
+    case later
 }
 
 /// A stream of server-sent events: text when there is some, comments while there is none.
@@ -36,6 +38,7 @@ final class TextStream<Source: TextSource>: BodyStream, @unchecked Sendable {
     /// The text that is being sent, and how much of it has been.
     private var text: [UInt8] = []
     private var sent = 0
+    private var wake: (@Sendable () -> Void)?
     private var nextBeat = MonotonicTime(nanoseconds: 0)
     private var ending: StreamEnd?
     /// Whether nothing follows the text.
@@ -47,6 +50,7 @@ final class TextStream<Source: TextSource>: BodyStream, @unchecked Sendable {
     }
 
     func begin(wake: @escaping @Sendable () -> Void, now: MonotonicTime) {
+        self.wake = wake
         text = source.begin(wake: wake, now: now)
         nextBeat = now + Self.beat
     }
@@ -73,7 +77,7 @@ final class TextStream<Source: TextSource>: BodyStream, @unchecked Sendable {
     func over() {
         guard place != nil else { return }
         source.over()
-        place = nil
+        (place, wake) = (nil, nil)
         isLast = true
         (text, sent) = ([], 0)
     }
@@ -97,6 +101,9 @@ final class TextStream<Source: TextSource>: BodyStream, @unchecked Sendable {
         case .last(let text):
             isLast = true
             return text
+        case .later:
+            wake?()
+            return []
         case .nothing:
             guard nextBeat <= now else { return [] }
             nextBeat = now + Self.beat

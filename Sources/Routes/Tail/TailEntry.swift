@@ -4,8 +4,7 @@ internal import JSON
 
 /// One request in the tail, or one item of a batch: what filters need of it, and its text.
 struct TailEntry: RingEntry {
-    /// The name of the key that has sent it.
-    let key: String?
+    let sender: Caller
     /// The scope that who might send it has; `nil`: it is not known.
     let scope: Scope?
     /// `nil`: there was no answer.
@@ -57,7 +56,7 @@ extension TailNotes {
         }
         tail.take(
             TailEntry(
-                key: request.caller.name, scope: request.neededScope, status: status, subject: subject,
+                sender: request.caller, scope: request.neededScope, status: status, subject: subject,
                 aside: TailAside(), json: json))
     }
 }
@@ -89,7 +88,7 @@ extension Router {
         }
         notes.tail.take(
             TailEntry(
-                key: request.caller.name, scope: request.neededScope, status: answer?.status, subject: notes.subject,
+                sender: request.caller, scope: request.neededScope, status: answer?.status, subject: notes.subject,
                 aside: request.aside, json: json))
     }
 }
@@ -120,7 +119,9 @@ extension JSONObjectWriter {
         member("requestId", request.id)
         member("route", "\(request.head.method.rawValue) \(route)")
         if let key = request.caller.name { member("key", key) }
-        if request.route?.isHook == true { member("hook", request.parameter.shortened(to: 100)) }
+        if request.route?.isHook == true, (try? request.admittedHook()) != nil {
+            member("hook", request.parameter.shortened(to: 100))
+        }
     }
 
     fileprivate mutating func members(of remark: Remark) {
@@ -149,8 +150,11 @@ extension JSONObjectWriter {
 
     fileprivate mutating func refusal(_ code: Problem.Code, _ detail: String) {
         member("code", code.rawValue)
-        // Which globs a key has is its own affair.
-        member("detail", code == .beyondReach ? code.title : detail.shortened(to: 300))
+        switch code {
+        // What a key may do is its own affair.
+        case .beyondReach, .insufficientScope, .rateLimited: member("detail", code.title)
+        default: member("detail", detail.shortened(to: 300))
+        }
     }
 
     mutating func members(of aside: TailAside) {

@@ -43,7 +43,7 @@ struct TailFilter: StreamFilter {
             guard let subject = entry.subject, subject.names(where: { rooms.matches($0) }) else { return false }
         }
         if let events { guard let event = entry.subject?.event, events.matches(event) else { return false } }
-        if !keys.isEmpty { guard let key = entry.key, keys.contains(key) else { return false } }
+        if !keys.isEmpty { guard let key = entry.sender.name, keys.contains(key) else { return false } }
         if !statuses.isEmpty {
             guard let status = entry.status, statuses.contains(where: { $0.matches(status) }) else { return false }
         }
@@ -52,7 +52,7 @@ struct TailFilter: StreamFilter {
 
     /// Whether the caller has sent it, or might have.
     private func mightSend(_ entry: TailEntry) -> Bool {
-        if let name = caller.name, name == entry.key { return true }
+        if let name = caller.name, name == entry.sender.name, caller.hasRights(of: entry.sender) { return true }
         if let scope = entry.scope, !caller.scopes.contains(scope) { return false }
         // What a request names that could not be read, nobody knows.
         return entry.subject.map { $0.isWithin(caller.reach) } ?? caller.reach.isUnlimited

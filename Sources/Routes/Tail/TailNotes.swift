@@ -9,8 +9,8 @@ final class TailNotes: @unchecked Sendable {
     private let keepsPayload: Bool
     /// What the request named, as soon as that is known: before it is checked whether its caller may name it.
     private(set) var subject: TailSubject?
-    /// Those of the items of a batch that its caller may not name, by their places.
-    var refused: [Int: TailSubject] = [:]
+    /// The places of items of a batch of which all is told already.
+    var told: Set<Int> = []
     /// The length of the body; `nil`: it was not read.
     var bytes: Int?
     /// Whether the answer was an earlier request's.

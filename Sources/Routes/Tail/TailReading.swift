@@ -30,20 +30,20 @@ struct TailReading: TextSource {
 
     mutating func next(now: MonotonicTime) -> TextStep {
         guard let reader else { return .nothing }
-        while true {
-            switch tail.read(reader, from: place) {
-            case .entry(let entry, let number):
-                place = number + 1
-                return .text(text(of: entry))
-            case .nothingYet(let next): place = next
-            case .nothing(let next):
-                place = next
-                return hidden(now: now).map(TextStep.text) ?? .nothing
-            case .missed(let first, _):
-                let count = first - place
-                place = first
-                return .text(EventText.event("dropped") { $0.member("dropped", Int(count)) })
-            }
+        switch tail.read(reader, from: place) {
+        case .entry(let entry, let number):
+            place = number + 1
+            return .text(text(of: entry))
+        case .nothingYet(let next):
+            place = next
+            return .later
+        case .nothing(let next):
+            place = next
+            return hidden(now: now).map(TextStep.text) ?? .nothing
+        case .missed(let first, _):
+            let count = first - place
+            place = first
+            return .text(EventText.event("dropped") { $0.member("dropped", Int(count)) })
         }
     }
 

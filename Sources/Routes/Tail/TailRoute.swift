@@ -5,10 +5,13 @@ struct TailRoute: Sendable {
     let tail: Tail
     let places: StreamPlaces
 
+    /// Each is compared with every name of each request.
+    private static let mostGlobBytes = 256
+
     @Sendable func get(_ request: Request) throws(Problem) -> StreamedAnswer {
         var fields = try Fields(request)
-        let rooms = fields.globs("room")
-        let events = fields.globs("event")
+        let rooms = fields.globs("room", bytes: Self.mostGlobBytes)
+        let events = fields.globs("event", bytes: Self.mostGlobBytes)
         let keys = fields.texts("key")
         let statuses = fields.words("status", "a status such as 404, or a class of them such as 4xx") {
             TailStatus($0) != nil

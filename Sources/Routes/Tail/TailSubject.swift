@@ -23,10 +23,9 @@ struct TailSubject: Sendable {
     /// Whether a caller might have sent it.
     func isWithin(_ reach: Reach) -> Bool {
         switch command {
-        case .emit(let emit): reach.places(beyond: emit).isEmpty
-        case .change(let selection, let change):
-            reach.places(beyond: selection, list: "in").isEmpty && reach.places(beyond: change).isEmpty
-        case .servers(let command): reach.places(beyond: command).isEmpty
+        case .emit(let emit): reach.covers(emit)
+        case .change(let selection, let change): reach.covers(selection, change)
+        case .servers(let command): reach.covers(command)
         }
     }
 

@@ -69,10 +69,10 @@ def pages(gateway, keys, tmp_path_factory):
 
 
 @pytest.fixture
-def page(pages, server):
+def page(pages, keys, server):
     """With all rights, as it is when it is loaded; nothing may have troubled it when the test is over."""
     page = pages()
-    page.open()
+    page.open("#key=" + keys["all"].key)
     page.evaluate("sessionStorage.removeItem('console.sent')")
     page.said.clear()
     yield page

@@ -33,7 +33,12 @@ final class EventReader {
     /// Reads until there is nothing more.
     func read(pieces most: Int = 4_096, now: MonotonicTime = .now()) -> String {
         var text: [UInt8] = []
-        while let piece = readPiece(most, now: now) { text += piece }
+        var wakes: Int
+        repeat {
+            wakes = woken
+            while let piece = readPiece(most, now: now) { text += piece }
+            // It may want another turn.
+        } while woken > wakes
         return String(decoding: text, as: UTF8.self)
     }
 

@@ -105,11 +105,33 @@ struct TailRouteTests {
     func refusedItem() async throws {
         let router = router(access: access([.tail, .emit]), tail: tail)
         let reader = try await watch(router, "room=b")
-        let exchange = await router.told(
-            .post, "/v1/batch", [.apiKey: "l"], body: #"{"items":[{"event":"e","rooms":["b"]}]}"#)
-        let entry = try Self.members(try #require(reader.events().first))
-        #expect(entry["event"]?.string == "e" && entry["code"]?.string == "beyond_reach")
-        #expect(exchange.request.notes?.refused.isEmpty == true)
+        await router.told(.post, "/v1/batch", [.apiKey: "l"], body: #"{"items":[{"event":"e","rooms":["b"]}]}"#)
+        let entries = try reader.events().map(Self.members)
+        #expect(entries.count == 1, "once")
+        #expect(entries.first?["event"]?.string == "e" && entries.first?["code"]?.string == "beyond_reach")
+    }
+
+    @Test("looks at a few entries a turn, and asks for another turn")
+    func turns() throws {
+        let entry = TailEntry(
+            sender: .anyone, scope: nil, status: 200, subject: nil, aside: TailAside(), json: Array(#"{"a":1}"#.utf8))
+        var reading = TailReading(tail, TailFilter(rooms: ["r"], caller: .anyone))
+        _ = reading.begin(wake: {}, now: .now())
+        for _ in 0..<40 { tail.take(entry) }
+        for expected in ["later", "later", "nothing"] { #expect("\(reading.next(now: .now()))" == expected) }
+        let stream = TextStream(
+            TailReading(tail, TailFilter(rooms: ["r"], caller: .anyone)), at: try StreamPlaces().take())
+        let woken = Woken()
+        stream.begin(wake: { woken.count.add(1) }, now: .now())
+        var buffer = [UInt8](repeating: 0, count: 100)
+        _ = buffer.withUnsafeMutableBytes { stream.next(into: $0, now: .now()) }
+        for _ in 0..<40 { tail.take(entry) }
+        let before = woken.count.value
+        #expect(!stream.isReady(now: .now()) && woken.count.value == before + 1)
+    }
+
+    private final class Woken: Sendable {
+        let count = Counter()
     }
 
     @Test("says nothing of an answer that nobody got")
@@ -281,7 +303,7 @@ struct TailRouteTests {
         let reader = try TailReader(tail, TailFilter(caller: .anyone))
         _ = reader.read()
         let entry = TailEntry(
-            key: nil, scope: nil, status: 200, subject: nil, aside: TailAside(), json: Array(#"{"a":1}"#.utf8))
+            sender: .anyone, scope: nil, status: 200, subject: nil, aside: TailAside(), json: Array(#"{"a":1}"#.utf8))
         for _ in 0..<5_000 { tail.take(entry) }
         let text = reader.read()
         #expect(text.hasPrefix("event: dropped\ndata: {\"dropped\":904}\n\n"))
