@@ -132,6 +132,8 @@ struct ServedRequest {
     var bodyBytes = 0
     /// The bytes of its answer that were given away, if that is a stream.
     var streamedBytes = 0
+    /// The time at which that was told to end, because its caller would not be admitted any more.
+    var streamRefused: MonotonicTime?
 
     init(request: Request, exchange: HTTPExchange, client: IPAddress, isCounted: Bool, start: MonotonicTime) {
         self.request = request

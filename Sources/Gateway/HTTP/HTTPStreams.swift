@@ -98,10 +98,22 @@ extension HTTPRequests {
             guard let connection = connections.all[descriptor], let request = connection.served?.request else {
                 continue
             }
-            if !router.stillAdmits(request) { request.stream?.end(.notAdmitted) }
-            look(at: connection, now: now)
+            if connection.served?.streamRefused == nil, !router.stillAdmits(request) {
+                request.stream?.end(.notAdmitted)
+                connection.served?.streamRefused = now
+            }
+            if let refused = connection.served?.streamRefused, now - refused >= Self.lastReading {
+                connection.end(.late)
+                wake(connection)
+                schedule.demand()
+            } else {
+                look(at: connection, now: now)
+            }
         }
     }
+
+    /// The time in which a client has to read what is left of a stream that it may not read any more.
+    private static let lastReading: Duration = .seconds(5)
 
     /// Ends all streams, those that are still to come included: the gateway ends.
     func endStreams(now: MonotonicTime) {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import ConsolePage, Gateway, SimulatedServer
+from harness import ClusterServer, ConsolePage, Gateway, SimulatedServer
 from harness.questions import until
 
 ROWS = ".rooms tbody tr"
@@ -173,3 +173,21 @@ def test_many_rooms_and_sockets_come_in_pages_without_a_stall(simulated):
     simulated.wait_for(f"document.querySelectorAll({json.dumps(SOCKETS)}).length === 50")
     assert max(simulated.evaluate("stalls"), default=0) < 500  # milliseconds
     simulated.assert_untroubled()
+
+
+def test_a_server_that_says_nothing_is_named(broker, exchange, tmp_path):
+    name = exchange + ".silent"
+    with (
+        ClusterServer(broker.url, {"one": {"orders"}}, exchange=name),
+        ClusterServer(broker.url, {"two": {"orders"}}, exchange=name, silent=True) as silent,
+        Gateway(
+            broker.url, console="true", wire_format="cluster", cluster_exchange=name, requests_timeout="1s"
+        ) as gateway,
+    ):
+        until(lambda: len(gateway.get("/v1/servers").json.get("servers", [])) == 2, "both servers are known")
+        with ConsolePage("http://%s:%d" % gateway.address, tmp_path) as page:
+            page.go("rooms")
+            wait_for_row(page, ROWS, "orders\t1")
+            page.wait_for_text("Not complete: 1 of 2 servers answered.")
+            page.wait_for_text(silent.uid)
+            page.assert_untroubled()

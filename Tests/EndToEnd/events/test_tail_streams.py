@@ -64,12 +64,13 @@ def test_a_reader_that_is_too_slow_is_told_how_much_it_has_missed(broker, exchan
         until(lambda: gateway.metric(STREAMS) == 0, "the stream is over")
 
 
-def slow_reader(gateway):
+def slow_reader(gateway, headers=None):
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     connection.settimeout(PATIENCE)
     connection.connect(gateway.address)
-    connection.sendall(b"GET /v1/tail HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    connection.sendall(f"GET /v1/tail HTTP/1.0\r\nHost: localhost\r\n{lines}\r\n".encode())
     return connection
 
 
@@ -97,6 +98,21 @@ def test_a_key_that_loses_the_scope_for_payloads_loses_its_stream(broker, exchan
             assert tail.next() is None
         with TailStream(gateway, key.header, payload="true") as tail:
             assert tail.status == 403
+
+
+def test_a_key_that_is_taken_away_frees_its_places_although_nobody_reads(broker, exchange, tmp_path):
+    file, key, other = tmp_path / "gateway.yaml", create_key("watcher", "emit", "tail"), create_key("other", "emit")
+    file.write_text("keys:\n" + key.entry + other.entry)
+    with gateway_at(broker, exchange, config=file, allow_anonymous=None, loops=1) as gateway:
+        connections = [slow_reader(gateway, key.header) for _ in range(3)]
+        until(lambda: gateway.metric(STREAMS) == 3, "the streams are open")
+        for _ in range(2):
+            assert gateway.batch([{"event": "e", "rooms": ["r" * 200]}] * 10_000, key.header).status == 200
+        file.write_text("keys:\n" + other.entry)
+        gateway.signal(signal.SIGHUP)
+        until(lambda: gateway.metric(STREAMS) == 0, "the places are free")
+        for connection in connections:
+            connection.close()
 
 
 def test_streams_end_when_the_gateway_does(gateway):
