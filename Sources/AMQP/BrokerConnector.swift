@@ -140,6 +140,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     }
 
     package func process(events: Int16, now: MonotonicTime) {
+        loop.assertCurrent()
         turn = now
         switch phase {
         case .waiting(let until):
@@ -165,6 +166,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     /// Ends the connection, politely if nothing is half sent. The outcome of messages that are not confirmed by then
     /// stays unknown.
     package func close() {
+        loop.assertCurrent()
         if case .connected(let connection, _) = phase { sayGoodbye(on: connection) }
         phase = .closed
         hasOpened = false
@@ -203,6 +205,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
 
     /// Ends a rest, because a caller needs the connection: at the earliest a second after the last attempt.
     package func wake() {
+        loop.assertCurrent()
         guard case .waiting(let until) = phase else { return }
         phase = .waiting(until: min(until, lastAttempt + Self.shortestRest))
     }

@@ -104,12 +104,14 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         _ publications: [Publication], until deadline: MonotonicTime,
         completion: @escaping (Result<Routing, PublishError>) -> Void
     ) {
+        loop.assertCurrent()
         let id = waits.begin(until: deadline, completion)
         publish(publications) { [self] in waits.end(id)?($0) }
     }
 
     /// Publishes, and tells the request once what became of it, perhaps before this returns.
     package func publish(_ request: PublishRequest) {
+        loop.assertCurrent()
         publisher.publish(request, now: .now())
     }
 
@@ -119,6 +121,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
 
     /// Asks the broker whether the exchange takes messages.
     package func lookUp(_ exchange: String) async throws(PublishError) -> ExchangeAnswer.Finding {
+        loop.assertCurrent()
         // Unsafe only in that nothing checks for the one resume: a waiting caller is taken out before it is told.
         let result: Result<ExchangeAnswer.Finding, PublishError> = await withUnsafeContinuation { continuation in
             publisher.lookUp(exchange, now: .now()) { continuation.resume(returning: $0) }
@@ -127,7 +130,10 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     }
 
     /// The reason why these could not be published, as far as that can be told without trying; `nil`: there is none.
-    package func fault(of publications: [Publication]) -> PublishError? { publisher.fault(of: publications) }
+    package func fault(of publications: [Publication]) -> PublishError? {
+        loop.assertCurrent()
+        return publisher.fault(of: publications)
+    }
 
     /// Whether this would take more than half of the room that all share.
     package func isCrowded(with request: PublishRequest) -> Bool { publisher.isCrowded(with: request) }

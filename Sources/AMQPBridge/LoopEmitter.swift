@@ -308,6 +308,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// The messages of a checked emit, in which more names may stand by now than a caller may list.
     func encoded(_ emit: Emit) throws(EmitError) -> [Publication] {
+        link.loop.assertCurrent()
         // Before they are made: a large emit to many rooms would take all of that memory only to be refused.
         let bytes = emit.arguments.bytes.count * wireFormat.messageCount(for: emit)
         guard bytes <= link.largestEmit else {

@@ -52,6 +52,19 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     package var isCurrent: Bool { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
 
+    /// Whether this thread may touch what lives on the loop: its own, or any before it runs and after it has ended.
+    package var isOwnedHere: Bool {
+        let owner = threadID.load(ordering: .relaxed)
+        return owner == 0 || owner == UInt(pthread_self())
+    }
+
+    /// Traps on a thread that may not touch what lives on the loop, in debug builds. To be called at every entry of what
+    /// does; release builds do nothing.
+    @inlinable
+    package func assertCurrent(file: StaticString = #file, line: UInt = #line) {
+        assert(isOwnedHere, "not on the event loop that this lives on", file: file, line: line)
+    }
+
     /// Takes a task's next piece: on the loop's own thread without a lock, from elsewhere through the inbox.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)

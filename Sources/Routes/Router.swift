@@ -198,6 +198,7 @@ package final class Router: @unchecked Sendable {
     ///   - loop: where a task runs, if it takes one: the caller's own.
     ///   - receiver: gets an answer that is not there at once.
     package func handle(_ request: Request, on loop: EventLoop, for receiver: any AnswerReceiver) -> Handling {
+        loop.assertCurrent()
         guard let route = request.route else { preconditionFailure("only admitted requests are handled") }
         request.begin(self)
         request.notes?.bytes = request.body.count

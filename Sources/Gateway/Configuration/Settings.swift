@@ -197,8 +197,12 @@ extension Setting {
     init<Value>(_ row: KeyPath<Settings, SettingRow<Value>>) { self = Settings.table[keyPath: row].setting }
 
     /// The settings, in the order of the table.
-    static let all = Mirror(reflecting: Settings.table).children.flatMap { child in
-        (child.value as? any SettingInTable).map { [$0.setting] } ?? child.value as! [Setting]
+    static let all = Mirror(reflecting: Settings.table).children.flatMap { child -> [Setting] in
+        switch child.value {
+        case let row as any SettingInTable: [row.setting]
+        case let settings as [Setting]: settings
+        default: preconditionFailure("\(child.label ?? "a row") of the table is no setting")
+        }
     }
 
     /// The settings that have a property of ``Settings``, with its name.

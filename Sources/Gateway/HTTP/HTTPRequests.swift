@@ -101,6 +101,7 @@ final class HTTPRequests: @unchecked Sendable {
 
     /// A piece of the body.
     func receive(_ bytes: UnsafeRawBufferPointer, _ connection: HTTPConnection) -> MHD_Result {
+        loop.assertCurrent()
         schedule.moved()
         guard let request = connection.served?.request else { return .NO }
         switch connection.served?.exchange.receive(bytes.count) {
@@ -120,6 +121,7 @@ final class HTTPRequests: @unchecked Sendable {
 
     /// The body is complete, or libmicrohttpd asks once more.
     func proceed(_ connection: HTTPConnection) -> MHD_Result {
+        loop.assertCurrent()
         switch connection.served?.exchange.proceed() {
         case .handles: return handle(connection)
         case .sends(let response):
@@ -148,6 +150,7 @@ final class HTTPRequests: @unchecked Sendable {
 
     /// The handler is done. The connection may be over by then, or at another request.
     func answer(_ request: Request, with response: consuming Response, _ connection: HTTPConnection) {
+        loop.assertCurrent()
         guard connection.served?.request === request else { return abandon(request, with: response) }
         switch connection.served?.exchange.answer(response) {
         case .runs: schedule.wakesPolled()
@@ -190,6 +193,7 @@ final class HTTPRequests: @unchecked Sendable {
     // MARK: The end
 
     func completed(_ connection: HTTPConnection, _ end: RequestEnd) {
+        loop.assertCurrent()
         guard var served = connection.served.take() else { return }
         let outcome = served.exchange.outcome(end, isLate: connection.cut == .late)
         schedule.requestEnded(wasPolled: served.exchange.isPolled)

@@ -94,6 +94,7 @@ extension HTTPRequests {
 
     /// Looks for streams that have something to send, or whose callers have lost their rights. Called twice a second.
     func lookAtStreams(now: MonotonicTime) {
+        loop.assertCurrent()
         for descriptor in streams {
             guard let connection = connections.all[descriptor], let request = connection.served?.request else {
                 continue
@@ -117,6 +118,7 @@ extension HTTPRequests {
 
     /// Ends all streams, those that are still to come included: the gateway ends.
     func endStreams(now: MonotonicTime) {
+        loop.assertCurrent()
         areStreamsEnding = true
         for descriptor in streams {
             guard let connection = connections.all[descriptor] else { continue }
