@@ -50,10 +50,10 @@ export function useKey(text) {
 
 /** What the gateway answered instead of what was asked for (RFC 9457); `status` 0: nothing. */
 export class Problem extends Error {
-  constructor(status, { detail = `The answer has status ${status}.`, code, errors = [], outcome, requestId }, retryAfter) {
+  constructor(status, { detail = `The answer has status ${status}.`, code, errors = [], outcome, requestId }) {
     super(detail);
     const isFinal = status === 501 || (status >= 400 && status < 500 && status !== 429); // no better another time
-    Object.assign(this, { status, code, errors, outcome, requestId, retryAfter, isFinal });
+    Object.assign(this, { status, code, errors, outcome, requestId, isFinal });
   }
 
   /** What is wrong with one of these fields of the body. */
@@ -74,7 +74,7 @@ async function request(method, path, body, signal) {
   });
   if (response.ok) return response;
   const fields = await response.json().catch(() => ({}));
-  const problem = new Problem(response.status, fields, Number(response.headers.get("Retry-After")));
+  const problem = new Problem(response.status, fields);
   // Of an earlier key it says nothing about this one.
   if (response.status === 401 && sent === key) happenings.dispatchEvent(new CustomEvent("refusal", { detail: problem }));
   throw problem;

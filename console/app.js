@@ -63,7 +63,7 @@ function App() {
       <a class="brand" href=${link("overview")}>socketio-gateway</a>
       <nav aria-label="Views">${Object.entries(VIEWS).map(([id, [text]]) =>
         html`<a href=${link(id)} aria-current=${id === view ? "page" : null}>${text}</a>`)}</nav>
-      <div class="whose">${!me ? "no key yet" : me.name === null ? "no key needed" : html`key ${safe(me.name)}`}${" "}
+      <div class="whose">${!me || (asks && problem) ? "no key yet" : me.name === null ? "no key needed" : html`key ${safe(me.name)}`}${" "}
         <button class="link" aria-expanded=${asks} onClick=${() => setAsks(!asks)}>${key ? "Change" : "Use a key"}</button></div>
     </header>
     <main ref=${main} tabindex="-1" aria-label=${title}>
@@ -78,17 +78,18 @@ function KeyForm({ problem }) {
   useEffect(() => document.getElementById("Key").focus(), []);
   const open = (event) => {
     event.preventDefault();
-    if (text.trim() !== "") useKey(text.trim());
+    const key = text.trim();
+    if (key !== "") useKey(key);
   };
   return html`<form class="card key" onSubmit=${open}>
     <h1>${problem ? "A key, please" : "Another key"}</h1>
-    <${Text} label="Key" type="password" pattern="[!-~]+" value=${text} onChange=${setText} hint="It is kept until this tab is closed, in no cookie and no address."
+    <${Text} label="Key" type="password" pattern=" *[!-~]+ *" value=${text} onChange=${setText} hint="It is kept until this tab is closed, in no cookie and no address."
       error=${key && problem?.message} />
     <div class="row">
       <button class="primary">Open</button>
-      ${key && html`<button type="button" onClick=${() => useKey(null)}>Forget the key</button>`}
+      ${key && html`<button type="button" onClick=${() => (setText(""), useKey(null))}>Forget the key</button>`}
     </div>
-    <p class="quiet"><code>socketio-gateway keys create</code> makes one.</p>
+    <p class="quiet"><code>socketio-gateway keys create --help</code> says how to make one.</p>
   </form>`;
 }
 

@@ -32,7 +32,7 @@ function Running({ loaded, file, waitingForRestart, settings, keys, hooks, cloud
     <h2>Keys</h2>
     ${table(["Name", "Scopes", "Rooms", "Namespaces", "Events", "Rate", "Expires", "Last use"], keys.map((key) => [
       key.name, safe(key.name), list(key.scopes), list(key.rooms), list(key.namespaces), list(key.events), key.rate ?? "none",
-      html`${instant(key.expires)}${key.expires && new Date(key.expires) < new Date() && html` <b class="error">over</b>`}`, lastUse(key),
+      html`${instant(key.expires)}${key.expires && new Date(key.expires) < new Date() && html` <b class="error">over</b>`}`, instant(key.lastUse),
     ]))}
     <h2>Webhooks</h2>
     ${documents.length === 0 && "None."}
@@ -40,7 +40,3 @@ function Running({ loaded, file, waitingForRestart, settings, keys, hooks, cloud
 }
 
 const origin = ({ from, line, path }) => (line ? `file, line ${line}` : path ? safe(path) : from);
-
-/** Of a key that is being exchanged, of each of its hashes, in their order. */
-const lastUse = ({ lastUse, lastUseByHash }) => (lastUseByHash.length < 2 ? instant(lastUse)
-  : lastUseByHash.map((one, index) => html`<div>${index + 1}: ${instant(one)}</div>`));

@@ -58,10 +58,9 @@ export const Notice = ({ kind, children }) => html`<div class=${`notice ${kind}`
 
 export function trouble(problem) {
   if (!problem) return null;
-  const { status, code, message, outcome, requestId, retryAfter } = problem;
+  const { status, code, message, outcome, requestId } = problem;
   return html`<${Notice} kind="bad"><strong role="alert">${visibly(message)}</strong>
     ${outcome && html`<p>It may be done all the same: again only where twice does no harm.</p>`}
-    ${retryAfter > 0 && html`<p>Again in ${retryAfter} s.</p>`}
     ${code && html`<p class="quiet">${status} <a href=${`../problems#${code}`} target="_blank">${code}</a>, request ${requestId}</p>`}<//>`;
 }
 
@@ -127,16 +126,16 @@ export const Namespace = ({ known, ...more }) => html`<${Text} label="Namespace"
   <datalist id="namespaces">${known.map((one) => html`<option value=${one} />`)}</datalist>`;
 
 /** A button that asks before it does it, where it stands. */
-export function Twice({ label, onConfirm }) {
+export function Twice({ label, yes = "Disconnect", onConfirm }) {
   const [asks, setAsks] = useState(null); // null: never yet
   const focus = useRef(null);
   useEffect(() => {
     if (asks !== null) focus.current.focus();
   }, [asks]);
-  if (!asks) return html`<button class="danger" key="first" ref=${focus} onClick=${() => setAsks(true)}>${label}</button>`;
+  if (!asks) return html`<button type="button" class="danger" key="first" ref=${focus} onClick=${() => setAsks(true)}>${label}</button>`;
   return html`<span class="row" key="second" onKeyDown=${(event) => event.key === "Escape" && setAsks(false)}>
-    ${label}? <button class="sure" onClick=${() => (setAsks(false), onConfirm())}>Disconnect</button>
-    <button ref=${focus} onClick=${() => setAsks(false)}>Cancel</button></span>`;
+    ${label}? <button type="button" class="sure" onClick=${() => (setAsks(false), onConfirm())}>${yes}</button>
+    <button type="button" ref=${focus} onClick=${() => setAsks(false)}>Cancel</button></span>`;
 }
 
 /** `busy`, and `value` or `problem` of the last `run(ask)`; what comes late is left out. */

@@ -1,9 +1,9 @@
 // Send: one event, whom it would reach, what became of it, and the same call in four languages.
 
-import { firstPrefix, get, happenings, may, me, outcomeOf, post, question, store, stored } from "./api.js";
+import { firstPrefix, get, happenings, may, mayReachAll, me, outcomeOf, post, question, store, stored } from "./api.js";
 import {
   ADVICE, block, check, coded, counted, html, instant, link, list, NamesField, Namespace, Notice, number, offer, REASONS, roomLink, safe, scoped, Text, trouble,
-  useEffect, useNamespaces, useRef, useState,
+  Twice, useEffect, useNamespaces, useRef, useState,
 } from "./parts.js";
 import { useTail } from "./tail.js";
 
@@ -66,7 +66,6 @@ function Form({ draft, edit, onSent }) {
   useTail();
   const [known, setKnown] = useState({}); // of `body`: what its dry `run` and its `last` sending came to
   const [isBusy, setIsBusy] = useState(false);
-  const [isSure, setIsSure] = useState(null); // of this body for everyone
   const body = bodyOf(draft);
   const { run, last } = known.body === body ? known : {};
   const latest = useRef(null);
@@ -75,6 +74,8 @@ function Form({ draft, edit, onSent }) {
   const isCurrent = () => latest.current === body;
   const learn = (more) => isCurrent() && setKnown((old) => ({ ...(old.body === body && old), body, ...more }));
   const { error: jsonError } = argumentsOf(draft.args);
+  const isForAll = draft.rooms.length === 0;
+  const isNone = isForAll && !mayReachAll();
 
   const dryRun = async () => {
     const run = await outcomeOf(() => post("v1/emit", bodyOf(draft, { dryRun: true })));
@@ -82,21 +83,19 @@ function Form({ draft, edit, onSent }) {
     return run;
   };
   useEffect(() => {
-    const typing = setTimeout(() => !jsonError && !run && question(isCurrent, dryRun), PAUSE);
+    const typing = setTimeout(() => !jsonError && !run && !isNone && question(isCurrent, dryRun), PAUSE);
     return () => clearTimeout(typing);
   }, [body]);
 
   const { problem } = last ?? run ?? {};
-  const isForAll = draft.rooms.length === 0;
-  const send = async (event) => {
-    event.preventDefault();
+  const send = async () => {
     if (jsonError || isBusy) return;
-    if (isForAll && isSure !== body) return setIsSure(body);
     setIsBusy(true);
-    if (!(await dryRun()).problem?.isFinal) {
+    const { value, problem } = await dryRun();
+    if (!problem?.isFinal) {
       const last = await outcomeOf(() => post("v1/emit", body));
       learn({ last });
-      onSent(last.problem ? last.problem.code ?? "failed" : last.value.routed === false ? "nobody" : "sent");
+      onSent(last.problem ? last.problem.code ?? "failed" : last.value.routed === false || value?.recipients === 0 ? "nobody" : "sent");
     }
     renew();
     setIsBusy(false);
@@ -104,22 +103,22 @@ function Form({ draft, edit, onSent }) {
 
   const field = (name) => ({ value: draft[name], error: problem?.at(name), onChange: (value) => edit({ [name]: value }) });
   const nobody = (reason, verb) => html`<${Notice} kind="warn"><strong>Nobody ${verb} it:</strong> ${REASONS[reason] ?? "no socket is there"}.
-    ${" "}${ADVICE[reason]} ${reason === "no_namespace" && offer(namespaces, (namespace) => edit({ namespace }))}<//>`;
-  return html`<form class="card" onSubmit=${send}>
+    ${" "}${ADVICE[reason]} ${reason === "no_namespace" && html`Servers have ${offer(namespaces, (namespace) => edit({ namespace }))}`}<//>`;
+  return html`<form class="card" onSubmit=${(event) => (event.preventDefault(), isForAll || send())}>
     <div class="row"><${Text} label="Event" ...${field("event")} /><${Namespace} known=${namespaces} ...${field("namespace")} /></div>
     <${Text} tag="textarea" rows="4" label="Arguments" hint="JSON; several with commas between them" ...${field("args")}
       error=${jsonError || problem?.at("args", "data")} />
-    <${NamesField} label="Rooms" placeholder="everyone" hint="Enter takes one. A socket's id is a room, too." ...${field("rooms")} />
+    <${NamesField} label="Rooms" placeholder="everyone" hint=${mayReachAll() ? "Enter takes one. A socket's id is a room, too." : html`This key may name ${list(me.rooms)}.`} ...${field("rooms")} />
     <${Offers} key=${draft.namespace} draft=${draft} namespaces=${namespaces} onChoose=${(room) => edit({ rooms: [...draft.rooms, room] })} />
     <details><summary>Leave out, acknowledge</summary>
       <${NamesField} label="Not to rooms or sockets" ...${field("except")} />
       ${check("Ask clients for an acknowledgement", draft.asksAck, (asksAck) => edit({ asksAck }))}</details>
-    ${isForAll && html`<p class="everyone" role="status">Everyone in ${safe(draft.namespace)} would be reached.</p>`}
-    <button class=${isForAll ? "sure" : "primary"} disabled=${isBusy}>${!isForAll ? "Send" : isSure === body ? "Yes, to everyone" : "Send to everyone"}</button>
+    ${isForAll && !isNone && html`<p class="everyone" role="status">Everyone in ${safe(draft.namespace)} would be reached.</p>`}
+    ${isNone ? null : isForAll ? html`<${Twice} key=${body} label="Send to everyone" yes="Yes, to everyone" onConfirm=${send} />` : html`<button class="primary">Send</button>`}
     ${trouble(problem)}
-    ${!problem && !jsonError && (last ? became(last.value, run.value ?? {}, draft, nobody)
+    ${!problem && !jsonError && (last ? became(last.value, run.value ?? {}, draft, nobody, namespaces)
       : run ? expected(run.value, whyNobody(run.value, draft, namespaces), nobody)
-      : html`<p class="quiet">Asking …</p>`)}</form>`;
+      : !isNone && html`<p class="quiet">Asking …</p>`)}</form>`;
 }
 
 function Offers({ draft: { namespace, rooms }, namespaces, onChoose }) {
@@ -146,8 +145,10 @@ function expected({ recipients, servers }, reason, nobody) {
     : servers ? html`How many would get it is not known without ${list(servers.missing)}` : "No server answers how many would get it"}.<//>`;
 }
 
-function became({ id, routed, reason, acks }, { recipients }, { namespace, rooms }, nobody) {
-  if (routed === false) return nobody(reason, "got");
+function became({ id, routed, reason, acks }, run, draft, nobody, namespaces) {
+  const { namespace, rooms } = draft;
+  const { recipients } = run;
+  if (routed === false || recipients === 0) return nobody(reason ?? whyNobody(run, draft, namespaces), "got");
   return html`<${Notice} kind="good"><strong>Sent${recipients > 0 && `, for ${counted(recipients, "socket")}`}.</strong>${" "}
     ${routed ? "Servers have it." : "RabbitMQ has it; who is behind its queue it does not know."}
     <p class="quiet"><a href=${link("tail")}>In the tail</a> as ${id}${rooms.length === 1 && html`;

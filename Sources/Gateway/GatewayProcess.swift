@@ -65,6 +65,9 @@ struct GatewayProcess {
             var places: Logger.Metadata = ["address": "\(listeners.address)"]
             if let address = listeners.httpsAddress { places["httpsAddress"] = "\(address)" }
             if let address = listeners.adminAddress { places["adminAddress"] = "\(address)" }
+            if configuration.hasConsole {
+                places["console"] = "\(listeners.adminAddress ?? listeners.address), /console/"
+            }
             logger.info(
                 "listening",
                 metadata: [

@@ -22,7 +22,7 @@ struct TailEntry: RingEntry {
 struct TailAside: Sendable {
     /// Of a request that has no route.
     var path: String?
-    /// Why it is nobody's, or not from whom it says.
+    /// Why it is nobody's, not from whom it says, or beyond its key.
     var cause: String?
 }
 
@@ -57,7 +57,17 @@ extension TailNotes {
         tail.take(
             TailEntry(
                 sender: request.caller, scope: request.neededScope, status: status, subject: subject,
-                aside: TailAside(), json: json))
+                aside: aside(of: item), json: json))
+    }
+}
+
+extension TailNotes {
+    private func aside(of item: TailItem) -> TailAside {
+        if case .refused(let problem) = item, problem.code.isOfRights {
+            TailAside(cause: problem.detail.shortened(to: 300))
+        } else {
+            TailAside()
+        }
     }
 }
 
@@ -108,7 +118,10 @@ extension Request {
     fileprivate var aside: TailAside {
         var aside = TailAside()
         if route == nil { aside.path = head.path.shortened(to: 200) }
-        if case .refusal(let refusal) = remark { aside.cause = refusal.aside?.detail ?? refusal.aside?.reason }
+        if case .refusal(let refusal) = remark {
+            aside.cause =
+                refusal.code.isOfRights ? refusal.detail : refusal.aside?.detail ?? refusal.aside?.reason
+        }
         return aside
     }
 }
@@ -150,17 +163,18 @@ extension JSONObjectWriter {
 
     fileprivate mutating func refusal(_ code: Problem.Code, _ detail: String) {
         member("code", code.rawValue)
-        switch code {
-        // What a key may do is its own affair.
-        case .beyondReach, .insufficientScope, .rateLimited: member("detail", code.title)
-        default: member("detail", detail.shortened(to: 300))
-        }
+        member("detail", code.isOfRights ? code.title : detail.shortened(to: 300))
     }
 
     mutating func members(of aside: TailAside) {
         member("path", ifPresent: aside.path)
         member("cause", ifPresent: aside.cause)
     }
+}
+
+extension Problem.Code {
+    /// Whether it says what a key may do, which is its own affair.
+    fileprivate var isOfRights: Bool { self == .beyondReach || self == .insufficientScope || self == .rateLimited }
 }
 
 extension Route {

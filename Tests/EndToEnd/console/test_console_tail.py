@@ -124,4 +124,4 @@ def test_ten_thousand_entries_leave_no_trace(tail, gateway):
     before = tail.heap()
     load(10_000)
     until(lambda: len(tail.texts(ROWS)) == 500, "as many rows as are kept")
-    assert tail.heap() < before * 1.2
+    until(lambda: tail.heap() < before * 1.2, "the heap is what it was")

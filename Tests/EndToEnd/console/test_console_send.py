@@ -43,6 +43,7 @@ def test_everyone_is_a_bar_in_red(form, server):
     form.press("Yes, to everyone")
     form.wait_for_text("Sent, for 1 socket.")
     assert client.next()[0] == "hello"
+    assert "Yes, to everyone" not in form.text
     form.add("Rooms", "a")
     form.wait_for("document.querySelector('.everyone') === null")
     assert form.texts("form button")[-1] == "Send"
@@ -75,6 +76,15 @@ def test_an_empty_room_is_said_before_and_a_namespace_that_no_server_has_with_th
     form.wait_for_text("Nobody would get it: the rooms are empty")
 
 
+def test_nobody_got_it_is_said_also_where_rabbitmq_cannot_tell(form, server):
+    server.client("elsewhere")
+    form.add("Rooms", "nobody-is-here")
+    form.wait_for_text("Nobody would get it: the rooms are empty")
+    form.press("Send")
+    form.wait_for_text("Nobody got it: the rooms are empty")
+    assert form.texts("ol li")[0].startswith("hello nobody-is-here nobody")
+
+
 def test_an_exchange_that_does_not_exist_is_said(broker, tmp_path):
     with Gateway(broker.url, console="true", python_socketio_exchange="nowhere", cluster_exchange="nowhere.cluster") as gateway:
         with ConsolePage("http://%s:%d" % gateway.address, tmp_path) as page:
@@ -100,7 +110,9 @@ def test_what_is_wrong_stands_beside_its_field(form):
 def test_what_is_beyond_the_key_stands_beside_its_field(pages):
     page = pages("sender")
     page.open("#send")
-    page.wait_for_text("beyond_reach")
+    page.wait_for_text("This key may name user:*")
+    # Everyone is nobody that it may reach.
+    assert page.texts("form > button, form .danger, .everyone") == [] and "beyond_reach" not in page.text
     page.add("Rooms", "user:1", "staff")
     page.press("Send")
     page.wait_for("document.querySelector('#Rooms[aria-invalid]') !== null")
