@@ -135,8 +135,8 @@ extension Router {
                 Route(method: .get, path: "/problems", scope: nil, isVital: true, answer: service.problems),
                 Route(method: .get, path: "/console", scope: nil, isVital: true, answer: console.redirect),
                 Route(method: .get, path: "/console/", scope: nil, isVital: true, answer: console.file),
-                Route(method: .get, path: "/console/{file}", scope: nil, isVital: true, answer: console.file),
-                Route(method: .get, path: "/console/vendor/{file}", scope: nil, isVital: true, answer: console.file),
+                Route(method: .get, path: "/console/{asset}", scope: nil, isVital: true, answer: console.file),
+                Route(method: .get, path: "/console/vendor/{asset}", scope: nil, isVital: true, answer: console.file),
             ], access: access, limits: limits, idempotency: idempotency, hooks: table,
             tail: services.tail, hasConsole: !services.console.isEmpty, batches: batches)
     }

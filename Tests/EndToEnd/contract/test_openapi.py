@@ -159,7 +159,7 @@ def operation_of(method, path):
 def url(path, socket=SOCKET, query=None, hook="open"):
     """A path of the document as it is requested."""
     filled = path.replace("{id}", socket).replace("{name}", hook)
-    filled = filled.replace("vendor/{file}", "vendor/preact-10.27.2-htm-3.1.1.min.js").replace("{file}", "app.js")
+    filled = filled.replace("vendor/{asset}", "vendor/preact-10.27.2-htm-3.1.1.min.js").replace("{asset}", "app.js")
     return filled + (f"?{urlencode(query, doseq=True)}" if query else "")
 
 
