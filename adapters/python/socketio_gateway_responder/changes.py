@@ -55,7 +55,7 @@ class Changes:
         """`rooms`: those that are there, which gateways know or are about to ask for."""
         self._known: set[RoomName] = set()
         self._touched: dict[object, None] = {}
-        self._doubted: set[RoomName] = set()
+        self._doubted: dict[RoomName, None] = {}
         self._repaired: dict[RoomName, set[object]] = {}
         self._sockets: list[Entry] = []
         self._members: list[tuple[str, object, str]] = []
@@ -84,13 +84,13 @@ class Changes:
     def doubt(self, rooms: Iterable[RoomName]) -> bool:
         """The next message says whether these rooms are there, be it news or not. False if there are none."""
         before = len(self._doubted)
-        self._doubted.update(rooms)
+        self._doubted.update(dict.fromkeys(rooms))
         self.count += len(self._doubted) - before
         return len(self._doubted) > 0
 
     def take(self, exists: Callable[[object], bool]) -> Told:
         """What is to be told. `exists`: whether a socket is in the room now."""
-        doubted, self._doubted = self._doubted, set()
+        doubted, self._doubted = self._doubted, {}
         touched, self._touched = self._touched, {}
         sockets, self._sockets = self._sockets, []
         members, self._members = self._members, []
