@@ -71,15 +71,40 @@ extension UTCTime {
 
 extension UTCTime: CustomStringConvertible {
     /// As it could be written: `2027-01-31T12:00:00Z`.
-    package var description: String {
+    package var description: String { text(milliseconds: nil) }
+
+    /// RFC 3339, with milliseconds: `2027-01-31T12:00:00.250Z`.
+    ///
+    /// - Parameter milliseconds: since 1970.
+    static func text(milliseconds: Int64) -> String {
+        let (seconds, rest) = floorDivided(Int(milliseconds), by: 1_000)
+        return UTCTime(seconds: seconds).text(milliseconds: rest)
+    }
+
+    /// Written digit by digit: every event has a time.
+    private func text(milliseconds: Int?) -> String {
         let (day, second) = Self.floorDivided(seconds, by: Self.secondsOfDay)
         let date = Self.date(of: day)
-        func padded(_ number: Int, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        return String(unsafeUninitializedCapacity: 24) { text in
+            var end = 0
+            func put(_ number: Int, digits: Int, before separator: Unicode.Scalar) {
+                var rest = number
+                for place in (end..<end + digits).reversed() {
+                    text[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                text[end + digits] = UInt8(ascii: separator)
+                end += digits + 1
+            }
+            put(date.year, digits: 4, before: "-")
+            put(date.month, digits: 2, before: "-")
+            put(date.day, digits: 2, before: "T")
+            put(second / 3_600, digits: 2, before: ":")
+            put(second / 60 % 60, digits: 2, before: ":")
+            put(second % 60, digits: 2, before: milliseconds == nil ? "Z" : ".")
+            if let milliseconds { put(milliseconds, digits: 3, before: "Z") }
+            return end
         }
-        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))"
-            + "T\(padded(second / 3_600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))Z"
     }
 }
 

@@ -20,6 +20,16 @@ struct UTCTimeTests {
     }
 
     @Test(
+        "is written with milliseconds",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (1_801_398_896_007, "2027-01-31T12:34:56.007Z"),
+            (-1, "1969-12-31T23:59:59.999Z"), (253_402_300_799_250, "9999-12-31T23:59:59.250Z"),
+        ] as [(Int64, String)])
+    func milliseconds(time: Int64, text: String) {
+        #expect(UTCTime.text(milliseconds: time) == text)
+    }
+
+    @Test(
         "is the end of a day, where that is what is written",
         arguments: [
             ("1970-01-01", "1970-01-02T00:00:00Z"), ("2027-01-31", "2027-02-01T00:00:00Z"),

@@ -15,7 +15,7 @@ struct EventID: Equatable, CustomStringConvertible {
         self.init(epoch: String(parts[0]), number: number)
     }
 
-    var description: String { "\(epoch)-\(number)" }
+    var description: String { epoch + "-" + String(number) }
 
     static func randomEpoch() -> String {
         let digits = String(UInt64.random(in: .min ... .max), radix: 36)

@@ -10,8 +10,10 @@ enum EventText {
         let id = id.description
         var text: [UInt8] = []
         text.reserveCapacity(json.count + 2 * id.utf8.count + type.utf8.count + 40)
-        text.append(contentsOf: "id: \(id)\nevent: \(type)\ndata: {\"id\":\"\(id)\",".utf8)
-        text.append(contentsOf: json.dropFirst())
+        for part in ["id: ", id, "\nevent: ", type, "\ndata: {\"id\":\"", id, "\","] {
+            text.append(contentsOf: part.utf8)
+        }
+        text.append(contentsOf: json[1...])
         text.append(contentsOf: "\n\n".utf8)
         return text
     }
@@ -62,17 +64,5 @@ enum EventReset: String {
             case .tooSlow: "events came faster than they were read"
             }
         return "events are missing: \(missing). Ask GET /v1/rooms for what is true now; this stream goes on from here."
-    }
-}
-
-extension UTCTime {
-    /// RFC 3339, with milliseconds.
-    ///
-    /// - Parameter milliseconds: since 1970.
-    static func text(milliseconds: Int64) -> String {
-        let (seconds, rest) = (milliseconds.quotientAndRemainder(dividingBy: 1_000))
-        let decimals = String(abs(rest))
-        return UTCTime(seconds: Int(seconds)).description.dropLast() + "."
-            + String(repeating: "0", count: 3 - decimals.count) + decimals + "Z"
     }
 }
