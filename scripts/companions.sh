@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/again.sh
 
 forget_failures adapters/python
-tests adapters/python/tests || try_again adapters/python
+tests adapters/python/tests -n 2 --dist loadfile || try_again adapters/python
 
 cd adapters/node
 node_tests() { timeout 600 node --test "$@" test/*.test.js test/real/*.test.js; }

@@ -155,8 +155,8 @@ def test_with_always_connect_a_client_comes_once_and_goes_when_it_is_refused(bro
             client = server.client("a")
             until(gateway, view, lambda view: view.names == {"a"})
             assert view.sockets == [("+", client.sid)] and view.members == [("+", "a", client.sid)]
-            refused = server.client("b", refused=True)
-            assert refused.disconnected.wait(10)
+            # The client's library may not notice: it drops what comes before its `connect` returns.
+            server.client("b", refused=True)
             until(gateway, view, lambda view: len(view.sockets) == 3 and view.names == {"a"})
             (came, sid), gone = view.sockets[1:]
             assert came == "+" and gone == ("-", sid)

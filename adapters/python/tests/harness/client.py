@@ -37,6 +37,7 @@ class Client:
         self._client.on("connect", self._on_connect, namespace=namespace)
         self._client.on("*", self._on_event, namespace=namespace)
         self._leaves_slowly = leaves_slowly
+        self._only_polls = transports == ["polling"]
         self._client.on("disconnect", self._on_disconnect, namespace=namespace)
         auth = {"rooms": list(rooms), "session": session, **auth}
         namespaces = [namespace, also] if also else [namespace]
@@ -97,7 +98,7 @@ class Client:
 
     def close(self):
         self._closed.set()
-        if self._client.reconnection:
+        if self._client.reconnection or self._only_polls:
             # It may wait for a request of its own that an asyncio server never answers; the end of the server ends that.
             threading.Thread(target=self._client.shutdown, daemon=True).start()
         else:
