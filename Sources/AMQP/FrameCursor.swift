@@ -24,6 +24,9 @@ struct FrameCursor {
     @inline(__always)
     mutating func append(_ byte: UInt8) { append(bigEndian: byte) }
 
+    @inline(__always)
+    mutating func append(_ method: AMQPMethod) { append(bigEndian: method.rawValue) }
+
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }
         advance(by: bytes.count).copyMemory(from: source, byteCount: bytes.count)
@@ -58,18 +61,15 @@ struct FrameCursor {
         size.storeBytes(of: UInt32(count - start).bigEndian, as: UInt32.self)
     }
 
-    mutating func method(
-        channel: UInt16, classID: UInt16, methodID: UInt16, _ arguments: (inout FrameCursor) -> Void
-    ) {
-        frame(type: 1, channel: channel) { cursor in
-            cursor.append(bigEndian: classID)
-            cursor.append(bigEndian: methodID)
+    mutating func method(_ method: AMQPMethod, channel: UInt16, _ arguments: (inout FrameCursor) -> Void) {
+        frame(.method, channel: channel) { cursor in
+            cursor.append(method)
             arguments(&cursor)
         }
     }
 
-    mutating func frame(type: UInt8, channel: UInt16, _ payload: (inout FrameCursor) -> Void) {
-        let start = beginFrame(type: type, channel: channel)
+    mutating func frame(_ type: FrameType, channel: UInt16, _ payload: (inout FrameCursor) -> Void) {
+        let start = beginFrame(type, channel: channel)
         payload(&self)
         endFrame(start)
     }
@@ -77,8 +77,8 @@ struct FrameCursor {
     /// Begins a frame, for what a closure would have to copy.
     ///
     /// - Returns: where its payload begins, for ``endFrame(_:)``.
-    mutating func beginFrame(type: UInt8, channel: UInt16) -> Int {
-        append(type)
+    mutating func beginFrame(_ type: FrameType, channel: UInt16) -> Int {
+        append(type.rawValue)
         append(bigEndian: channel)
         _ = advance(by: 4)
         return count

@@ -15,8 +15,6 @@ final class FrameDecoder {
     private var frames = 0
 
     private static let inputBytes = 64 * 1_024
-    /// The type of a frame with a part of a message's body (AMQP 0-9-1, section 4.2.3).
-    private static let bodyFrame: UInt8 = 3
 
     /// - Parameter keepsContent: whether the bytes of messages are handed over, or only their number.
     init(keepsContent: Bool) throws(BrokerError) {
@@ -59,7 +57,7 @@ final class FrameDecoder {
             // Between two frames only can their memory be released, and in a stream without an end no read may ever end
             // there.
             frames &+= 1
-            if frame.frame_type == Self.bodyFrame || frames & 0xFF == 0 { amqp_maybe_release_buffers(state) }
+            if frame.frame_type == FrameType.body.rawValue || frames & 0xFF == 0 { amqp_maybe_release_buffers(state) }
         }
         // "Frames' memory" lives in the connection's pools until here; InboundFrame has copied what it needs.
         amqp_maybe_release_buffers(state)

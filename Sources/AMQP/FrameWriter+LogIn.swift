@@ -17,7 +17,7 @@ extension FrameWriter {
             "authentication_failure_close",
         ]
         write(into: &buffer, atMost: 1_024 + name.utf8.count + response.utf8.count) { cursor in
-            cursor.method(channel: 0, classID: 10, methodID: 11) { cursor in
+            cursor.method(.connectionStartOK, channel: 0) { cursor in
                 cursor.sized { cursor in
                     cursor.append(shortString: "capabilities")
                     cursor.append(UInt8(ascii: "F"))
@@ -43,7 +43,7 @@ extension FrameWriter {
 
     /// `connection.tune-ok`. 0: as many as the broker likes, or no heartbeats.
     static func tuneOK(channelMax: Int, frameMax: Int, heartbeat: Int, into buffer: inout [UInt8]) {
-        method(channel: 0, classID: 10, methodID: 31, into: &buffer) { cursor in
+        method(.connectionTuneOK, channel: 0, into: &buffer) { cursor in
             cursor.append(bigEndian: UInt16(channelMax))
             cursor.append(bigEndian: UInt32(frameMax))
             cursor.append(bigEndian: UInt16(heartbeat))
@@ -52,7 +52,7 @@ extension FrameWriter {
 
     /// `connection.open`.
     static func connectionOpen(virtualHost: String, into buffer: inout [UInt8]) {
-        method(channel: 0, classID: 10, methodID: 40, into: &buffer) { cursor in
+        method(.connectionOpen, channel: 0, into: &buffer) { cursor in
             cursor.append(shortString: virtualHost)
             cursor.append(shortString: "")
             cursor.append(0)

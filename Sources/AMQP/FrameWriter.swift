@@ -8,6 +8,31 @@ package enum FrameWriter {
     package static let lookUpChannel: UInt16 = 3
 
     private static let frameOverhead = 8
+    /// AMQP's reply code for an orderly end.
+    private static let replySuccess: UInt16 = 200
+
+    /// The bits of methods' arguments, each method's from its first bit on.
+    private enum Flag {
+        // exchange.declare and queue.declare
+        static let passive: UInt8 = 1 << 0
+        static let durable: UInt8 = 1 << 1
+        // queue.declare
+        static let exclusive: UInt8 = 1 << 2
+        static let autoDelete: UInt8 = 1 << 3
+        // basic.consume
+        static let noAck: UInt8 = 1 << 1
+        // basic.publish
+        static let mandatory: UInt8 = 1 << 0
+    }
+
+    /// The flags of a content header's properties, which follow in the order of these bits, from the highest on.
+    private enum Property {
+        static let headers: UInt16 = 1 << 13
+        static let correlationID: UInt16 = 1 << 10
+        static let replyTo: UInt16 = 1 << 9
+        static let expiration: UInt16 = 1 << 8
+        static let messageID: UInt16 = 1 << 7
+    }
 
     /// `basic.publish` with `mandatory`, its content header, and its body in as many frames as `frameMax` asks for.
     ///
@@ -41,13 +66,12 @@ package enum FrameWriter {
         _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, isMandatory: Bool,
         channel: UInt16, frameMax: Int, into cursor: inout FrameCursor
     ) {
-        let method = cursor.beginFrame(type: 1, channel: channel)
-        cursor.append(bigEndian: UInt16(60))
-        cursor.append(bigEndian: UInt16(40))
+        let method = cursor.beginFrame(.method, channel: channel)
+        cursor.append(AMQPMethod.basicPublish)
         cursor.append(bigEndian: UInt16(0))
         cursor.append(shortString: publication.exchange)
         cursor.append(shortString: publication.routingKey)
-        cursor.append(isMandatory ? 0b01 : 0)  // never immediate
+        cursor.append(isMandatory ? Flag.mandatory : 0)
         cursor.endFrame(method)
         let headerStart = cursor.count
         header(publication, messageID: messageID, replyTo: replyTo, channel: channel, into: &cursor)
@@ -56,39 +80,39 @@ package enum FrameWriter {
     }
 
     package static func channelOpen(_ channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 20, methodID: 10, into: &buffer) { $0.append(shortString: "") }
+        method(.channelOpen, channel: channel, into: &buffer) { $0.append(shortString: "") }
     }
 
     package static func channelCloseOK(_ channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 20, methodID: 41, into: &buffer) { _ in }
+        method(.channelCloseOK, channel: channel, into: &buffer) { _ in }
     }
 
     /// `connection.close` with reply code 200.
     package static func connectionClose(into buffer: inout [UInt8]) {
-        method(channel: 0, classID: 10, methodID: 50, into: &buffer) { buffer in
-            buffer.append(bigEndian: UInt16(200))
+        method(.connectionClose, channel: 0, into: &buffer) { buffer in
+            buffer.append(bigEndian: replySuccess)
             buffer.append(shortString: "")
             buffer.append(bigEndian: UInt32(0))  // no method is to blame
         }
     }
 
     package static func confirmSelect(_ channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 85, methodID: 10, into: &buffer) { $0.append(0) }
+        method(.confirmSelect, channel: channel, into: &buffer) { $0.append(0) }
     }
 
     package static func transactionSelect(_ channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 90, methodID: 10, into: &buffer) { _ in }
+        method(.txSelect, channel: channel, into: &buffer) { _ in }
     }
 
     /// A message on a channel in transactions, and `tx.rollback`: the broker checks it as any other and drops it.
     package static func lookUp(_ exchange: String, channel: UInt16 = lookUpChannel, into buffer: inout [UInt8]) {
         emptyMessage(exchange: exchange, routingKey: "socketio-gateway.look-up", channel: channel, into: &buffer)
-        method(channel: channel, classID: 90, methodID: 30, into: &buffer) { _ in }
+        method(.txRollback, channel: channel, into: &buffer) { _ in }
     }
 
     /// Asks whether an exchange exists: `passive` creates nothing and compares neither type nor flags.
     package static func passiveExchangeDeclare(_ exchange: String, channel: UInt16, into buffer: inout [UInt8]) {
-        exchangeDeclare(exchange, type: "direct", flags: 0b0000_0001, channel: channel, into: &buffer)
+        exchangeDeclare(exchange, type: "direct", flags: Flag.passive, channel: channel, into: &buffer)
     }
 
     /// Declares an exchange that goes with the broker, not with its last queue.
@@ -100,7 +124,7 @@ package enum FrameWriter {
     package static func durableExchangeDeclare(
         _ exchange: String, type: String, channel: UInt16, into buffer: inout [UInt8]
     ) {
-        exchangeDeclare(exchange, type: type, flags: 0b0000_0010, channel: channel, into: &buffer)
+        exchangeDeclare(exchange, type: type, flags: Flag.durable, channel: channel, into: &buffer)
     }
 
     /// Declares an exchange in a way that the broker refuses, and says by that what there is: `alternate-exchange` is
@@ -117,7 +141,7 @@ package enum FrameWriter {
         _ exchange: String, type: String, flags: UInt8, channel: UInt16, into buffer: inout [UInt8],
         arguments: (inout FrameCursor) -> Void = { _ in }
     ) {
-        method(channel: channel, classID: 40, methodID: 10, into: &buffer) { buffer in
+        method(.exchangeDeclare, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: exchange)
             buffer.append(shortString: type)
@@ -131,10 +155,10 @@ package enum FrameWriter {
     package static func queueDeclare(
         maximumBytes: Int32, isTransient: Bool = false, channel: UInt16, into buffer: inout [UInt8]
     ) {
-        method(channel: channel, classID: 50, methodID: 10, into: &buffer) { buffer in
+        method(.queueDeclare, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: "")
-            buffer.append(isTransient ? 0b0000_1100 : 0b0000_0100)
+            buffer.append(isTransient ? Flag.exclusive | Flag.autoDelete : Flag.exclusive)
             buffer.sized { buffer in
                 buffer.append(shortString: "x-max-length-bytes")
                 buffer.append(UInt8(ascii: "I"))
@@ -146,10 +170,10 @@ package enum FrameWriter {
     /// Declares a durable queue of which one consumer at a time gets messages, another one when its connection ends; of
     /// what waits in it the oldest is dropped.
     package static func lockDeclare(_ queue: String, channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 50, methodID: 10, into: &buffer) { buffer in
+        method(.queueDeclare, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: queue)
-            buffer.append(0b0000_0010)
+            buffer.append(Flag.durable)
             buffer.sized { buffer in
                 buffer.append(shortString: "x-single-active-consumer")
                 buffer.append(UInt8(ascii: "t"))
@@ -163,7 +187,7 @@ package enum FrameWriter {
 
     /// Binds the queue that was declared last on the channel (AMQP 0-9-1, queue.bind: an empty name).
     package static func queueBind(exchange: String, routingKey: String, channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 50, methodID: 20, into: &buffer) { buffer in
+        method(.queueBind, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: "")
             buffer.append(shortString: exchange)
@@ -177,7 +201,7 @@ package enum FrameWriter {
     package static func queueUnbind(
         _ queue: String, exchange: String, routingKey: String, channel: UInt16, into buffer: inout [UInt8]
     ) {
-        method(channel: channel, classID: 50, methodID: 50, into: &buffer) { buffer in
+        method(.queueUnbind, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: queue)
             buffer.append(shortString: exchange)
@@ -188,26 +212,26 @@ package enum FrameWriter {
 
     /// Consumes without acknowledgements; an empty `queue` is the one that was declared last on the channel.
     package static func consume(_ queue: String, consumerTag: String, channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 60, methodID: 20, into: &buffer) { buffer in
+        method(.basicConsume, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: queue)
             buffer.append(shortString: consumerTag)
-            buffer.append(0b0000_0010)
+            buffer.append(Flag.noAck)
             buffer.append(bigEndian: UInt32(0))
         }
     }
 
     /// Closes a channel, and with it everything that is consumed on it.
     package static func channelClose(_ channel: UInt16, into buffer: inout [UInt8]) {
-        method(channel: channel, classID: 20, methodID: 40, into: &buffer) { buffer in
-            buffer.append(bigEndian: UInt16(200))
+        method(.channelClose, channel: channel, into: &buffer) { buffer in
+            buffer.append(bigEndian: replySuccess)
             buffer.append(shortString: "")
             buffer.append(bigEndian: UInt32(0))
         }
     }
 
     package static func heartbeat(into buffer: inout [UInt8]) {
-        frame(type: 8, channel: 0, into: &buffer) { _ in }
+        frame(.heartbeat, channel: 0, into: &buffer) { _ in }
     }
 
     /// A message to no queue, on the control channel: the broker drops it, unless it has raised an alarm. Then it says
@@ -219,14 +243,14 @@ package enum FrameWriter {
     private static func emptyMessage(
         exchange: String, routingKey: String, channel: UInt16, into buffer: inout [UInt8]
     ) {
-        method(channel: channel, classID: 60, methodID: 40, into: &buffer) { buffer in
+        method(.basicPublish, channel: channel, into: &buffer) { buffer in
             buffer.append(bigEndian: UInt16(0))
             buffer.append(shortString: exchange)
             buffer.append(shortString: routingKey)
             buffer.append(0)
         }
-        frame(type: 2, channel: channel, into: &buffer) { buffer in
-            buffer.append(bigEndian: UInt16(60))
+        frame(.header, channel: channel, into: &buffer) { buffer in
+            buffer.append(bigEndian: AMQPMethod.basicClass)
             buffer.append(bigEndian: UInt16(0))
             buffer.append(bigEndian: UInt64(0))
             buffer.append(bigEndian: UInt16(0))
@@ -237,16 +261,16 @@ package enum FrameWriter {
         _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, channel: UInt16,
         into cursor: inout FrameCursor
     ) {
-        let start = cursor.beginFrame(type: 2, channel: channel)
-        cursor.append(bigEndian: UInt16(60))
+        let start = cursor.beginFrame(.header, channel: channel)
+        cursor.append(bigEndian: AMQPMethod.basicClass)
         cursor.append(bigEndian: UInt16(0))
         cursor.append(bigEndian: UInt64(publication.body.count))
-        var flags: UInt16 = 1 << 7  // message-id
+        var flags = Property.messageID
         let hasHeaders = !publication.carbonCopies.isEmpty || publication.trace != nil
-        if hasHeaders { flags |= 1 << 13 }
-        if publication.expiration != nil { flags |= 1 << 8 }
+        if hasHeaders { flags |= Property.headers }
+        if publication.expiration != nil { flags |= Property.expiration }
         // A question's id is its correlation id, too.
-        if replyTo != nil { flags |= 1 << 10 | 1 << 9 }
+        if replyTo != nil { flags |= Property.correlationID | Property.replyTo }
         cursor.append(bigEndian: flags)
         if hasHeaders { headersTable(copy publication, into: &cursor) }
         if let replyTo {
@@ -282,7 +306,7 @@ package enum FrameWriter {
             var start = 0
             while start < body.count {
                 let end = min(start + most, body.count)
-                cursor.frame(type: 3, channel: channel) {
+                cursor.frame(.body, channel: channel) {
                     $0.append(UnsafeRawBufferPointer(rebasing: body[start..<end]))
                 }
                 start = end
@@ -294,18 +318,17 @@ package enum FrameWriter {
     private static let mostOfMethod = 1_024
 
     static func method(
-        channel: UInt16, classID: UInt16, methodID: UInt16, into buffer: inout [UInt8],
-        _ arguments: (inout FrameCursor) -> Void
+        _ method: AMQPMethod, channel: UInt16, into buffer: inout [UInt8], _ arguments: (inout FrameCursor) -> Void
     ) {
         write(into: &buffer, atMost: mostOfMethod) {
-            $0.method(channel: channel, classID: classID, methodID: methodID, arguments)
+            $0.method(method, channel: channel, arguments)
         }
     }
 
     private static func frame(
-        type: UInt8, channel: UInt16, into buffer: inout [UInt8], _ payload: (inout FrameCursor) -> Void
+        _ type: FrameType, channel: UInt16, into buffer: inout [UInt8], _ payload: (inout FrameCursor) -> Void
     ) {
-        write(into: &buffer, atMost: mostOfMethod) { $0.frame(type: type, channel: channel, payload) }
+        write(into: &buffer, atMost: mostOfMethod) { $0.frame(type, channel: channel, payload) }
     }
 
     /// Reserves memory at the end of a buffer, once for all that is written there.

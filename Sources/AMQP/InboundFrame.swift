@@ -39,64 +39,65 @@ package enum InboundFrame: Equatable {
 
     /// Copies what is needed out of librabbitmq's frame, whose memory is recycled.
     init(_ frame: inout amqp_frame_t, keepsContent: Bool = false) {
-        switch Int32(frame.frame_type) {
-        case 1: self = Self.method(&frame)
-        case 2:
+        switch FrameType(rawValue: frame.frame_type) {
+        case .method: self = Self.method(&frame)
+        case .header:
             self = .header(
                 messageID: String(gateway_frame_message_id(&frame)),
                 correlationID: String(gateway_frame_correlation_id(&frame)),
                 bodySize: gateway_frame_body_size(&frame))
-        case 3 where keepsContent: self = .content([UInt8](gateway_frame_fragment(&frame)))
-        case 3: self = .body(count: gateway_frame_fragment_length(&frame))
-        case 65: self = .otherVersion  // librabbitmq's own type: `AMQP` and a version
-        default: self = .other  // a heartbeat: that something came is all it says
+        case .body where keepsContent: self = .content([UInt8](gateway_frame_fragment(&frame)))
+        case .body: self = .body(count: gateway_frame_fragment_length(&frame))
+        case .protocolHeader: self = .otherVersion
+        // Of a heartbeat, that something came is all it says.
+        case .heartbeat, nil: self = .other
         }
     }
 
     private static func method(_ frame: inout amqp_frame_t) -> InboundFrame {
         let channel = frame.channel
         guard let decoded = gateway_frame_decoded(&frame) else { return .other }
-        // Method ids: class id << 16 | method id (AMQP 0-9-1 and RabbitMQ's extensions).
-        switch gateway_frame_method(&frame) {
-        case 0x003C_0050:
+        switch AMQPMethod(rawValue: gateway_frame_method(&frame)) {
+        case .basicAck:
             let ack = decoded.load(as: amqp_basic_ack_t.self)
             return .acknowledged(tag: ack.delivery_tag, multiple: ack.multiple != 0)
-        case 0x003C_0078:
+        case .basicNack:
             let nack = decoded.load(as: amqp_basic_nack_t.self)
             return .refused(tag: nack.delivery_tag, multiple: nack.multiple != 0)
-        case 0x003C_0032: return .returned
-        case 0x003C_003C:
+        case .basicReturn: return .returned
+        case .basicDeliver:
             return .delivered(consumerTag: String(decoded.load(as: amqp_basic_deliver_t.self).consumer_tag))
-        case 0x0032_000B: return .queueDeclared(name: String(decoded.load(as: amqp_queue_declare_ok_t.self).queue))
-        case 0x0032_0015: return .queueBound
-        case 0x0032_0033: return .queueUnbound
-        case 0x003C_0015:
+        case .queueDeclareOK: return .queueDeclared(name: String(decoded.load(as: amqp_queue_declare_ok_t.self).queue))
+        case .queueBindOK: return .queueBound
+        case .queueUnbindOK: return .queueUnbound
+        case .basicConsumeOK:
             return .consuming(consumerTag: String(decoded.load(as: amqp_basic_consume_ok_t.self).consumer_tag))
-        case 0x003C_001E:
+        case .basicCancel:
             return .consumerCancelled(consumerTag: String(decoded.load(as: amqp_basic_cancel_t.self).consumer_tag))
-        case 0x0014_000B: return .channelOpened(channel)
-        case 0x0055_000B: return .confirmSelected
-        case 0x005A_001F: return .transactionRolledBack
-        case 0x0028_000B: return .exchangeFound
-        case 0x0014_0028:
+        case .channelOpenOK: return .channelOpened(channel)
+        case .confirmSelectOK: return .confirmSelected
+        case .txRollbackOK: return .transactionRolledBack
+        case .exchangeDeclareOK: return .exchangeFound
+        case .channelClose:
             let close = decoded.load(as: amqp_channel_close_t.self)
             return .channelClosed(channel, code: Int(close.reply_code), text: String(close.reply_text))
-        case 0x0014_0029: return .channelCloseConfirmed(channel)
-        case 0x000A_0032:
+        case .channelCloseOK: return .channelCloseConfirmed(channel)
+        case .connectionClose:
             let close = decoded.load(as: amqp_connection_close_t.self)
             return .connectionClosed(code: Int(close.reply_code), text: String(close.reply_text))
-        case 0x000A_0033: return .connectionCloseConfirmed
-        case 0x000A_003C:
+        case .connectionCloseOK: return .connectionCloseConfirmed
+        case .connectionBlocked:
             return .blocked(reason: String(decoded.load(as: amqp_connection_blocked_t.self).reason))
-        case 0x000A_003D: return .unblocked
-        case 0x000A_000A:
+        case .connectionUnblocked: return .unblocked
+        case .connectionStart:
             return .started(mechanisms: String(decoded.load(as: amqp_connection_start_t.self).mechanisms))
-        case 0x000A_0014: return .challenged
-        case 0x000A_001E:
+        case .connectionSecure: return .challenged
+        case .connectionTune:
             let tune = decoded.load(as: amqp_connection_tune_t.self)
             return .tuned(
                 channelMax: Int(tune.channel_max), frameMax: Int(tune.frame_max), heartbeat: Int(tune.heartbeat))
-        case 0x000A_0029: return .connectionOpened
+        case .connectionOpenOK: return .connectionOpened
+        // Those that only we send, and those that we do not know.
         default: return .other
         }
     }
