@@ -234,25 +234,22 @@ extension BrokerError {
 }
 
 extension BrokerError {
-    /// - Parameter text: RabbitMQ's code and words (observed, 3.10.8: `403 ACCESS_REFUSED - Login was refused using
-    ///   authentication mechanism PLAIN. …`, `530 NOT_ALLOWED - vhost nowhere not found`, `530 NOT_ALLOWED - access to
-    ///   vhost '/' refused for user 'u'`, and the same with a reason behind it when there are too many connections).
-    init(loginRefused text: String, _ endpoint: BrokerEndpoint) {
-        if text.hasPrefix("403 "), endpoint.mechanism == .external {
+    init(loginRefused close: ConnectionClose, _ endpoint: BrokerEndpoint) {
+        if close.isAccessRefused, endpoint.mechanism == .external {
             self.init(
                 "login refused: the broker knows no user for our client certificate, or saw none (ACCESS_REFUSED)",
                 cause: .credentials)
-        } else if text.hasPrefix("403 ") {
+        } else if close.isAccessRefused {
             let hint = endpoint.isGuestFromElsewhere ? ", or RabbitMQ lets 'guest' in from its own machine only" : ""
             self.init("login refused: wrong user or password\(hint) (ACCESS_REFUSED)", cause: .credentials)
-        } else if text.contains("vhost"), text.hasSuffix("not found") {
+        } else if close.isOverMissingVirtualHost {
             self.init("there is no virtual host '\(endpoint.virtualHost)' (NOT_ALLOWED)", cause: .noVirtualHost)
-        } else if text.contains("access to vhost"), text.hasSuffix("refused for user '\(endpoint.user)'") {
+        } else if close.isOverPermission(of: endpoint.user) {
             self.init(
                 "the user '\(endpoint.user)' has no permission for the virtual host '\(endpoint.virtualHost)' (NOT_ALLOWED)",
                 cause: .noPermission)
         } else {
-            self.init("login refused: \(text)", cause: .refused)
+            self.init("login refused: \(close)", cause: .refused)
         }
     }
 }

@@ -253,9 +253,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
             if connection.mayRead(after: events) {
                 lastReceived = now
                 try connection.receive { frame, channel throws(BrokerError) in
-                    if case .connectionClosed(let code, let text) = frame {
-                        throw BrokerError.connectionClosed(code, text)
-                    }
+                    if case .connectionClosed(let close) = frame { throw BrokerError.connectionClosed(close) }
                     session.handle(frame, on: channel, now: now)
                 }
                 if let failure = session.failure { throw failure }

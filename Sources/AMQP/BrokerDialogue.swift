@@ -44,9 +44,9 @@ package final class BrokerDialogue {
         let deadline = MonotonicTime.now() + patience
         while true {
             switch try next(until: deadline) {
-            case .channelClosed(let channel, let code, let text):
+            case .channelClosed(let close):
                 FrameWriter.channelCloseOK(Self.channel, into: &outbound.bytes)
-                return .refused(ChannelClose(channel: channel, code: code, text: text))
+                return .refused(close)
             case let frame where isAnswer(frame):
                 FrameWriter.channelClose(Self.channel, into: &outbound.bytes)
                 while try next(until: deadline) != .channelCloseConfirmed(Self.channel) {}
@@ -78,7 +78,7 @@ package final class BrokerDialogue {
         let frame = answers.removeFirst()
         switch frame {
         case .blocked(let reason): throw BrokerError(PublishError.brokerBlocked(reason: reason).cause)
-        case .connectionClosed(let code, let text): throw BrokerError.connectionClosed(code, text)
+        case .connectionClosed(let close): throw BrokerError.connectionClosed(close)
         default: return frame
         }
     }

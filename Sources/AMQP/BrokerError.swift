@@ -25,7 +25,7 @@ extension BrokerError {
     package static let noThread = BrokerError("the system refuses another thread")
 
     /// The error for a `connection.close`, with the broker's own words.
-    package static func connectionClosed(_ code: Int, _ text: String) -> BrokerError {
-        BrokerError("the broker closed the connection: \(code) \(text)")
+    package static func connectionClosed(_ close: ConnectionClose) -> BrokerError {
+        BrokerError("the broker closed the connection: \(close)")
     }
 }

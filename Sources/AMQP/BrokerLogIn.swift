@@ -55,7 +55,7 @@ struct BrokerLogIn {
 
     mutating func handle(_ frame: InboundFrame, into buffer: inout [UInt8]) throws(BrokerError) {
         switch (state, frame) {
-        case (_, .connectionClosed(let code, let text)): throw BrokerError(loginRefused: "\(code) \(text)", endpoint)
+        case (_, .connectionClosed(let close)): throw BrokerError(loginRefused: close, endpoint)
         case (_, .otherVersion):
             throw BrokerError("what answers does not speak AMQP 0-9-1: is this RabbitMQ's port for AMQP?")
         case (.waitsForStart, .started(let mechanisms)):

@@ -15,7 +15,7 @@ package final class ChannelCloseLog {
         counters.count(code: close.code)
         var metadata: Logger.Metadata = ["code": "\(close.code)", "reason": "\(close.text)"]
         // That there is no exchange is what look-ups are there to find out.
-        if close.channel == FrameWriter.lookUpChannel, close.code == 404 {
+        if close.channel == FrameWriter.lookUpChannel, close.isNotFound {
             logger.debug("broker closed a channel", metadata: metadata)
             return
         }

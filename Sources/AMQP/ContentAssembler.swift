@@ -67,7 +67,7 @@ package struct ContentAssembler {
         case .content(let bytes): return take(bytes, count: bytes.count, on: channel)
         case .body(let count): return take([], count: count, on: channel)
         // The broker may have had no time for the rest.
-        case .channelClosed(let closed, _, _): partial[closed] = nil
+        case .channelClosed(let close): partial[close.channel] = nil
         default:
             if !partial.isEmpty, partial[channel] != nil { isOutOfOrder = true }
         }

@@ -16,26 +16,16 @@ package enum ExchangeProbe: Equatable {
     case other(String)
 
     package init(_ close: ChannelClose) {
-        switch close.code {
-        case 403: self = .notPermitted
-        case 406 where close.text.contains("invalid type"): self = .absent
-        case 406:
-            guard let property = close.text.between("inequivalent arg '", "'") else {
-                self = .other(close.text)
-                return
-            }
-            let value = close.text.between("but current is '", "'") ?? "another"
-            self = property == "alternate-exchange" ? .same : .different(property: property, value: value)
-        default: self = .other("\(close.code) \(close.text)")
+        if close.isAccessRefused {
+            self = .notPermitted
+        } else if close.isOverInvalidType {
+            self = .absent
+        } else if let (property, value) = close.difference {
+            self =
+                property == "alternate-exchange"
+                ? .same : .different(property: property, value: value ?? "another")
+        } else {
+            self = .other(close.isPreconditionFailed ? close.text : "\(close)")
         }
-    }
-}
-
-extension String {
-    /// The text between the first `start` and the next `end`.
-    fileprivate func between(_ start: String, _ end: Character) -> String? {
-        let parts = split(separator: start, maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let index = parts[1].firstIndex(of: end) else { return nil }
-        return String(parts[1][..<index])
     }
 }

@@ -20,9 +20,9 @@ package enum InboundFrame: Equatable {
     case confirmSelected
     case transactionRolledBack
     case exchangeFound
-    case channelClosed(UInt16, code: Int, text: String)
+    case channelClosed(ChannelClose)
     case channelCloseConfirmed(UInt16)
-    case connectionClosed(code: Int, text: String)
+    case connectionClosed(ConnectionClose)
     case connectionCloseConfirmed
     case blocked(reason: String)
     case unblocked
@@ -80,11 +80,12 @@ package enum InboundFrame: Equatable {
         case .exchangeDeclareOK: return .exchangeFound
         case .channelClose:
             let close = decoded.load(as: amqp_channel_close_t.self)
-            return .channelClosed(channel, code: Int(close.reply_code), text: String(close.reply_text))
+            return .channelClosed(
+                ChannelClose(channel: channel, code: Int(close.reply_code), text: String(close.reply_text)))
         case .channelCloseOK: return .channelCloseConfirmed(channel)
         case .connectionClose:
             let close = decoded.load(as: amqp_connection_close_t.self)
-            return .connectionClosed(code: Int(close.reply_code), text: String(close.reply_text))
+            return .connectionClosed(ConnectionClose(code: Int(close.reply_code), text: String(close.reply_text)))
         case .connectionCloseOK: return .connectionCloseConfirmed
         case .connectionBlocked:
             return .blocked(reason: String(decoded.load(as: amqp_connection_blocked_t.self).reason))

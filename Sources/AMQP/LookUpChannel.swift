@@ -52,10 +52,10 @@ final class LookUpChannel {
     func rolledBack() -> ExchangeAnswer? { answer(.usable) }
 
     /// The broker has closed the channel over the look-up.
-    func closed(code: Int, text: String, into buffer: inout [UInt8]) -> ExchangeAnswer? {
+    func closed(_ close: ChannelClose, into buffer: inout [UInt8]) -> ExchangeAnswer? {
         FrameWriter.channelCloseOK(FrameWriter.lookUpChannel, into: &buffer)
         open(into: &buffer)
-        return answer(code == 404 ? .absent : .refused(reason: text))
+        return answer(close.finding)
     }
 
     /// A publish has met what the next look-up is to meet no sooner than usual.

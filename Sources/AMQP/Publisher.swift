@@ -273,8 +273,7 @@ final class Publisher: BrokerSession {
             channel = .open
             admitParked(now: now)
         case .transactionRolledBack: learn(lookUps.rolledBack(), now: now)
-        case .channelClosed(let channel, let code, let text):
-            closed(ChannelClose(channel: channel, code: code, text: text), now: now)
+        case .channelClosed(let close): closed(close, now: now)
         case .blocked(let reason):
             blockedReason = reason
             // What has not been published will not be soon: better to say so than to wait.
@@ -349,7 +348,7 @@ final class Publisher: BrokerSession {
         switch close.channel {
         case FrameWriter.controlChannel: controlChannelClosed(close)
         case FrameWriter.lookUpChannel:
-            learn(lookUps.closed(code: close.code, text: close.text, into: &outbound.bytes), now: now)
+            learn(lookUps.closed(close, into: &outbound.bytes), now: now)
         case FrameWriter.publishChannel: publishChannelClosed(close, now: now)
         // One that we have not opened.
         default: break
@@ -359,9 +358,9 @@ final class Publisher: BrokerSession {
     private func publishChannelClosed(_ close: ChannelClose, now: MonotonicTime) {
         FrameWriter.channelCloseOK(FrameWriter.publishChannel, into: &outbound.bytes)
         openPublishChannel()
-        if let refusal = OversizeRefusal(code: close.code, text: close.text) {
-            closedOverSize(refusal)
-        } else if let exchange = exchange(blamedFor: close) {
+        if let oversize = close.oversize {
+            closedOverSize(oversize)
+        } else if let exchange = close.exchange(among: Set(ledger.unsettled.map(\.entry.request.exchange))) {
             closedOver(exchange, close, now: now)
         } else {
             // The ledger starts anew, and with it every probe that was under way.
@@ -370,22 +369,14 @@ final class Publisher: BrokerSession {
         }
     }
 
-    /// "NOT_FOUND - no exchange 'socket.io' in vhost '/'": the name is all that says what the close is about.
-    private func exchange(blamedFor close: ChannelClose) -> String? {
-        guard close.code == 404 || close.code == 403 else { return nil }
-        let exchanges = Set(ledger.unsettled.map(\.entry.request.exchange))
-        return exchanges.first { close.text.contains("exchange '\($0)'") }
-    }
-
     private func closedOver(_ exchange: String, _ close: ChannelClose, now: MonotonicTime) {
-        let finding: ExchangeAnswer.Finding = close.code == 404 ? .absent : .refused(reason: close.text)
         let rejection: PublishRequest.Outcome =
-            close.code == 404
+            close.isNotFound
             ? .confirmed(.noExchange) : .failed(.brokerRefused(exchange: exchange, reason: close.text))
         let closed = ledger.resetClosed(overOneOf: { $0.request.exchange == exchange })
         lookUps.publishFailed(now: now)
         if let rejected = closed.rejected {
-            directory.learn(ExchangeAnswer(exchange: exchange, finding: finding, asOf: rejected.entry.sent))
+            directory.learn(ExchangeAnswer(exchange: exchange, finding: close.finding, asOf: rejected.entry.sent))
             settle(rejected, rejection)
         }
         settle(unknown: closed.unknown)
@@ -394,10 +385,10 @@ final class Publisher: BrokerSession {
 
     /// The broker has met a message that is longer than it takes. Messages before it may have been routed. Those behind
     /// it were discarded, and are published again, unless they are too long as well or belong to the same emit.
-    private func closedOverSize(_ refusal: OversizeRefusal) {
-        knowledge.learn(longestBody: refusal.limit)
-        let closed = ledger.reset(closedOverFirst: { $0.publication.body.count > refusal.limit })
-        guard let rejected = closed.rejected, rejected.entry.publication.body.count == refusal.size else {
+    private func closedOverSize(_ oversize: ChannelClose.Oversize) {
+        knowledge.learn(longestBody: oversize.limit)
+        let closed = ledger.reset(closedOverFirst: { $0.publication.body.count > oversize.limit })
+        guard let rejected = closed.rejected, rejected.entry.publication.body.count == oversize.size else {
             // It was given up on already, so it is unknown which messages stood before it.
             settle(unknown: closed.unknown + [closed.rejected].compactMap { $0 } + closed.discarded)
             return
@@ -406,13 +397,13 @@ final class Publisher: BrokerSession {
         var again: [Published] = []
         for published in [rejected] + closed.discarded {
             let entry = published.entry
-            guard entry.request === rejected.entry.request || entry.publication.body.count > refusal.limit else {
+            guard entry.request === rejected.entry.request || entry.publication.body.count > oversize.limit else {
                 again.append(published)
                 continue
             }
             if entry.isProbe { directory.probeFailed(published.entry.request.exchange) }
-            let size = max(entry.publication.body.count, refusal.size)
-            settle(published, .failed(.messageTooLarge(bytes: size, limit: refusal.limit)))
+            let size = max(entry.publication.body.count, oversize.size)
+            settle(published, .failed(.messageTooLarge(bytes: size, limit: oversize.limit)))
         }
         sendAgain(again)
     }
@@ -439,7 +430,7 @@ final class Publisher: BrokerSession {
         FrameWriter.channelCloseOK(FrameWriter.controlChannel, into: &outbound.bytes)
         openControlChannel()
         // This user may not publish to the default exchange: no probes, then.
-        if close.text.contains("'amq.default'") { mayProbe = false }
+        if close.isOverDefaultExchange { mayProbe = false }
     }
 
     private func openPublishChannel() {

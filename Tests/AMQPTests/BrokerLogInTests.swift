@@ -81,11 +81,11 @@ struct BrokerLogInTests {
         "says why it fails",
         arguments: [
             (
-                [start, .connectionClosed(code: 403, text: "ACCESS_REFUSED - Login was refused")],
+                [start, .connectionClosed(ConnectionClose(code: 403, text: "ACCESS_REFUSED - Login was refused"))],
                 "login refused: wrong user or password (ACCESS_REFUSED)"
             ),
             (
-                [start, tune, .connectionClosed(code: 530, text: "NOT_ALLOWED - vhost v not found")],
+                [start, tune, .connectionClosed(ConnectionClose(code: 530, text: "NOT_ALLOWED - vhost v not found"))],
                 "there is no virtual host 'v' (NOT_ALLOWED)"
             ),
             ([.otherVersion], "what answers does not speak AMQP 0-9-1: is this RabbitMQ's port for AMQP?"),

@@ -132,7 +132,7 @@ final class ContentAssemblerTests {
         take(.header(messageID: "7", bodySize: 5), on: 1)
         expectNothing(.other, on: 0)
         expectNothing(.acknowledged(tag: 1, multiple: false), on: 2)
-        expectNothing(.channelClosed(1, code: 404, text: ""), on: 1)
+        expectNothing(.channelClosed(ChannelClose(channel: 1, code: 404, text: "")), on: 1)
         expectNothing(.channelOpened(1), on: 1)
         #expect(!assembler.isOutOfOrder)
     }

@@ -44,7 +44,7 @@ struct ExchangeInquiriesTests {
     @Test("hear why an exchange takes nothing")
     func refused() {
         ask("a")
-        fixture.receive(.channelClosed(3, code: 403, text: "ACCESS_REFUSED"))
+        fixture.receive(.channelClosed(ChannelClose(channel: 3, code: 403, text: "ACCESS_REFUSED")))
         #expect(answer("a") == .success(.refused(reason: "ACCESS_REFUSED")))
     }
 

@@ -62,13 +62,14 @@ struct InboundFrameTests {
         channelClose.reply_text = amqp_bytes_t(copying: "NOT_FOUND - no exchange 'é' in vhost '/'")
         #expect(
             decoded(LibraryFrames.method(channel: 1, 0x0014_0028, channelClose))
-                == .channelClosed(1, code: 404, text: "NOT_FOUND - no exchange 'é' in vhost '/'"))
+                == .channelClosed(ChannelClose(channel: 1, code: 404, text: "NOT_FOUND - no exchange 'é' in vhost '/'"))
+        )
         var connectionClose = amqp_connection_close_t()
         connectionClose.reply_code = 320
         connectionClose.reply_text = amqp_bytes_t(copying: "CONNECTION_FORCED")
         #expect(
             decoded(LibraryFrames.method(channel: 0, 0x000A_0032, connectionClose))
-                == .connectionClosed(code: 320, text: "CONNECTION_FORCED"))
+                == .connectionClosed(ConnectionClose(code: 320, text: "CONNECTION_FORCED")))
     }
 
     @Test("says that the broker is blocked, and that it is not any more")

@@ -49,7 +49,7 @@ struct PublisherTests {
         fixture.publish("a")
         #expect(fixture.written() == [.lookUp("x")])
         let text = "ACCESS_REFUSED - write access to exchange 'amq.default' in vhost '/' refused for user 'u'"
-        fixture.receive(.channelClosed(2, code: 403, text: text))
+        fixture.receive(.channelClosed(ChannelClose(channel: 2, code: 403, text: text)))
         #expect(fixture.isWaiting("a"))
         fixture.publisher.probe()
         #expect(fixture.written() == [.channelCloseOK(2), .channelOpen(2)])
@@ -167,7 +167,7 @@ struct PublisherTests {
         let text = "ACCESS_REFUSED - access to exchange 'x' in vhost '/' refused for user 'u'"
         fixture.now = fixture.now + .milliseconds(1)
         fixture.publish("late")
-        fixture.receive(.channelClosed(3, code: 403, text: text))
+        fixture.receive(.channelClosed(ChannelClose(channel: 3, code: 403, text: text)))
         #expect(fixture.result("a") == .failure(.brokerRefused(exchange: "x", reason: text)))
         #expect(fixture.isWaiting("late"))
         fixture.advance(.milliseconds(99))
@@ -307,7 +307,8 @@ struct PublisherTests {
             fixture.publisher.handle(.returned, on: channel, now: fixture.now)
             fixture.publisher.handle(.header(messageID: "2", bodySize: 0), on: channel, now: fixture.now)
         }
-        fixture.receive(.channelClosed(9, code: 404, text: "NOT_FOUND - no exchange 'x' in vhost '/'"))
+        fixture.receive(
+            .channelClosed(ChannelClose(channel: 9, code: 404, text: "NOT_FOUND - no exchange 'x' in vhost '/'")))
         #expect(fixture.isWaiting("a"))
         #expect(fixture.publisher.isOpen)
         fixture.ack(2)
@@ -523,7 +524,8 @@ struct PublisherTests {
         fixture.now = fixture.now + .milliseconds(1)
         fixture.publish("late")
         let text = "ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'"
-        fixture.receive(.channelClosed(1, code: 403, text: text), .channelOpened(1), .confirmSelected)
+        fixture.receive(
+            .channelClosed(ChannelClose(channel: 1, code: 403, text: text)), .channelOpened(1), .confirmSelected)
         for name in ["a", "b", "c"] {
             #expect(fixture.result(name) == .failure(.brokerRefused(exchange: "x", reason: text)))
         }
@@ -540,7 +542,7 @@ struct PublisherTests {
         fixture.publish("a")
         fixture.publish("b")
         let text = "ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'"
-        fixture.receive(.channelClosed(1, code: 403, text: text))
+        fixture.receive(.channelClosed(ChannelClose(channel: 1, code: 403, text: text)))
         #expect(fixture.result("a") == .failure(.unknown(.channelClosed)))
         #expect(fixture.result("b") == .failure(.brokerRefused(exchange: "x", reason: text)))
     }
@@ -557,7 +559,7 @@ struct PublisherTests {
         fixture.prove()
         fixture.publish("a")
         fixture.publish("b")
-        fixture.receive(.channelClosed(1, code: code, text: text))
+        fixture.receive(.channelClosed(ChannelClose(channel: 1, code: code, text: text)))
         for name in ["a", "b"] { #expect(fixture.result(name) == .failure(.unknown(.channelClosed))) }
         _ = fixture.written()
         fixture.publish("c")
@@ -790,7 +792,7 @@ struct PublisherTests {
 
     private func tooLong(_ size: Int, limit: Int = 100) -> InboundFrame {
         let text = "PRECONDITION_FAILED - message size \(size) is larger than configured max size \(limit)"
-        return .channelClosed(1, code: 406, text: text)
+        return .channelClosed(ChannelClose(channel: 1, code: 406, text: text))
     }
 
     @Test("is certain of the message that is too long for the broker and of what came behind it")

@@ -82,8 +82,9 @@ struct RefusedLoginTests {
             ),
         ] as [(String, String, String, BrokerError.Cause)])
     func words(address: String, text: String, words: String, cause: BrokerError.Cause) throws {
+        let close = ConnectionClose(code: try #require(Int(text.prefix(3))), text: String(text.dropFirst(4)))
         let error = BrokerError(
-            loginRefused: text, try BrokerURL.endpoints(of: "amqp://\(address)", tls: BrokerTLS())[0])
+            loginRefused: close, try BrokerURL.endpoints(of: "amqp://\(address)", tls: BrokerTLS())[0])
         #expect(error.description == words)
         #expect(error.cause == cause)
     }

@@ -97,7 +97,7 @@ package struct BrokerCheck: Sendable {
     ) throws(BrokerError) {
         let name = "the exchange '\(exchange.name)'"
         if case .refused(let close) = try dialogue.lookUp(exchange.name) {
-            guard close.code == 404 else {
+            guard close.isNotFound else {
                 findings.append(.fails("emits would not work: \(refusal(close, "write to", name))"))
                 return
             }
@@ -152,7 +152,7 @@ package struct BrokerCheck: Sendable {
         // The answer is in unknown words: perhaps nothing is wrong.
         case .other(let text): findings.append(.note("questions: of \(name) RabbitMQ says: \(text)"))
         }
-        if case .refused(let close) = try dialogue.lookUp(exchange), close.code != 404 {
+        if case .refused(let close) = try dialogue.lookUp(exchange), !close.isNotFound {
             faults.append(refusal(close, "write to", name))
         }
         let queues = "queues that RabbitMQ names, 'amq.gen-…'"
@@ -160,8 +160,8 @@ package struct BrokerCheck: Sendable {
         case .refused(let close): faults.append(refusal(close, "configure", queues))
         case .granted(.queueDeclared(let queue)):
             if case .refused(let close) = try dialogue.tryToBind(queue, to: exchange) {
-                let isQueue = close.text.contains("access to queue")
-                faults.append(isQueue ? refusal(close, "write to", queues) : refusal(close, "read from", name))
+                faults.append(
+                    close.isOverQueue ? refusal(close, "write to", queues) : refusal(close, "read from", name))
             }
             if case .refused(let close) = try dialogue.consume(queue) {
                 faults.append(refusal(close, "read from", queues))
@@ -179,7 +179,7 @@ package struct BrokerCheck: Sendable {
     private mutating func checkCallbacks(_ queue: String, _ dialogue: BrokerDialogue) throws(BrokerError) {
         guard let exchange = wireFormat.asManager?.callbackAddress.exchange,
             case .refused(let close) = try dialogue.tryToBind(queue, to: exchange),
-            !close.text.contains("access to queue")
+            !close.isOverQueue
         else { return }
         let reason = refusal(close, "read from", "the exchange '\(exchange)'")
         findings.append(.note("acknowledgements of servers without a responder would not arrive: \(reason)"))
@@ -187,7 +187,7 @@ package struct BrokerCheck: Sendable {
 
     /// The text of a refusal: in our words, if it is about permissions; otherwise in the broker's.
     private mutating func refusal(_ close: ChannelClose, _ action: String, _ object: String) -> String {
-        close.code == 403 ? lacks(action, object) : "\(object): \(close.code) \(close.text)"
+        close.isAccessRefused ? lacks(action, object) : "\(object): \(close)"
     }
 
     private mutating func lacks(_ action: String, _ object: String) -> String {

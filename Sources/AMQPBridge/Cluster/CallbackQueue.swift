@@ -94,9 +94,9 @@ final class CallbackQueue {
     /// connection.
     func handle(_ frame: InboundFrame, into buffer: inout [UInt8]) {
         switch frame {
-        case .channelClosed(_, let code, _):
+        case .channelClosed(let close):
             FrameWriter.channelCloseOK(Self.channel, into: &buffer)
-            refused(code: code)
+            refused(close)
         case .channelCloseConfirmed: channelClosed(into: &buffer)
         case .consumerCancelled: queueLost(into: &buffer)
         case _ where state != .opening: break
@@ -135,9 +135,9 @@ final class CallbackQueue {
     }
 
     /// The broker has closed the channel.
-    private func refused(code: Int) {
+    private func refused(_ close: ChannelClose) {
         state = .closed
-        fail(code == 404 ? .noExchange : .failed(.brokerRefused(exchange: exchange)))
+        fail(close.isNotFound ? .noExchange : .failed(.brokerRefused(exchange: exchange)))
     }
 
     /// The broker has taken the queue away.

@@ -357,9 +357,7 @@ final class ClusterSession: BrokerSession {
             failure = .framesOutOfOrder
             return
         }
-        if case .channelClosed(let channel, let code, let text) = frame {
-            channelClosed?(ChannelClose(channel: channel, code: code, text: text))
-        }
+        if case .channelClosed(let close) = frame { channelClosed?(close) }
         switch frame {
         case .delivered, .returned, .header, .content: break
         case _ where channel == CallbackQueue.channel: callbacks?.handle(frame, into: &outbound.bytes)
@@ -374,7 +372,7 @@ final class ClusterSession: BrokerSession {
                 discover(now: now)
             }
         case .consumerCancelled: failure = BrokerError("the broker has deleted a queue of the cluster client")
-        case .channelClosed(_, let code, let text): beginAnew(code: code, text: text)
+        case .channelClosed(let close): beginAnew(after: close)
         case .acknowledged(let tag, let multiple) where channel == Channel.questions:
             settle(ledger.tags(of: tag, multiple: multiple), isTaken: true, now: now)
         case .refused(let tag, let multiple) where channel == Channel.questions:
@@ -455,20 +453,20 @@ final class ClusterSession: BrokerSession {
     }
 
     /// Whichever it is, everything begins anew, on a new connection.
-    private func beginAnew(code: Int, text: String) {
-        failure = BrokerError("the broker closed a channel of the cluster client: \(code) \(text)")
-        if text.contains("'amq.default'") {
+    private func beginAnew(after close: ChannelClose) {
+        failure = BrokerError("the broker closed a channel of the cluster client: \(close)")
+        if close.isOverDefaultExchange {
             // This user may not publish to the default exchange: no probes, then.
             mayProbe = false
             return
         }
-        if let refusal = OversizeRefusal(code: code, text: text) {
-            knowledge.learn(longestBody: refusal.limit)
-            table.fail(longerThan: refusal.limit, .tooLarge)
+        if let limit = close.oversize?.limit {
+            knowledge.learn(longestBody: limit)
+            table.fail(longerThan: limit, .tooLarge)
             return
         }
         // Anything else, such as an exchange that was deleted, is mended by beginning anew.
-        guard code == 403 || code == 406 else { return }
+        guard close.isAccessRefused || close.isPreconditionFailed else { return }
         state = .refused
         failParked(.brokerRefused(exchange: exchange))
     }

@@ -192,7 +192,7 @@ struct CallbackQueueTests {
             fixture.wait(1)
             fixture.wait(2)
             _ = fixture.written()
-            fixture.handle(.channelClosed(CallbackQueue.channel, code: code, text: ""))
+            fixture.handle(.channelClosed(ChannelClose(channel: CallbackQueue.channel, code: code, text: "")))
             #expect(fixture.written() == [.channelCloseOK(3)])
             #expect(fixture.openings == [1: [opening], 2: [opening]])
             fixture.expectNobodyWaits()
@@ -241,7 +241,8 @@ struct CallbackQueueTests {
         wait(2)
         fixture.receive(.channelCloseConfirmed(3), on: 3)
         #expect(fixture.written() == Self.opening)
-        fixture.receive(.channelClosed(3, code: 404, text: "NOT_FOUND - no exchange 'socketio'"), on: 3)
+        fixture.receive(
+            .channelClosed(ChannelClose(channel: 3, code: 404, text: "NOT_FOUND - no exchange 'socketio'")), on: 3)
         #expect(fixture.written() == [.channelCloseOK(3)])
         #expect(openings == [.open, .noExchange])
         // That is nothing to the questions.

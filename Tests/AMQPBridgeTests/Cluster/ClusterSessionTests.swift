@@ -621,7 +621,7 @@ struct ClusterSessionTests {
         fixture.receive(.unblocked)
         _ = fixture.written()
         let text = "ACCESS_REFUSED - write access to exchange 'amq.default' in vhost '/' refused for user 'u'"
-        fixture.receive(.channelClosed(2, code: 403, text: text), on: 2)
+        fixture.receive(.channelClosed(ChannelClose(channel: 2, code: 403, text: text)), on: 2)
         #expect(fixture.session.failure != nil)
         fixture.session.disconnected()
         fixture.open()
@@ -717,7 +717,7 @@ struct ClusterSessionTests {
         let fixture = ClusterFixture(servers: nil)
         fixture.session.connected(frameMax: 4_096)
         fixture.ask("parked")
-        fixture.receive(.channelClosed(1, code: code, text: "no access to exchange 'x'"))
+        fixture.receive(.channelClosed(ChannelClose(channel: 1, code: code, text: "no access to exchange 'x'")))
         #expect(fixture.session.failure != nil)
         #expect(fixture.error("parked") == .brokerRefused(exchange: "x"))
         // What else was on its way opens nothing any more.
@@ -732,7 +732,7 @@ struct ClusterSessionTests {
         #expect(fixture.wanted == 1)
         fixture.session.connected(frameMax: 4_096)
         #expect(fixture.session.rest == nil)
-        fixture.receive(.channelClosed(1, code: code, text: "no access to exchange 'x'"))
+        fixture.receive(.channelClosed(ChannelClose(channel: 1, code: code, text: "no access to exchange 'x'")))
         #expect(fixture.error("q") == .brokerRefused(exchange: "x"))
         fixture.session.disconnected()
         fixture.ask("short", Question(CountSockets(), timeout: .milliseconds(300)))
@@ -752,7 +752,7 @@ struct ClusterSessionTests {
         let long = Question(CountSockets(rooms: [.name(String(repeating: "r", count: 1_000))]), timeout: .seconds(5))
         fixture.ask("before")
         fixture.ask("long", long)
-        fixture.receive(.channelClosed(1, code: 406, text: text))
+        fixture.receive(.channelClosed(ChannelClose(channel: 1, code: 406, text: text)))
         #expect(fixture.error("long") == .tooLarge)
         #expect(fixture.session.failure != nil)
         #expect(fixture.session.rest == nil)
@@ -774,7 +774,8 @@ struct ClusterSessionTests {
     func exchangeDeleted() {
         let fixture = ClusterFixture()
         fixture.ask("q")
-        fixture.receive(.channelClosed(1, code: 404, text: "NOT_FOUND - no exchange 'x' in vhost '/'"))
+        fixture.receive(
+            .channelClosed(ChannelClose(channel: 1, code: 404, text: "NOT_FOUND - no exchange 'x' in vhost '/'")))
         #expect(fixture.session.failure != nil)
         fixture.session.disconnected()
         #expect(fixture.error("q") == .brokerUnavailable)

@@ -128,7 +128,7 @@ struct EventPublisherTests {
         let fixture = Fixture()
         fixture.open()
         _ = fixture.written()
-        fixture.handle(.channelClosed(5, code: 406, text: "PRECONDITION_FAILED"))
+        fixture.handle(.channelClosed(ChannelClose(channel: 5, code: 406, text: "PRECONDITION_FAILED")))
         #expect(fixture.written() == [.channelCloseOK(5)])
         fixture.now = fixture.now + .seconds(59)
         fixture.write()

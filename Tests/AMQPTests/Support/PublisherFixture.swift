@@ -71,7 +71,9 @@ final class PublisherFixture {
     }
 
     func missing(_ exchange: String = "x", channel: UInt16 = 1) {
-        receive(.channelClosed(channel, code: 404, text: "NOT_FOUND - no exchange '\(exchange)' in vhost '/'"))
+        receive(
+            .channelClosed(
+                ChannelClose(channel: channel, code: 404, text: "NOT_FOUND - no exchange '\(exchange)' in vhost '/'")))
     }
 
     /// A look-up finds no exchange.
@@ -134,8 +136,8 @@ extension InboundFrame {
     fileprivate var channel: UInt16 {
         switch self {
         case .blocked, .unblocked, .connectionClosed, .connectionCloseConfirmed: 0
-        case .channelOpened(let channel), .channelClosed(let channel, _, _), .channelCloseConfirmed(let channel):
-            channel
+        case .channelOpened(let channel), .channelCloseConfirmed(let channel): channel
+        case .channelClosed(let close): close.channel
         case .transactionRolledBack: FrameWriter.lookUpChannel
         default: FrameWriter.publishChannel
         }

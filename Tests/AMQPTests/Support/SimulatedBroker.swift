@@ -97,7 +97,7 @@ struct SimulatedBroker {
         closing.insert(channel)
         if channel == 1 { unconfirmed = [] }
         let text = code == 404 ? "NOT_FOUND - no exchange '\(exchange)'" : "ACCESS_REFUSED - exchange '\(exchange)'"
-        outgoing.append(.channelClosed(channel, code: code, text: text))
+        outgoing.append(.channelClosed(ChannelClose(channel: channel, code: code, text: text)))
     }
 
     private mutating func confirm(using random: inout SeededGenerator) {
