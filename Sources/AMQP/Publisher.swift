@@ -31,7 +31,7 @@ final class Publisher: BrokerSession {
     }
 
     /// The messages of a request that wait to be published.
-    private struct Parked {
+    private struct Parked: Waiting {
         let request: PublishRequest
         let indices: Range<Int>
 
@@ -44,7 +44,7 @@ final class Publisher: BrokerSession {
 
     // What each emit uses is not watched for overlapping accesses, which would cost more than what is done: whatever
     // changes one of these returns before anything else is called, and no completion runs meanwhile.
-    @exclusivity(unchecked) private(set) var blockedReason: String?
+    @exclusivity(unchecked) private var alarm = BrokerAlarm()
     @exclusivity(unchecked) var outbound = OutboundBuffer()
     /// Called when the broker closes a channel. The text may name our user: it is for the log, not for callers.
     var channelClosed: ((ChannelClose) -> Void)?
@@ -61,10 +61,9 @@ final class Publisher: BrokerSession {
     /// The assembler of returned messages, of which nothing is kept but the message id.
     @exclusivity(unchecked) private var content = ContentAssembler(maximumBytes: 0)
     @exclusivity(unchecked) private var directory = ExchangeDirectory()
-    @exclusivity(unchecked) private var parked: [Parked] = []
+    @exclusivity(unchecked) private var parked = Waitlist<Parked>()
     private let inquiries = ExchangeInquiries()
     @exclusivity(unchecked) private var unsettledBytes = 0
-    private var mayProbe = true
 
     /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into
     ///   ``learn(_:now:)``.
@@ -81,13 +80,14 @@ final class Publisher: BrokerSession {
 
     /// Whether the broker has opened our channels.
     var isOpen: Bool { channel == .open && controlChannel == .open }
+    var blockedReason: String? { alarm.reason }
 
     /// The time at which ``expire(now:)`` has something to do.
     var deadline: MonotonicTime? {
         var earliest = ledger.earliestDeadline
         // Look-ups are under way only while a publication or a caller waits for one.
         guard !parked.isEmpty || inquiries.deadline != nil else { return earliest }
-        for other in [parked.first?.deadline, inquiries.deadline, lookUps.deadline] {
+        for other in [parked.deadline, inquiries.deadline, lookUps.deadline] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -110,7 +110,7 @@ final class Publisher: BrokerSession {
     /// Asks the broker whether the exchange takes messages, and says so once, perhaps before this returns.
     func lookUp(_ exchange: String, now: MonotonicTime, completion: @escaping ExchangeInquiries.Completion) {
         if channel == .closed { return completion(.failure(.brokerUnavailable)) }
-        if let blockedReason { return completion(.failure(.brokerBlocked(reason: blockedReason))) }
+        if let reason = alarm.reason { return completion(.failure(.brokerBlocked(reason: reason))) }
         inquiries.add(exchange, came: now, deadline: now.advanced(byNanoseconds: confirmTimeout), completion)
         lookUps.ask(exchange, now: now, into: &outbound.bytes)
     }
@@ -135,7 +135,7 @@ final class Publisher: BrokerSession {
 
     private func refusal(of publications: [Publication], encodedSize size: Int) -> PublishError? {
         if channel == .closed { return .brokerUnavailable }
-        if let blockedReason { return .brokerBlocked(reason: blockedReason) }
+        if let reason = alarm.reason { return .brokerBlocked(reason: reason) }
         if size > limits.largestEmit { return .tooLarge(bytes: size, limit: limits.largestEmit) }
         if let tooLong = tooLong(publications[...]) { return tooLong }
         if max(unsettledBytes, outbound.pending) + size > limits.pendingBytes { return .overloaded }
@@ -174,9 +174,7 @@ final class Publisher: BrokerSession {
 
     private func admitParked(now: MonotonicTime) {
         guard channel == .open, !parked.isEmpty else { return }
-        let waiting = parked
-        parked = []
-        for each in waiting {
+        for each in parked.takeAll() {
             if let tooLong = tooLong(each.publications) {
                 settle(each, .failed(tooLong))
             } else if !admit(each, now: now) {
@@ -217,7 +215,7 @@ final class Publisher: BrokerSession {
         outbound = OutboundBuffer()
         content = ContentAssembler(maximumBytes: 0)
         directory = ExchangeDirectory()
-        mayProbe = true
+        alarm = BrokerAlarm()
         knowledge.forgetLongestBody()
         openControlChannel()
         probe()
@@ -225,10 +223,8 @@ final class Publisher: BrokerSession {
         lookUps.open(into: &outbound.bytes)
     }
 
-    /// Asks the broker to say whether it is blocked, which it does not say by itself to a connection that is idle.
     func probe() {
-        guard mayProbe, controlChannel != .closed, blockedReason == nil else { return }
-        FrameWriter.probe(into: &outbound.bytes)
+        if controlChannel != .closed { alarm.probe(into: &outbound.bytes) }
     }
 
     /// Settles all, for the connection is gone. Publications that never left have failed for certain; the outcome of
@@ -236,13 +232,13 @@ final class Publisher: BrokerSession {
     func disconnected() {
         channel = .closed
         controlChannel = .closed
-        blockedReason = nil
+        alarm.ended()
         lookUps.disconnected()
         for published in ledger.reset() {
             let neverLeft = published.entry.streamEnd > outbound.totalSent
             settle(published, .failed(neverLeft ? .brokerUnavailable : .unknown(.connectionLost)))
         }
-        failParked(.brokerUnavailable) { _ in true }
+        fail(parked.takeAll(), .brokerUnavailable)
         fail(inquiries.all(), .brokerUnavailable)
         outbound = OutboundBuffer()
     }
@@ -275,11 +271,11 @@ final class Publisher: BrokerSession {
         case .transactionRolledBack: learn(lookUps.rolledBack(), now: now)
         case .channelClosed(let close): closed(close, now: now)
         case .blocked(let reason):
-            blockedReason = reason
+            alarm.raised(reason)
             // What has not been published will not be soon: better to say so than to wait.
-            failParked(.brokerBlocked(reason: reason)) { _ in true }
+            fail(parked.takeAll(), .brokerBlocked(reason: reason))
             fail(inquiries.all(), .brokerBlocked(reason: reason))
-        case .unblocked: blockedReason = nil
+        case .unblocked: alarm.ended()
         case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .returned, .header,
             .body, .content, .delivered, .exchangeFound, .queueDeclared, .queueBound, .queueUnbound, .consuming,
             .consumerCancelled, .started, .tuned, .challenged, .connectionOpened, .otherVersion, .other:
@@ -300,7 +296,7 @@ final class Publisher: BrokerSession {
             settle(published, .failed(.unknown(.confirmTimedOut)))
         }
         // Parked requests have not been published (any more): that is certain.
-        if let first = parked.first, first.deadline <= now { failParked(.brokerSilent) { $0.deadline <= now } }
+        if let first = parked.deadline, first <= now { fail(parked.expired(now: now), .brokerSilent) }
         if let first = inquiries.deadline, first <= now { fail(inquiries.expired(now: now), .brokerSilent) }
         if lostProbe { admitParked(now: now) }
         if let due = lookUps.deadline, due <= now { lookUps.takeTurn(now: now, into: &outbound.bytes) }
@@ -421,16 +417,13 @@ final class Publisher: BrokerSession {
             directory.probeFailed(published.entry.request.exchange)
         }
         let again = discarded.map { Parked(request: $0.entry.request, indices: $0.entry.index..<$0.entry.index + 1) }
-        // Deadlines are in the order of arrival: the oldest stays first, which is what ``expire(now:)`` looks at.
-        let newer = parked.firstIndex { $0.deadline >= again.first?.deadline ?? $0.deadline } ?? parked.endIndex
-        parked.insert(contentsOf: again, at: newer)
+        parked.putBack(again)
     }
 
     private func controlChannelClosed(_ close: ChannelClose) {
         FrameWriter.channelCloseOK(FrameWriter.controlChannel, into: &outbound.bytes)
         openControlChannel()
-        // This user may not publish to the default exchange: no probes, then.
-        if close.isOverDefaultExchange { mayProbe = false }
+        alarm.probeRefused(by: close)
     }
 
     private func openPublishChannel() {
@@ -454,10 +447,8 @@ final class Publisher: BrokerSession {
         for index in parked.indices { release(parked.request, index, outcome) }
     }
 
-    private func failParked(_ error: PublishError, where isFailed: (Parked) -> Bool) {
-        let waiting = parked
-        parked = waiting.filter { !isFailed($0) }
-        for each in waiting where isFailed(each) { settle(each, .failed(error)) }
+    private func fail(_ failed: [Parked], _ error: PublishError) {
+        for each in failed { settle(each, .failed(error)) }
         withdrawLookUps(of: directory.beingLookedUp)
     }
 
@@ -468,7 +459,7 @@ final class Publisher: BrokerSession {
 
     /// Takes back look-ups that no publication and no caller waits for any more.
     private func withdrawLookUps(of exchanges: [String]) {
-        let waitedFor = Set(parked.map(\.exchange))
+        let waitedFor = Set(parked.waiters.map(\.exchange))
         for exchange in exchanges where !waitedFor.contains(exchange) {
             directory.withdraw(exchange)
             if !inquiries.isWaited(for: exchange) { lookUps.withdraw(exchange) }

@@ -66,7 +66,7 @@ final class ClusterSession: BrokerSession {
     }
 
     /// A question that has to wait until the servers are known.
-    private struct Parked {
+    private struct Parked: Waiting {
         let waiter: Int
         let deadline: MonotonicTime
         let proceed: (_ now: MonotonicTime) -> Void
@@ -74,7 +74,7 @@ final class ClusterSession: BrokerSession {
     }
 
     var outbound = OutboundBuffer()
-    private(set) var blockedReason: String?
+    private var alarm = BrokerAlarm()
     private(set) var failure: BrokerError?
     /// Called with what came and was not as it should be; once a minute for each server.
     var warned: ((ClusterWarning) -> Void)?
@@ -109,10 +109,9 @@ final class ClusterSession: BrokerSession {
     private var ledger = ConfirmLedger<Sent>()
     private var discoveries = 0
     private var silenceCheck = SilenceCheck.none
-    private var parked: [Parked] = []
+    private var parked = Waitlist<Parked>()
     private var content: ContentAssembler
     private var warnings = WarningLimiter<String>()
-    private var mayProbe = true
     /// `nil`: nobody wants events.
     private var events: ServerEvents?
     private let eventLimits: ClusterView.Limits
@@ -211,9 +210,7 @@ final class ClusterSession: BrokerSession {
     /// Ends the wait under this number, which its caller has given up.
     func abandon(waiter: Int) {
         table.abandon(waiter: waiter)
-        if let index = parked.firstIndex(where: { $0.waiter == waiter }) {
-            parked.remove(at: index).fail(.abandoned)
-        }
+        for each in parked.take(where: { $0.waiter == waiter }) { each.fail(.abandoned) }
     }
 
     /// Waits for the acknowledgements with this number; see
@@ -299,6 +296,8 @@ final class ClusterSession: BrokerSession {
 
     // MARK: BrokerSession
 
+    var blockedReason: String? { alarm.reason }
+
     var isOpen: Bool {
         switch state {
         case .starting, .disconnected, .opening, .refused: false
@@ -333,7 +332,7 @@ final class ClusterSession: BrokerSession {
     func disconnected() {
         if state != .refused { state = .disconnected }
         completenessChanged?(false)
-        blockedReason = nil
+        alarm.ended()
         for sent in ledger.reset() {
             if case .question(let id, let end) = sent.entry, end > outbound.totalSent { table.neverLeft(id) }
         }
@@ -345,7 +344,7 @@ final class ClusterSession: BrokerSession {
         callbacks?.disconnected()
         events?.disconnected()
         publisher?.disconnected()
-        failParked(.brokerUnavailable)
+        fail(parked.takeAll(), .brokerUnavailable)
     }
 
     func handle(_ frame: InboundFrame, on channel: UInt16, now: MonotonicTime) {
@@ -378,11 +377,11 @@ final class ClusterSession: BrokerSession {
         case .refused(let tag, let multiple) where channel == Channel.questions:
             settle(ledger.tags(of: tag, multiple: multiple), isTaken: false, now: now)
         case .blocked(let reason):
-            blockedReason = reason
+            alarm.raised(reason)
             // What has not been asked will not be soon: better to say so than to wait.
-            failParked(.brokerBlocked(reason: reason))
+            fail(parked.takeAll(), .brokerBlocked(reason: reason))
         case .unblocked:
-            blockedReason = nil
+            alarm.ended()
             // Servers have been held up, too: what was not heard of them says nothing.
             if isOpen { discover(now: now) }
         default: break
@@ -405,7 +404,7 @@ final class ClusterSession: BrokerSession {
         nextCheck = now + Self.checkInterval
         // While nothing can be heard, silence says nothing.
         if state == .ready, blockedReason == nil { forgetSilent(now: now) }
-        failParked(parkedError) { $0.deadline <= now }
+        fail(parked.expired(now: now), parkedError)
     }
 
     /// The reason why questions wait longer than they can.
@@ -426,8 +425,7 @@ final class ClusterSession: BrokerSession {
     }
 
     func probe() {
-        guard mayProbe, isOpen, blockedReason == nil else { return }
-        FrameWriter.probe(into: &outbound.bytes)
+        if isOpen { alarm.probe(into: &outbound.bytes) }
     }
 
     // MARK: Opening
@@ -455,11 +453,8 @@ final class ClusterSession: BrokerSession {
     /// Whichever it is, everything begins anew, on a new connection.
     private func beginAnew(after close: ChannelClose) {
         failure = BrokerError("the broker closed a channel of the cluster client: \(close)")
-        if close.isOverDefaultExchange {
-            // This user may not publish to the default exchange: no probes, then.
-            mayProbe = false
-            return
-        }
+        alarm.probeRefused(by: close)
+        if close.isOverDefaultExchange { return }
         if let limit = close.oversize?.limit {
             knowledge.learn(longestBody: limit)
             table.fail(longerThan: limit, .tooLarge)
@@ -468,7 +463,7 @@ final class ClusterSession: BrokerSession {
         // Anything else, such as an exchange that was deleted, is mended by beginning anew.
         guard close.isAccessRefused || close.isPreconditionFailed else { return }
         state = .refused
-        failParked(.brokerRefused(exchange: exchange))
+        fail(parked.takeAll(), .brokerRefused(exchange: exchange))
     }
 
     /// Lets questions wait until the servers have announced themselves.
@@ -509,15 +504,10 @@ final class ClusterSession: BrokerSession {
         completenessChanged?(true)
         heard?(servers)
         events?.begin(servers, at: time(now))
-        let waiting = parked
-        parked = []
-        for parked in waiting { parked.proceed(now) }
+        for each in parked.takeAll() { each.proceed(now) }
     }
 
-    private func failParked(_ error: ClusterError, where isFailed: (Parked) -> Bool = { _ in true }) {
-        guard !parked.isEmpty else { return }
-        let failed = parked.filter(isFailed)
-        parked.removeAll(where: isFailed)
+    private func fail(_ failed: [Parked], _ error: ClusterError) {
         for parked in failed { parked.fail(error) }
     }
 
