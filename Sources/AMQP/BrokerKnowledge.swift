@@ -25,6 +25,14 @@ package final class BrokerKnowledge: Sendable {
     /// The longest body that the broker takes, in bytes, as far as it has said so.
     package var longestBody: Int { longest.load(ordering: .relaxed) }
 
+    /// The reason why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
+    func refusal(of publications: ArraySlice<Publication>) -> PublishError? {
+        let limit = longestBody
+        // Most brokers never say one.
+        guard limit != .max, let long = publications.first(where: { $0.body.count > limit }) else { return nil }
+        return .messageTooLarge(bytes: long.body.count, limit: limit)
+    }
+
     /// The broker has refused a message for its length.
     package func learn(longestBody: Int) { longest.store(longestBody, ordering: .relaxed) }
 

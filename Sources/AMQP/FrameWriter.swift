@@ -61,6 +61,15 @@ package enum FrameWriter {
             frameMax: frameMax, into: &buffer)
     }
 
+    /// The first of these whose content header does not fit into one frame.
+    static func misfit(among publications: [Publication], frameMax: Int) -> Publication? {
+        var frames: [UInt8] = []
+        return publications.first { publication in
+            frames.removeAll(keepingCapacity: true)
+            return !publish(publication, messageID: .number(0), frameMax: frameMax, into: &frames)
+        }
+    }
+
     /// Writes nothing where the content header does not fit.
     private static func message(
         _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, isMandatory: Bool,

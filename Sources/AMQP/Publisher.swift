@@ -5,42 +5,9 @@ internal import EventLoop
 ///
 /// Lives on one event loop.
 final class Publisher: BrokerSession {
-    struct Limits: Sendable, Equatable {
-        /// The time that a publication may wait for its confirm.
-        var confirmTimeout: Duration = .seconds(5)
-        /// The most bytes that may wait to be sent or confirmed.
-        var pendingBytes = 32 << 20
-        /// The most that one emit may take of it.
-        var largestEmit: Int { pendingBytes / 2 }
-    }
-
     private enum Channel {
         case closed, opening, open
     }
-
-    /// A message of a request, under way.
-    private struct Entry {
-        let request: PublishRequest
-        let index: Int
-        let isProbe: Bool
-        let sent: MonotonicTime
-        /// The position in the outbound stream where the publication ends.
-        let streamEnd: UInt64
-
-        var publication: Publication { request.publications[index] }
-    }
-
-    /// The messages of a request that wait to be published.
-    private struct Parked: Waiting {
-        let request: PublishRequest
-        let indices: Range<Int>
-
-        var deadline: MonotonicTime { request.deadline }
-        var exchange: String { request.exchange }
-        var publications: ArraySlice<Publication> { request.publications[indices] }
-    }
-
-    private typealias Published = ConfirmLedger<Entry>.Published
 
     // What each emit uses is not watched for overlapping accesses, which would cost more than what is done: whatever
     // changes one of these returns before anything else is called, and no completion runs meanwhile.
@@ -53,16 +20,14 @@ final class Publisher: BrokerSession {
     private let confirmTimeout: Int64
     private let counters: PublisherCounters
     private let knowledge: BrokerKnowledge
-    private let lookUps: LookUpChannel
     @exclusivity(unchecked) private var frameMax = 4_096
     @exclusivity(unchecked) private var channel = Channel.closed
     @exclusivity(unchecked) private var controlChannel = Channel.closed
-    @exclusivity(unchecked) private var ledger = ConfirmLedger<Entry>()
+    @exclusivity(unchecked) private var ledger = ConfirmLedger<MessageUnderWay>()
     /// The assembler of returned messages, of which nothing is kept but the message id.
     @exclusivity(unchecked) private var content = ContentAssembler(maximumBytes: 0)
-    @exclusivity(unchecked) private var directory = ExchangeDirectory()
-    @exclusivity(unchecked) private var parked = Waitlist<Parked>()
-    private let inquiries = ExchangeInquiries()
+    @exclusivity(unchecked) private var exchanges: ExchangeAccess
+    @exclusivity(unchecked) private var parked = Waitlist<ParkedMessages>()
     @exclusivity(unchecked) private var unsettledBytes = 0
 
     /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into
@@ -72,13 +37,12 @@ final class Publisher: BrokerSession {
         confirmTimeout = limits.confirmTimeout.nanoseconds
         self.counters = counters
         self.knowledge = knowledge
-        lookUps = LookUpChannel(knowledge)
+        exchanges = ExchangeAccess(knowledge)
     }
 
     /// The asker that this publisher is for ``BrokerKnowledge/listen(_:_:)``.
-    var asker: BrokerKnowledge.Asker { lookUps.asker }
+    var asker: BrokerKnowledge.Asker { exchanges.asker }
 
-    /// Whether the broker has opened our channels.
     var isOpen: Bool { channel == .open && controlChannel == .open }
     var blockedReason: String? { alarm.reason }
 
@@ -86,8 +50,8 @@ final class Publisher: BrokerSession {
     var deadline: MonotonicTime? {
         var earliest = ledger.earliestDeadline
         // Look-ups are under way only while a publication or a caller waits for one.
-        guard !parked.isEmpty || inquiries.deadline != nil else { return earliest }
-        for other in [parked.deadline, inquiries.deadline, lookUps.deadline] {
+        guard !parked.isEmpty || exchanges.inquiries.deadline != nil else { return earliest }
+        for other in [parked.deadline, exchanges.inquiries.deadline, exchanges.turn] {
             if let other { earliest = min(earliest ?? other, other) }
         }
         return earliest
@@ -102,7 +66,7 @@ final class Publisher: BrokerSession {
         request.begin(now: now, deadline: now.advanced(byNanoseconds: confirmTimeout))
         unsettledBytes += request.encodedSize
         counters.unsettled.add(request.publications.count)
-        let waiting = Parked(request: request, indices: request.publications.indices)
+        let waiting = ParkedMessages(request: request, indices: request.publications.indices)
         if channel == .open, admit(waiting, now: now) { return }
         parked.append(waiting)
     }
@@ -111,19 +75,15 @@ final class Publisher: BrokerSession {
     func lookUp(_ exchange: String, now: MonotonicTime, completion: @escaping ExchangeInquiries.Completion) {
         if channel == .closed { return completion(.failure(.brokerUnavailable)) }
         if let reason = alarm.reason { return completion(.failure(.brokerBlocked(reason: reason))) }
-        inquiries.add(exchange, came: now, deadline: now.advanced(byNanoseconds: confirmTimeout), completion)
-        lookUps.ask(exchange, now: now, into: &outbound.bytes)
+        let deadline = now.advanced(byNanoseconds: confirmTimeout)
+        exchanges.inquire(exchange, now: now, deadline: deadline, into: &outbound.bytes, completion)
     }
 
     /// The reason why these could not be published, as far as that can be told without trying; `nil`: there is none.
     func fault(of publications: [Publication]) -> PublishError? {
         if let refusal = refusal(of: publications, encodedSize: publications.encodedSize) { return refusal }
-        var frames: [UInt8] = []
-        for publication in publications {
-            frames.removeAll(keepingCapacity: true)
-            guard FrameWriter.publish(publication, messageID: .number(0), frameMax: frameMax, into: &frames) else {
-                return .tooLarge(bytes: publication.encodedSize, limit: frameMax)
-            }
+        if let misfit = FrameWriter.misfit(among: publications, frameMax: frameMax) {
+            return .tooLarge(bytes: misfit.encodedSize, limit: frameMax)
         }
         return nil
     }
@@ -137,17 +97,9 @@ final class Publisher: BrokerSession {
         if channel == .closed { return .brokerUnavailable }
         if let reason = alarm.reason { return .brokerBlocked(reason: reason) }
         if size > limits.largestEmit { return .tooLarge(bytes: size, limit: limits.largestEmit) }
-        if let tooLong = tooLong(publications[...]) { return tooLong }
+        if let refusal = knowledge.refusal(of: publications[...]) { return refusal }
         if max(unsettledBytes, outbound.pending) + size > limits.pendingBytes { return .overloaded }
         return nil
-    }
-
-    /// The reason why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
-    private func tooLong(_ publications: ArraySlice<Publication>) -> PublishError? {
-        let limit = knowledge.longestBody
-        // Most brokers never say one.
-        guard limit != .max, let long = publications.first(where: { $0.body.count > limit }) else { return nil }
-        return .messageTooLarge(bytes: long.body.count, limit: limit)
     }
 
     /// Whether this would take more than half of the room that all share. A request that can wait leaves the rest to
@@ -157,17 +109,14 @@ final class Publisher: BrokerSession {
     }
 
     /// Sends or settles a request as the directory says. Returns `false` if it has to wait.
-    private func admit(_ parked: Parked, now: MonotonicTime) -> Bool {
+    private func admit(_ parked: ParkedMessages, now: MonotonicTime) -> Bool {
         let exchange = parked.exchange
-        switch directory.admit(exchange, came: parked.request.came) {
+        switch exchanges.admit(exchange, came: parked.request.came, now: now, into: &outbound.bytes) {
         case .publish: send(parked, isProbe: false, now: now)
         case .publishAsProbe: send(parked, isProbe: true, now: now)
         case .absent: settle(parked, .confirmed(.noExchange))
         case .refused(let reason): settle(parked, .failed(.brokerRefused(exchange: exchange, reason: reason)))
-        case .wait: return false
-        case .lookUp:
-            lookUps.ask(exchange, now: now, into: &outbound.bytes)
-            return false
+        case .wait, .lookUp: return false
         }
         return true
     }
@@ -175,15 +124,15 @@ final class Publisher: BrokerSession {
     private func admitParked(now: MonotonicTime) {
         guard channel == .open, !parked.isEmpty else { return }
         for each in parked.takeAll() {
-            if let tooLong = tooLong(each.publications) {
-                settle(each, .failed(tooLong))
+            if let refusal = knowledge.refusal(of: each.publications) {
+                settle(each, .failed(refusal))
             } else if !admit(each, now: now) {
                 parked.append(each)
             }
         }
     }
 
-    private func send(_ parked: Parked, isProbe: Bool, now: MonotonicTime) {
+    private func send(_ parked: ParkedMessages, isProbe: Bool, now: MonotonicTime) {
         let request = parked.request
         let publications = request.publications
         for index in parked.indices {
@@ -193,14 +142,14 @@ final class Publisher: BrokerSession {
                     publications.span[index], messageID: .number(ledger.nextTag), frameMax: frameMax,
                     into: &outbound.bytes)
             else {
-                if isProbe { directory.probeFailed(request.exchange) }
+                if isProbe { exchanges.directory.probeFailed(request.exchange) }
                 release(
                     request, index, .failed(.tooLarge(bytes: request.encodedSize(of: index), limit: frameMax)))
                 continue
             }
-            let entry = Entry(
+            let message = MessageUnderWay(
                 request: request, index: index, isProbe: isProbe, sent: now, streamEnd: outbound.streamEnd)
-            ledger.append(entry, deadline: request.deadline)
+            ledger.append(message, deadline: request.deadline)
         }
     }
 
@@ -214,13 +163,13 @@ final class Publisher: BrokerSession {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
         content = ContentAssembler(maximumBytes: 0)
-        directory = ExchangeDirectory()
+        exchanges.connected()
         alarm = BrokerAlarm()
         knowledge.forgetLongestBody()
         openControlChannel()
         probe()
         openPublishChannel()
-        lookUps.open(into: &outbound.bytes)
+        exchanges.open(into: &outbound.bytes)
     }
 
     func probe() {
@@ -233,20 +182,17 @@ final class Publisher: BrokerSession {
         channel = .closed
         controlChannel = .closed
         alarm.ended()
-        lookUps.disconnected()
+        exchanges.disconnected()
         for published in ledger.reset() {
             let neverLeft = published.entry.streamEnd > outbound.totalSent
             settle(published, .failed(neverLeft ? .brokerUnavailable : .unknown(.connectionLost)))
         }
         fail(parked.takeAll(), .brokerUnavailable)
-        fail(inquiries.all(), .brokerUnavailable)
+        fail(exchanges.inquiries.all(), .brokerUnavailable)
         outbound = OutboundBuffer()
     }
 
-    /// The reason why the broker cannot be believed any more.
-    var failure: BrokerError? {
-        content.isOutOfOrder ? .framesOutOfOrder : nil
-    }
+    var failure: BrokerError? { content.isOutOfOrder ? .framesOutOfOrder : nil }
     var rest: Duration? { nil }
 
     func handle(
@@ -263,18 +209,17 @@ final class Publisher: BrokerSession {
             settle(ledger.tags(of: tag, multiple: multiple), now: now, isNack: false)
         case .refused(let tag, let multiple):
             settle(ledger.tags(of: tag, multiple: multiple), now: now, isNack: true)
-        case .channelOpened(FrameWriter.controlChannel):
-            controlChannel = .open
+        case .channelOpened(FrameWriter.controlChannel): controlChannel = .open
         case .confirmSelected:
             channel = .open
             admitParked(now: now)
-        case .transactionRolledBack: learn(lookUps.rolledBack(), now: now)
+        case .transactionRolledBack: learn(exchanges.rolledBack(), now: now)
         case .channelClosed(let close): closed(close, now: now)
         case .blocked(let reason):
             alarm.raised(reason)
             // What has not been published will not be soon: better to say so than to wait.
             fail(parked.takeAll(), .brokerBlocked(reason: reason))
-            fail(inquiries.all(), .brokerBlocked(reason: reason))
+            fail(exchanges.inquiries.all(), .brokerBlocked(reason: reason))
         case .unblocked: alarm.ended()
         case .connectionClosed, .connectionCloseConfirmed, .channelOpened, .channelCloseConfirmed, .returned, .header,
             .body, .content, .delivered, .exchangeFound, .queueDeclared, .queueBound, .queueUnbound, .consuming,
@@ -290,30 +235,28 @@ final class Publisher: BrokerSession {
         while let published = ledger.expire(now: now) {
             counters.timedOut.add(1)
             if published.entry.isProbe {
-                directory.probeFailed(published.entry.request.exchange)
+                exchanges.directory.probeFailed(published.entry.request.exchange)
                 lostProbe = true
             }
             settle(published, .failed(.unknown(.confirmTimedOut)))
         }
         // Parked requests have not been published (any more): that is certain.
         if let first = parked.deadline, first <= now { fail(parked.expired(now: now), .brokerSilent) }
-        if let first = inquiries.deadline, first <= now { fail(inquiries.expired(now: now), .brokerSilent) }
+        if let first = exchanges.inquiries.deadline, first <= now {
+            fail(exchanges.inquiries.expired(now: now), .brokerSilent)
+        }
         if lostProbe { admitParked(now: now) }
-        if let due = lookUps.deadline, due <= now { lookUps.takeTurn(now: now, into: &outbound.bytes) }
+        if let due = exchanges.turn, due <= now { exchanges.takeTurn(now: now, into: &outbound.bytes) }
     }
 
     /// Takes the answer of a look-up, on this connection or another one. `nil`: there may be a turn for this one.
     func learn(_ answer: ExchangeAnswer?, now: MonotonicTime) {
         guard channel != .closed else { return }
         if let answer {
-            directory.learn(answer)
-            for tell in inquiries.told(by: answer) { tell(.success(answer.finding)) }
-            if inquiries.isWaited(for: answer.exchange) {
-                lookUps.ask(answer.exchange, now: now, into: &outbound.bytes)
-            }
+            for tell in exchanges.learn(answer, now: now, into: &outbound.bytes) { tell(.success(answer.finding)) }
             admitParked(now: now)
         }
-        lookUps.takeTurn(now: now, into: &outbound.bytes)
+        exchanges.takeTurn(now: now, into: &outbound.bytes)
     }
 
     private func settle(_ tags: Range<UInt64>, now: MonotonicTime, isNack: Bool) {
@@ -321,7 +264,7 @@ final class Publisher: BrokerSession {
         for tag in tags {
             guard let published = ledger.settle(tag) else { continue }
             if published.entry.isProbe {
-                directory.proved(published.entry.request.exchange)
+                exchanges.directory.proved(published.entry.request.exchange)
                 proved = true
             }
             settle(
@@ -333,18 +276,20 @@ final class Publisher: BrokerSession {
 
     private func markReturned(_ message: ContentAssembler.Message, on frameChannel: UInt16) {
         // Ours are called by the delivery tags of this channel.
-        guard message.source == .returned, frameChannel == FrameWriter.publishChannel,
-            let tag = UInt64(message.messageID)
-        else { return }
-        ledger.markReturned(tag: tag)
+        if message.source == .returned, frameChannel == FrameWriter.publishChannel, let tag = UInt64(message.messageID)
+        {
+            ledger.markReturned(tag: tag)
+        }
     }
 
     private func closed(_ close: ChannelClose, now: MonotonicTime) {
         channelClosed?(close)
         switch close.channel {
-        case FrameWriter.controlChannel: controlChannelClosed(close)
-        case FrameWriter.lookUpChannel:
-            learn(lookUps.closed(close, into: &outbound.bytes), now: now)
+        case FrameWriter.controlChannel:
+            FrameWriter.channelCloseOK(FrameWriter.controlChannel, into: &outbound.bytes)
+            openControlChannel()
+            alarm.probeRefused(by: close)
+        case FrameWriter.lookUpChannel: learn(exchanges.closed(close, into: &outbound.bytes), now: now)
         case FrameWriter.publishChannel: publishChannelClosed(close, now: now)
         // One that we have not opened.
         default: break
@@ -354,76 +299,11 @@ final class Publisher: BrokerSession {
     private func publishChannelClosed(_ close: ChannelClose, now: MonotonicTime) {
         FrameWriter.channelCloseOK(FrameWriter.publishChannel, into: &outbound.bytes)
         openPublishChannel()
-        if let oversize = close.oversize {
-            closedOverSize(oversize)
-        } else if let exchange = close.exchange(among: Set(ledger.unsettled.map(\.entry.request.exchange))) {
-            closedOver(exchange, close, now: now)
-        } else {
-            // The ledger starts anew, and with it every probe that was under way.
-            directory = ExchangeDirectory()
-            for published in ledger.reset() { settle(published, .failed(.unknown(.channelClosed))) }
-        }
-    }
-
-    private func closedOver(_ exchange: String, _ close: ChannelClose, now: MonotonicTime) {
-        let rejection: PublishRequest.Outcome =
-            close.isNotFound
-            ? .confirmed(.noExchange) : .failed(.brokerRefused(exchange: exchange, reason: close.text))
-        let closed = ledger.resetClosed(overOneOf: { $0.request.exchange == exchange })
-        lookUps.publishFailed(now: now)
-        if let rejected = closed.rejected {
-            directory.learn(ExchangeAnswer(exchange: exchange, finding: close.finding, asOf: rejected.entry.sent))
-            settle(rejected, rejection)
-        }
-        settle(unknown: closed.unknown)
-        sendAgain(closed.discarded)
-    }
-
-    /// The broker has met a message that is longer than it takes. Messages before it may have been routed. Those behind
-    /// it were discarded, and are published again, unless they are too long as well or belong to the same emit.
-    private func closedOverSize(_ oversize: ChannelClose.Oversize) {
-        knowledge.learn(longestBody: oversize.limit)
-        let closed = ledger.reset(closedOverFirst: { $0.publication.body.count > oversize.limit })
-        guard let rejected = closed.rejected, rejected.entry.publication.body.count == oversize.size else {
-            // It was given up on already, so it is unknown which messages stood before it.
-            settle(unknown: closed.unknown + [closed.rejected].compactMap { $0 } + closed.discarded)
-            return
-        }
-        settle(unknown: closed.unknown)
-        var again: [Published] = []
-        for published in [rejected] + closed.discarded {
-            let entry = published.entry
-            guard entry.request === rejected.entry.request || entry.publication.body.count > oversize.limit else {
-                again.append(published)
-                continue
-            }
-            if entry.isProbe { directory.probeFailed(published.entry.request.exchange) }
-            let size = max(entry.publication.body.count, oversize.size)
-            settle(published, .failed(.messageTooLarge(bytes: size, limit: oversize.limit)))
-        }
-        sendAgain(again)
-    }
-
-    private func settle(unknown: [Published]) {
-        for published in unknown {
-            if published.entry.isProbe { directory.probeFailed(published.entry.request.exchange) }
-            settle(published, .failed(.unknown(.channelClosed)))
-        }
-    }
-
-    /// Puts the messages that the broker discarded at the head of the queue, with the time that they have left.
-    private func sendAgain(_ discarded: [Published]) {
-        for published in discarded where published.entry.isProbe {
-            directory.probeFailed(published.entry.request.exchange)
-        }
-        let again = discarded.map { Parked(request: $0.entry.request, indices: $0.entry.index..<$0.entry.index + 1) }
-        parked.putBack(again)
-    }
-
-    private func controlChannelClosed(_ close: ChannelClose) {
-        FrameWriter.channelCloseOK(FrameWriter.controlChannel, into: &outbound.bytes)
-        openControlChannel()
-        alarm.probeRefused(by: close)
+        let verdict = ChannelVerdict(close, emptying: &ledger)
+        exchanges.learn(verdict, now: now)
+        for (message, outcome) in verdict.ended { release(message.request, message.index, outcome) }
+        // At the head of the queue, with the time that they have left.
+        parked.putBack(verdict.discarded.map { ParkedMessages($0) })
     }
 
     private func openPublishChannel() {
@@ -439,31 +319,22 @@ final class Publisher: BrokerSession {
 
     // MARK: Settling
 
-    private func settle(_ published: ConfirmLedger<Entry>.Published, _ outcome: PublishRequest.Outcome) {
+    private func settle(_ published: ConfirmLedger<MessageUnderWay>.Published, _ outcome: PublishRequest.Outcome) {
         release(published.entry.request, published.entry.index, outcome)
     }
 
-    private func settle(_ parked: Parked, _ outcome: PublishRequest.Outcome) {
+    private func settle(_ parked: ParkedMessages, _ outcome: PublishRequest.Outcome) {
         for index in parked.indices { release(parked.request, index, outcome) }
     }
 
-    private func fail(_ failed: [Parked], _ error: PublishError) {
+    private func fail(_ failed: [ParkedMessages], _ error: PublishError) {
         for each in failed { settle(each, .failed(error)) }
-        withdrawLookUps(of: directory.beingLookedUp)
+        exchanges.withdraw(exchanges.directory.beingLookedUp, exceptFor: Set(parked.waiters.map(\.exchange)))
     }
 
     private func fail(_ failed: [(exchange: String, completion: ExchangeInquiries.Completion)], _ error: PublishError) {
         for (_, tell) in failed { tell(.failure(error)) }
-        withdrawLookUps(of: failed.map(\.exchange))
-    }
-
-    /// Takes back look-ups that no publication and no caller waits for any more.
-    private func withdrawLookUps(of exchanges: [String]) {
-        let waitedFor = Set(parked.waiters.map(\.exchange))
-        for exchange in exchanges where !waitedFor.contains(exchange) {
-            directory.withdraw(exchange)
-            if !inquiries.isWaited(for: exchange) { lookUps.withdraw(exchange) }
-        }
+        exchanges.withdraw(failed.map(\.exchange), exceptFor: Set(parked.waiters.map(\.exchange)))
     }
 
     /// The one place where a publication ends.
