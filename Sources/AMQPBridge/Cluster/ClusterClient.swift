@@ -67,8 +67,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
             exchange: configuration.exchange, limits: limits, callbacks: callbacks, knowledge: knowledge,
             events: ClusterView.Limits(grace: configuration.eventGrace), eventExchange: configuration.eventExchange)
         publishesEvents = configuration.eventExchange != nil
-        session.eventsCame = eventsCame
-        session.eventsPublished = { [counters] count, isSender in
+        session.events.came = eventsCame
+        session.events.published = { [counters] count, isSender in
             counters.eventsPublished.add(UInt64(count))
             counters.isEventSender.set(isSender ? 1 : 0)
         }
@@ -77,8 +77,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         var ownLogger = logger
         ownLogger[metadataKey: "connection"] = "questions"
         connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: ownLogger)
-        session.warned = { logger.warning($0) }
-        session.silentServer = { uid in
+        session.reader.warned = { logger.warning($0) }
+        session.events.silentServer = { uid in
             logger.warning(
                 "events are wanted, and a server tells none",
                 metadata: [
@@ -138,7 +138,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
 
     /// Somebody begins to receive events, and asks for the state now. From any thread.
     package func receiverCame() {
-        loop.execute { self.session.receiverCame(now: .now()) }
+        loop.execute { self.session.events.receiverCame(now: .now()) }
     }
 
     // MARK: Questions

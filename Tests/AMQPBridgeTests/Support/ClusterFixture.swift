@@ -28,11 +28,11 @@ final class ClusterFixture {
 
     init(limits: ClusterSession.Limits = .init(), servers: [String]? = ["a", "b"]) {
         session = ClusterSession(exchange: "x", limits: limits, callbacks: callbacks, knowledge: knowledge)
-        session.warned = { [unowned self] in warnings.append($0) }
+        session.reader.warned = { [unowned self] in warnings.append($0) }
         session.channelClosed = { [unowned self] in closes.append($0) }
         session.wanted = { [unowned self] in wanted += 1 }
-        session.silentServer = { [unowned self] in silent.append($0) }
-        session.eventsCame = { [unowned self] in events += $0 }
+        session.events.silentServer = { [unowned self] in silent.append($0) }
+        session.events.came = { [unowned self] in events += $0 }
         guard let servers else { return }
         open()
         for server in servers { hear(heartbeatText(server)) }
