@@ -26,6 +26,7 @@ package final class BrokerKnowledge: Sendable {
     package var longestBody: Int { longest.load(ordering: .relaxed) }
 
     /// The reason why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
+    @inline(__always)
     func refusal(of publications: ArraySlice<Publication>) -> PublishError? {
         let limit = longestBody
         // Most brokers never say one.

@@ -13,7 +13,8 @@ final class ExchangeInquiries {
         let completion: Completion
     }
 
-    private var inquiries = Waitlist<Inquiry>()
+    // Not watched for overlapping accesses, for each turn of the loop looks at it: callers are told when they are over.
+    @exclusivity(unchecked) private var inquiries = Waitlist<Inquiry>()
 
     /// The time until which the first caller waits; `nil`: no caller waits.
     var deadline: MonotonicTime? { inquiries.deadline }

@@ -77,6 +77,7 @@ struct FrameCursor {
     /// Begins a frame, for what a closure would have to copy.
     ///
     /// - Returns: where its payload begins, for ``endFrame(_:)``.
+    @inline(__always)
     mutating func beginFrame(_ type: FrameType, channel: UInt16) -> Int {
         append(type.rawValue)
         append(bigEndian: channel)

@@ -57,10 +57,13 @@ package enum InboundFrame: Equatable {
     private static func method(_ frame: inout amqp_frame_t) -> InboundFrame {
         let channel = frame.channel
         guard let decoded = gateway_frame_decoded(&frame) else { return .other }
-        switch AMQPMethod(rawValue: gateway_frame_method(&frame)) {
-        case .basicAck:
+        let method = gateway_frame_method(&frame)
+        // Nearly all are acks: they are not looked for among the others.
+        if method == AMQPMethod.basicAck.rawValue {
             let ack = decoded.load(as: amqp_basic_ack_t.self)
             return .acknowledged(tag: ack.delivery_tag, multiple: ack.multiple != 0)
+        }
+        switch AMQPMethod(rawValue: method) {
         case .basicNack:
             let nack = decoded.load(as: amqp_basic_nack_t.self)
             return .refused(tag: nack.delivery_tag, multiple: nack.multiple != 0)

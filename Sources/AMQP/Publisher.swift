@@ -50,7 +50,7 @@ final class Publisher: BrokerSession {
     var deadline: MonotonicTime? {
         var earliest = ledger.earliestDeadline
         // Look-ups are under way only while a publication or a caller waits for one.
-        guard !parked.isEmpty || exchanges.inquiries.deadline != nil else { return earliest }
+        guard parked.deadline != nil || exchanges.inquiries.deadline != nil else { return earliest }
         for other in [parked.deadline, exchanges.inquiries.deadline, exchanges.turn] {
             if let other { earliest = min(earliest ?? other, other) }
         }
