@@ -221,17 +221,28 @@ struct Fields {
     /// Texts that each entry of a stream is compared with.
     mutating func texts(_ name: String, bytes: Int = mostGlobBytes) -> [String] {
         let texts = values(name)
-        if texts.count > Self.mostGlobs || texts.reduce(0, { $0 + $1.utf8.count }) > bytes {
-            fail(name, "at most \(Self.mostGlobs) of them, and \(bytes) bytes together")
-        }
+        checkSizes(name, texts, bytes: bytes)
         return texts
     }
 
-    /// Namespaces, of which any will do.
-    mutating func namespaces(_ name: String) -> [String] {
+    /// - Parameter kind: which of all that were sent these are.
+    private mutating func checkSizes(
+        _ name: String, _ texts: [String], _ kind: String? = nil, bytes: Int = mostGlobBytes
+    ) {
+        if texts.count > Self.mostGlobs || texts.reduce(0, { $0 + $1.utf8.count }) > bytes {
+            fail(name, "at most \(Self.mostGlobs) of them\(kind.map { " \($0)" } ?? ""), and \(bytes) bytes together")
+        }
+    }
+
+    /// Namespaces, or globs for them, of which any will do.
+    mutating func namespaceGlobs(_ name: String) -> [String] {
         let namespaces = values(name)
+        checkSizes(name, namespaces.filter { $0.contains("*") }, "with *")
         for (index, namespace) in namespaces.enumerated() {
-            if let fault = CommandFault(namespace: namespace) { fail(name, fault.detail, index: index) }
+            // A star at the beginning stands for the slash, too.
+            let isOpen = namespace.utf8.first == UInt8(ascii: "*")
+            let named = isOpen ? "/" + String(namespace.unicodeScalars.dropFirst()) : namespace
+            if let fault = CommandFault(namespace: named) { fail(name, fault.detail, index: index) }
         }
         return namespaces
     }

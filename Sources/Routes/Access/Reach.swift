@@ -172,7 +172,7 @@ extension Reach {
         for (index, room) in rooms.enumerated() where !room.contains("*") {
             places.add(name: room, "/room/\(index)", self.rooms)
         }
-        for (index, namespace) in namespaces.enumerated() {
+        for (index, namespace) in namespaces.enumerated() where !namespace.contains("*") {
             places.add(name: namespace, "/namespace/\(index)", self.namespaces)
         }
         return places.found

@@ -6,8 +6,8 @@ struct EventFilter: StreamFilter {
     private let kinds: UInt32
     /// `nil`: all of them, and events without a room.
     private let rooms: NameGlobs?
-    /// None: all of them, and events without a namespace.
-    private let namespaces: [String]
+    /// `nil`: all of them, and events without a namespace.
+    private let namespaces: NameGlobs?
     private let reach: Reach
 
     /// - Parameters:
@@ -20,7 +20,7 @@ struct EventFilter: StreamFilter {
             types.map { types in types.reduce(0) { $0 | Self.kinds(of: $1) } }
             ?? ClusterEvent.Kind.allCases.reduce(0) { $1.isOfMembers ? $0 : $0 | $1.bit }
         self.rooms = rooms.isEmpty ? nil : NameGlobs(rooms.map(Glob.init))
-        self.namespaces = namespaces
+        self.namespaces = namespaces.isEmpty ? nil : NameGlobs(namespaces.map(Glob.init))
         self.reach = reach
     }
 
@@ -34,11 +34,9 @@ struct EventFilter: StreamFilter {
         let isSync = event.kind == .sync
         guard isSync || kinds & event.kind.bit != 0 else { return false }
         if let namespace = event.namespace {
-            guard namespaces.isEmpty || namespaces.contains(where: { $0.hasBytes(of: namespace) }),
-                reach.namespaces.matches(namespace)
-            else { return false }
+            guard namespaces?.matches(namespace) ?? true, reach.namespaces.matches(namespace) else { return false }
         } else {
-            guard isSync || namespaces.isEmpty && reach.namespaces.matchEverything else { return false }
+            guard isSync || namespaces == nil && reach.namespaces.matchEverything else { return false }
         }
         if let room = event.room { return (rooms?.matches(room) ?? true) && reach.rooms.matches(room) }
         return isSync || rooms == nil && reach.rooms.matchEverything

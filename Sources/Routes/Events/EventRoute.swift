@@ -11,7 +11,7 @@ struct EventRoute: Sendable {
         let types = fields.words(
             "type", "one of \(EventFilter.types.joined(separator: ", "))", isKnown: EventFilter.isType)
         let rooms = fields.globs("room")
-        let namespaces = fields.namespaces("namespace")
+        let namespaces = fields.namespaceGlobs("namespace")
         let last = fields.string("lastEventId")
         try fields.finish()
         try fields.check(request.caller) { $0.places(beyondEvents: types ?? [], rooms: rooms, namespaces: namespaces) }

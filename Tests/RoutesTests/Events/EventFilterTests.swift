@@ -66,6 +66,10 @@ struct EventFilterTests {
         #expect(
             admitted(EventFilter(namespaces: ["/a"])) == ["room.vacated", "socket.disconnected", "sync"])
         #expect(admitted(EventFilter(namespaces: ["/A", "/b"])) == ["sync"])
+        #expect(admitted(EventFilter(namespaces: ["/b", "/a*"])) == ["room.vacated", "socket.disconnected", "sync"])
+        #expect(
+            admitted(EventFilter(namespaces: ["*"]))
+                == ["room.occupied", "room.vacated", "socket.connected", "socket.disconnected", "sync"])
     }
 
     @Test("what its key may read: without * for rooms no event without a room")

@@ -61,6 +61,7 @@ struct EventRouteTests {
         arguments: [
             ("type=rooms", "?type"), ("type=room.*,x", "?type"), ("type=", "?type"), ("type=*", "?type"),
             ("room=", "?room"), ("namespace=chat", "?namespace"), ("namespace=/&namespace=", "?namespace"),
+            ("namespace=c*", "?namespace"), ("namespace=*%23", "?namespace"),
             ("rooms=x", "?rooms"), ("lastEventId=1&lastEventId=2", "?lastEventId"), ("timeoutMs=1", "?timeoutMs"),
         ])
     func refusals(query: String, pointer: String) async {
@@ -93,6 +94,22 @@ struct EventRouteTests {
                 ClusterEvent(.socketConnected, time: 0, namespace: "/", socket: "s"), ClusterEvent(.sync, time: 0),
             ])
         #expect(text.matches(of: /event: (.+)/).map { String($0.1) } == ["sync"])
+    }
+
+    @Test("takes globs for namespaces as for rooms")
+    func namespaceGlobs() async throws {
+        let events = ["/", "/chat", "/chat/1", "/b"].map { ClusterEvent.occupied("r\($0)", $0) }
+        func rooms(_ query: String, reach: Reach = Reach()) async throws -> [String] {
+            try await text(of: get(query, reach: reach), events).matches(of: /"room":"r([^"]+)"/).map { String($0.1) }
+        }
+        #expect(try await rooms("namespace=/c*") == ["/chat", "/chat/1"])
+        #expect(try await rooms("namespace=*1&namespace=/b") == ["/chat/1", "/b"])
+        #expect(try await rooms("namespace=*") == ["/", "/chat", "/chat/1", "/b"])
+        // A glob gives what is within reach.
+        #expect(try await rooms("namespace=/*", reach: Reach(namespaces: NameGlobs([Glob("/chat")]))) == ["/chat"])
+        let many = String(repeating: "namespace=/*&", count: 101)
+        #expect(await get(many + "x=1").response.pointers.contains("?namespace"))
+        #expect(await get(many.replacing("*", with: "") + "namespace=/").response.status == 200)
     }
 
     @Test("takes the last event from the header, or from the query where no header can be set")
