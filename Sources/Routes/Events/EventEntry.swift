@@ -8,15 +8,26 @@ struct EventEntry: RingEntry {
     let room: RoomName?
     /// A JSON object without the id.
     let json: [UInt8]
+    /// The same without the server, if it is one that not every reader is told of.
+    let jsonWithoutServer: [UInt8]?
 
     init(_ event: ClusterEvent) {
         kind = event.kind
         namespace = event.namespace
         room = event.room
-        json = JSONWriter.bytes(capacity: 160) { $0.object { $0.members(of: event) } }
+        json = Self.json(event)
+        var anonymous = event
+        anonymous.server = nil
+        jsonWithoutServer = event.kind == .sync && event.server != nil ? Self.json(anonymous) : nil
     }
 
-    var size: Int { json.count + (namespace?.utf8.count ?? 0) + (room?.text.utf8.count ?? 0) + 160 }
+    private static func json(_ event: ClusterEvent) -> [UInt8] {
+        JSONWriter.bytes(capacity: 160) { $0.object { $0.members(of: event) } }
+    }
+
+    var size: Int {
+        json.count + (jsonWithoutServer?.count ?? 0) + (namespace?.utf8.count ?? 0) + (room?.text.utf8.count ?? 0) + 160
+    }
 }
 
 extension ClusterEvent {

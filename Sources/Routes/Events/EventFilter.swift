@@ -9,19 +9,26 @@ struct EventFilter: StreamFilter {
     /// `nil`: all of them, and events without a namespace.
     private let namespaces: NameGlobs?
     private let reach: Reach
+    /// Whether the caller is told which servers there are.
+    private let showsServers: Bool
 
     /// - Parameters:
     ///   - types: names of kinds, and families such as `room.*`; `nil`: all kinds but those that each socket has for
     ///     each of its rooms.
     ///   - rooms: globs; none: all rooms, and events without one.
-    ///   - namespaces: none: all of them, and events without one.
-    init(types: [String]? = nil, rooms: [String] = [], namespaces: [String] = [], reach: Reach = Reach()) {
+    ///   - namespaces: globs; none: all of them, and events without one.
+    ///   - readsServers: whether the caller may ask for the servers. Who hears of their coming knows them, too.
+    init(
+        types: [String]? = nil, rooms: [String] = [], namespaces: [String] = [], reach: Reach = Reach(),
+        readsServers: Bool = false
+    ) {
         kinds =
             types.map { types in types.reduce(0) { $0 | Self.kinds(of: $1) } }
             ?? ClusterEvent.Kind.allCases.reduce(0) { $1.isOfMembers ? $0 : $0 | $1.bit }
         self.rooms = rooms.isEmpty ? nil : NameGlobs(rooms.map(Glob.init))
         self.namespaces = namespaces.isEmpty ? nil : NameGlobs(namespaces.map(Glob.init))
         self.reach = reach
+        showsServers = readsServers || reach.rooms.matchEverything && reach.namespaces.matchEverything
     }
 
     /// Whether it takes the events of each socket and room.
@@ -40,6 +47,11 @@ struct EventFilter: StreamFilter {
         }
         if let room = event.room { return (rooms?.matches(room) ?? true) && reach.rooms.matches(room) }
         return isSync || rooms == nil && reach.rooms.matchEverything
+    }
+
+    /// What the caller is told of an event: a JSON object without the id.
+    func json(of event: EventEntry) -> [UInt8] {
+        showsServers ? event.json : event.jsonWithoutServer ?? event.json
     }
 
     // MARK: Names of kinds

@@ -34,7 +34,7 @@ struct EventReading: TextSource {
         case .entry(let event, let number):
             place = number + 1
             feed.sent.add(1)
-            return .text(EventText.event(event.kind.rawValue, tell(), json: event.json))
+            return .text(EventText.event(event.kind.rawValue, tell(), json: filter.json(of: event)))
         case .nothing(let next):
             place = next
             return .nothing

@@ -16,7 +16,9 @@ struct EventRoute: Sendable {
         try fields.finish()
         try fields.check(request.caller) { $0.places(beyondEvents: types ?? [], rooms: rooms, namespaces: namespaces) }
         guard let feed else { throw Problem(ClusterError.turnedOff) }
-        let filter = EventFilter(types: types, rooms: rooms, namespaces: namespaces, reach: request.caller.reach)
+        let filter = EventFilter(
+            types: types, rooms: rooms, namespaces: namespaces, reach: request.caller.reach,
+            readsServers: request.caller.scopes.contains(.readServers))
         // A browser's EventSource sends the header with the address that it was given, which may have an older id.
         let id = request.head.fields[.lastEventID] ?? last
         let reading = EventReading(feed, filter, after: id.flatMap { $0.isEmpty ? nil : $0 })

@@ -72,6 +72,19 @@ struct EventFilterTests {
                 == ["room.occupied", "room.vacated", "socket.connected", "socket.disconnected", "sync"])
     }
 
+    @Test("servers only to who hears of their coming, or may ask for them; the rest of what names one is for all")
+    func servers() {
+        let sync = EventEntry(ClusterEvent(.sync, time: 0, namespace: "/", server: "u", reason: "gap"))
+        func told(_ reach: Reach, readsServers: Bool = false) -> String {
+            String(decoding: EventFilter(reach: reach, readsServers: readsServers).json(of: sync), as: UTF8.self)
+        }
+        #expect(told(Reach()).hasSuffix(#""namespace":"/","server":"u","reason":"gap"}"#))
+        for reach in [Reach(rooms: NameGlobs([Glob("chat:*")])), Reach(namespaces: NameGlobs([Glob("/")]))] {
+            #expect(told(reach).hasSuffix(#""namespace":"/","reason":"gap"}"#))
+            #expect(told(reach, readsServers: true) == told(Reach()))
+        }
+    }
+
     @Test("what its key may read: without * for rooms no event without a room")
     func reach() {
         let all = EventFilter.types.filter { !$0.hasSuffix("*") }

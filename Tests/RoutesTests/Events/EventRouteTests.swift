@@ -96,6 +96,16 @@ struct EventRouteTests {
         #expect(text.matches(of: /event: (.+)/).map { String($0.1) } == ["sync"])
     }
 
+    @Test("names servers to a key with globs only if it may ask for them")
+    func servers() async throws {
+        let reach = Reach(rooms: NameGlobs([Glob("chat:*")]))
+        let sync = ClusterEvent(.sync, time: 0, namespace: "/", server: "u-1", reason: "server")
+        #expect(try await !text(of: get(reach: reach), [sync]).contains("u-1"))
+        let reader: Set<Scope> = [.readEvents, .readServers]
+        #expect(try await text(of: get(reach: reach, scopes: reader), [sync]).contains("u-1"))
+        #expect(try await text(of: get(), [sync]).contains("u-1"))
+    }
+
     @Test("takes globs for namespaces as for rooms")
     func namespaceGlobs() async throws {
         let events = ["/", "/chat", "/chat/1", "/b"].map { ClusterEvent.occupied("r\($0)", $0) }
