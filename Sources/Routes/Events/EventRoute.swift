@@ -20,8 +20,8 @@ struct EventRoute: Sendable {
             types: types, rooms: rooms, namespaces: namespaces, reach: request.caller.reach,
             readsServers: request.caller.scopes.contains(.readServers))
         // A browser's EventSource sends the header with the address that it was given, which may have an older id.
-        let id = request.head.fields[.lastEventID] ?? last
-        let reading = EventReading(feed, filter, after: id.flatMap { $0.isEmpty ? nil : $0 })
+        let id = [request.head.fields[.lastEventID], last].lazy.compactMap(\.self).first { !$0.isEmpty }
+        let reading = EventReading(feed, filter, after: id)
         return .events(reading, at: try places.take())
     }
 }

@@ -133,6 +133,8 @@ struct EventRouteTests {
         #expect(try await rooms(get("", [.lastEventID: id + "2"])) == ["c"])
         #expect(try await rooms(get("lastEventId=\(id)1")) == ["b", "c"])
         #expect(try await rooms(get("lastEventId=\(id)1", [.lastEventID: id + "2"])) == ["c"])
+        // An empty one is none.
+        #expect(try await rooms(get("lastEventId=\(id)1", [.lastEventID: ""])) == ["b", "c"])
         for exchange in [await get("", [.lastEventID: ""]), await get("lastEventId=")] {
             #expect(try !text(of: exchange).contains("reset"))
         }
