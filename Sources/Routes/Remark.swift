@@ -10,8 +10,8 @@ enum Remark: Sendable {
     case delivery(Delivery)
     indirect case batch(BatchRemark)
     indirect case refusal(Refusal)
-    /// An answer that went on, and how many bytes of it have left.
-    case streamed(bytes: Int)
+    /// An answer that went on, how many bytes of it have left, and why the gateway has ended it, if it has.
+    case streamed(bytes: Int, StreamEnd?)
     /// A browser has asked for a page whose origin may not call. The answer to that is no error; only the browser's user sees one.
     case refusedPreflight
 

@@ -78,7 +78,7 @@ package final class Request: @unchecked Sendable {
     func note(_ remark: Remark) { self.remark = remark }
 
     /// Its stream is over, which so many bytes have left of.
-    package func noteStreamed(bytes: Int) { note(.streamed(bytes: bytes)) }
+    package func noteStreamed(bytes: Int) { note(.streamed(bytes: bytes, stream?.ending)) }
 
     /// The emit that was noted has succeeded.
     func note(_ receipt: Receipt) {

@@ -89,6 +89,8 @@ package struct RequestReport: Sendable {
             // Who has set up a hook wants to see what becomes of what somebody else sends.
             case .delivery: return .info
             case .refusedPreflight: return .info
+            // Somebody goes without what was read until then.
+            case .streamed(_, .notAdmitted), .streamed(_, .tooSlow): return .info
             default: return success
             }
         }
@@ -111,7 +113,7 @@ extension Remark {
         case .batch(let batch): batch.fields
         case .refusal(let refusal):
             refusal.fields + (refusal.isDryRun ? [("dryRun", "true")] : []) + (refusal.emit?.fields ?? [])
-        case .streamed(let bytes): [("bytes", String(bytes))]
+        case .streamed(let bytes, let ending): [("bytes", String(bytes)), ("ended", ending?.rawValue)]
         case .refusedPreflight:
             [("detail", "the page's origin is not in GATEWAY_CORS_ORIGINS: its browser sends nothing more")]
         }

@@ -97,6 +97,26 @@ struct RequestReportTests {
         #expect(report(router, mixed).level == .info)
     }
 
+    @Test("has why the gateway has ended a stream, and matters if its reader goes without the rest")
+    func streams() async throws {
+        let cases: [(StreamEnd?, RequestReport.Level, [String])] = [
+            (nil, .debug, ["bytes=7"]), (.stopping, .debug, ["bytes=7", "ended=stopping"]),
+            (.notAdmitted, .info, ["bytes=7", "ended=not admitted"]), (.tooSlow, .info, ["bytes=7", "ended=too slow"]),
+        ]
+        for (ending, level, said) in cases {
+            for path in ["/v1/events", "/v1/tail"] {
+                let router = router(events: EventFeed())
+                let exchange = await router.exchange(.get, path)
+                if let ending { try #require(exchange.request.stream).end(ending) }
+                exchange.request.noteStreamed(bytes: 7)
+                #expect(report(router, exchange).level == level)
+                #expect(text(router, exchange).suffix(said.count) == said[...])
+                let isUsual = RequestReport.isUsual(exchange.request, RequestReport.Answer(exchange.response))
+                #expect(isUsual == (level == .debug))
+            }
+        }
+    }
+
     @Test("has what became of a delivery, and matters as much as one that is refused")
     func deliveries() async throws {
         let conditions = try [

@@ -43,7 +43,7 @@ struct EventReading: TextSource {
             return .later
         case .missed(_, let next):
             place = next
-            return .last(EventText.reset(.tooSlow, tell(), time: UnixTime.milliseconds()))
+            return .tooSlow(EventText.reset(.tooSlow, tell(), time: UnixTime.milliseconds()))
         }
     }
 

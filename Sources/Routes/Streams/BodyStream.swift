@@ -17,6 +17,9 @@ package protocol BodyStream: AnyObject, Sendable {
     /// Has it end, after last words if it has some.
     func end(_ reason: StreamEnd)
 
+    /// Why the gateway has it end; `nil`: it does not.
+    var ending: StreamEnd? { get }
+
     /// It is over, whoever has ended it, and is asked for nothing any more. ``begin(wake:now:)`` may not have been
     /// called.
     func over()
@@ -30,11 +33,13 @@ package enum BodyPiece: Equatable {
     case end
 }
 
-package enum StreamEnd {
+package enum StreamEnd: String, Sendable {
     /// The gateway ends.
     case stopping
     /// The caller would not be admitted any more, or with other rights.
-    case notAdmitted
+    case notAdmitted = "not admitted"
+    /// The client reads more slowly than there is something new.
+    case tooSlow = "too slow"
 }
 
 /// An answer with a ``BodyStream`` in place of its body.

@@ -18,8 +18,8 @@ protocol TextSource: Sendable {
 
 enum TextStep {
     case text([UInt8])
-    /// Nothing follows it.
-    case last([UInt8])
+    /// The client has read too slowly: nothing follows this.
+    case tooSlow([UInt8])
     case nothing
     /// There may be some: the source has looked long enough for one turn of the loop.
     case later
@@ -40,7 +40,7 @@ final class TextStream<Source: TextSource>: BodyStream, @unchecked Sendable {
     private var sent = 0
     private var wake: (@Sendable () -> Void)?
     private var nextBeat = MonotonicTime(nanoseconds: 0)
-    private var ending: StreamEnd?
+    private(set) var ending: StreamEnd?
     /// Whether nothing follows the text.
     private var isLast = false
 
@@ -98,7 +98,8 @@ final class TextStream<Source: TextSource>: BodyStream, @unchecked Sendable {
         }
         switch source.next(now: now) {
         case .text(let text): return text
-        case .last(let text):
+        case .tooSlow(let text):
+            ending = .tooSlow
             isLast = true
             return text
         case .later:

@@ -135,6 +135,8 @@ def test_one_that_reads_too_slowly_is_told_so_and_ends_and_takes_no_memory(broke
                 last = response.read()[-700:].split(b"\n\n")[-2]
                 assert b"\nevent: reset\n" in last and b'"too_slow"' in last
         becomes(gateway, "gateway_event_streams", 0)
+        told = [line for line in gateway.log() if line.get("ended") == "too slow"]
+        assert len(told) == 20 and all(line["level"] == "info" and int(line["bytes"]) > 0 for line in told)
 
 
 def slow_reader(gateway):

@@ -135,6 +135,7 @@ struct EventStreamTests {
         let text = beginning + reader.read()
         #expect(text.contains("\"room\":\"first\"}\n\n"))
         #expect(text.contains("\"reason\":\"too_slow\"") && !text.contains("\"r100\"") && reader.hasEnded)
+        #expect(reader.stream.ending == .tooSlow)
         let next = try #require(EventReader(feed, after: EventReader.lastID(text)))
         feed.take([.occupied("next")])
         #expect(next.rooms() == ["next"])
