@@ -155,24 +155,38 @@ def test_a_reader_whose_last_event_is_not_kept_any_more_is_told_that_events_are_
 
 def test_a_key_that_is_taken_away_or_expires_ends_its_streams_and_no_others(broker, exchange, servers, tmp_path):
     path = tmp_path / "gateway.yaml"
-    keys = {name: create_key(name, "events:read") for name in ("kept", "gone", "narrowed", "soon")}
-    kept, gone, narrowed, soon = keys.values()
+    keys = {name: create_key(name, "events:read") for name in ("kept", "gone", "narrowed", "widened", "soon")}
+    kept, gone, narrowed, widened, soon = keys.values()
     ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6))
-    entries = [kept.entry, gone.entry, narrowed.entry, with_member(soon.entry, f"expires: {ends}")]
-    path.write_text("keys:\n" + "".join(entries))
+    limits = 'rooms: ["a"]'
+    ending = with_member(soon.entry, f"expires: {ends}")
+    before = [kept.entry, gone.entry, narrowed.entry, with_member(widened.entry, limits), ending]
+    after = [kept.entry, with_member(narrowed.entry, limits), widened.entry, ending]
+    path.write_text("keys:\n" + "".join(before))
     with gateway_at(broker, exchange, config=path, allow_anonymous=None) as gateway:
         streams = {name: EventStream(gateway, key.header) for name, key in keys.items()}
-        narrower = with_member(narrowed.entry, 'rooms: ["a"]')
-        path.write_text("keys:\n" + "".join([kept.entry, narrower, entries[3]]))
+        path.write_text("keys:\n" + "".join(after))
         gateway.signal(signal.SIGHUP)
-        for name in ("gone", "narrowed", "soon"):
+        for name in ("gone", "narrowed", "widened", "soon"):
             assert streams[name].rest() == [], name
+        ended = until(lambda: len(found := ended_streams(gateway)) == 4 and found, "four lines at info")
+        assert {line["key"]: line["ended"] for line in ended} == dict.fromkeys(keys.keys() - {"kept"}, "not admitted")
         assert EventStream(gateway, gone.header).status == 401
+        # Who comes again goes on within its new reach.
+        for name in ("narrowed", "widened"):
+            last = {"Last-Event-ID": streams[name].last_id}
+            streams[name] = EventStream(gateway, {**keys[name].header, **last})
         servers.up("later")
-        assert told(streams["kept"].event()) == ("server.up", "later")
+        for name in ("kept", "widened"):
+            assert told(streams[name].event()) == ("server.up", "later")
+        assert not streams["narrowed"].has_something(0.2)
         servers.lost("later")
         for stream in streams.values():
             stream.close()
+
+
+def ended_streams(gateway):
+    return [line for line in gateway.log() if line.get("route") == "/v1/events" and "ended" in line]
 
 
 def with_member(entry, member):

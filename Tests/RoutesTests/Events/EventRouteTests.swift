@@ -176,19 +176,25 @@ struct EventRouteTests {
         ) { now }
     }
 
-    @Test("goes on over a reload only with the same rights")
+    @Test("goes on over a reload only within the same reach, and with no fewer scopes")
     func reloads() async {
         let narrow = Reach(rooms: NameGlobs([Glob("a")]))
-        let cases: [(AccessPolicy, Bool)] = [
-            (Self.key(), true), (Self.key(scopes: [.readEvents, .emit]), true), (Self.key("another"), false),
-            (Self.key(scopes: [.emit]), false), (Self.key(reach: narrow), false), (Self.key(expires: 10, now: 9), true),
-            (Self.key(expires: 10, now: 10), false), (.loopbackOnly, true), (.anonymous, true),
+        let cases: [(AccessPolicy, AccessPolicy, Bool)] = [
+            (Self.key(), Self.key(), true), (Self.key(), Self.key(scopes: [.readEvents, .emit]), true),
+            (Self.key(), Self.key("another"), false), (Self.key(), Self.key(scopes: [.emit]), false),
+            (Self.key(scopes: [.readEvents, .readServers]), Self.key(), false),
+            (Self.key(), Self.key(reach: narrow), false), (Self.key(reach: narrow), Self.key(), false),
+            (Self.key(reach: narrow), Self.key(reach: narrow), true),
+            (Self.key(reach: narrow), Self.key(reach: Reach(namespaces: NameGlobs([Glob("a")]))), false),
+            (Self.key(reach: narrow), .anonymous, false),
+            (Self.key(), Self.key(expires: 10, now: 9), true), (Self.key(), Self.key(expires: 10, now: 10), false),
+            (Self.key(), .loopbackOnly, true), (Self.key(), .anonymous, true),
         ]
-        for (policy, goesOn) in cases {
-            let router = router(access: Self.key(), events: feed)
+        for (before, after, goesOn) in cases {
+            let router = router(access: before, events: feed)
             let exchange = await router.exchange(.get, "/v1/events", [.apiKey: "k"])
             #expect(exchange.response.status == 200 && router.stillAdmits(exchange.request))
-            router.access = policy
+            router.access = after
             #expect(router.stillAdmits(exchange.request) == goesOn)
         }
     }
