@@ -85,6 +85,14 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
                     "server": "\(uid)", "hint": "update its companion: no room of its namespaces is vacated until then",
                 ])
         }
+        session.events.unreadableList = { list in
+            logger.warning(
+                "a server's list of rooms cannot be read",
+                metadata: [
+                    "server": "\(list.server)", "namespace": "\(list.namespace)", "reason": "\(list.fault.rawValue)",
+                    "hint": "no room of the namespace is vacated until it can; events may be missing",
+                ])
+        }
         session.serverChanged = { [known, counters, unowned session] uid, server in
             known.note(uid, server)
             counters.servers.set(session.serverCount)

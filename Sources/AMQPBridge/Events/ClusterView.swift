@@ -34,6 +34,8 @@ struct ClusterView {
     private var hasBegun = false
     private var isConnected = false
     private var events: [ClusterEvent] = []
+    private var unreadable: [UnreadableList] = []
+    private var listWarnings = WarningLimiter<String>()
 
     init(_ limits: Limits = Limits()) { self.limits = limits }
 
@@ -59,6 +61,12 @@ struct ClusterView {
     mutating func takeEvents() -> [ClusterEvent] {
         defer { events = [] }
         return events
+    }
+
+    /// The lists that come to nothing again and again: of each server one in a minute.
+    mutating func takeUnreadable() -> [UnreadableList] {
+        defer { unreadable = [] }
+        return unreadable
     }
 
     // MARK: Servers
@@ -130,8 +138,18 @@ struct ClusterView {
     /// - Parameter page: `nil`: the server has not answered, or not as it should have.
     mutating func listed(_ listing: Listing, _ page: ListedRooms?, at time: NewsTime) {
         queue.ended(listing.server, ticket: listing.ticket, isAnswered: page != nil, now: time.monotonic)
+        if let since = queue.failingSince(of: listing.server), UnreadableList.isUnusual(time.monotonic - since) {
+            cannotRead(listing.server, listing.namespace, .unanswered, now: time.monotonic)
+        }
         change(.name(listing.namespace), now: time.monotonic) { $0.listed(listing, page, at: time) }
         bound(at: time)
+    }
+
+    private mutating func cannotRead(
+        _ server: String, _ namespace: String, _ fault: UnreadableList.Fault, now: MonotonicTime
+    ) {
+        guard listWarnings.allows(server, now: now) else { return }
+        unreadable.append(UnreadableList(server: server, namespace: namespace, fault: fault))
     }
 
     mutating func take(_ changes: ServerChanges, at time: NewsTime) {
@@ -160,6 +178,7 @@ struct ClusterView {
         bytes -= view.bytes
         body(&view)
         events += view.takeEvents()
+        for server in view.takeUnreadable() { cannotRead(server, view.name, .unfit, now: now) }
         for (server, afterGap) in view.takeToList() { queue.add(name, of: server, now: now, afterGap: afterGap) }
         if view.isDone {
             holding.remove(name)

@@ -12,6 +12,8 @@ final class EventRelay {
     var published: ((_ count: Int, _ isSender: Bool) -> Void)?
     /// Called with the uid of a server that tells no events, while they are wanted.
     var silentServer: ((String) -> Void)?
+    /// Called with a list of rooms that comes to nothing again and again, while events are wanted.
+    var unreadableList: ((UnreadableList) -> Void)?
 
     /// The exchange of the cluster protocol.
     private let exchange: String
@@ -174,6 +176,7 @@ final class EventRelay {
 
     /// Passes on what has happened since the last time.
     func passOn() {
+        for list in events?.view.takeUnreadable() ?? [] { unreadableList?(list) }
         guard let news = events?.view.takeEvents(), !news.isEmpty else { return }
         came?(news)
         publish(news)

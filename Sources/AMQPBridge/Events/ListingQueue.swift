@@ -11,6 +11,8 @@ struct ListingQueue {
         /// The ticket of the list that is being read.
         var ticket: Int?
         var failures = 0
+        /// The time of the first of them.
+        var failingSince: MonotonicTime?
         var askAgain = MonotonicTime(nanoseconds: 0)
         /// Whether it stands among those that are ready, or pause.
         var isScheduled = false
@@ -78,10 +80,14 @@ struct ListingQueue {
         asked -= 1
         line.ticket = nil
         line.failures = isAnswered ? 0 : line.failures + 1
+        line.failingSince = isAnswered ? nil : line.failingSince ?? now
         if !isAnswered { line.askAgain = now + min(.milliseconds(200 << min(line.failures, 6)), .seconds(10)) }
         lines[server] = line
         schedule(server, now: now)
     }
+
+    /// The time since which a server has not answered; `nil`: it does.
+    func failingSince(of server: String) -> MonotonicTime? { lines[server]?.failingSince }
 
     private mutating func schedule(_ server: String, now: MonotonicTime) {
         guard let line = lines[server], !line.isScheduled, line.ticket == nil, !line.waiting.isEmpty else { return }

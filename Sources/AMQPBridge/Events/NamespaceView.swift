@@ -13,6 +13,8 @@ struct NamespaceView {
         var reason: SyncReason
         /// A number for each list that begins: pages of another one are not its own.
         var attempt: Int
+        /// The time at which the list was first begun anew before it was whole.
+        var unfitSince: MonotonicTime?
 
         var isWhole: Bool { tracking?.isWhole ?? false }
     }
@@ -50,6 +52,8 @@ struct NamespaceView {
     private(set) var events: [ClusterEvent] = []
     /// Servers whose list is to be read, or to be read on, since the last look.
     private var toList: [(server: String, afterGap: Bool)] = []
+    /// Servers whose list has come to nothing for a while, since the last look.
+    private var unreadable: [String] = []
 
     init(_ name: String, grace: Duration) {
         self.name = name
@@ -79,6 +83,11 @@ struct NamespaceView {
     mutating func takeToList() -> [(server: String, afterGap: Bool)] {
         defer { toList = [] }
         return toList
+    }
+
+    mutating func takeUnreadable() -> [String] {
+        defer { unreadable = [] }
+        return unreadable
     }
 
     // MARK: Servers
@@ -120,6 +129,16 @@ struct NamespaceView {
         for server in Array(parts.keys) { relist(server, .broker) }
     }
 
+    /// Messages of a server were lost, or do not go together with its list.
+    private mutating func missed(_ server: String, at time: NewsTime) {
+        if let part = parts[server], !part.isWhole {
+            let since = part.unfitSince ?? time.monotonic
+            parts[server]?.unfitSince = since
+            if UnreadableList.isUnusual(time.monotonic - since) { unreadable.append(server) }
+        }
+        relist(server, .gap)
+    }
+
     private mutating func relist(_ server: String, _ reason: SyncReason) {
         guard var part = parts[server], let tracking = part.tracking else { return }
         guard !isOverfull else {
@@ -139,6 +158,7 @@ struct NamespaceView {
             part.holder = holders
         }
         if tracking.isWhole || part.reason != .start { part.reason = reason }
+        if reason == .broker { part.unfitSince = nil }
         part.tracking = RoomTracking()
         parts[server] = part
         begin(server, afterGap: reason == .gap)
@@ -164,7 +184,7 @@ struct NamespaceView {
             for room in page.rooms { insert(room, part.holder, at: time) }
             apply(later, part.holder, at: time)
         } catch {
-            return relist(listing.server, .gap)
+            return missed(listing.server, at: time)
         }
         if parts[listing.server]?.isWhole == true {
             becameWhole(listing.server, at: time)
@@ -175,6 +195,7 @@ struct NamespaceView {
 
     private mutating func becameWhole(_ server: String, at time: NewsTime) {
         guard let part = parts[server] else { return }
+        parts[server]?.unfitSince = nil
         unlisted.remove(server)
         if let previous = part.previous {
             parts[server]?.previous = nil
@@ -211,7 +232,7 @@ struct NamespaceView {
             guard let known = try parts[changes.server]?.tracking?.take(changes.sequence, changes.rooms) else { return }
             if !isOverfull { apply(known, part.holder, at: time) }
         } catch {
-            relist(changes.server, .gap)
+            missed(changes.server, at: time)
         }
         for socket in changes.sockets {
             if socket.isConnected {
@@ -338,4 +359,21 @@ struct Listing: Hashable {
     let attempt: Int
     /// The place that it takes among those that are being read.
     var ticket = 0
+}
+
+/// A server's list of rooms that comes to nothing again and again.
+struct UnreadableList: Equatable {
+    enum Fault: String {
+        case unanswered = "it does not answer as it should"
+        /// The pages and the changes meanwhile make no whole: some were lost, or they are more than can be kept.
+        case unfit = "while it is read more changes than can be followed"
+    }
+
+    /// Whether a list that has come to nothing for so long is worth a word: it does for moments while a server is new,
+    /// or not back yet.
+    static func isUnusual(_ time: Duration) -> Bool { time >= .seconds(20) }
+
+    let server: String
+    let namespace: String
+    let fault: Fault
 }

@@ -262,6 +262,29 @@ struct ClusterViewTests {
         }
     }
 
+    @Test("says of a server that does not answer, or whose list never fits, that it cannot be read: once a minute")
+    func unreadable() throws {
+        let fixture = Fixture()
+        fixture.connect("a", "b")
+        func told(seconds: Int, _ page: (Listing) -> ListedRooms?) -> [String] {
+            for _ in 0..<seconds * 10 {
+                fixture.now += 100
+                while let listing = fixture.nextListing() {
+                    fixture.view.listed(listing, page(listing), at: fixture.time)
+                }
+            }
+            return fixture.view.takeUnreadable().map { "\($0.server) \($0.namespace) \($0.fault)" }.sorted()
+        }
+        let good = ListedRooms(sequence: 0, rooms: ["x"], isLast: true)
+        // There seems to be more, and nothing to go on behind.
+        let endless = ListedRooms(sequence: 0, rooms: [], isLast: false)
+        // While servers come that is usual.
+        #expect(told(seconds: 15) { $0.server == "a" ? endless : nil } == [])
+        #expect(told(seconds: 40) { $0.server == "a" ? endless : nil } == ["a / unfit", "b / unanswered"])
+        #expect(told(seconds: 120) { $0.server == "a" ? good : nil } == ["b / unanswered", "b / unanswered"])
+        #expect(told(seconds: 120) { _ in good } == [])
+    }
+
     @Test("a server that does not answer, however many namespaces it has, keeps no other one waiting")
     func fairness() throws {
         let fixture = Fixture()

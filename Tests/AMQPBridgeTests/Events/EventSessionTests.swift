@@ -202,6 +202,19 @@ struct EventSessionTests {
         #expect(fixture.told() == ["sync / start"])
     }
 
+    @Test("a list that cannot be read is told of")
+    func unreadable() {
+        let fixture = fixture()
+        want(fixture)
+        fixture.receive(.consuming(consumerTag: "events"))
+        // The server is there, and answers nothing.
+        for _ in 0..<60 {
+            fixture.advance(.seconds(1))
+            fixture.hear(heartbeatText("a", Self.members))
+        }
+        #expect(fixture.unreadable == ["a"])
+    }
+
     @Test("that are not wanted any more are dropped unread, and wanted again need no new queue")
     func again() throws {
         let fixture = fixture()

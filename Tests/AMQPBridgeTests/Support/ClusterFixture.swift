@@ -20,6 +20,7 @@ final class ClusterFixture {
     private(set) var closes: [ChannelClose] = []
     private var events: [ClusterEvent] = []
     private(set) var silent: [String] = []
+    private(set) var unreadable: [String] = []
     /// How often somebody has asked in vain.
     private(set) var wanted = 0
     let knowledge = BrokerKnowledge()
@@ -32,6 +33,7 @@ final class ClusterFixture {
         session.channelClosed = { [unowned self] in closes.append($0) }
         session.wanted = { [unowned self] in wanted += 1 }
         session.events.silentServer = { [unowned self] in silent.append($0) }
+        session.events.unreadableList = { [unowned self] in unreadable.append($0.server) }
         session.events.came = { [unowned self] in events += $0 }
         guard let servers else { return }
         open()
