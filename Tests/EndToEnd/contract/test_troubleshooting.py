@@ -15,8 +15,11 @@ from harness import (
     Amqp0Servers,
     BrowserPage,
     ClusterServer,
+    EventStream,
     Gateway,
     Nginx,
+    RespondingServer,
+    SimulatedServer,
     Witness,
     page_server,
     run_command,
@@ -27,7 +30,7 @@ from harness.topology import eventually
 
 DOCUMENT = REPOSITORY / "docs" / "troubleshooting.md"
 AMQP0, CLUSTER, PYTHON = "trouble.amqp0", "trouble.cluster", "trouble.python"
-KEY, EXPIRED = "a-key-of-nobody-else", "a-key-that-was-good"
+KEY, EXPIRED, LIMITED = "a-key-of-nobody-else", "a-key-that-was-good", "a-key-for-some-rooms"
 SECRET = "the secret of a hook"
 JSON = ("-H", "Content-Type: application/json")
 AUTHORIZED = ("-H", f"Authorization: Bearer {KEY}")
@@ -121,6 +124,7 @@ CONFIGURATION = f"""
 keys:
   - {{name: me, sha256: {hashlib.sha256(KEY.encode()).hexdigest()}, scopes: ['*']}}
   - {{name: ci, sha256: {hashlib.sha256(EXPIRED.encode()).hexdigest()}, scopes: ['*'], expires: 2020-01-01}}
+  - {{name: page, sha256: {hashlib.sha256(LIMITED.encode()).hexdigest()}, scopes: ['events:read'], rooms: ['user:*']}}
 hooks:
   - {{name: github, scheme: github, secrets: [{SECRET}], event: e, rooms: [r], when: [{{value: "{{/action}}", equals: opened}}]}}
   - {{name: stripe, scheme: stripe, secrets: [{SECRET}], event: e, rooms: [r]}}
@@ -162,6 +166,14 @@ def curl(gateway, path, *words):
     """What curl prints."""
     url = "http://%s:%d%s" % (*gateway.address, path)
     return run(["curl", "-sS", "--max-time", "10", *words, url])
+
+
+def stream(gateway, query="", *words):
+    """What curl prints of a stream in its first second."""
+    url = "http://%s:%d/v1/events%s" % (*gateway.address, query)
+    result = subprocess.run(["curl", "-sSN", "--max-time", "1", *words, url], capture_output=True, text=True, timeout=20)
+    assert result.returncode == 28, "it has ended: " + result.stdout + result.stderr
+    return result.stdout
 
 
 def shell(gateway, command):
@@ -277,6 +289,60 @@ def _(broker, amqp0_servers):
     )
     settings = {"amqp_url": broker.url.replace("guest:guest@", "trouble:secret@"), "wire_format": "amqp0"}
     return standard_error("config", "check", "--connect", amqp0_exchange=AMQP0, **settings)
+
+
+# Events
+
+
+@mistake("Events, and a server tells none")
+def _(broker, stack):
+    exchange = "trouble.silent"
+    gateway = stack.enter_context(Gateway(broker.url, wire_format="cluster", cluster_exchange=exchange))
+    stack.enter_context(SimulatedServer(broker.url, exchange))
+    wait_for_servers(gateway, 1)
+    log = log_from_here(gateway)
+    stream(gateway)
+    (server,) = json.loads(curl(gateway, "/v1/servers"))["servers"]
+    assert "events" not in (server["features"] or [])
+    return {"log": log}
+
+
+@mistake("Events of a namespace that no server has")
+def _(broker, stack):
+    exchange = "trouble.namespace"
+    stack.enter_context(RespondingServer(broker.url, "aio-pika", exchange, channel=f"{exchange}.fanout"))
+    gateway = stack.enter_context(Gateway(broker.url, wire_format="cluster", cluster_exchange=exchange))
+    wait_for_servers(gateway, 1)
+    right = stack.enter_context(EventStream(gateway, namespace="/"))
+    assert right.event()["type"] == "sync"
+    said = stream(gateway, "?namespace=/chta")
+    assert "event:" not in said
+    return {"answer": said}
+
+
+@mistake("Events that have no room, with a key for some rooms")
+def _(closed):
+    key = ("-H", f"X-API-Key: {LIMITED}")
+    assert stream(closed, "?type=room.*", *key)
+    return {"answer": curl(closed, "/v1/events?type=socket.connected", *key)}
+
+
+@mistake("An exchange for events to which nothing comes")
+def _(closed):
+    return {"answer": curl(closed, "/metrics")}
+
+
+@mistake("A `reset` each time that one comes again")
+def _(closed):
+    return {"answer": stream(closed, "", *AUTHORIZED, "-H", "Last-Event-ID: 2x0vq8c1m4k9z-41")}
+
+
+@mistake("More streams than are allowed")
+def _(broker, stack):
+    settings = {"wire_format": "cluster", "cluster_exchange": "trouble.nobody", "max_streams": 1}
+    gateway = stack.enter_context(Gateway(broker.url, **settings))
+    stack.enter_context(EventStream(gateway))
+    return {"answer": curl(gateway, "/v1/events")}
 
 
 # Keys
