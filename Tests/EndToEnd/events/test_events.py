@@ -229,6 +229,22 @@ def test_the_log_has_a_line_when_a_stream_is_over(broker, exchange):
         assert float(line["durationMs"]) >= 300 and int(line["bytes"]) == read
 
 
+@pytest.mark.slow
+def test_the_log_names_a_server_whose_list_of_rooms_cannot_be_read(broker, exchange):
+    about = {"features": ["acks", "numbers", "events"]}
+    name = exchange + "stuck"
+    with SimulatedServer(broker.url, name, uid="stuck", probed=True, about=about), gateway_at(broker, name) as gateway:
+        wait_for_servers(gateway, 1)
+        with EventStream(gateway):
+            # It is asked every ten seconds, and says nothing.
+            line = until(lambda: find_line(gateway, "a server's list of rooms cannot be read"), "a line", 60)
+            assert (line["level"], line["server"], line["namespace"]) == ("warning", "stuck", "/")
+
+
+def find_line(gateway, message):
+    return next((line for line in gateway.log() if line.get("message") == message), None)
+
+
 def lines(gateway, request_id):
     return [line for line in gateway.log() if line.get("requestId") == request_id]
 
