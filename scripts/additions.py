@@ -2,8 +2,6 @@
 
 An addition is a function here, named as its row in CONTRIBUTING's table; `count-files.py` counts what it changes. What it inserts stands
 before or after a line that is found by its text: where that is gone, the addition has to be written anew.
-
-Webhook schemes and questions to servers have no addition yet.
 """
 
 from pathlib import Path
@@ -112,4 +110,69 @@ PATH = """  /v1/dummy:
           description: Nothing.
 """
 
-ADDITIONS = {"wire format": wire_format, "setting": setting, "metric": metric, "route": route}
+
+def scheme_of_webhooks(copy: Copy):
+    copy.write("Sources/Routes/Hooks/Schemes/DummyScheme.swift", SCHEME)
+    copy.insert("Sources/Routes/Hooks/HookSchemes.swift", "        DummyScheme.self,\n", before="        UnsignedScheme.self,")
+    page = copy.folder / "docs/hook-settings.md"
+    page.write_text(page.read_text().replace("`token` or `none` |", "`token`, `dummy` or `none` |"))
+    copy.insert("docs/webhooks.md", "## A dummy\n\nIt has its secret in `X-Dummy`.\n\n", before="## A cron job")
+
+
+SCHEME = """/// A sender that there is none of, with its secret in a header.
+struct DummyScheme: HookScheme {
+    static let name = "dummy"
+
+    private let secrets: [HookSecret]
+
+    init(_ values: SchemeValues) throws(HookConfigurationError) { secrets = try values.tokens() }
+
+    var credentialHeaders: [String] { ["x-dummy"] }
+
+    func verify(_ fields: HeaderFields, body: [UInt8], now: Int64) throws(SignatureFault) {
+        guard secrets.contain(token: try fields.signed("x-dummy")) else { throw .wrongToken }
+    }
+
+    func sign(_ body: [UInt8], now: Int64) -> [SignedHeader] { [SignedHeader("x-dummy", secrets[0].text)] }
+}
+"""
+
+
+def question_to_servers(copy: Copy):
+    copy.write("Sources/AMQPBridge/Cluster/Questions/CountServers.swift", QUESTION)
+    recorded = copy.folder / "Tests/Recorded/questions"
+    copy.write("Tests/Recorded/questions/count-servers.json", (recorded / "count-sockets.json").read_text())
+
+
+QUESTION = """internal import JSON
+
+/// The number of servers that answer.
+package struct CountServers: Sendable {}
+
+extension CountServers: ClusterCommand {
+    package func question(timeout: Duration) -> Question<Int> {
+        Question(.fetchSockets, "/", isRead: true, timeout: timeout, ServerCounting()) { json in
+            json.options(SocketSelection(namespace: "/"))
+            json.member("count", true)
+        }
+    }
+}
+
+private final class ServerCounting: Gathering {
+    private(set) var result = 0
+
+    func take(_ answer: ServerMessage) -> GatheringProgress {
+        result += 1
+        return .done
+    }
+}
+"""
+
+ADDITIONS = {
+    "wire format": wire_format,
+    "setting": setting,
+    "metric": metric,
+    "route": route,
+    "scheme of webhooks": scheme_of_webhooks,
+    "question to servers": question_to_servers,
+}

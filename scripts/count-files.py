@@ -104,20 +104,44 @@ def try_commands(gateway: Path, folder: Path):
     require(printed == page, "docs/configuration.md is not what `config reference` prints")
 
 
-def try_service(gateway: Path):
-    """The broker is not there: what is asked for needs none."""
+HOOKS = """hooks:
+  - name: dummies
+    scheme: dummy
+    secrets: ["a secret of a dummy, and of nobody else"]
+    event: dummy
+    everyone: true
+"""
+
+
+def try_service(gateway: Path, folder: Path):
+    """The broker is not there: what is asked for needs none, and a delivery that is authentic is told so."""
+    file = folder / ".git/hooks.yaml"
+    file.write_text(HOOKS)
+    file.chmod(0o600)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {"http_address": f"127.0.0.1:{port}", "amqp_url": "amqp://127.0.0.1:1", "wire_format": "dummy", "shutdown_delay": "0"}
-    process = subprocess.Popen([gateway, "serve"], env=environment(**settings), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([gateway, "serve", "--config", file], env=environment(**settings), stderr=subprocess.DEVNULL)
     try:
         require('"dummy":true' in get(port, "/v1/dummy"), "the route does not answer")
         metrics = get(port, "/metrics")
         require("\ngateway_dummies_total 0\n" in metrics, "the metric is not told")
         require('wire_format="dummy"' in metrics, "the wire format is not in use")
+        require(deliver(port, "another secret") == 401, "the scheme of webhooks does not look at the secret")
+        require(deliver(port, "a secret of a dummy, and of nobody else") == 503, "the scheme of webhooks does not know its secret")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=PATIENCE)
+
+
+def deliver(port: int, secret: str) -> int:
+    """The status of the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("POST", "/v1/hooks/dummies", "{}", {"Content-Type": "application/json", "X-Dummy": secret})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def get(port: int, path: str) -> str:
@@ -149,7 +173,7 @@ def main():
     gateway = build(folder)
     try:
         try_commands(gateway, folder)
-        try_service(gateway)
+        try_service(gateway, folder)
         require(table() == {kind: len(paths) for kind, paths in counted.items()}, f"CONTRIBUTING.md says {table()}")
     except Wrong as error:
         sys.exit(f"count-files: {error}")
