@@ -70,7 +70,8 @@ struct ClusterWarning: Equatable {
         self.bytes = bytes
     }
 
-    private static func shortened(_ name: String) -> String { String(name.unicodeScalars.prefix(100)) }
+    /// What servers say is for the log no longer than this.
+    static func shortened(_ name: String) -> String { String(name.unicodeScalars.prefix(100)) }
 }
 
 extension ServerMessage {

@@ -135,10 +135,14 @@ struct ClusterView {
         return nil
     }
 
-    /// - Parameter page: `nil`: the server has not answered, or not as it should have.
-    mutating func listed(_ listing: Listing, _ page: ListedRooms?, at time: NewsTime) {
+    /// - Parameters:
+    ///   - page: `nil`: the server has not answered, or not as it should have.
+    ///   - wasAsked: whether it was asked at all. One that is away for a moment is not, and nothing is wrong with it.
+    mutating func listed(_ listing: Listing, _ page: ListedRooms?, wasAsked: Bool = true, at time: NewsTime) {
         queue.ended(listing.server, ticket: listing.ticket, isAnswered: page != nil, now: time.monotonic)
-        if let since = queue.failingSince(of: listing.server), UnreadableList.isUnusual(time.monotonic - since) {
+        if wasAsked, let since = queue.failingSince(of: listing.server),
+            UnreadableList.isUnusual(time.monotonic - since)
+        {
             cannotRead(listing.server, listing.namespace, .unanswered, now: time.monotonic)
         }
         change(.name(listing.namespace), now: time.monotonic) { $0.listed(listing, page, at: time) }
@@ -149,7 +153,9 @@ struct ClusterView {
         _ server: String, _ namespace: String, _ fault: UnreadableList.Fault, now: MonotonicTime
     ) {
         guard listWarnings.allows(server, now: now) else { return }
-        unreadable.append(UnreadableList(server: server, namespace: namespace, fault: fault))
+        unreadable.append(
+            UnreadableList(
+                server: ClusterWarning.shortened(server), namespace: ClusterWarning.shortened(namespace), fault: fault))
     }
 
     mutating func take(_ changes: ServerChanges, at time: NewsTime) {

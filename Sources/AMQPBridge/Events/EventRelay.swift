@@ -55,6 +55,8 @@ final class EventRelay {
     }
 
     func disconnected() {
+        hasChannel = false
+        isConsuming = false
         events?.disconnected()
         publisher?.disconnected()
     }
@@ -168,7 +170,9 @@ final class EventRelay {
     }
 
     /// The server cannot be asked.
-    func passOver(_ listing: Listing, now: MonotonicTime) { events?.view.listed(listing, nil, at: time(now)) }
+    func passOver(_ listing: Listing, now: MonotonicTime) {
+        events?.view.listed(listing, nil, wasAsked: false, at: time(now))
+    }
 
     // MARK: What has happened
 

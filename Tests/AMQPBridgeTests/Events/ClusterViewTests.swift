@@ -285,6 +285,22 @@ struct ClusterViewTests {
         #expect(told(seconds: 120) { _ in good } == [])
     }
 
+    @Test("says nothing of a server that could not be asked, and of names no more than a log bears")
+    func unasked() {
+        let fixture = Fixture()
+        let long = "/" + String(repeating: "n", count: 1_000)
+        fixture.view.know([("away", ["/"], true), ("b", [long], true)], at: fixture.time)
+        fixture.view.connected()
+        for _ in 0..<400 {
+            fixture.now += 100
+            while let listing = fixture.nextListing() {
+                fixture.view.listed(listing, nil, wasAsked: listing.server == "b", at: fixture.time)
+            }
+        }
+        let told = fixture.view.takeUnreadable()
+        #expect(told.map(\.server) == ["b"] && told.allSatisfy { $0.namespace.utf8.count == 100 })
+    }
+
     @Test("a server that does not answer, however many namespaces it has, keeps no other one waiting")
     func fairness() throws {
         let fixture = Fixture()
