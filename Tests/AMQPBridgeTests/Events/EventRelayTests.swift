@@ -109,6 +109,22 @@ struct EventRelayTests {
         #expect(fixture.relay.nextListing(now: fixture.now + .seconds(60)) != nil)
     }
 
+    @Test("hears nothing on a new connection because it heard on the lost one")
+    func newConnection() throws {
+        let fixture = Fixture()
+        fixture.relay.opened()
+        _ = fixture.relay.want(EventWants(), now: fixture.now)
+        fixture.relay.disconnected()
+        _ = fixture.relay.want(nil, now: fixture.now)
+        _ = fixture.relay.want(EventWants(), now: fixture.now)
+        let servers = [try fixture.server("a", reporting)]
+        fixture.relay.begin(servers, now: fixture.now)
+        #expect(fixture.relay.nextListing(now: fixture.now) == nil)
+        fixture.relay.opened()
+        fixture.relay.begin(servers, now: fixture.now)
+        #expect(fixture.relay.nextListing(now: fixture.now) != nil)
+    }
+
     @Test("publishes nothing where there is no exchange for it")
     func unpublished() {
         let (fixture, publishing) = (Fixture(), Fixture(publishes: true))
