@@ -95,7 +95,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "AMQPBridge", "EventLoop", "Gateway", "Hashing", "Routes", "SettingTypes", "YAML",
+                "AMQPBridge", "CMicrohttpd", "EventLoop", "Gateway", "Hashing", "Routes", "SettingTypes", "YAML",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -12,21 +12,29 @@ package struct ULID: Sendable, Equatable {
 
     private static let alphabet: StaticString = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+    /// The characters of ten bits, two in the order of memory: half as many steps as one by one.
+    private static let pairs: [UInt16] = (0..<1 << 10).map { bits in
+        let (first, second) = (alphabet.utf8Start[bits >> 5], alphabet.utf8Start[bits & 31])
+        return (UInt16(second) << 8 | UInt16(first)).littleEndian
+    }
+
     /// Writes its characters to a place for ``count`` of them.
     package func write(to place: UnsafeMutablePointer<UInt8>) {
-        // From the last character on: twelve of the lower bits, twelve that follow, and the two that are left.
-        var bits = low
-        for index in stride(from: 25, through: 14, by: -1) {
-            place[index] = Self.alphabet.utf8Start[Int(bits & 31)]
-            bits >>= 5
+        Self.pairs.withUnsafeBufferPointer { pairs in
+            let place = UnsafeMutableRawPointer(place)
+            // From the last pair on: six of the lower bits, six that follow, and the eight bits that are left.
+            var bits = low
+            for index in stride(from: 24, through: 14, by: -2) {
+                place.storeBytes(of: pairs[Int(bits & 1_023)], toByteOffset: index, as: UInt16.self)
+                bits >>= 10
+            }
+            bits |= high << 4
+            for index in stride(from: 12, through: 2, by: -2) {
+                place.storeBytes(of: pairs[Int(bits & 1_023)], toByteOffset: index, as: UInt16.self)
+                bits >>= 10
+            }
+            place.storeBytes(of: pairs[Int(high >> 56)], as: UInt16.self)
         }
-        bits |= high << 4
-        for index in stride(from: 13, through: 2, by: -1) {
-            place[index] = Self.alphabet.utf8Start[Int(bits & 31)]
-            bits >>= 5
-        }
-        place[1] = Self.alphabet.utf8Start[Int(high >> 56 & 31)]
-        place[0] = Self.alphabet.utf8Start[Int(high >> 61)]
     }
 
     package var text: String {

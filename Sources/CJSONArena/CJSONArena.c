@@ -19,8 +19,11 @@ struct header {
     _Alignas(ALIGNMENT) struct block *block;
 };
 
-static _Thread_local struct block *own;
-static _Thread_local size_t outside; // how often malloc was asked, since nothing fitted
+// The gateway is linked into one program, so no function has to be called for the address of what is a thread's own.
+#define THREAD_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
+
+THREAD_LOCAL struct block *own;
+THREAD_LOCAL size_t outside; // how often malloc was asked, since nothing fitted
 
 // Begins a block from the front again, if nothing in it is used any more.
 static void rewind_block(struct block *block) {

@@ -30,7 +30,7 @@ extension [UInt8] {
     }
 
     /// Appends `"key":`, and a comma in front of it where one has to be.
-    @usableFromInline
+    @inlinable @inline(__always)
     mutating func append(jsonKey key: StaticString) {
         assert(last != UInt8(ascii: ":") && last != UInt8(ascii: ","), "the member before has no value")
         let (comma, count) = (needsJSONComma ? 1 : 0, key.utf8CodeUnitCount)
@@ -91,8 +91,8 @@ extension [UInt8] {
     }
 
     /// - Parameter write: has to write all of the bytes.
-    @inline(__always)
-    private mutating func appendBytes(_ count: Int, _ write: (UnsafeMutableRawPointer) -> Void) {
+    @inlinable @inline(__always)
+    mutating func appendBytes(_ count: Int, _ write: (UnsafeMutableRawPointer) -> Void) {
         append(addingCapacity: count) { span in
             span.withUnsafeMutableBufferPointer { buffer, written in
                 write(UnsafeMutableRawPointer(buffer.baseAddress!))

@@ -40,8 +40,9 @@ extension JSONObjectWriter {
 
 extension Response {
     static func emitted(_ receipt: Receipt, _ confirmation: Confirmation) -> Response {
-        .json(confirmation == .broker ? 200 : 202) {
-            $0.receipt(receipt, status: confirmation == .broker ? "confirmed" : "accepted")
+        switch confirmation {
+        case .broker: .json { $0.receipt(receipt, status: "confirmed") }
+        case .none: .json(202) { $0.receipt(receipt, status: "accepted") }
         }
     }
 

@@ -48,18 +48,8 @@ package struct Response: Sendable {
 extension Response {
     /// Calls `body` with each header that is the answer's own, its value as C reads it.
     package func forEachField(_ body: (_ name: StaticString, _ value: UnsafePointer<CChar>) -> Void) {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: ULID.count + 1) { place in
-            let text = place.baseAddress!
-            switch requestID {
-            case .made(let ulid):
-                ulid.write(to: UnsafeMutableRawPointer(text).assumingMemoryBound(to: UInt8.self))
-                text[ULID.count] = 0
-                body("X-Request-Id", text)
-            case .text(let id): id.withCString { body("X-Request-Id", $0) }
-            case nil: break
-            }
-            rate?.forEachField(in: place, body)
-        }
+        requestID?.text.withCString { body("X-Request-Id", $0) }
+        rate?.forEachField(body)
         for field in fields { field.value.withCString { body(field.name, $0) } }
     }
 

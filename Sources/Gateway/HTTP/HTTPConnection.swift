@@ -29,6 +29,8 @@ final class HTTPConnection {
     @exclusivity(unchecked) var incoming: IncomingTarget?
     /// The request that is being received or answered.
     @exclusivity(unchecked) var served: ServedRequest?
+    /// The answer of the request, if it is to be used again when the request is over.
+    @exclusivity(unchecked) var pooledAnswer: PooledAnswer?
     /// Whether the client may still send a body that is not read, after a request that is over.
     @exclusivity(unchecked) var hasUnreadBody = false
     /// Whether a request has ever begun: with TLS hands were shaken before.

@@ -34,6 +34,7 @@ final class HTTPRequests: @unchecked Sendable {
 
     /// The memory of a body that is over, for the next one.
     @exclusivity(unchecked) private var spareBody: [UInt8] = []
+    private let answers = AnswerPool()
 
     /// No more memory than this is taken for a body that is only announced.
     private static let reservedBytes = 1 << 20
@@ -168,6 +169,10 @@ final class HTTPRequests: @unchecked Sendable {
         let isLast = connection.served?.exchange.isLast(isDraining: isDraining) ?? true
         count(response, connection)
         if let stream = request.stream { return send(response, stream, connection, isLast: isLast) }
+        if !isLast, let answer = answers.take(for: response, isPost: request.isPost) {
+            connection.pooledAnswer = answer
+            return MHD_queue_response(connection.handle, UInt32(response.status), answer.handle)
+        }
         return response.queue(on: connection.handle, isPost: request.isPost, isLast: isLast)
     }
 
@@ -195,6 +200,7 @@ final class HTTPRequests: @unchecked Sendable {
     func completed(_ connection: HTTPConnection, _ end: RequestEnd) {
         loop.assertCurrent()
         guard var served = connection.served.take() else { return }
+        if let answer = connection.pooledAnswer.take() { answers.giveBack(answer) }
         let outcome = served.exchange.outcome(end, isLate: connection.cut == .late)
         schedule.requestEnded(wasPolled: served.exchange.isPolled)
         if served.request.stream != nil { streamEnded(&served, connection) }

@@ -100,17 +100,17 @@ package struct RateState: Sendable, Equatable {
     package let remaining: Int
     package let reset: Int
 
-    /// Calls `body` with each header that says so.
-    ///
-    /// - Parameter place: where a value is written, with room for any number.
-    func forEachField(
-        in place: UnsafeMutableBufferPointer<CChar>,
-        _ body: (_ name: StaticString, _ value: UnsafePointer<CChar>) -> Void
-    ) {
-        body("RateLimit-Limit", Self.decimal(limit, in: place))
-        body("RateLimit-Remaining", Self.decimal(remaining, in: place))
-        body("RateLimit-Reset", Self.decimal(reset, in: place))
+    /// Calls `body` with each header that says so, its value as C reads it.
+    package func forEachField(_ body: (_ name: StaticString, _ value: UnsafePointer<CChar>) -> Void) {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.mostDigits + 1) { place in
+            body("RateLimit-Limit", Self.decimal(limit, in: place))
+            body("RateLimit-Remaining", Self.decimal(remaining, in: place))
+            body("RateLimit-Reset", Self.decimal(reset, in: place))
+        }
     }
+
+    /// The digits of the largest number.
+    private static let mostDigits = 19
 
     /// A number from 0 in decimal digits, at the end of `place`.
     private static func decimal(_ number: Int, in place: UnsafeMutableBufferPointer<CChar>) -> UnsafePointer<CChar> {

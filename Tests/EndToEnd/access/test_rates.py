@@ -1,10 +1,14 @@
 """How often a key may be used: over all event loops, and told with every answer."""
 
+import http.client
+import json
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
 from harness import Gateway, assert_problem, create_key
+from harness.patience import PATIENCE
 
 pytestmark = pytest.mark.timed
 
@@ -22,6 +26,8 @@ def keys():
         "batch again": create_key("batch-again", "emit", rate="60/m", burst=3),
         "burst": create_key("burst", "emit", rate="1/h", burst=5),
         "refused": create_key("refused", "emit", rate="3/h"),
+        "wide": create_key("wide", "emit", rate="1000/h"),
+        "narrow": create_key("narrow", "emit", rate="100/h"),
         "free": create_key("free", "*"),
     }
 
@@ -36,6 +42,34 @@ def gateway(broker, exchange, keys, tmp_path_factory):
 
 def limits(response):
     return tuple(int(response.headers[f"RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
+
+
+def test_answers_on_one_connection_tell_nothing_of_each_other(gateway, keys):
+    connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
+    requests, emits, told = set(), set(), []
+    for turn in range(60):
+        name = ("wide", "free", "narrow", "wide", "wide")[turn % 5]
+        headers = {"Content-Type": "application/json", **keys[name].header}
+        connection.request("POST", "/v1/emit", json.dumps(EVENT), headers)
+        with connection.getresponse() as response:
+            answer = json.loads(response.read())
+            names = [header.lower() for header, _ in response.getheaders()]
+            assert response.status == 200 and len(names) == len(set(names))
+            assert abs(parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()) < 3
+            told.append((name, response.headers["RateLimit-Limit"], response.headers["RateLimit-Remaining"]))
+            requests.add(response.headers["X-Request-Id"])
+            emits.add(answer["id"])
+    connection.close()
+    assert len(requests) == len(emits) == 60 and not requests & emits
+    left = {"wide": 1_000, "narrow": 100}
+    for name, limit, remaining in told:
+        if name == "free":
+            assert limit is remaining is None
+        else:
+            assert limit == {"wide": "1000", "narrow": "100"}[name]
+            # At most one comes back in between.
+            left[name] -= 1
+            assert int(remaining) - left[name] in (0, 1)
 
 
 def batch(gateway, key, count):

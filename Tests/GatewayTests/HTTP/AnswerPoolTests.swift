@@ -1,0 +1,98 @@
+import AMQPBridge
+import CMicrohttpd
+import Testing
+
+@testable import Gateway
+@testable import Routes
+
+@Suite("Answers that are used again")
+struct AnswerPoolTests {
+    let pool = AnswerPool()
+    private var identifiers = ULIDGenerator()
+
+    private mutating func receipt(rate: RateState? = nil) -> Response {
+        var response = Response(status: 200, contentType: "application/json", body: Array("{\"routed\":true}\n".utf8))
+        response.requestID = .made(identifiers.next())
+        response.rate = rate
+        return response
+    }
+
+    /// All headers of an answer, `name: value`, in no order.
+    private func headers(of answer: PooledAnswer) -> Set<String> {
+        final class Lines { var all: [String] = [] }
+        let lines = Lines()
+        MHD_get_response_headers(
+            answer.handle,
+            { context, _, name, value in
+                Unmanaged<Lines>.fromOpaque(context!).takeUnretainedValue().all.append(
+                    "\(String(cString: name!)): \(String(cString: value!))")
+                return .YES
+            }, Unmanaged.passUnretained(lines).toOpaque())
+        #expect(Set(lines.all).count == lines.all.count, "a header came twice")
+        return Set(lines.all.filter { !$0.hasPrefix("Date: ") })
+    }
+
+    private func expectedHeaders(of response: Response) -> Set<String> {
+        var lines: Set = ["Content-Type: application/json", "X-Content-Type-Options: nosniff"]
+        response.forEachField { name, value in lines.insert("\(name): \(String(cString: value))") }
+        return lines
+    }
+
+    @Test("say what is to be said now, and nothing of what they said before")
+    mutating func again() throws {
+        let rates = [RateState(limit: 20, remaining: 19, reset: 1), RateState(limit: 5, remaining: 0, reset: 60)]
+        let handles = try (0..<10).map { turn in
+            let response = receipt(rate: rates[turn % 3 % 2])
+            let answer = try #require(pool.take(for: response, isPost: true))
+            #expect(headers(of: answer) == expectedHeaders(of: response))
+            pool.giveBack(answer)
+            return answer.handle
+        }
+        #expect(Set(handles).count == 1)
+        #expect(pool.count == 1)
+    }
+
+    @Test("are others while they are on a connection")
+    mutating func inUse() throws {
+        let first = try #require(pool.take(for: receipt(), isPost: true))
+        let second = try #require(pool.take(for: receipt(), isPost: true))
+        #expect(first.handle != second.handle)
+        #expect(headers(of: first) != headers(of: second))
+    }
+
+    @Test("of another shape are not taken: another length, with or without a rate")
+    mutating func shapes() throws {
+        pool.giveBack(try #require(pool.take(for: receipt(), isPost: true)))
+        let rated = receipt(rate: RateState(limit: 5, remaining: 4, reset: 1))
+        let answer = try #require(pool.take(for: rated, isPost: true))
+        #expect(headers(of: answer) == expectedHeaders(of: rated))
+        pool.giveBack(answer)
+        var longer = rated
+        longer.body.append(contentsOf: "\n".utf8)
+        #expect(try #require(pool.take(for: longer, isPost: true)).shape != answer.shape)
+        #expect(pool.count == 0)
+    }
+
+    @Test("are kept for no more than leave at once")
+    mutating func most() throws {
+        let answers = try (0...AnswerPool.most).map { _ in try #require(pool.take(for: receipt(), isPost: true)) }
+        for answer in answers { pool.giveBack(answer) }
+        #expect(pool.count == AnswerPool.most)
+    }
+
+    @Test("are answers to emits that succeeded, and no others")
+    mutating func others() {
+        #expect(pool.take(for: receipt(), isPost: false) == nil)
+        let changes: [(inout Response) -> Void] = [
+            { $0.status = 409 }, { $0.body = [] },
+            { $0.body = Array(repeating: 32, count: PooledAnswer.mostBytes + 1) },
+            { $0.contentType = nil }, { $0.requestID = .text("theirs") }, { $0.isOfConsole = true },
+            { $0.fields = [ResponseField("Retry-After", "1")] },
+        ]
+        for change in changes {
+            var response = receipt()
+            change(&response)
+            #expect(pool.take(for: response, isPost: true) == nil)
+        }
+    }
+}
