@@ -10,26 +10,29 @@ internal import Routes
 /// It keeps to libmicrohttpd's contract: only an answer that is on no connection is changed, by deleting and adding
 /// headers, and in a body of our own memory.
 final class AnswerPool {
-    /// The most that are kept: more than leave between two looks at their ends.
-    static let most = 64
+    /// The most that there are. With more on their way at once they have left the processor's caches until they are used
+    /// again, and cost as much as new ones.
+    static let most = 128
 
     @exclusivity(unchecked) private var free: [PooledAnswer] = []
-
-    /// The number of answers that could be used again at this moment.
-    var count: Int { free.count }
+    /// The number of those that there are, on a connection or free.
+    @exclusivity(unchecked) private(set) var count = 0
 
     /// An answer of libmicrohttpd's that says the same, to be given back when it is on no connection any more; `nil`:
-    /// it is not of the kind that is kept.
+    /// there is none, or it is not of the kind that is kept.
     func take(for response: borrowing Response, isPost: Bool) -> PooledAnswer? {
         guard let shape = PooledAnswer.Shape(response, isPost: isPost) else { return nil }
-        // One of another shape makes room: answers of today are like those of a moment ago.
-        if let last = free.popLast(), last.shape == shape, last.set(response) { return last }
-        return PooledAnswer(response, shape)
+        if let last = free.popLast() {
+            if last.shape == shape, last.set(response) { return last }
+            // One of another shape makes room: answers of today are like those of a moment ago.
+            count -= 1
+        }
+        guard count < Self.most, let answer = PooledAnswer(response, shape) else { return nil }
+        count += 1
+        return answer
     }
 
-    func giveBack(_ answer: PooledAnswer) {
-        if free.count < Self.most { free.append(answer) }
-    }
+    func giveBack(_ answer: PooledAnswer) { free.append(answer) }
 }
 
 /// An answer of libmicrohttpd's that can be changed, and its reference to it.
