@@ -8,7 +8,29 @@ SLOW = 900  # seconds, for one test
 BROWSERS = {"page", "pages"}  # fixtures
 
 
+# The files that take longest, by their ends: they begin first, so that no worker is left alone with one.
+LONGEST = (
+    "process/test_reload.py",
+    "faults/test_broker_restart.py",
+    "console/test_console_send.py",
+    "faults/test_broker_truth.py",
+    "contract/test_openapi.py",
+    "faults/test_ack_truth.py",
+    "faults/test_permissions.py",
+    "servers/test_cluster_acks.py",
+    "faults/test_server_without_goodbye.py",
+    "events/test_rooms.py",
+    "contract/test_schemathesis.py",
+    "faults/test_absent_exchange.py",
+    "process/test_demo.py",
+    "console/test_console_overview.py",
+    "emits/test_batch.py",
+    "servers/test_cluster_outage.py",
+)
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
     for item in items:
         if "faults" in item.path.parts:
             item.add_marker("faults")

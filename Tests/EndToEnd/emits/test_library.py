@@ -15,7 +15,7 @@ from harness import REPOSITORY, SocketIOServer, Witness, die_with_parent
 from harness.patience import end_of_patience
 
 # The example is built first, with all of the library.
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 PACKAGE = REPOSITORY / "examples" / "swift"
 ULID = "[0-9A-HJKMNP-TV-Z]{26}"

@@ -1,6 +1,7 @@
 """What schemathesis does not know of the contract by itself; test_schemathesis.py has it loaded."""
 
-from itertools import count
+import os
+from itertools import count, cycle
 from urllib.parse import quote, urlencode
 
 import schemathesis
@@ -12,6 +13,8 @@ NUMBERS = count()
 # Of the names of hooks that are made out of the contract the gateway knows none. Each is used, and at last what was made.
 HOOKS = ["open", "mapping", "github", None]
 ASKED_BY_GET = "github"
+# The keys that requests show, one after the other; none: as the command line says.
+KEYS = cycle(os.environ["SCHEMATHESIS_KEYS"].split(",")) if "SCHEMATHESIS_KEYS" in os.environ else None
 
 
 @schemathesis.hook
@@ -47,6 +50,8 @@ def map_case(context, case):
         hook = HOOKS[next(NUMBERS) % len(HOOKS)] if case.method == "POST" else ASKED_BY_GET
         if hook:
             case.path_parameters = {**(case.path_parameters or {}), "name": hook}
+    if KEYS:
+        case.headers = {**(case.headers or {}), "X-API-Key": next(KEYS)}
     return case
 
 
