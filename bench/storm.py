@@ -42,6 +42,7 @@ SERVERS = 3
 TEAMS = 500
 BATCH = 0.1  # seconds
 AWAY = 0.5  # seconds that a socket is away
+PREPARATION = 4  # seconds that servers have to make what they tell in a storm
 TARGET = 2.0
 
 
@@ -89,7 +90,7 @@ class SimulatedServer:
         message = json.loads(body)
         if message["type"] == 21 and not self._is_wanted:
             self._is_wanted = True
-            self._tell({})
+            self._tell(self._news({}))
         if message["type"] == 7 and "list" in message["data"]:
             self._list(message["data"], properties)
         return None
@@ -106,22 +107,32 @@ class SimulatedServer:
     def _rooms(self, number: int) -> list[str]:
         return [f"user:{self._uid}:{number}", f"team:{number % TEAMS}", "all"]
 
-    def _tell(self, data: dict):
+    def _news(self, data: dict) -> bytes:
         self._seq += 1
-        self._say("#events", {"nsp": "/", "type": 20, "data": {"seq": self._seq, **data}})
+        return compact({"uid": self._uid, "nsp": "/", "type": 20, "data": {"seq": self._seq, **data}}).encode()
+
+    def _tell(self, *news: bytes):
+        for one in news:
+            self._channel.basic_publish(EXCHANGE, "#events", one)
 
     def _storm(self, seconds: float):
-        """All sockets leave, evenly, and are back after a moment. Servers count their tenths of a second each by itself."""
+        """All sockets leave, evenly, and are back after a moment. Servers count their tenths of a second each by itself. All that is
+        told is made before: real servers run on other machines, and the work of these is not what is measured."""
         self._generation += 1
         phase = int(self._uid.removeprefix("s")) * BATCH / SERVERS
         steps = int(seconds / BATCH)
-        for step in range(steps):
-            share = range(step * self._sockets // steps, (step + 1) * self._sockets // steps)
-            self._connection.call_later(phase + step * BATCH, lambda share=share: self._change(share, False))
-            self._connection.call_later(phase + step * BATCH + AWAY, lambda share=share: self._change(share, True))
+        shares = [range(step * self._sockets // steps, (step + 1) * self._sockets // steps) for step in range(steps)]
+        away = round(AWAY / BATCH)
+        turns = []
+        for turn in range(steps + away):
+            left = self._change(shares[turn], False) if turn < steps else []
+            turns.append([*left, *(self._change(shares[turn - away], True) if turn >= away else [])])
+        for turn, news in enumerate(turns):
+            self._connection.call_later(PREPARATION + phase + turn * BATCH, lambda news=news: self._tell(*news))
 
-    def _change(self, numbers: range, is_here: bool):
+    def _change(self, numbers: range, is_here: bool) -> list[bytes]:
         sign = "+" if is_here else "-"
+        news = []
         for start in range(numbers.start, numbers.stop, 250):
             rooms, sockets = [], []
             for number in range(start, min(start + 250, numbers.stop)):
@@ -129,7 +140,8 @@ class SimulatedServer:
                 rooms.append([sign, self._rooms(number)[0]])
                 generation = self._generation - (not is_here)
                 sockets.append([sign, f"{self._uid}-{generation}-{number}", *(() if is_here else ("ping timeout",))])
-            self._tell({"rooms": rooms, "sockets": sockets})
+            news.append(self._news({"rooms": rooms, "sockets": sockets}))
+        return news
 
 
 class StormGateway(Gateway):
@@ -236,6 +248,7 @@ def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         for server in servers:
             server.stdin.write(f"{options.seconds}\n")
             server.stdin.flush()
+        time.sleep(PREPARATION)
         storm, bare_storm = emits.run(options.seconds + 1)
         time.sleep(5)
         told = {name: count - counts.get(name, 0) for name, count in reader.counts().items()}

@@ -215,9 +215,9 @@ class PrivateRabbitMQ:
         os.kill(self._beam.pid, signal.SIGCONT)
 
     def ctl(self, *args, timeout=60):
-        """What `rabbitmqctl` does with these words; what it would print. What is wanted often goes without it."""
+        """What `rabbitmqctl` does with these words; what it printed. What is wanted often, and without options, goes without it."""
         command, *words = args
-        if command in _EXPRESSIONS:
+        if command in _EXPRESSIONS and not any(word.startswith("-") for word in words):
             return self.evaluate(_EXPRESSIONS[command](*words), timeout)
         line = [RABBITMQ_BIN / "rabbitmqctl", "--quiet", "--node", self._node, *args]
         result = self._run(line, timeout)
