@@ -45,13 +45,15 @@ compose-env: ## Make the key that compose.yaml needs in .env, once
 	@[ -e .env ] || (umask 077; printf 'GATEWAY_API_KEY=%s\n' "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >.env)
 	@grep -q '^GATEWAY_API_KEY=.' .env || { echo "compose-env: .env has no GATEWAY_API_KEY and is left as it is: add that line" >&2; exit 1; }
 
-test: unit companions e2e ## Run all tests but the slow ones
+# The build leaves a good part of the second core to the companions' tests.
+test: unit ## Run all tests but the slow ones
+	@$(MAKE) --no-print-directory -j2 -Otarget build companions
+	@$(MAKE) --no-print-directory e2e
 
-# One after the other: side by side on two cores, `ClusterClientTests`, whose clients and brokers run by the clock, miss their seconds.
 unit: ## Run the unit tests
 	@scripts/setup.sh build
-	@swift build --build-tests
-	@timeout 600 swift test --quiet --skip-build --no-parallel
+	@swift build --build-tests --disable-index-store
+	@scripts/unit.sh
 
 companions: ## Test what runs on the Socket.IO servers: adapters/python and adapters/node
 	@scripts/setup.sh run node

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs end-to-end tests: those with the markers of $1 (`slow`, `not slow`); with $2, only what has it in its path or name.
-# Three files at a time, since tests wait as often as they work, and then two, of those that measure time.
+# Four files at a time, since tests wait as often as they work, and then three, of those that measure time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/again.sh
@@ -23,8 +23,8 @@ run() {
 }
 
 forget_failures Tests/EndToEnd
-run -m "$markers and not timed" -n 3 --dist loadfile --no-loadscope-reorder
-run -m "$markers and timed" -n 2 --dist loadfile --no-loadscope-reorder
+run -m "$markers and not timed" -n 4 --dist loadfile --no-loadscope-reorder
+run -m "$markers and timed" -n 3 --dist loadfile --no-loadscope-reorder
 [ "$found" ] || [ "$failed" ] || { echo "e2e: no test has '$only' in its path or name" >&2; exit 1; }
 [ ! "$failed" ] || exit 1
 [ ! "$doubtful" ] || try_again Tests/EndToEnd
