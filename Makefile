@@ -52,7 +52,7 @@ test: unit ## Run all tests but the slow ones
 
 unit: ## Run the unit tests
 	@scripts/setup.sh build
-	@swift build --build-tests --disable-index-store
+	@swift build --build-tests
 	@scripts/unit.sh
 
 companions: ## Test what runs on the Socket.IO servers: adapters/python and adapters/node
