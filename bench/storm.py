@@ -162,7 +162,7 @@ class Reader:
 
     def counts(self) -> dict[str, int]:
         """How many events of each type have come."""
-        assert self._process.poll() is None, "the stream has ended"
+        assert self._process.poll() is None, f"the stream has ended: {self._process.returncode} {self._file.read_bytes()[-600:]!r}"
         counts: dict[str, int] = {}
         for line in self._file.read_bytes().splitlines():
             if line.startswith(b"event: "):

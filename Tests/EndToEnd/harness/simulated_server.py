@@ -1,5 +1,6 @@
 """Servers of the cluster that are only simulated: many sockets, and answers whose moment a test decides."""
 
+import contextlib
 import json
 import threading
 import uuid
@@ -103,8 +104,12 @@ class SimulatedServer:
     def close(self):
         if not self._thread.is_alive():
             return  # the broker has ended the connection
-        self._connection.add_callback_threadsafe(self._leave)
+        # Its end may be so new that the thread has not heard of it.
+        with contextlib.suppress(pika.exceptions.ConnectionWrongStateError):
+            self._connection.add_callback_threadsafe(self._leave)
         self._thread.join(PATIENCE)
+        if self._connection.is_closed:
+            return
         self._connection.close()
 
     def _leave(self):
