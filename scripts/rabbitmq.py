@@ -9,6 +9,7 @@ As a program it runs one until Ctrl-C and prints its URL:
 import argparse
 import atexit
 import ctypes
+import itertools
 import os
 import random
 import re
@@ -51,6 +52,8 @@ def _call(function, *texts):
     return f"ok = {function}({', '.join(map(_binary, [*texts, 'rabbitmq.py']))})"
 
 
+_calls = itertools.count()
+
 # Commands of `rabbitmqctl` by what they have the broker evaluate.
 _EXPRESSIONS = {
     "eval": lambda expressions: expressions,
@@ -58,7 +61,7 @@ _EXPRESSIONS = {
     "add_user": lambda user, password: _call("rabbit_auth_backend_internal:add_user", user, password),
     "set_permissions": lambda user, *patterns: _call("rabbit_auth_backend_internal:set_permissions", user, "/", *patterns),
     "close_all_connections": lambda reason: (
-        f"[rabbit_networking:close_connection(Pid, {_binary(reason)}) || Pid <- rabbit_networking:connections()]"
+        f"[catch rabbit_networking:close_connection(Pid, {_binary(reason)}) || Pid <- rabbit_networking:connections()]"
     ),
 }
 
@@ -229,7 +232,9 @@ class PrivateRabbitMQ:
         """Has the broker evaluate Erlang expressions; the value of the last one, as Erlang writes it. It takes a hundredth of what
         `rabbitmqctl` takes, for which a machine of its own has to start."""
         cookie = (self._dir / ".erlang.cookie").read_text()
-        line = [ERL_CALL, "-sname", self._node, "-c", cookie, "-timeout", str(timeout), "-e"]
+        # A name of its own: the broker may not have noticed yet that the last one has gone.
+        name = f"c{os.getpid()}-{next(_calls)}"
+        line = [ERL_CALL, "-h", name, "-sname", self._node, "-c", cookie, "-timeout", str(timeout), "-e"]
         result = self._run(line, timeout + 5, input=expressions.rstrip().rstrip(".") + ".\n")
         value = re.fullmatch(r"\{ok, (.*)\}", result.stdout.strip(), re.DOTALL)
         if result.returncode != 0 or value is None:

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Of the tests' modules those without an event loop, which take about half of the time.
+# Of the tests' modules those without a broker, which take about half of the time.
 without_loop='^(GatewayTests|HashingTests|JSONTests|RoutesTests|SettingTypesTests|YAMLTests)\.'
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT

@@ -7,8 +7,8 @@ internal import Routes
 /// libmicrohttpd's answers to emits that succeeded, used again: most of an answer is that of the one before, and making
 /// it anew with all its headers takes a twelfth of a request.
 ///
-/// It keeps to libmicrohttpd's contract: only an answer that is on no connection is changed, by deleting and adding
-/// headers, and in a body of our own memory.
+/// Only an answer that is on no connection is changed, by deleting and adding headers, and in a body of our own memory,
+/// which libmicrohttpd (0.9.75) reads while it sends. Its manual asks for more: that the body does not change at all.
 final class AnswerPool {
     /// The most that there are. With more on their way at once they have left the processor's caches until they are used
     /// again, and cost as much as new ones.
