@@ -20,14 +20,16 @@ final class AnswerPool {
 
     /// An answer of libmicrohttpd's that says the same, to be given back when it is on no connection any more; `nil`:
     /// there is none, or it is not of the kind that is kept.
-    func take(for response: borrowing Response, isPost: Bool) -> PooledAnswer? {
+    ///
+    /// - Parameter now: seconds since 1970, for `Date`.
+    func take(for response: borrowing Response, isPost: Bool, now: Int64 = UnixTime.now()) -> PooledAnswer? {
         guard let shape = PooledAnswer.Shape(response, isPost: isPost) else { return nil }
         if let last = free.popLast() {
-            if last.shape == shape, last.set(response) { return last }
+            if last.shape == shape, last.set(response, now) { return last }
             // One of another shape makes room: answers of today are like those of a moment ago.
             count -= 1
         }
-        guard count < Self.most, let answer = PooledAnswer(response, shape) else { return nil }
+        guard count < Self.most, let answer = PooledAnswer(response, shape, now) else { return nil }
         count += 1
         return answer
     }
@@ -55,7 +57,7 @@ final class PooledAnswer {
         }
     }
 
-    /// Room for the body of any receipt.
+    /// The longest body that is kept: longer than any receipt.
     static let mostBytes = 256
 
     let handle: OpaquePointer
@@ -78,7 +80,7 @@ final class PooledAnswer {
         static let count = Field.rate.rawValue + 3
     }
 
-    fileprivate init?(_ response: borrowing Response, _ shape: Shape) {
+    fileprivate init?(_ response: borrowing Response, _ shape: Shape, _ now: Int64) {
         let body = UnsafeMutableRawPointer.allocate(byteCount: shape.bodySize, alignment: 8)
         // "just use it, not free it, not copy it" (microhttpd.h): it is read while an answer is sent, and not otherwise.
         guard let handle = MHD_create_response_from_buffer(shape.bodySize, body, .RESPMEM_PERSISTENT) else {
@@ -90,10 +92,11 @@ final class PooledAnswer {
         self.body = body
         values = .allocate(capacity: Field.size * Field.count)
         values.initialize(repeating: 0, count: Field.size * Field.count)
+        var isWhole = true
         response.forEachConstantField(isPost: true) { name, value in
-            MHD_add_response_header(handle, name.cString, value.cString)
+            isWhole = MHD_add_response_header(handle, name.cString, value.cString) == .YES && isWhole
         }
-        guard set(response) else { return nil }
+        guard isWhole, set(response, now) else { return nil }
     }
 
     deinit {
@@ -105,14 +108,13 @@ final class PooledAnswer {
     /// Makes it say what `response` says, which is of its shape. It must be on no connection.
     ///
     /// - Returns: `false` if there is no memory for it: then it says nothing that can be sent.
-    fileprivate func set(_ response: borrowing Response) -> Bool {
+    fileprivate func set(_ response: borrowing Response, _ now: Int64) -> Bool {
         response.body.withUnsafeBytes { body.copyMemory(from: $0.baseAddress!, byteCount: shape.bodySize) }
         guard case .made(let id)? = response.requestID else { return false }
         var isSet = set("X-Request-Id", .requestID) { place in
             id.write(to: UnsafeMutableRawPointer(place).assumingMemoryBound(to: UInt8.self))
         }
         // libmicrohttpd would write it anew for every answer.
-        let now = UnixTime.now()
         if date != now {
             date = now
             isSet =

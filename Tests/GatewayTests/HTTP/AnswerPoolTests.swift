@@ -52,6 +52,17 @@ struct AnswerPoolTests {
         #expect(pool.count == 1)
     }
 
+    @Test("tell the time at which they are sent")
+    mutating func date() throws {
+        for now in [784_111_777, 784_111_777, 784_111_778, 784_111_777] as [Int64] {
+            let answer = try #require(pool.take(for: receipt(), isPost: true, now: now))
+            let date = MHD_get_response_header(answer.handle, "Date").map { String(cString: $0) }
+            #expect(date == RawAnswer.httpDate(now))
+            pool.giveBack(answer)
+        }
+        #expect(pool.count == 1)
+    }
+
     @Test("are others while they are on a connection")
     mutating func inUse() throws {
         let first = try #require(pool.take(for: receipt(), isPost: true))
