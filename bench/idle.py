@@ -127,7 +127,7 @@ def print_report(found: dict[str, list[float]], load: float, busy: list[float]):
 def run(options: argparse.Namespace, stack: contextlib.ExitStack):
     logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="socketio-gateway-bench-")))
     load = os.getloadavg()[0]
-    broker = PrivateRabbitMQ(plugins=["rabbitmq_management"])
+    broker = PrivateRabbitMQ(plugins=["rabbitmq_management"], starts_fast=False)
     stack.callback(broker.stop)
     say("RabbitMQ starts (a private one) …")
     broker.start()

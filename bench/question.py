@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="socketio-gateway-bench-")))
     load = os.getloadavg()[0]
     say("RabbitMQ starts (a private one) …")
-    broker = stack.enter_context(PrivateRabbitMQ())
+    broker = stack.enter_context(PrivateRabbitMQ(starts_fast=False))
     gateway = AskedGateway("gateway", options.gateway.resolve(), broker, logs)
     for candidate in (Server(broker, logs), gateway):
         stack.callback(candidate.stop)

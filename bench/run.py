@@ -153,7 +153,7 @@ def print_report(options: argparse.Namespace, samples: report.Samples, batches: 
 
 def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="socketio-gateway-bench-")))
-    broker = PrivateRabbitMQ(plugins=["rabbitmq_management"])
+    broker = PrivateRabbitMQ(plugins=["rabbitmq_management"], starts_fast=False)
     stack.callback(broker.stop)
     load = os.getloadavg()[0]
     say("RabbitMQ starts (a private one) …")

@@ -71,7 +71,7 @@ def main():
         settings = authority.broker_settings(*authority.issue("broker", ["DNS:localhost"]), port)
         # The settings name the mechanism of its plugin, too.
         plugins = ["rabbitmq_management", "rabbitmq_auth_mechanism_ssl"]
-        with PrivateRabbitMQ(plugins=plugins, settings=settings) as broker:
+        with PrivateRabbitMQ(plugins=plugins, settings=settings, starts_fast=False) as broker:
             assert broker.management_port is not None
             management = Management(broker.management_port)
             management.wait()

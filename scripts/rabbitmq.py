@@ -54,6 +54,9 @@ def _call(function, *texts):
 
 _calls = itertools.count()
 
+# When idle schedulers sleep. RabbitMQ has them sleep at once (`none`), and then loads its modules in 8 s instead of 4.
+_NEARLY_AT_ONCE = "+sbwt very_short +sbwtdcpu very_short +sbwtdio very_short"
+
 # Commands of `rabbitmqctl` by what they have the broker evaluate.
 _EXPRESSIONS = {
     "eval": lambda expressions: expressions,
@@ -136,10 +139,12 @@ def die_with_parent():
 class PrivateRabbitMQ:
     """`start` and `stop`, or a `with` statement. Restarts keep the ports and the data; `stop` removes everything."""
 
-    def __init__(self, plugins=(), settings=(), beside=None):
+    def __init__(self, plugins=(), settings=(), beside=None, starts_fast=True):
         """`settings` are further lines of rabbitmq.conf, such as `"max_message_size = 65536"`. `beside` is another node, which
-        this one makes a cluster with: it must run when this one is started for the first time, and be stopped after it."""
+        this one makes a cluster with: it must run when this one is started for the first time, and be stopped after it.
+        `starts_fast` is for tests; what is measured is RabbitMQ as it comes."""
         self.plugins, self._settings = list(plugins), list(settings)
+        self._starts_fast = starts_fast
         self._beside = beside
         self.port, self._dist_port, self._epmd_port, management_port = free_ports(4)
         if beside is not None:
@@ -287,11 +292,7 @@ class PrivateRabbitMQ:
             RABBITMQ_LOGS="-",
             RABBITMQ_ALLOW_INPUT="1",  # the script becomes the Erlang machine instead of staying around as its parent
             RABBITMQ_SERVER_START_ARGS="-noinput +B i",
-            # Idle schedulers sleep nearly at once, since others need the cores. (With `none`, or with the default for
-            # file I/O, loading the modules takes twice as long: 8 s instead of 4.)
-            RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=(
-                f"+sbwt very_short +sbwtdcpu very_short +sbwtdio very_short {loopback_distribution}"
-            ),
+            RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=f"{_NEARLY_AT_ONCE if self._starts_fast else ''} {loopback_distribution}",
             RABBITMQ_CTL_ERL_ARGS=loopback_distribution,
         )
         return environment
