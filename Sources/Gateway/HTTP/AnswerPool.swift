@@ -14,6 +14,10 @@ final class AnswerPool {
     /// again, and cost as much as new ones.
     static let most = 128
 
+    /// The number of free ones that are looked at for one of the right shape, the last ones first. Receipts differ in
+    /// what became of the emit and in whether there is a rate, so that a program gets two shapes or three.
+    private static let lookedAt = 4
+
     @exclusivity(unchecked) private var free: [PooledAnswer] = []
     /// The number of those that there are, on a connection or free.
     @exclusivity(unchecked) private(set) var count = 0
@@ -24,11 +28,13 @@ final class AnswerPool {
     /// - Parameter now: seconds since 1970, for `Date`.
     func take(for response: borrowing Response, isPost: Bool, now: Int64 = UnixTime.now()) -> PooledAnswer? {
         guard let shape = PooledAnswer.Shape(response, isPost: isPost) else { return nil }
-        if let last = free.popLast() {
-            if last.shape == shape, last.set(response, now) { return last }
-            // One of another shape makes room: answers of today are like those of a moment ago.
+        if let index = free.indices.suffix(Self.lookedAt).last(where: { free[$0].shape == shape }) {
+            let answer = free.remove(at: index)
+            if answer.set(response, now) { return answer }
             count -= 1
         }
+        // One of another shape makes room: answers of today are like those of a moment ago.
+        if count == Self.most, free.popLast() != nil { count -= 1 }
         guard count < Self.most, let answer = PooledAnswer(response, shape, now) else { return nil }
         count += 1
         return answer

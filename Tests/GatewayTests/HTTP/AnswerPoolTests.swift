@@ -81,8 +81,31 @@ struct AnswerPoolTests {
         var longer = rated
         longer.body.append(contentsOf: "\n".utf8)
         #expect(try #require(pool.take(for: longer, isPost: true)).shape != answer.shape)
-        // The last one alone.
-        #expect(pool.count == 1)
+    }
+
+    @Test("are used again when several shapes come in turn")
+    mutating func inTurn() throws {
+        var handles: Set<OpaquePointer> = []
+        for turn in 0..<12 {
+            var response = receipt(rate: turn % 2 == 0 ? nil : RateState(limit: 5, remaining: turn, reset: 1))
+            if turn % 3 == 0 { response.body.append(contentsOf: "\n".utf8) }
+            let answer = try #require(pool.take(for: response, isPost: true))
+            #expect(headers(of: answer) == expectedHeaders(of: response))
+            handles.insert(answer.handle)
+            pool.giveBack(answer)
+        }
+        #expect(handles.count == 4)
+        #expect(pool.count == 4)
+    }
+
+    @Test("make room for one of a shape that there is none of")
+    mutating func room() throws {
+        let answers = (0..<AnswerPool.most).compactMap { _ in pool.take(for: receipt(), isPost: true) }
+        for answer in answers { pool.giveBack(answer) }
+        let rated = receipt(rate: RateState(limit: 5, remaining: 4, reset: 1))
+        let answer = try #require(pool.take(for: rated, isPost: true))
+        #expect(headers(of: answer) == expectedHeaders(of: rated))
+        #expect(pool.count == AnswerPool.most)
     }
 
     @Test("are no more than stay in the processor's caches")
