@@ -1,7 +1,7 @@
 binary := .build/release/socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install deb tarball release demo compose-env test unit companions e2e slow torture lint bench screenshots clean
+.PHONY: help setup build install deb tarball release demo compose-env test build-meanwhile tests-meanwhile unit companions e2e slow torture lint bench screenshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -45,10 +45,19 @@ compose-env: ## Make the key that compose.yaml needs in .env, once
 	@[ -e .env ] || (umask 077; printf 'GATEWAY_API_KEY=%s\n' "$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >.env)
 	@grep -q '^GATEWAY_API_KEY=.' .env || { echo "compose-env: .env has no GATEWAY_API_KEY and is left as it is: add that line" >&2; exit 1; }
 
-# The build leaves a good part of the second core to the companions' tests.
-test: unit ## Run all tests but the slow ones
-	@$(MAKE) --no-print-directory -j2 -Otarget build companions
+# The gateway is built with what the tests beside it leave of the cores.
+test: ## Run all tests but the slow ones
+	@scripts/setup.sh build
+	@swift build --build-tests
+	@$(MAKE) --no-print-directory -j2 -Otarget build-meanwhile tests-meanwhile
 	@$(MAKE) --no-print-directory e2e
+
+build-meanwhile:
+	@nice -n 19 swift build --ignore-lock -c release --static-swift-stdlib --product socketio-gateway
+
+tests-meanwhile:
+	@scripts/unit.sh
+	@$(MAKE) --no-print-directory companions
 
 unit: ## Run the unit tests
 	@scripts/setup.sh build

@@ -5,17 +5,18 @@
 
 most_doubtful=4
 
-# tests WORD…: pytest with these words.
-tests() { timeout 3000 .venv/bin/python -m pytest -q "$@"; }
+# tests WORD…: pytest with these words. It keeps what it has compiled.
+tests() { timeout 3000 env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q "$@"; }
 
 # forget_failures FOLDER: those of earlier runs. The folder is pytest's root.
-forget_failures() { rm -f "$1/.pytest_cache/v/cache/lastfailed"; }
+forget_failures() { rm -rf "$1/.pytest_cache"; }
 
 # try_again FOLDER: what has failed there.
 try_again() {
     local named
-    named=$(.venv/bin/python -c 'import json, sys
-for name in json.load(open(f"{sys.argv[1]}/.pytest_cache/v/cache/lastfailed")): print(f"{sys.argv[1]}/{name}")' "$1") || return 1
+    named=$(.venv/bin/python -c 'import json, pathlib, sys
+for cache in pathlib.Path(sys.argv[1], ".pytest_cache").rglob("lastfailed"):
+    for name in json.loads(cache.read_text()): print(f"{sys.argv[1]}/{name}")' "$1") || return 1
     if [ "$(wc -l <<<"$named")" -gt $most_doubtful ]; then
         echo "too many tests have failed to run them again" >&2
         return 1

@@ -3,18 +3,19 @@
 # with clients and brokers that run by the clock miss their seconds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/beside.sh
 
 # Of the tests' modules those without a broker, which take about half of the time.
 without_loop='^(GatewayTests|HashingTests|JSONTests|RoutesTests|SettingTypesTests|YAMLTests)\.'
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
 
-# Nothing is built, so neither has to wait for the other.
+# Nothing is built, so none has to wait for another, nor for a build of something else.
 tests() { timeout 600 swift test --ignore-lock --quiet --skip-build --no-parallel "$@"; }
 
-tests --filter "$without_loop" >"$output" 2>&1 &
+beside "$output" tests --filter "$without_loop"
 status=0
 tests --skip "$without_loop" || status=$?
 wait $! || status=$?
 cat "$output"
+rm "$output"
 exit "$status"

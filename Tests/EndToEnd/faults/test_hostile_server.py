@@ -93,26 +93,27 @@ def filled(start, item, end, size=LONGEST):
     return start + b",".join(item % (number + 1_000_000) for number in range(count)) + end
 
 
-# Millions of values, each of which takes much more in memory than in the text.
+# Millions of values, each of which takes much more in memory than in the text. They are made when their test wants them.
 SOCKETS = {
-    "tiny sockets": filled(b'"sockets":[', b'{"id":"%d"}', b"]"),
-    "numbers in data": filled(b'"sockets":[{"id":"a","data":[', b"0", b"]}]"),
-    "objects in data": filled(b'"sockets":[{"id":"a","data":[', b"{}", b"]}]"),
-    "members in data": filled(b'"sockets":[{"id":"a","data":{', b'"%d":0', b"}}]"),
-    "no sockets": filled(b'"sockets":[', b"0", b"]"),
-    "members beside": filled(b'"sockets":[],', b'"%d":0', b""),
-    "a string": b'"sockets":[{"id":"a","data":"' + b"x" * (LONGEST - 100) + b'"}]',
-    "an id": b'"sockets":[{"id":"' + b"x" * (LONGEST - 100) + b'"}]',
-    "large sockets": filled(b'"sockets":[', b'{"id":"%d","data":"' + b"x" * 100_000 + b'"}', b"]"),
-    "a handshake": filled(b'"sockets":[{"id":"a","handshake":{"headers":{', b'"%d":0', b"}}}]"),
-    "rooms of a socket": filled(b'"sockets":[{"id":"a","rooms":[', b'"%d"', b"]}]"),
+    "tiny sockets": lambda: filled(b'"sockets":[', b'{"id":"%d"}', b"]"),
+    "numbers in data": lambda: filled(b'"sockets":[{"id":"a","data":[', b"0", b"]}]"),
+    "objects in data": lambda: filled(b'"sockets":[{"id":"a","data":[', b"{}", b"]}]"),
+    "members in data": lambda: filled(b'"sockets":[{"id":"a","data":{', b'"%d":0', b"}}]"),
+    "no sockets": lambda: filled(b'"sockets":[', b"0", b"]"),
+    "members beside": lambda: filled(b'"sockets":[],', b'"%d":0', b""),
+    "a string": lambda: b'"sockets":[{"id":"a","data":"' + b"x" * (LONGEST - 100) + b'"}]',
+    "an id": lambda: b'"sockets":[{"id":"' + b"x" * (LONGEST - 100) + b'"}]',
+    "large sockets": lambda: filled(b'"sockets":[', b'{"id":"%d","data":"' + b"x" * 100_000 + b'"}', b"]"),
+    "a handshake": lambda: filled(b'"sockets":[{"id":"a","handshake":{"headers":{', b'"%d":0', b"}}}]"),
+    "rooms of a socket": lambda: filled(b'"sockets":[{"id":"a","rooms":[', b'"%d"', b"]}]"),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("members", SOCKETS.values(), ids=SOCKETS)
-def test_two_huge_answers(attack, members):
+@pytest.mark.parametrize("name", SOCKETS)
+def test_two_huge_answers(attack, name):
     """As long as they may be; and twice as long."""
+    members = SOCKETS[name]()
     attack.bodies = lambda message, uid: [answer(message, uid, 8, members)]
     page = attack.ask("/v1/sockets", fields=["rooms", "data", "handshake"], timeoutMs=20_000)
     assert page["complete"], page["servers"]
@@ -164,20 +165,21 @@ def test_servers_that_are_made_up(attack):
 
 
 ROOMS = {
-    "counted": filled(b'"count":1,"rooms":{', b'"r%d":1', b"}"),
-    "counted, of long names": filled(b'"count":1,"rooms":{', b'"' + b"x" * 10_000 + b'%d":1', b"}"),
-    "of sockets": filled(b'"sockets":[', b'{"id":"%d","rooms":["a","b"]}', b"]"),
-    "of one socket": filled(b'"sockets":[{"id":"a","rooms":[', b'"r%d"', b"]}]"),
-    "none at all": filled(b'"count":1,"rooms":{', b'"r%d":[]', b"}"),
+    "counted": lambda: filled(b'"count":1,"rooms":{', b'"r%d":1', b"}"),
+    "counted, of long names": lambda: filled(b'"count":1,"rooms":{', b'"' + b"x" * 10_000 + b'%d":1', b"}"),
+    "of sockets": lambda: filled(b'"sockets":[', b'{"id":"%d","rooms":["a","b"]}', b"]"),
+    "of one socket": lambda: filled(b'"sockets":[{"id":"a","rooms":[', b'"r%d"', b"]}]"),
+    "none at all": lambda: filled(b'"count":1,"rooms":{', b'"r%d":[]', b"}"),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("members", ROOMS.values(), ids=ROOMS)
-def test_millions_of_rooms(attack, members):
+@pytest.mark.parametrize("name", ROOMS)
+def test_millions_of_rooms(attack, name):
+    members = ROOMS[name]()
     attack.bodies = lambda message, uid: [answer(message, uid, 8, members)]
     page = attack.ask("/v1/rooms", limit=1000, timeoutMs=20_000)
-    if members is ROOMS["counted, of long names"]:
+    if name == "counted, of long names":
         # More than was asked for, so there may be others behind; and no name among them to go on from.
         assert (page["rooms"], page["servers"]["tooLarge"]) == ([], ["h1", "h2"])
     else:
@@ -199,26 +201,27 @@ def test_acknowledgements_by_the_hundred_thousand(attack):
 
 
 REPAIR = {
-    "half emojis": b'"packet":"' + b"\\ud83d" * (LONGEST // 6 - 50) + b'"',
-    "whole emojis and a half": b'"packet":"' + b"\\ud83d\\ude00" * (LONGEST // 12 - 50) + b'\\ud83d"',
-    "no text": b'"packet":"' + b"\xff" * (LONGEST - 100) + b'"',
-    "control bytes": b'"packet":"' + b"\x01" * (LONGEST - 100) + b'"',
-    "a deep value": b'"packet":' + b"[" * (LONGEST // 2 - 50) + b"]" * (LONGEST // 2 - 50),
-    "deep values": filled(b'"packet":[', b"[" * 300 + b"]" * 300, b"]"),
-    "no numbers": filled(b'"packet":[', b"NaN", b"]"),
-    "a long number": b'"packet":' + b"9" * (LONGEST - 100),
-    "a long key": b'"packet":{"\\u0000' + b"x" * (LONGEST - 200) + b'":1}',
-    "keys that become the same": filled(b'"packet":{', b'"\\u0000":0', b"}"),
-    "the same bytes again and again": filled(
+    "half emojis": lambda: b'"packet":"' + b"\\ud83d" * (LONGEST // 6 - 50) + b'"',
+    "whole emojis and a half": lambda: b'"packet":"' + b"\\ud83d\\ude00" * (LONGEST // 12 - 50) + b'\\ud83d"',
+    "no text": lambda: b'"packet":"' + b"\xff" * (LONGEST - 100) + b'"',
+    "control bytes": lambda: b'"packet":"' + b"\x01" * (LONGEST - 100) + b'"',
+    "a deep value": lambda: b'"packet":' + b"[" * (LONGEST // 2 - 50) + b"]" * (LONGEST // 2 - 50),
+    "deep values": lambda: filled(b'"packet":[', b"[" * 300 + b"]" * 300, b"]"),
+    "no numbers": lambda: filled(b'"packet":[', b"NaN", b"]"),
+    "a long number": lambda: b'"packet":' + b"9" * (LONGEST - 100),
+    "a long key": lambda: b'"packet":{"\\u0000' + b"x" * (LONGEST - 200) + b'":1}',
+    "keys that become the same": lambda: filled(b'"packet":{', b'"\\u0000":0', b"}"),
+    "the same bytes again and again": lambda: filled(
         b'"attachments":["' + b"A" * (8 * MEBIBYTE) + b'"],"packet":[', b'{"_placeholder":true,"num":0}', b"]"
     ),
-    "many bytes": filled(b'"packet":[{"_placeholder":true,"num":0}],"attachments":[', b'""', b"]"),
-    "no JSON": b'"packet":' + b"[1,2" * (LONGEST // 4 - 50),
+    "many bytes": lambda: filled(b'"packet":[{"_placeholder":true,"num":0}],"attachments":[', b'""', b"]"),
+    "no JSON": lambda: b'"packet":' + b"[1,2" * (LONGEST // 4 - 50),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("members", REPAIR.values(), ids=REPAIR)
-def test_answers_that_need_repair(attack, members):
+@pytest.mark.parametrize("name", REPAIR)
+def test_answers_that_need_repair(attack, name):
+    members = REPAIR[name]()
     attack.bodies = lambda message, uid: [answer(message, uid, 10, members)] * 3
     attack.tell("/v1/servers/emit", event="e", ack={"timeoutMs": 8_000})

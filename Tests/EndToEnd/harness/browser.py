@@ -64,16 +64,23 @@ class BrowserPage:
         return value
 
     def click(self, selector):
-        """With the mouse, in the middle of the element: browsers allow more to people than to scripts."""
+        """With the mouse, in the middle of the element: browsers allow more to people than to scripts. Again if it was not hit, which
+        happens when the page moves meanwhile."""
         middle = f"""(() => {{
             const element = document.querySelector({json.dumps(selector)});
+            window.wasMissed = true;
+            element.addEventListener("click", () => window.wasMissed = false, {{capture: true, once: true}});
             element.scrollIntoView({{block: "center"}});
             const box = element.getBoundingClientRect();
             return [box.x + box.width / 2, box.y + box.height / 2];
         }})()"""
-        x, y = self.evaluate(middle)
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        for _ in range(3):
+            x, y = self.evaluate(middle)
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            if not self.evaluate("window.wasMissed === true"):
+                return
+        raise AssertionError(f"{selector}: not hit")
 
     def clipboard(self):
         """Its text, by pasting it into a field."""

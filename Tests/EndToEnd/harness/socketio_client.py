@@ -1,6 +1,7 @@
 """A real Socket.IO client which writes down what it receives."""
 
 import queue
+import threading
 
 import engineio
 import socketio
@@ -61,4 +62,7 @@ class SocketIOClient:
             pass
 
     def close(self):
-        self._client.disconnect()
+        goes = threading.Thread(target=self._client.disconnect, daemon=True)
+        goes.start()
+        # One that polls may wait for a request of its own, which is answered with the next ping, in 25 s.
+        goes.join(1)

@@ -3,14 +3,11 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import socketio
-
-from .patience import end_of_patience
 from .rabbitmq import die_with_parent
 from .socketio_client import SocketIOClient
+from .subscription import wait_for_subscription
 
 PROGRAM = Path(__file__).with_name("socketio_server_program.py")
 
@@ -32,7 +29,8 @@ class SocketIOServer:
             line = self._process.stdout.readline()
             assert line, "the Socket.IO server did not start"
             self.url = f"http://127.0.0.1:{json.loads(line)['port']}"
-            self._wait_for_subscription(amqp_url, channel, namespaces[0])
+            wait_for_subscription(amqp_url, channel, namespaces[0], self.client(namespace=namespaces[0]))
+            self.disconnect_clients()
         except BaseException:
             self.close()
             raise
@@ -52,20 +50,6 @@ class SocketIOServer:
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()
-
-    def _wait_for_subscription(self, amqp_url, channel, namespace):
-        # The library subscribes when its first client connects, and says nothing when it has.
-        backend = socketio.KombuManager(amqp_url, channel=channel, write_only=True)
-        probe = self.client(namespace=namespace)
-        deadline = end_of_patience()
-        while True:
-            backend.emit("probe", None, namespace=namespace, room=probe.sid)
-            try:
-                probe.next(timeout=0.2)
-                break
-            except AssertionError:
-                assert time.monotonic() < deadline, "the Socket.IO server does not hear what is on the exchange"
-        self.disconnect_clients()
 
     def __enter__(self):
         return self

@@ -98,11 +98,12 @@ class Client:
 
     def close(self):
         self._closed.set()
-        if self._client.reconnection or self._only_polls:
-            # It may wait for a request of its own that an asyncio server never answers; the end of the server ends that.
-            threading.Thread(target=self._client.shutdown, daemon=True).start()
-        else:
-            self._client.disconnect()
+        goes = threading.Thread(target=self._client.shutdown, daemon=True)
+        goes.start()
+        # It may wait for a request of its own: an asyncio server never answers it, another one with the next ping, in 25 s.
+        # The end of the server ends that.
+        if not (self._client.reconnection or self._only_polls):
+            goes.join(1)
 
     def _on_connect(self):
         self.connections += 1
