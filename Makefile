@@ -1,7 +1,8 @@
 binary := .build/release/socketio-gateway
+release := -c release --static-swift-stdlib --product socketio-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install deb tarball release demo compose-env test build-meanwhile tests-meanwhile unit companions e2e slow torture lint bench screenshots clean
+.PHONY: help setup build install deb tarball release demo compose-env test build-unit-tests build-meanwhile tests-meanwhile unit companions e2e slow torture lint bench screenshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -12,7 +13,7 @@ setup: ## Install what building, testing and the demo need
 build: ## Build the gateway
 	@[ -e $(binary) ] || echo "The first build takes some minutes."
 	@scripts/setup.sh build
-	@swift build -c release --static-swift-stdlib --product socketio-gateway
+	@swift build $(release)
 
 # For `make install`; DESTDIR comes before all paths while a package is made.
 PREFIX ?= /usr/local
@@ -46,23 +47,23 @@ compose-env: ## Make the key that compose.yaml needs in .env, once
 	@grep -q '^GATEWAY_API_KEY=.' .env || { echo "compose-env: .env has no GATEWAY_API_KEY and is left as it is: add that line" >&2; exit 1; }
 
 # The gateway is built with what the tests beside it leave of the cores.
-test: ## Run all tests but the slow ones
-	@scripts/setup.sh build
-	@swift build --build-tests
+test: build-unit-tests ## Run all tests but the slow ones
 	@$(MAKE) --no-print-directory -j2 -Otarget build-meanwhile tests-meanwhile
 	@$(MAKE) --no-print-directory e2e
 
 build-meanwhile:
-	@nice -n 19 swift build --ignore-lock -c release --static-swift-stdlib --product socketio-gateway
+	@nice -n 19 swift build --ignore-lock $(release)
 
 tests-meanwhile:
 	@scripts/unit.sh
 	@$(MAKE) --no-print-directory companions
 
-unit: ## Run the unit tests
+unit: build-unit-tests ## Run the unit tests
+	@scripts/unit.sh
+
+build-unit-tests:
 	@scripts/setup.sh build
 	@swift build --build-tests
-	@scripts/unit.sh
 
 companions: ## Test what runs on the Socket.IO servers: adapters/python and adapters/node
 	@scripts/setup.sh run node

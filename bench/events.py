@@ -143,7 +143,7 @@ def main():
     options = parser.parse_args()
     load = os.getloadavg()[0]
     found: dict[str, list[float]] = {candidate: [] for candidate in WISHES}
-    with tempfile.TemporaryDirectory(prefix="socketio-gateway-bench-") as folder, PrivateRabbitMQ() as broker:
+    with tempfile.TemporaryDirectory(prefix="socketio-gateway-bench-") as folder, PrivateRabbitMQ(starts_fast=False) as broker:
         before = package_of(options.before, Path(folder))
         for number in range(options.rounds):
             for candidate in random.sample(list(WISHES), len(WISHES)):

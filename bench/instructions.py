@@ -136,7 +136,7 @@ def main():
         subprocess.run([HERE / "setup.sh", "valgrind"], check=True, stdin=subprocess.DEVNULL)
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="socketio-gateway-count-")))
-            broker = PrivateRabbitMQ(plugins=["rabbitmq_management"])
+            broker = PrivateRabbitMQ(plugins=["rabbitmq_management"], starts_fast=False)
             stack.callback(broker.stop)
             broker.start()
             management = Management(broker.management_port)

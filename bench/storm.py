@@ -50,8 +50,8 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-def median(ratios: list[float]) -> str:
-    """With the quartiles."""
+def with_quartiles(ratios: list[float]) -> str:
+    """The median, with the quartiles."""
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
@@ -274,9 +274,9 @@ def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         print(f"| {before:.2f} | {storm:.2f} | {storm / before:.2f} | {memory / 2**20:.1f} | {after / 2**20:.1f} | {names} |")
     ratios = [storm / before for before, storm, *_ in rows]
     verdict = "pass" if statistics.median(ratios) <= TARGET else "**miss**"
-    print(f"\np99 in the storm / before: {median(ratios)} (at most {TARGET}): {verdict}")
+    print(f"\np99 in the storm / before: {with_quartiles(ratios)} (at most {TARGET}): {verdict}")
     figures = ", ".join(f"{before:.2f} and {storm:.2f} ms" for before, storm in bare)
-    print(f"The same by AMQP alone: {median([storm / before for before, storm in bare])} ({figures}).")
+    print(f"The same by AMQP alone: {with_quartiles([storm / before for before, storm in bare])} ({figures}).")
     print(f"Memory without sockets: {empty / 2**20:.1f} MiB. Load average before: {load:.2f}.")
     return 0
 

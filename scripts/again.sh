@@ -5,8 +5,8 @@
 
 most_doubtful=4
 
-# tests WORD…: pytest with these words. It keeps what it has compiled.
-tests() { timeout 3000 env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q "$@"; }
+# tests WORD…: pytest with these words. It keeps what it has compiled, and hears of Ctrl-C.
+tests() { timeout --foreground 3000 env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q "$@"; }
 
 # forget_failures FOLDER: those of earlier runs. The folder is pytest's root.
 forget_failures() { rm -rf "$1/.pytest_cache"; }

@@ -54,7 +54,7 @@ def _call(function, *texts):
 
 _calls = itertools.count()
 
-# When idle schedulers sleep. RabbitMQ has them sleep at once (`none`), and then loads its modules in 8 s instead of 4.
+# Idle schedulers wait a little before they sleep. With RabbitMQ's own `none` it loads its modules in 8 s instead of 4.
 _NEARLY_AT_ONCE = "+sbwt very_short +sbwtdcpu very_short +sbwtdio very_short"
 
 # Commands of `rabbitmqctl` by what they have the broker evaluate.
@@ -142,7 +142,7 @@ class PrivateRabbitMQ:
     def __init__(self, plugins=(), settings=(), beside=None, starts_fast=True):
         """`settings` are further lines of rabbitmq.conf, such as `"max_message_size = 65536"`. `beside` is another node, which
         this one makes a cluster with: it must run when this one is started for the first time, and be stopped after it.
-        `starts_fast` is for tests; what is measured is RabbitMQ as it comes."""
+        `starts_fast` is for tests and the demo; benches measure RabbitMQ as it comes."""
         self.plugins, self._settings = list(plugins), list(settings)
         self._starts_fast = starts_fast
         self._beside = beside

@@ -9,13 +9,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 without_loop='^(GatewayTests|HashingTests|JSONTests|RoutesTests|SettingTypesTests|YAMLTests)\.'
 output=$(mktemp)
 
-# Nothing is built, so none has to wait for another, nor for a build of something else.
-tests() { timeout 600 swift test --ignore-lock --quiet --skip-build --no-parallel "$@"; }
+# Nothing is built here, so no lock is needed.
+tests() { timeout --foreground 600 swift test --ignore-lock --quiet --skip-build --no-parallel "$@"; }
 
 beside "$output" tests --filter "$without_loop"
 status=0
 tests --skip "$without_loop" || status=$?
 wait $! || status=$?
 cat "$output"
-rm "$output"
 exit "$status"

@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
     for item in items:
+        if item.get_closest_marker("timed") and "mark.timed" not in item.path.read_text():
+            raise pytest.UsageError(f"{item.nodeid}: a test that is timed has pytest.mark.timed in its file: scripts/e2e.sh looks for it")
         if "faults" in item.path.parts:
             item.add_marker("faults")
         if not BROWSERS.isdisjoint(item.fixturenames):

@@ -33,8 +33,11 @@ final class AnswerPool {
             if answer.set(response, now) { return answer }
             count -= 1
         }
-        // One of another shape makes room: answers of today are like those of a moment ago.
-        if count == Self.most, free.popLast() != nil { count -= 1 }
+        // The one that has been free for longest makes room.
+        if count == Self.most, !free.isEmpty {
+            free.removeFirst()
+            count -= 1
+        }
         guard count < Self.most, let answer = PooledAnswer(response, shape, now) else { return nil }
         count += 1
         return answer

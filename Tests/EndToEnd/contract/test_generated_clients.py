@@ -10,16 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-from harness import REPOSITORY, Gateway
+from harness import REPOSITORY, Gateway, read_contract
 from harness.questions import start_servers, until
 
 KEY = "the key"
 LONG = 60_000  # milliseconds; never waited for
 OPERATIONS = {
     operation["operationId"]
-    for item in yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)["paths"].values()
+    for item in read_contract()["paths"].values()
     for operation in item.values()
     if "operationId" in operation
 }

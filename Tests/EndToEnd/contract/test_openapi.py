@@ -35,12 +35,13 @@ from harness import (
     binary,
     converse,
     hook_entry,
+    read_contract,
 )
 from harness.cluster import FEATURES
 from harness.gateway import Sent
 from harness.patience import end_of_patience
 
-CONTRACT = yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)
+CONTRACT = read_contract()
 PATHS = CONTRACT["paths"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"]
 CONSOLE = [path for path in PATHS if path.startswith("/console/")]

@@ -6,6 +6,7 @@ from .browser import BrowserPage, page_server
 from .cluster import ClusterServer
 from .command import Key, create_key, run_command
 from .console_page import ConsolePage
+from .contract import read_contract
 from .cutting_proxy import CuttingProxy
 from .disturbed_relay import DisturbedRelay
 from .disturbing_proxy import DisturbingProxy
@@ -60,6 +61,7 @@ __all__ = [
     "die_with_parent",
     "hook_entry",
     "page_server",
+    "read_contract",
     "run_command",
     "stream_chunks",
     "webhooks",

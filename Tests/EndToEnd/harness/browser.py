@@ -64,23 +64,23 @@ class BrowserPage:
         return value
 
     def click(self, selector):
-        """With the mouse, in the middle of the element: browsers allow more to people than to scripts. Again if it was not hit, which
-        happens when the page moves meanwhile."""
-        middle = f"""(() => {{
+        """With the mouse, in the middle of the element, when it stands still and nothing covers it: browsers allow more to people than
+        to scripts."""
+        where = f"""(() => {{
             const element = document.querySelector({json.dumps(selector)});
-            window.wasMissed = true;
-            element.addEventListener("click", () => window.wasMissed = false, {{capture: true, once: true}});
             element.scrollIntoView({{block: "center"}});
             const box = element.getBoundingClientRect();
-            return [box.x + box.width / 2, box.y + box.height / 2];
+            const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+            const hit = document.elementFromPoint(x, y);
+            return [x, y, element.contains(hit) || Boolean(hit?.contains(element))];
         }})()"""
-        for _ in range(3):
-            x, y = self.evaluate(middle)
-            for kind in ("mousePressed", "mouseReleased"):
-                self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-            if not self.evaluate("window.wasMissed === true"):
-                return
-        raise AssertionError(f"{selector}: not hit")
+        place, deadline = None, time.monotonic() + PATIENCE
+        while place != (place := self.evaluate(where)) or not place[2]:
+            assert time.monotonic() < deadline, f"{selector}: moves, or something covers it: {place}"
+            time.sleep(0.03)  # more than a frame
+        x, y, _ = place
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def clipboard(self):
         """Its text, by pasting it into a field."""

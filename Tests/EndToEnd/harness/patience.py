@@ -1,6 +1,6 @@
 """How long a test waits for what must come: one number for all, since waiting costs nothing when all is well.
 
-What asserts that something comes *soon* measures the time itself, and is marked `timed`: it runs when nothing else does.
+What asserts that something comes *soon* measures the time itself, and is marked `timed`: other tests give way to it.
 """
 
 import time

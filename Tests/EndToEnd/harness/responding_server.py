@@ -18,6 +18,7 @@ _spec.loader.exec_module(_package)
 
 AnsweringClient = _package.Client
 FakeGateway = _package.FakeGateway
+say_goodbye = _package.say_goodbye
 
 
 class RespondingServer(_package.Server):  # type: ignore[name-defined]

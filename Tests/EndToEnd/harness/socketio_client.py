@@ -1,13 +1,13 @@
 """A real Socket.IO client which writes down what it receives."""
 
 import queue
-import threading
 
 import engineio
 import socketio
 from engineio.payload import Payload
 
 from .patience import PATIENCE
+from .responding_server import say_goodbye
 
 # Over HTTP long-polling this client gives up on a response of more than 16 packets, which a quick emitter easily fills;
 # browsers' clients have no such limit.
@@ -62,7 +62,4 @@ class SocketIOClient:
             pass
 
     def close(self):
-        goes = threading.Thread(target=self._client.disconnect, daemon=True)
-        goes.start()
-        # One that polls may wait for a request of its own, which is answered with the next ping, in 25 s.
-        goes.join(1)
+        say_goodbye(self._client.disconnect)

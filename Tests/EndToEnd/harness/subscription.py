@@ -8,8 +8,8 @@ from .patience import end_of_patience
 
 
 def wait_for_subscription(amqp_url, channel, namespace, client):
-    """The library subscribes when its first client connects, and says nothing when it has. Of what this emits, the client has nothing
-    left."""
+    """The library subscribes when its first client connects, and says nothing when it has. What this emits it takes out of the client
+    again."""
     backend = socketio.KombuManager(amqp_url, channel=channel, write_only=True)
     deadline = end_of_patience()
     while True:

@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
-from harness import REPOSITORY, Gateway, Witness, assert_problem, create_key, webhooks
+from harness import REPOSITORY, Gateway, Witness, assert_problem, create_key, read_contract, webhooks
 from harness.patience import end_of_patience, until
 from harness.rabbitmq import free_ports
 
@@ -28,7 +27,7 @@ def gateway(broker, exchange):
 
 @pytest.fixture(scope="module")
 def contract():
-    return yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)
+    return read_contract()
 
 
 def assert_valid(contract, schema, instance):

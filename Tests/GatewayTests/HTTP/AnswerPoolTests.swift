@@ -81,6 +81,7 @@ struct AnswerPoolTests {
         var longer = rated
         longer.body.append(contentsOf: "\n".utf8)
         #expect(try #require(pool.take(for: longer, isPost: true)).shape != answer.shape)
+        #expect(pool.count == 3)
     }
 
     @Test("are used again when several shapes come in turn")
@@ -98,13 +99,20 @@ struct AnswerPoolTests {
         #expect(pool.count == 4)
     }
 
-    @Test("make room for one of a shape that there is none of")
+    @Test("make room for shapes that there are none of")
     mutating func room() throws {
         let answers = (0..<AnswerPool.most).compactMap { _ in pool.take(for: receipt(), isPost: true) }
         for answer in answers { pool.giveBack(answer) }
-        let rated = receipt(rate: RateState(limit: 5, remaining: 4, reset: 1))
-        let answer = try #require(pool.take(for: rated, isPost: true))
-        #expect(headers(of: answer) == expectedHeaders(of: rated))
+        var handles: Set<OpaquePointer> = []
+        for turn in 0..<12 {
+            var response = receipt(rate: RateState(limit: 5, remaining: turn, reset: 1))
+            if turn % 2 == 0 { response.body.append(contentsOf: "\n".utf8) }
+            let answer = try #require(pool.take(for: response, isPost: true))
+            #expect(headers(of: answer) == expectedHeaders(of: response))
+            handles.insert(answer.handle)
+            pool.giveBack(answer)
+        }
+        #expect(handles.count == 2)
         #expect(pool.count == AnswerPool.most)
     }
 

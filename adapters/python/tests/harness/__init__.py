@@ -2,6 +2,7 @@
 
 from .client import Client
 from .gateway import FakeGateway
+from .goodbye import say_goodbye
 from .rabbitmq import PACKAGE, TLS_PLUGIN, Authority, PrivateRabbitMQ, die_with_parent, free_ports
 from .server import Server
 
@@ -15,4 +16,5 @@ __all__ = [
     "Server",
     "die_with_parent",
     "free_ports",
+    "say_goodbye",
 ]

@@ -9,6 +9,7 @@ import socketio
 from engineio.payload import Payload
 from socketio import packet
 
+from .goodbye import say_goodbye
 from .patience import PATIENCE
 
 # Over HTTP long-polling this client gives up on a response of more than 16 packets; browsers have no such limit.
@@ -98,12 +99,7 @@ class Client:
 
     def close(self):
         self._closed.set()
-        goes = threading.Thread(target=self._client.shutdown, daemon=True)
-        goes.start()
-        # It may wait for a request of its own: an asyncio server never answers it, another one with the next ping, in 25 s.
-        # The end of the server ends that.
-        if not (self._client.reconnection or self._only_polls):
-            goes.join(1)
+        say_goodbye(self._client.shutdown, patience=0 if self._client.reconnection or self._only_polls else 1)
 
     def _on_connect(self):
         self.connections += 1
