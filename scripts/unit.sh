@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Runs the unit tests, which are built: in two processes, each of which runs one test after the other. More beside each other, and those
-# with clients and brokers that run by the clock miss their seconds.
+# Runs the unit tests, which are built: in two processes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/beside.sh
 
-# Of the tests' modules those without a broker, which take about half of the time.
-without_loop='^(GatewayTests|HashingTests|JSONTests|RoutesTests|SettingTypesTests|YAMLTests)\.'
+# The modules whose tests run in parallel. In the others clients and brokers run by the clock: beside each other they miss their seconds,
+# so they run one after the other, and the parallel ones give way to them.
+in_parallel='^(GatewayTests|HashingTests|JSONTests|RoutesTests|SettingTypesTests|YAMLTests)\.'
 output=$(mktemp)
 
 # Nothing is built here, so no lock is needed.
-tests() { timeout --foreground 600 swift test --ignore-lock --quiet --skip-build --no-parallel "$@"; }
+tests() { timeout --foreground 600 nice -n "$1" swift test --ignore-lock --quiet --skip-build "${@:2}"; }
 
-beside "$output" tests --filter "$without_loop"
+beside "$output" tests 10 --filter "$in_parallel"
 status=0
-tests --skip "$without_loop" || status=$?
+tests 0 --no-parallel --skip "$in_parallel" || status=$?
 wait $! || status=$?
 cat "$output"
 exit "$status"

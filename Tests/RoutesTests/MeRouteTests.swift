@@ -14,17 +14,17 @@ struct MeRouteTests {
             rooms: NameGlobs([Glob("user:*"), Glob("\"é")]), sockets: .any, events: NameGlobs([Glob("order.*")]))
         let key = APIKey(
             "k", name: "backend", scopes: [], reach: reach, expires: 1_801_353_600,
-            rate: Rate(600, per: .seconds(60), burst: 50))
+            rate: Rate(60, per: .seconds(86_400), burst: 50))
         let response = await me(AccessPolicy(keys: [key], keyless: .nobody) { 0 })
         #expect(response.status == 200)
-        // Asking is a request, too.
+        // Asking is a request, too. One is given back in 1,440 s, of which some may have passed.
         let told = """
             {"name":"backend","scopes":[],"namespaces":["*"],"rooms":["user:*","\\"é"],"sockets":["*"],"events":["order.*"],\
             "expires":"2027-01-31T00:00:00Z",\
-            "rate":{"requests":600,"perSeconds":60,"burst":50,"remaining":49,"resetSeconds":1}}
+            "rate":{"requests":60,"perSeconds":86400,"burst":50,"remaining":49,"resetSeconds":1440}}
 
             """
-        #expect(response.text == told)
+        #expect(response.text.replacing(/1[34]\d\d}}/, with: "1440}}") == told)
         #expect(response.field("RateLimit-Remaining") == "49")
     }
 
