@@ -4,9 +4,10 @@ import Synchronization
 
 @testable import Routes
 
-/// A stream of events with a client that reads as much at a time as it likes.
+/// A stream of events with a client that reads as much at a time as it likes. As for ``TailReader``, no time passes for it.
 final class EventReader {
     let stream: TextStream<EventReading>
+    let start: MonotonicTime
     private let wakes = Wakes()
 
     private final class Wakes: Sendable {
@@ -23,6 +24,7 @@ final class EventReader {
         guard let place = try? places.take() else { return nil }
         stream = TextStream(
             EventReading(feed, EventFilter(types: types, rooms: rooms, reach: reach), after: last), at: place)
+        start = now
         stream.begin(wake: { [wakes] in wakes.count.add(1, ordering: .relaxed) }, now: now)
     }
 
@@ -31,7 +33,7 @@ final class EventReader {
     private(set) var hasEnded = false
 
     /// Reads until there is nothing more.
-    func read(pieces most: Int = 4_096, now: MonotonicTime = .now()) -> String {
+    func read(pieces most: Int = 4_096, now: MonotonicTime? = nil) -> String {
         var text: [UInt8] = []
         var wakes: Int
         repeat {
@@ -43,7 +45,8 @@ final class EventReader {
     }
 
     /// `nil`: there is nothing, or the end.
-    func readPiece(_ most: Int, now: MonotonicTime = .now()) -> [UInt8]? {
+    func readPiece(_ most: Int, now: MonotonicTime? = nil) -> [UInt8]? {
+        let now = now ?? start
         var buffer = [UInt8](repeating: 0, count: most)
         switch buffer.withUnsafeMutableBytes({ stream.next(into: $0, now: now) }) {
         case .bytes(let count): return Array(buffer[..<count])

@@ -2,23 +2,28 @@ import EventLoop
 
 @testable import Routes
 
-/// A stream of the tail with a client that reads all that there is.
+/// A stream of the tail with a client that reads all that there is. For it no time passes, if a test does not say so: tests
+/// run in parallel, and one may wait longer than the pause after which a stream says that it is there.
 final class TailReader {
     let stream: any BodyStream
+    let start: MonotonicTime
 
     init(_ tail: Tail, _ filter: TailFilter) throws {
         stream = TextStream(TailReading(tail, filter), at: try StreamPlaces().take())
-        stream.begin(wake: {}, now: .now())
+        start = .now()
+        stream.begin(wake: {}, now: start)
     }
 
     /// The stream of an exchange, from its beginning.
     init?(_ exchange: Exchange) {
         guard let stream = exchange.request.stream else { return nil }
         self.stream = stream
-        stream.begin(wake: {}, now: .now())
+        start = .now()
+        stream.begin(wake: {}, now: start)
     }
 
-    func read(now: MonotonicTime = .now()) -> String {
+    func read(now: MonotonicTime? = nil) -> String {
+        let now = now ?? start
         var (text, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 1_000))
         while case .bytes(let count) = buffer.withUnsafeMutableBytes({ stream.next(into: $0, now: now) }) {
             text += buffer[..<count]

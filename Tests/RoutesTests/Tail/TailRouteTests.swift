@@ -255,7 +255,7 @@ struct TailRouteTests {
         #expect(text.matches(of: /"event":"(\w+)"/).map { String($0.1) } == ["e1"])
         // Seldom, lest it be told when each was sent.
         #expect(!text.contains("hidden"))
-        let later = MonotonicTime.now() + .seconds(1)
+        let later = reader.start + .seconds(1)
         #expect(reader.read(now: later) == "event: hidden\ndata: {\"hidden\":6}\n\n")
         await router.told(.post, "/v1/emit", [.apiKey: "s"], body: #"{"event":"e3"}"#)
         #expect(reader.read(now: later + .milliseconds(999)) == "")
