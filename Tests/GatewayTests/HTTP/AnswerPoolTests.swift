@@ -84,18 +84,27 @@ struct AnswerPoolTests {
         #expect(pool.count == 3)
     }
 
-    @Test("are used again when several shapes come in turn")
-    mutating func inTurn() throws {
+    /// Takes an answer for each of twelve responses of these shapes, and gives it back.
+    ///
+    /// - Parameter shape: whether there is a rate, and whether the body is the longer one, by turn.
+    /// - Returns: the answers that were taken.
+    private mutating func inTurn(_ shape: (Int) -> (isRated: Bool, isLonger: Bool)) throws -> Set<OpaquePointer> {
         var handles: Set<OpaquePointer> = []
         for turn in 0..<12 {
-            var response = receipt(rate: turn % 2 == 0 ? nil : RateState(limit: 5, remaining: turn, reset: 1))
-            if turn % 3 == 0 { response.body.append(contentsOf: "\n".utf8) }
+            let (isRated, isLonger) = shape(turn)
+            var response = receipt(rate: isRated ? RateState(limit: 5, remaining: turn, reset: 1) : nil)
+            if isLonger { response.body.append(contentsOf: "\n".utf8) }
             let answer = try #require(pool.take(for: response, isPost: true))
             #expect(headers(of: answer) == expectedHeaders(of: response))
             handles.insert(answer.handle)
             pool.giveBack(answer)
         }
-        #expect(handles.count == 4)
+        return handles
+    }
+
+    @Test("are used again when several shapes come in turn")
+    mutating func severalShapes() throws {
+        #expect(try inTurn { ($0 % 2 == 1, $0 % 3 == 0) }.count == 4)
         #expect(pool.count == 4)
     }
 
@@ -103,16 +112,7 @@ struct AnswerPoolTests {
     mutating func room() throws {
         let answers = (0..<AnswerPool.most).compactMap { _ in pool.take(for: receipt(), isPost: true) }
         for answer in answers { pool.giveBack(answer) }
-        var handles: Set<OpaquePointer> = []
-        for turn in 0..<12 {
-            var response = receipt(rate: RateState(limit: 5, remaining: turn, reset: 1))
-            if turn % 2 == 0 { response.body.append(contentsOf: "\n".utf8) }
-            let answer = try #require(pool.take(for: response, isPost: true))
-            #expect(headers(of: answer) == expectedHeaders(of: response))
-            handles.insert(answer.handle)
-            pool.giveBack(answer)
-        }
-        #expect(handles.count == 2)
+        #expect(try inTurn { (true, $0 % 2 == 0) }.count == 2)
         #expect(pool.count == AnswerPool.most)
     }
 
