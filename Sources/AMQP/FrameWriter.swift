@@ -71,6 +71,7 @@ package enum FrameWriter {
     }
 
     /// Writes nothing where the content header does not fit.
+    @inline(__always)
     private static func message(
         _ publication: borrowing Publication, messageID: MessageID, replyTo: String?, isMandatory: Bool,
         channel: UInt16, frameMax: Int, into cursor: inout FrameCursor
@@ -281,7 +282,7 @@ package enum FrameWriter {
         // A question's id is its correlation id, too.
         if replyTo != nil { flags |= Property.correlationID | Property.replyTo }
         cursor.append(bigEndian: flags)
-        if hasHeaders { headersTable(copy publication, into: &cursor) }
+        if hasHeaders { headersTable(publication, into: &cursor) }
         if let replyTo {
             cursor.append(messageID)
             cursor.append(shortString: replyTo)
@@ -291,7 +292,7 @@ package enum FrameWriter {
         cursor.endFrame(start)
     }
 
-    private static func headersTable(_ publication: Publication, into cursor: inout FrameCursor) {
+    private static func headersTable(_ publication: borrowing Publication, into cursor: inout FrameCursor) {
         cursor.sized { cursor in
             if !publication.carbonCopies.isEmpty {
                 cursor.append(shortString: "CC")
@@ -343,6 +344,7 @@ package enum FrameWriter {
     /// Reserves memory at the end of a buffer, once for all that is written there.
     ///
     /// - Parameter most: the most bytes that may be written.
+    @inline(__always)
     static func write(into buffer: inout [UInt8], atMost most: Int, _ write: (inout FrameCursor) -> Void) {
         buffer.append(addingCapacity: most) { span in
             span.withUnsafeMutableBufferPointer { memory, count in

@@ -7,7 +7,7 @@ internal import AMQP
 final class EmitBatch {
     /// The most messages of a batch that wait to be confirmed, and the most bytes; a larger emit goes alone.
     struct Window {
-        var messages = 512
+        var messages = 256
         var bytes = 1 << 20
     }
 

@@ -1,19 +1,20 @@
 internal import AMQP
 internal import EventLoop
 
-/// An emit under way, and the one that is told its outcome.
+/// An emit under way, and the one that is told its outcome. Of the emit itself nothing is kept that its messages tell:
+/// thousands may wait.
 final class EmitRequest: PublishRequest {
-    private let emit: Emit
+    private let namespace: String
     private let id: ULID
     private let emitter: LoopEmitter
     /// `nil`: nobody waits for it.
     private let receiver: (any EmitReceiver)?
 
     init(
-        _ emit: consuming Emit, _ publications: [Publication], id: ULID, of emitter: LoopEmitter,
+        _ publications: consuming [Publication], in namespace: String, id: ULID, of emitter: LoopEmitter,
         for receiver: (any EmitReceiver)?
     ) {
-        self.emit = emit
+        self.namespace = namespace
         self.id = id
         self.emitter = emitter
         self.receiver = receiver
@@ -21,7 +22,7 @@ final class EmitRequest: PublishRequest {
     }
 
     override func ended(_ result: Result<Routing, PublishError>) {
-        let outcome = emitter.outcome(result, id, emit, exchange)
+        let outcome = emitter.outcome(result, id, publications, namespace)
         receiver?.receive(outcome, confirmedBy: .broker)
     }
 }
@@ -39,20 +40,20 @@ final class CompletionReceiver: EmitReceiver {
 final class BatchedRequest: PublishRequest {
     private let index: Int
     private let batch: EmitBatch
-    private let emits: [Emit]
+    private let namespace: String
     private let id: ULID
     private let emitter: LoopEmitter
 
     /// - Parameters:
-    ///   - index: the index of this one in `emits`.
+    ///   - index: the place of this one in the batch.
     ///   - came: when the batch came.
     init(
-        _ publications: [Publication], as index: Int, of batch: EmitBatch, _ emits: [Emit], id: ULID,
+        _ publications: consuming [Publication], in namespace: String, as index: Int, of batch: EmitBatch, id: ULID,
         of emitter: LoopEmitter, came: MonotonicTime
     ) {
         self.index = index
         self.batch = batch
-        self.emits = emits
+        self.namespace = namespace
         self.id = id
         self.emitter = emitter
         super.init(publications)
@@ -61,7 +62,7 @@ final class BatchedRequest: PublishRequest {
 
     override func ended(_ result: Result<Routing, PublishError>) {
         batch.finish(
-            index, emitter.outcome(result, id, emits[index], exchange), messages: publications.count, bytes: encodedSize
-        )
+            index, emitter.outcome(result, id, publications, namespace), messages: publications.count,
+            bytes: encodedSize)
     }
 }

@@ -206,7 +206,7 @@ extension LoopEmitter {
     ) async throws(EmitError) -> AcknowledgedReceipt {
         let id = nextIdentifier().text
         // Checked before anything is opened.
-        let exchange = try callbackPublication(format, emit, 0).exchange
+        let publications = [try callbackPublication(format, emit, 0)]
         let answered = try await asking { () async throws(ClusterError) in
             try await cluster.callbacks(mode: mode, timeout: timeout) { number in
                 let result = await publish(format, emit, callback: number)
@@ -216,7 +216,7 @@ extension LoopEmitter {
         let (published, responses) = answered ?? (.success(.noExchange), [])
         // An answer proves what the broker has not confirmed.
         let routing = responses.isEmpty ? try published.get() : .routed
-        return .init(id: id, unroutedReason(routing, emit, exchange), mode, responses: responses)
+        return .init(id: id, unroutedReason(routing, publications, emit.namespace), mode, responses: responses)
     }
 
     private func publish(

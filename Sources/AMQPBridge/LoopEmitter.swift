@@ -151,8 +151,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     package func emit(_ emit: consuming Emit, confirmation: Confirmation, for receiver: any EmitReceiver) {
         do throws(EmitError) {
             try check(emit)
-            let publications = try encoded(emit)
-            try publish(consume emit, publications, confirmation, receiver)
+            try publish(try encoded(emit), emit.namespace, confirmation, receiver)
         } catch {
             receiver.receive(.failure(error), confirmedBy: confirmation)
         }
@@ -161,7 +160,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     package func emit(_ emit: Emit, confirmedWithin wait: Duration, completion: @escaping Completion) {
         do throws(EmitError) {
             try check(emit)
-            publish(emit, try encoded(emit), until: .now() + wait, completion)
+            publish(try encoded(emit), emit.namespace, until: .now() + wait, completion)
         } catch {
             completion(.failure(error))
         }
@@ -171,7 +170,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         try check(emit)
         let publications = try encoded(try await resolvingExceptions(of: emit))
         return try await receipt { complete throws(EmitError) in
-            try publish(emit, publications, confirmation, CompletionReceiver(complete))
+            try publish(publications, emit.namespace, confirmation, CompletionReceiver(complete))
         }
     }
 
@@ -182,7 +181,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         // No caller would wait for messages published now, and all would be done twice.
         guard .now() < deadline else { throw .notPublished(.brokerSilent) }
         let publications = try encoded(resolved)
-        return try await receipt { publish(emit, publications, until: deadline, $0) }
+        return try await receipt { publish(publications, emit.namespace, until: deadline, $0) }
     }
 
     /// Waits for what `publish` completes with.
@@ -203,36 +202,38 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// - Throws: when nothing can be published now, and no caller would wait for it; then `receiver` is told nothing.
     private func publish(
-        _ emit: consuming Emit, _ publications: [Publication], _ confirmation: Confirmation,
+        _ publications: consuming [Publication], _ namespace: String, _ confirmation: Confirmation,
         _ receiver: any EmitReceiver
     ) throws(EmitError) {
         let id = identifiers.next()
         switch confirmation {
         case .none:
             // No caller waits for the answer: an emit without a receiver is told by the log and the metrics alone.
-            let request = EmitRequest(consume emit, publications, id: id, of: self, for: nil)
+            let request = EmitRequest(publications, in: namespace, id: id, of: self, for: nil)
             if let refusal = link.refusal(of: request) { throw .notPublished(refusal) }
             link.publish(request)
             receiver.receive(.success(Receipt(.made(id), routed: nil)), confirmedBy: .none)
         case .broker:
-            link.publish(EmitRequest(consume emit, publications, id: id, of: self, for: receiver))
+            link.publish(EmitRequest(publications, in: namespace, id: id, of: self, for: receiver))
         }
     }
 
     private func publish(
-        _ emit: Emit, _ publications: [Publication], until deadline: MonotonicTime, _ completion: @escaping Completion
+        _ publications: [Publication], _ namespace: String, until deadline: MonotonicTime,
+        _ completion: @escaping Completion
     ) {
-        let (id, exchange) = (identifiers.next(), publications[0].exchange)
-        link.publish(publications, until: deadline) { [self] in completion(outcome($0, id, emit, exchange)) }
+        let id = identifiers.next()
+        link.publish(publications, until: deadline) { [self] in
+            completion(outcome($0, id, publications, namespace))
+        }
     }
 
-    /// - Parameter emit: is asked for only if it had no receiver: emits are large to copy.
     func outcome(
-        _ result: Result<Routing, PublishError>, _ id: ULID, _ emit: @autoclosure () -> Emit, _ exchange: String
+        _ result: Result<Routing, PublishError>, _ id: ULID, _ publications: [Publication], _ namespace: String
     ) -> Result<Receipt, EmitError> {
         switch result {
         case .success(.routed): .success(Receipt(.made(id), routed: wireFormat.knowsRecipients ? true : nil))
-        case .success(let routing): .success(receipt(id, routing, emit(), exchange))
+        case .success(let routing): .success(receipt(id, routing, publications, namespace))
         case .failure(let error): .failure(.notPublished(error))
         }
     }
@@ -240,12 +241,10 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     package func emit(batch emits: [Emit]) async -> [Result<Receipt, EmitError>] {
         let batch = EmitBatch(count: emits.count)
         let came = MonotonicTime.now()
-        for (index, emit) in emits.enumerated() {
+        for index in emits.indices {
             if index % Self.emitsPerTurn == Self.emitsPerTurn - 1 { await pause() }
             do throws(EmitError) {
-                try check(emit)
-                let request = BatchedRequest(
-                    try encoded(emit), as: index, of: batch, emits, id: identifiers.next(), of: self, came: came)
+                let request = try request(for: emits.span[index], at: index, of: batch, came: came)
                 if !batch.hasRoom(for: request) { await batch.room(for: request) }
                 // What all share is left half empty for single emits; what this batch has under way makes room again.
                 while link.isCrowded(with: request), batch.isUnderWay { await batch.empty() }
@@ -261,29 +260,43 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
         return batch.results
     }
 
+    /// The request for one emit of a batch, which is large to copy.
+    private func request(
+        for emit: borrowing Emit, at index: Int, of batch: EmitBatch, came: MonotonicTime
+    ) throws(EmitError) -> BatchedRequest {
+        try check(emit)
+        return BatchedRequest(
+            try encoded(emit), in: emit.namespace, as: index, of: batch, id: identifiers.next(), of: self, came: came)
+    }
+
     func nextIdentifier() -> ULID { identifiers.next() }
 
     package func pause() async { await link.loop.nextTurn() }
 
     /// About a millisecond's work.
-    static let emitsPerTurn = 64
+    static let emitsPerTurn = 128
 
-    private func receipt(_ id: ULID, _ routing: Routing, _ emit: Emit, _ exchange: String) -> Receipt {
+    private func receipt(
+        _ id: ULID, _ routing: Routing, _ publications: [Publication], _ namespace: String
+    ) -> Receipt {
         // A fanout's queue need not have a server behind it; no queue at all has none for certain.
-        guard let reason = unroutedReason(routing, emit, exchange) else {
+        guard let reason = unroutedReason(routing, publications, namespace) else {
             return Receipt(.made(id), routed: wireFormat.knowsRecipients ? true : nil)
         }
         return Receipt(.made(id), routed: false, reason: reason)
     }
 
     /// The reason why an emit had no receiver, which is logged; `nil`: it had one.
-    func unroutedReason(_ routing: Routing, _ emit: Emit, _ exchange: String) -> UnroutedReason? {
+    func unroutedReason(
+        _ routing: Routing, _ publications: [Publication], _ namespace: String
+    ) -> UnroutedReason? {
+        let reason: UnroutedReason
         switch routing {
-        case .routed: nil
-        case .noExchange: logged(.noExchange, emit.namespace, exchange)
-        case .unroutable:
-            logged(wireFormat.unroutedReason(of: emit, servers(of: emit.namespace)), emit.namespace, exchange)
+        case .routed: return nil
+        case .noExchange: reason = .noExchange
+        case .unroutable: reason = wireFormat.unroutedReason(of: publications, servers(of: namespace))
         }
+        return logged(reason, namespace, publications[0].exchange)
     }
 
     /// - Returns: the reason.

@@ -5,7 +5,7 @@ internal import Synchronization
 /// One thread that does everything for its share of the clients: it polls, serves its ``EventSource``s and runs the
 /// tasks that prefer it as their executor. Objects that live on a loop need no lock.
 ///
-/// `@unchecked Sendable`: `jobs`, `spareJobs` and `sources` are touched on the loop's thread only (sources are added
+/// `@unchecked Sendable`: `jobs`, `spareJobs`, `waitingForTurn` and `sources` are touched on the loop's thread only (sources are added
 /// before it starts); other threads reach the loop through `inbox`, which is locked, and the eventfd.
 package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private enum Message {
@@ -32,6 +32,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Whether there are jobs: asked several times in each turn, where the list itself would cost more.
     /// Not watched for overlapping accesses: it is read and written in one step.
     @exclusivity(unchecked) private var hasJobs = false
+    /// The tasks that wait for the next turn.
+    private var waitingForTurn: [UnsafeContinuation<Void, Never>] = []
     private var sources: [any EventSource] = []
     private let inbox = Mutex(Inbox())
     private let wakeUp: Int32
@@ -86,8 +88,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Returns in the loop's next turn, when all others have had theirs. For tasks that run on the loop.
     package func nextTurn() async {
-        // Unsafe only in that nothing checks for the one resume: closures are run exactly once.
-        await withUnsafeContinuation { continuation in execute { continuation.resume() } }
+        assertCurrent()
+        // Unsafe only in that nothing checks for the one resume: the list is emptied before they are resumed.
+        await withUnsafeContinuation { waitingForTurn.append($0) }
     }
 
     /// Ends ``run()`` after the turn in progress.
@@ -114,7 +117,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
             for seat in seats { seat._withUnsafeGuaranteedRef { $0.source.flush() } }
         }
         for seat in seats { seat.release() }
-        repeat { drainInbox() } while !end()
+        repeat {
+            drainInbox()
+            beginTurn()
+        } while !waitingForTurn.isEmpty || !end()
         // They hold on to their loop: neither would ever go.
         self.sources = []
         threadID.store(0, ordering: .relaxed)
@@ -133,17 +139,26 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
             }
         }
         _ = poll(&descriptors, nfds_t(descriptors.count), timeout(until: earliest))
-        guard descriptors[0].revents != 0 else {
-            if hasJobs { runJobs() }
-            return
+        if descriptors[0].revents != 0 {
+            var count: UInt64 = 0
+            _ = read(wakeUp, &count, 8)
+            drainInbox()
         }
-        var count: UInt64 = 0
-        _ = read(wakeUp, &count, 8)
-        drainInbox()
+        beginTurn()
+    }
+
+    /// Runs the jobs that are ready, and the tasks that have waited for this turn.
+    private func beginTurn() {
+        if !waitingForTurn.isEmpty {
+            let waiting = waitingForTurn
+            waitingForTurn = []
+            for task in waiting { task.resume() }
+        }
+        if hasJobs { runJobs() }
     }
 
     private func timeout(until deadline: MonotonicTime) -> Int32 {
-        if hasJobs || deadline.nanoseconds <= 0 { return 0 }
+        if hasJobs || !waitingForTurn.isEmpty || deadline.nanoseconds <= 0 { return 0 }
         guard deadline < .never else { return -1 }
         let left = deadline.nanoseconds - MonotonicTime.now().nanoseconds
         // Rounded up: waking a fraction of a millisecond early would spin.

@@ -62,7 +62,9 @@ final class LoopGroup: @unchecked Sendable {
             questionTimeout: process.configuration.requestsTimeout,
             readiness: { self.readiness },
             metrics: {
-                MetricsText.render(
+                // The scrape itself is under way.
+                for server in self.servers { server.tellLoad() }
+                return MetricsText.render(
                     self.servers, open: self.openConnections, load: self.process.load,
                     cluster: self.process.cluster?.counters ?? ClusterCounters(), events: self.process.events,
                     streams: self.process.streams,

@@ -60,6 +60,12 @@ final class LoopServer: Sendable {
         for daemon in daemons { loop.add(daemon) }
     }
 
+    /// Tells the process what this loop has counted in the turn under way. Does nothing on another loop's thread: that
+    /// one tells it when its own turn ends.
+    func tellLoad() {
+        if loop.isCurrent { for daemon in daemons { daemon.requests.load.tell() } }
+    }
+
     /// Names the other loops, which are asked for room when no connection of this one can be closed. To be called
     /// before the loop starts.
     func knows(_ others: [LoopServer]) {

@@ -12,8 +12,8 @@ struct JSONTree: ~Copyable {
 
     /// - Parameter allowsRepeatedKeys: whether an object may have a key twice. The tree then has the last value in the place of
     ///   the first: its members are not those of the text any more.
-    init(parsing text: ArraySlice<UInt8>, allowsRepeatedKeys: Bool = false) throws(JSONError) {
-        if let fault = JSONError(rawNULIn: text) { throw JSONDiagnosis(text).wholeText ?? fault }
+    init(parsing text: borrowing ArraySlice<UInt8>, allowsRepeatedKeys: Bool = false) throws(JSONError) {
+        if JSONError.hasRawNUL(text) { throw JSONDiagnosis(copy text).wholeText ?? .rawNUL(in: copy text) }
         precondition(JSONLibrary.isPrepared)
         var error = json_error_t()
         var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
@@ -25,13 +25,13 @@ struct JSONTree: ~Copyable {
             flags |= Int(JSON_DECODE_INT_AS_REAL)
             root = Self.load(text, flags, &error)
         }
-        guard let root else { throw JSONError(error, of: text) }
+        guard let root else { throw JSONError(error, of: copy text) }
         self.root = root
         memory = gateway_json_since(mark)
     }
 
     private static func load(
-        _ text: ArraySlice<UInt8>, _ flags: Int, _ error: inout json_error_t
+        _ text: borrowing ArraySlice<UInt8>, _ flags: Int, _ error: inout json_error_t
     ) -> UnsafeMutablePointer<json_t>? {
         text.withUnsafeBytes { buffer in
             // jansson wants a non-null pointer for the empty text, too.
@@ -44,15 +44,18 @@ struct JSONTree: ~Copyable {
 }
 
 extension JSONError {
-    /// A raw NUL, which is nowhere part of JSON. jansson's lexer (2.14, `stream_unget`) loses one that ends a number, `true`,
-    /// `false` or `null`: the text would be taken for valid, and what is copied out of it would not be.
-    fileprivate init?(rawNULIn text: ArraySlice<UInt8>) {
-        let isFound = text.withUnsafeBytes { buffer in
+    /// Whether there is a raw NUL, which is nowhere part of JSON. jansson's lexer (2.14, `stream_unget`) loses one that ends a
+    /// number, `true`, `false` or `null`: the text would be taken for valid, and what is copied out of it would not be.
+    fileprivate static func hasRawNUL(_ text: borrowing ArraySlice<UInt8>) -> Bool {
+        text.withUnsafeBytes { buffer in
             guard let start = buffer.baseAddress else { return false }
             return memchr(start, 0, buffer.count) != nil
         }
-        guard isFound, let index = text.firstIndex(of: 0) else { return nil }
-        self.init(kind: .invalid, detail: "a raw NUL byte at \(JSONDiagnosis(text).place(of: index))")
+    }
+
+    fileprivate static func rawNUL(in text: ArraySlice<UInt8>) -> JSONError {
+        let place = JSONDiagnosis(text).place(of: text.firstIndex(of: 0) ?? text.startIndex)
+        return JSONError(kind: .invalid, detail: "a raw NUL byte at \(place)")
     }
 
     /// jansson's error as ours. Its text can quote the input, which belongs in no log: only the place is kept.

@@ -26,17 +26,14 @@ struct BatchRoute: Sendable {
         /// Of those that are only to be checked.
         var dryRuns: [Emit] = []
 
-        /// - Parameter wanted: what its sender wants, if it could be read.
-        mutating func add(
-            _ item: consuming Result<Emit, Problem>, _ wanted: EmitDecoder.Wanted, _ trace: TraceContext?
-        ) {
-            switch consume item {
-            case .success(var emit):
-                let isDryRun = wanted.isDryRun
-                if let trace { emit.trace = trace }
-                if isDryRun { dryRuns.append(emit) } else { emits.append(emit) }
-                items.append(.success(isDryRun ? .dryRun : .emit))
-            case .failure(let problem): items.append(.failure(problem))
+        mutating func add(_ emit: consuming Emit, _ wanted: EmitDecoder.Wanted, _ trace: TraceContext?) {
+            if let trace { emit.trace = trace }
+            if wanted.isDryRun {
+                items.append(.success(.dryRun))
+                dryRuns.append(emit)
+            } else {
+                items.append(.success(.emit))
+                emits.append(emit)
             }
         }
     }
@@ -51,7 +48,7 @@ struct BatchRoute: Sendable {
     private static let mostRoutingKeys = 5
 
     /// After so many items, or so many bytes of them, the other requests of the event loop have a turn.
-    private static let itemsPerTurn = 64
+    private static let itemsPerTurn = 128
     private static let bytesPerTurn = 64 << 10
     /// How many of the largest batches an event loop works on at once.
     private static let batchesUnderWay = 16
@@ -104,8 +101,10 @@ struct BatchRoute: Sendable {
                 try takePlace(&taken)
                 let number = orders.items.count
                 var wanted = EmitDecoder.Wanted()
-                let item = try item(span, of: request, isPartOfJSON: source.isJSON, number: number, &wanted)
-                orders.add(item, wanted, trace)
+                switch try item(span, of: request, isPartOfJSON: source.isJSON, number: number, &wanted) {
+                case .success(let emit): orders.add(emit, wanted, trace)
+                case .failure(let problem): orders.items.append(.failure(problem))
+                }
                 turn.items += 1
             }
             if turn.items >= Self.itemsPerTurn || span.upperBound - turn.start >= Self.bytesPerTurn {

@@ -59,12 +59,13 @@ struct EmitDecoder {
         _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?, _ wanted: inout Wanted
     ) throws(Problem) -> Emit {
         let document = try JSONDocument(body, in: range, part)
-        guard document.root.kind == .object else {
+        let root = document.root
+        guard root.kind == .object else {
             throw Problem(.invalidRequest, at: [.init("", "must be an object")])
         }
         var decoder = EmitDecoder(part)
         decoder.emit.trace = trace
-        document.root.forEachNamedMember { key, value in decoder.read(key, value) }
+        root.forEachNamedMember { key, value in decoder.read(key, value) }
         let emit = try decoder.finish()
         wanted = decoder.wanted
         return emit

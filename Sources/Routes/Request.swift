@@ -18,9 +18,18 @@ package final class Request: @unchecked Sendable {
     @exclusivity(unchecked) var longestBody: Int?
     @exclusivity(unchecked) package internal(set) var body: [UInt8] = []
     /// The caller, as soon as it is known.
-    @exclusivity(unchecked) var caller = Caller.anyone
-    /// The hooks as they were when the head came: what has been checked of a delivery by its head holds for its body.
-    @exclusivity(unchecked) var hooks = HookTable.none
+    var caller: Caller {
+        get { knownCaller ?? .anyone }
+        set { knownCaller = newValue }
+    }
+    @exclusivity(unchecked) private var knownCaller: Caller?
+    /// The hooks as they were when the head of a delivery came: what has been checked of it by its head holds for its
+    /// body.
+    var hooks: HookTable {
+        get { hooksOfDelivery ?? .none }
+        set { hooksOfDelivery = newValue }
+    }
+    @exclusivity(unchecked) private var hooksOfDelivery: HookTable?
     /// Where it is counted as a delivery, if it is one.
     @exclusivity(unchecked) var deliveries: DeliveryCounters?
     /// The duty to keep its answer for its `Idempotency-Key`.

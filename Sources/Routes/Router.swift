@@ -27,7 +27,7 @@ package final class Router: @unchecked Sendable {
     /// The rights of callers. May be replaced at any time, on the loop's thread; requests that are admitted already go on.
     package var access: AccessPolicy {
         get { rules.access }
-        set { rules = Rules(newValue) }
+        set { rules = Rules(newValue.copied()) }
     }
     @exclusivity(unchecked) private var rules: Rules
     /// The hooks, and what CloudEvents become. May be replaced as ``access``: a delivery is what it was when its head came.
@@ -61,7 +61,7 @@ package final class Router: @unchecked Sendable {
         self.routes = routes
         self.counters = counters
         self.batches = batches
-        rules = Rules(access)
+        rules = Rules(access.copied())
         self.limits = limits
         self.idempotency = idempotency
         self.hooks = hooks
@@ -129,10 +129,11 @@ package final class Router: @unchecked Sendable {
         } else {
             request.longestBody = route.body.limit(limits)
             if route.isDelivery, head.method == .post { request.deliveries = hooks.cloudEvents.counters }
-            request.caller = try rules.access.caller(of: head, isPublic: route.isPublic, digester)
+            let caller = try rules.access.caller(of: head, isPublic: route.isPublic, digester)
+            request.caller = caller
+            try caller.take(now: .now())
+            if let scope = route.scope { try caller.check(scope) }
         }
-        try request.caller.take(now: .now())
-        if let scope = route.scope { try request.caller.check(scope) }
     }
 
     /// Whether a request whose answer goes on would be admitted still, and with no fewer rights.

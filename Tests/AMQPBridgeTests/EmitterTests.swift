@@ -189,7 +189,7 @@ private final class ThreadNotingFormat: WireFormat {
         return [Publication(exchange: "x", routingKey: "", body: [])]
     }
 
-    func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason { .noServer }
+    func unroutedReason(of publications: [Publication], _ servers: NamespaceServers) -> UnroutedReason { .noServer }
 }
 
 /// Something that listens and speaks no AMQP.

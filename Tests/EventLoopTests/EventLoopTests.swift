@@ -54,6 +54,21 @@ struct EventLoopTests {
         #expect(order.names == ["a", "b", "a", "b", "a", "b"])
     }
 
+    @Test("brings tasks to their ends that still ask for turns when it stops")
+    func turnsAtTheEnd() {
+        let loop = EventLoop()
+        let ended = Mutex(false)
+        loop.execute {
+            Task(executorPreference: loop) {
+                for _ in 0..<5 { await loop.nextTurn() }
+                ended.withLock { $0 = true }
+            }
+        }
+        loop.stop()
+        loop.run()
+        #expect(ended.withLock { $0 })
+    }
+
     @Test("runs closures in order, and what is left of them when it stops")
     func runsClosuresInOrder() {
         let loop = EventLoop()

@@ -68,7 +68,7 @@ final class MetricsTextTests {
         questions.partial.add(5)
         questions.connects.add(6)
         load.opened(nil)
-        for _ in 0..<2 { _ = load.began() }
+        load.addRequests(2)
         let lines = lines(servers)
         for line in [
             "gateway_info{version=\"\(GatewayCommand.version)\",wire_format=\"amqp0\"} 1",

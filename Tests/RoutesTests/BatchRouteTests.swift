@@ -272,7 +272,7 @@ struct BatchRouteTests {
         let items = Array(repeating: "{\"event\":\"e\"}", count: 640)
         let emitter = RecordingEmitter()
         _ = await router(emitter).batch(items, .json)
-        #expect(emitter.pauses.value == 20)
+        #expect(emitter.pauses.value == 10)
         let long = RecordingEmitter()
         let text = "{\"event\":\"e\",\"data\":\"" + String(repeating: "x", count: 40_000) + "\"}"
         _ = await router(long).batch(Array(repeating: text, count: 10), .ndjson)

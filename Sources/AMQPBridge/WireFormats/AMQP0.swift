@@ -36,9 +36,9 @@ public struct AMQP0: WireFormat {
     static let mostListedBytes = 16 << 20
 
     /// Every server binds `broadcast`, and a room only while one of its sockets is in it.
-    public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason {
+    public func unroutedReason(of publications: [Publication], _ servers: NamespaceServers) -> UnroutedReason {
         if servers.lackNamespace { return .noNamespace }
-        return emit.rooms.isEmpty ? .noServer : .noMember
+        return publications[0].routingKey == Self.everyone ? .noServer : .noMember
     }
 
     public var exchanges: [ServerExchange] {
@@ -108,7 +108,9 @@ public struct AMQP0: WireFormat {
     }
 
     private static func body(_ emit: Emit, except: [String]) -> [UInt8] {
-        JSONWriter.bytes(capacity: emit.arguments.bytes.count + emit.event.utf8.count + 128) { json in
+        // Memory for 64 bytes around them, and for the quotes and commas of names.
+        let names = except.reduce(0) { $0 + $1.utf8.count + 3 }
+        return JSONWriter.bytes(capacity: emit.arguments.bytes.count + emit.event.utf8.count + names + 64) { json in
             json.object { json in
                 json.eventPacket(of: emit)
                 json.member("except", except)

@@ -30,10 +30,10 @@ public struct ClusterFormat: WireFormat {
     }
 
     /// A server that is there has bound its namespaces, and rooms one by one if it is in mode `dynamic`.
-    public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason {
+    public func unroutedReason(of publications: [Publication], _ servers: NamespaceServers) -> UnroutedReason {
         if servers.lackNamespace { return .noNamespace }
         // One in the other mode would have taken it: those have gone, and not been missed yet.
-        return servers.dynamic > 0 && Self.routingKeys(for: emit).count > 1 ? .noMember : .noServer
+        return servers.dynamic > 0 && !publications[0].carbonCopies.isEmpty ? .noMember : .noServer
     }
 
     /// The most bytes of further keys: a content header has to fit into one frame, whose size the broker chooses.

@@ -40,7 +40,9 @@ public struct PythonSocketIO: ManagerFormat {
     package let exceptsRooms = false
 
     /// Every server has a queue for all of its namespaces.
-    public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason { .noServer }
+    public func unroutedReason(of publications: [Publication], _ servers: NamespaceServers) -> UnroutedReason {
+        .noServer
+    }
 
     /// The library's own messages for one socket, and for emptying a room. Its treatment of some rooms was observed
     /// with 5.18.1: it lets a socket leave the room of its own id, by which alone it can be reached; joining or

@@ -11,8 +11,10 @@ public protocol WireFormat: Sendable {
 
     /// The reason why an emit that no queue took had no receiver.
     ///
-    /// - Parameter servers: the servers that heartbeats tell of; there may be more.
-    func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason
+    /// - Parameters:
+    ///   - publications: its messages.
+    ///   - servers: the servers that heartbeats tell of; there may be more.
+    func unroutedReason(of publications: [Publication], _ servers: NamespaceServers) -> UnroutedReason
 
     /// The exchanges that emits go to, for all namespaces that are configured.
     var exchanges: [ServerExchange] { get }

@@ -146,7 +146,7 @@ struct ServedRequest {
     }
 
     /// Does not count among those under way any more, if it still did.
-    mutating func ends(isAnswered: Bool, _ load: HTTPLoad, _ counters: RequestCounters) {
+    mutating func ends(isAnswered: Bool, _ load: LoopLoad, _ counters: RequestCounters) {
         guard isUnderWay else { return }
         isUnderWay = false
         if isAnswered { counters.count(request, nanoseconds: MonotonicTime.now().nanoseconds - start.nanoseconds) }
@@ -156,7 +156,7 @@ struct ServedRequest {
     }
 
     /// Its answer was a stream, which is over: does not count as its client's any more.
-    func streamEnds(_ load: HTTPLoad) {
+    func streamEnds(_ load: LoopLoad) {
         if isCounted { load.ended(from: ClientAddress(client)) }
     }
 }

@@ -85,7 +85,7 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
         }
     }
 
-    func flush() {}
+    func flush() { requests.load.tell() }
 
     /// Lets libmicrohttpd do what there is to do.
     private func run(hasEvents: Bool = false) {

@@ -75,7 +75,7 @@ struct HTTPExchange {
         return .sends(refusal)
     }
 
-    init(_ head: RequestHead, bodyLimit: Int?) {
+    init(_ head: borrowing RequestHead, bodyLimit: Int?) {
         state = .receiving
         self.bodyLimit = bodyLimit
         isChunked = head.isChunked

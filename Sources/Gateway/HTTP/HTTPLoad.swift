@@ -2,7 +2,8 @@ internal import AMQPBridge
 internal import EventLoop
 internal import Synchronization
 
-/// The load of the whole process, over all event loops: connections, also by address, and requests.
+/// The load of the whole process, over all event loops: connections, also by address, and requests. Loops count the
+/// latter by their ``LoopLoad``.
 final class HTTPLoad: Sendable {
     struct Limits: Sendable, Equatable {
         var connections = 10_000
@@ -24,7 +25,7 @@ final class HTTPLoad: Sendable {
     let lingering = Gauge()
     private let connections = Atomic<Int>(0)
     private let requests = Atomic<Int>(0)
-    private let bodyBytes = Atomic<Int>(0)
+    private let heldBytes = Atomic<Int>(0)
     private let byAddress = Mutex<[ClientAddress: Int]>([:])
 
     init(limits: Limits) {
@@ -75,36 +76,15 @@ final class HTTPLoad: Sendable {
 
     var openConnections: Int { connections.load(ordering: .relaxed) }
 
-    /// Counts one more request. Returns `false` if it is one too many; it is counted all the same.
-    func began() -> Bool {
-        requests.add(1, ordering: .relaxed).newValue <= limits.requests
-    }
+    /// See ``LoopLoad``.
+    func addRequests(_ count: Int) { requests.add(count, ordering: .relaxed) }
 
-    func ended() {
-        requests.subtract(1, ordering: .relaxed)
-    }
+    func addBodyBytes(_ count: Int) { heldBytes.add(count, ordering: .relaxed) }
 
-    /// Whether a body of this size could be taken now. Nothing is set aside: only bytes that have come count.
-    func hasRoom(forBody bytes: Int) -> Bool {
-        bodyBytes.load(ordering: .relaxed) <= limits.bodyBytes - bytes
-    }
+    /// Bytes of bodies and answers, as far as the loops have told.
+    var bodyBytes: Int { heldBytes.load(ordering: .relaxed) }
 
-    /// Takes memory for a piece of a body. Returns `false`, having taken nothing, if there is none left.
-    func takeBodyBytes(_ count: Int) -> Bool {
-        guard bodyBytes.add(count, ordering: .relaxed).newValue > limits.bodyBytes else { return true }
-        giveBackBodyBytes(count)
-        return false
-    }
-
-    /// Counts an answer in place of the body it is for. It is there already, so nothing is refused here.
-    func replaceBodyBytes(_ count: Int, with answer: Int) {
-        bodyBytes.add(answer - count, ordering: .relaxed)
-    }
-
-    func giveBackBodyBytes(_ count: Int) {
-        bodyBytes.subtract(count, ordering: .relaxed)
-    }
-
+    /// Requests under way, as far as the loops have told.
     var requestsInFlight: Int { requests.load(ordering: .relaxed) }
 }
 

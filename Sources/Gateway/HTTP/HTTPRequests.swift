@@ -22,7 +22,7 @@ final class HTTPRequests: @unchecked Sendable {
     let loop: EventLoop
     let router: Router
     private let limits: HTTPDaemon.Limits
-    let load: HTTPLoad
+    let load: LoopLoad
     private let requestLog: RequestLog
     let connections: HTTPConnections
     /// The connections whose answers are streams.
@@ -46,7 +46,7 @@ final class HTTPRequests: @unchecked Sendable {
         self.loop = loop
         self.router = router
         self.limits = limits
-        self.load = load
+        self.load = LoopLoad(of: load)
         self.requestLog = requestLog
         self.connections = connections
         times = ConnectionTimes.Limits(limits)
@@ -137,6 +137,8 @@ final class HTTPRequests: @unchecked Sendable {
         connection.times.bodyCame()
         guard let request = connection.served?.request else { return .NO }
         let handling = router.handle(request, on: loop, for: connection)
+        // What goes to the broker is written: the next request gets memory that is still in the processor's caches.
+        if case .waitsForBroker = handling { request.dropBody(leaving: &spareBody) }
         switch connection.served?.exchange.handled(consume handling, mayPoll: schedule.mayPoll) {
         case .sends(let response): return send(response, connection)
         case .polls: schedule.polls()

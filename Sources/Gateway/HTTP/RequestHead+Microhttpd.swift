@@ -33,27 +33,39 @@ struct ParsedHead {
     ) {
         var layout = HeadLayout(
             method: method, url: url, target: target, version: version, isFromProxy: isFromProxy)
-        withUnsafeMutablePointer(to: &layout) { layout in
-            _ = MHD_get_connection_values_n(
-                connection, MHD_ValueKind.HEADER_KIND,
-                { context, _, name, nameSize, value, valueSize in
-                    context!.assumingMemoryBound(to: HeadLayout.self).pointee.add(name, nameSize, value, valueSize)
-                    return .YES
-                }, layout)
+        var fields = HeaderFields()
+        withUnsafeMutablePointer(to: &fields) { fields in
+            withUnsafeMutablePointer(to: &layout) { layout in
+                var head = (layout: layout, fields: fields)
+                withUnsafeMutablePointer(to: &head) { head in
+                    _ = MHD_get_connection_values_n(
+                        connection, MHD_ValueKind.HEADER_KIND,
+                        { context, _, name, nameSize, value, valueSize in
+                            let head = context!.assumingMemoryBound(to: HeadPointers.self).pointee
+                            head.layout.pointee.add(name, nameSize, value, valueSize, to: &head.fields.pointee)
+                            return .YES
+                        }, head)
+                }
+            }
         }
+        if let authority = layout.authority { fields.replace(.host, by: authority) }
         let size = gateway_mhd_head_size(connection)
         malformation = layout.finish(at: method + size)
         memory = size + layout.fieldCount * Self.fieldMemory
         let path = Self.path(layout.path)
         head = RequestHead(
             method: HTTPMethod(method), path: path, query: query, isHTTP10: strcmp(version, "HTTP/1.0") == 0,
-            fields: layout.takeFields())
+            fields: consume fields)
     }
 }
 
-/// Follows a head through the read buffer. Not copied, for its fields are large.
+/// What libmicrohttpd's callback gets.
+private typealias HeadPointers = (
+    layout: UnsafeMutablePointer<HeadLayout>, fields: UnsafeMutablePointer<HeaderFields>
+)
+
+/// Follows a head through the read buffer.
 private struct HeadLayout: ~Copyable {
-    private(set) var fields = HeaderFields()
     /// The beginning of the path, which ends in NUL.
     let path: UnsafePointer<CChar>
     /// The authority of a target in absolute form; `nil`: it has another form.
@@ -91,8 +103,12 @@ private struct HeadLayout: ~Copyable {
     }
 
     /// Adds one header line as it stands in the buffer: name, NUL (it was the colon), white space, value, line end.
-    mutating func add(_ name: UnsafePointer<CChar>?, _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int)
-    {
+    ///
+    /// - Parameter fields: apart, for they are large to copy.
+    mutating func add(
+        _ name: UnsafePointer<CChar>?, _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int,
+        to fields: inout HeaderFields
+    ) {
         fieldCount += 1
         guard malformation == nil, name != noCookie.cString else { return }
         guard let name, let value, name == next, Self.isOneLine(name, nameSize, value) else {
@@ -120,11 +136,6 @@ private struct HeadLayout: ~Copyable {
                 }
             }
         }
-    }
-
-    consuming func takeFields() -> HeaderFields {
-        if let authority { fields.replace(.host, by: authority) }
-        return fields
     }
 
     /// The head must end here: with an empty line behind its last one.

@@ -1,6 +1,9 @@
 internal import Hashing
 
 /// The keys that are known. An object, for every request asks it and it has many parts.
+///
+/// An event loop has its own, with its own callers: to count references to an object that all loops use, each would take
+/// it from the others' processors, several times for a request.
 private final class Keys: Sendable {
     private let keys: [APIKey]
     /// Theirs, side by side: all are looked at for every request.
@@ -12,6 +15,18 @@ private final class Keys: Sendable {
         self.keys = keys
         digests = keys.map(\.digest)
         self.clock = clock
+    }
+
+    /// The same keys and callers, as objects that nobody else uses.
+    func copied() -> Keys {
+        var callers: [ObjectIdentifier: Caller] = [:]
+        let copies = keys.map { key in
+            let id = ObjectIdentifier(key.caller)
+            let caller = callers[id] ?? key.caller.copied()
+            callers[id] = caller
+            return APIKey(digest: key.digest, caller: caller, lastUse: key.lastUse)
+        }
+        return Keys(copies, clock: clock)
     }
 
     /// Compares with every key, in the same time whichever it is.
@@ -27,7 +42,7 @@ private final class Keys: Sendable {
         let (now, key) = (clock(), keys[found])
         let caller = key.caller
         guard caller.expires.map({ now < $0 }) ?? true else { throw .unauthorized(head, expired: caller.name) }
-        if isNoted { key.lastUse.note(now) }
+        if isNoted { key.noteUse(now) }
         return caller
     }
 }
@@ -46,8 +61,10 @@ package struct AccessPolicy: Sendable {
         case everybody
     }
 
-    private let keys: Keys
+    private var keys: Keys
     private let keyless: Keyless
+    /// Whoever comes, where no key is needed.
+    private var anyone = Caller.anyone
     /// The origins whose web pages may call.
     package var cors = CORSPolicy.off
     /// Whether pages of the gateway itself may call, where only this machine does: the console's, whose browser sends
@@ -58,6 +75,14 @@ package struct AccessPolicy: Sendable {
     package init(keys: [APIKey], keyless: Keyless, clock: @escaping @Sendable () -> Int) {
         self.keys = Keys(keys, clock: clock)
         self.keyless = keys.isEmpty ? keyless : .nobody
+    }
+
+    /// The same for one event loop, which then shares no object with others.
+    func copied() -> AccessPolicy {
+        var policy = self
+        policy.keys = keys.copied()
+        policy.anyone = anyone.copied()
+        return policy
     }
 
     /// Without keys.
@@ -76,12 +101,12 @@ package struct AccessPolicy: Sendable {
         of head: RequestHead, isPublic: Bool, _ digester: SHA256.Digester, isNoted: Bool = true
     ) throws(Problem) -> Caller {
         switch keyless {
-        case .everybody: return .anyone
+        case .everybody: return anyone
         case .loopback:
             try checkIsLocal(head)
-            return .anyone
+            return anyone
         case .nobody:
-            return isPublic ? .anyone : try keys.owner(of: try Self.digest(head, digester), head, isNoted)
+            return isPublic ? anyone : try keys.owner(of: try Self.digest(head, digester), head, isNoted)
         }
     }
 

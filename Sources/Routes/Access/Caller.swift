@@ -31,6 +31,11 @@ package final class Caller: Sendable {
     /// Whoever comes, where no key is needed.
     static let anyone = Caller(name: nil, scopes: Set(Scope.allCases))
 
+    /// The same caller, with the same tokens of its rate, as an object of its own.
+    func copied() -> Caller {
+        Caller(name: name, scopes: scopes, reach: reach.copied(), limit: limit?.copied(), expires: expires)
+    }
+
     /// - Throws: when a scope is missing.
     func check(_ scope: Scope) throws(Problem) {
         guard scopeBits & scope.bit != 0 else {

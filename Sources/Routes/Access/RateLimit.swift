@@ -45,18 +45,41 @@ package struct Rate: Sendable, Hashable {
 ///
 /// A bucket of tokens, kept as the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371): that
 /// is one number, which loops exchange atomically.
-package final class RateLimit: Sendable {
+///
+/// `@unchecked Sendable`: a pointer to an atomic number.
+package final class RateLimit: @unchecked Sendable {
     package let rate: Rate
     /// Nanoseconds for a token, and for all of them.
     private let interval: Int64
     private let capacity: Int64
-    private let fullAt = Atomic<Int64>(0)
+    private let bucket: Bucket
+    /// The bucket's: what is asked for every request counts no references to an object that all loops use.
+    private let fullAt: UnsafeMutablePointer<Atomic<Int64>>
 
-    package init(_ rate: Rate) {
+    /// The tokens, for all copies.
+    private final class Bucket: @unchecked Sendable {
+        let fullAt = UnsafeMutablePointer<Atomic<Int64>>.allocate(capacity: 1)
+
+        init() { fullAt.initialize(to: Atomic(0)) }
+
+        deinit {
+            fullAt.deinitialize(count: 1)
+            fullAt.deallocate()
+        }
+    }
+
+    package convenience init(_ rate: Rate) { self.init(rate, Bucket()) }
+
+    private init(_ rate: Rate, _ bucket: Bucket) {
         self.rate = rate
+        self.bucket = bucket
+        fullAt = bucket.fullAt
         interval = max(1, rate.period.nanoseconds / Int64(rate.count))
         capacity = interval * Int64(rate.burst)
     }
+
+    /// Another object that takes from the same tokens.
+    func copied() -> RateLimit { RateLimit(rate, bucket) }
 
     /// How long it takes until there is one more token.
     var timeForOne: Duration { .nanoseconds(interval) }
@@ -68,11 +91,12 @@ package final class RateLimit: Sendable {
     func take(_ count: Int = 1, now: MonotonicTime) -> Duration? {
         let now = now.nanoseconds
         let cost = interval * Int64(count)
-        var seen = fullAt.load(ordering: .relaxed)
+        var seen = fullAt.pointee.load(ordering: .relaxed)
         while true {
             let next = max(seen, now) + cost
             if next - now > capacity { return .nanoseconds(next - now - capacity) }
-            let (exchanged, original) = fullAt.compareExchange(expected: seen, desired: next, ordering: .relaxed)
+            let (exchanged, original) = fullAt.pointee.compareExchange(
+                expected: seen, desired: next, ordering: .relaxed)
             if exchanged { return nil }
             seen = original
         }
@@ -85,7 +109,9 @@ package final class RateLimit: Sendable {
     }
 
     /// How many nanoseconds until all are back.
-    private func missing(now: MonotonicTime) -> Int64 { max(0, fullAt.load(ordering: .relaxed) - now.nanoseconds) }
+    private func missing(now: MonotonicTime) -> Int64 {
+        max(0, fullAt.pointee.load(ordering: .relaxed) - now.nanoseconds)
+    }
 
     private func remaining(of missing: Int64) -> Int {
         // Another loop may have taken some since it was asked what time it is.

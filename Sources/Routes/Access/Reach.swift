@@ -19,6 +19,12 @@ package struct Reach: Sendable, Equatable {
         self.events = events
     }
 
+    /// The same, in memory of its own.
+    func copied() -> Reach {
+        Reach(
+            namespaces: namespaces.copied(), rooms: rooms.copied(), sockets: sockets.copied(), events: events.copied())
+    }
+
     var isUnlimited: Bool {
         namespaces.matchEverything && rooms.matchEverything && sockets.matchEverything && events.matchEverything
     }
@@ -35,6 +41,8 @@ package struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
     }
 
     package static let any = NameGlobs([Glob("*")])
+
+    func copied() -> NameGlobs { NameGlobs(globs.map { Glob($0.pattern) }) }
 
     func matches(_ name: String) -> Bool {
         matchEverything || globs.contains { $0.matches(name) }

@@ -28,15 +28,18 @@ struct AMQP0Tests {
     ]
 
     @Test("knows from its keys whether a server or a member is missing, and from heartbeats whether the namespace is")
-    func reasons() {
-        func reason(_ rooms: [RoomName], _ servers: NamespaceServers = NamespaceServers()) -> UnroutedReason {
-            AMQP0().unroutedReason(of: Emit(event: "e", rooms: rooms), servers)
+    func reasons() throws {
+        func reason(
+            _ rooms: [RoomName], _ servers: NamespaceServers = NamespaceServers()
+        ) throws -> UnroutedReason {
+            let format = AMQP0()
+            return format.unroutedReason(of: try format.publications(for: Emit(event: "e", rooms: rooms)), servers)
         }
-        #expect(reason([]) == .noServer && reason(["r"]) == .noMember)
+        #expect(try reason([]) == .noServer && reason(["r"]) == .noMember)
         for rooms in [[], ["r"]] as [[RoomName]] {
-            #expect(reason(rooms, NamespaceServers(known: 2)) == .noNamespace)
+            #expect(try reason(rooms, NamespaceServers(known: 2)) == .noNamespace)
             let serving = NamespaceServers(known: 2, serving: 1)
-            #expect(reason(rooms, serving) == reason(rooms))
+            #expect(try reason(rooms, serving) == reason(rooms))
         }
     }
 

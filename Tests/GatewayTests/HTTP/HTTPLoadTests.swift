@@ -62,30 +62,4 @@ struct HTTPLoadTests {
         let unlimited = HTTPLoad(limits: .init())
         #expect((0..<100).allSatisfy { _ in unlimited.began(from: first) })
     }
-
-    @Test("takes as many bytes of bodies as it may, and counts an answer in place of its body")
-    func bodies() {
-        let load = HTTPLoad(limits: .init(bodyBytes: 100))
-        #expect(load.hasRoom(forBody: 100) && !load.hasRoom(forBody: 101))
-        #expect(load.takeBodyBytes(60) && !load.takeBodyBytes(41))
-        #expect(load.hasRoom(forBody: 40))
-        // An answer is there already: it takes what it takes.
-        load.replaceBodyBytes(60, with: 150)
-        #expect(!load.hasRoom(forBody: 0) && !load.takeBodyBytes(1))
-        load.giveBackBodyBytes(150)
-        #expect(load.hasRoom(forBody: 100))
-    }
-
-    @Test("takes as many requests at a time as it may, and counts those that are too many")
-    func requests() {
-        let load = HTTPLoad(limits: .init(requests: 2))
-        #expect(load.began() && load.began())
-        #expect(!load.began())
-        #expect(load.requestsInFlight == 3)
-        load.ended()
-        #expect(!load.began())
-        for _ in 0..<3 { load.ended() }
-        #expect(load.requestsInFlight == 0)
-        #expect(load.began())
-    }
 }

@@ -198,6 +198,21 @@ struct APIKeyTests {
         }
     }
 
+    @Test("are objects of its own for each event loop, of the same rights")
+    func copies() throws {
+        let reach = Reach(rooms: NameGlobs([Glob("a*")]), sockets: NameGlobs([Glob("*")]))
+        let keys = [APIKey("k", name: "n", scopes: [.emit], reach: reach, expires: 200)]
+        let policy = AccessPolicy(keys: keys, keyless: .nobody) { 100 }
+        func caller(_ policy: AccessPolicy) throws -> Caller {
+            let head = RequestHead(method: .get, path: "/", fields: HeaderFields([("X-API-Key", "k")]))
+            return try policy.caller(of: head, isPublic: false, SHA256.Digester())
+        }
+        let (own, copy) = (try caller(policy), try caller(policy.copied()))
+        #expect(own !== copy && own.hasRights(of: copy))
+        #expect(copy.name == "n" && copy.expires == 200 && copy.scopes == [.emit] && copy.reach == reach)
+        #expect(keys[0].lastUse.time?.seconds == 100)
+    }
+
     @Test("are told apart, wherever they stand")
     func several() async {
         let keys = ["a", "b", "c"].map { APIKey("key-\($0)", name: $0, scopes: $0 == "b" ? [.emit] : [.readRooms]) }

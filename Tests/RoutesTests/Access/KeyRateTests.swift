@@ -1,5 +1,6 @@
 import AMQPBridge
 import EventLoop
+import Hashing
 import Testing
 
 @testable import Routes
@@ -45,6 +46,20 @@ struct KeyRateTests {
         #expect(await router.request(.get, "/v1/rooms", [.apiKey: "k"]).status == 403)
         #expect(await router.request(.get, "/v1/rooms", [.apiKey: "k"]).status == 403)
         #expect(await router.request(.get, "/v1/rooms", [.apiKey: "k"]).status == 429)
+    }
+
+    @Test("is one for all event loops, and for all keys of a caller")
+    func loops() async throws {
+        let rate = try #require(Rate(2, per: .seconds(3_600)))
+        let caller = Caller(name: "k", scopes: [.emit], limit: RateLimit(rate))
+        let keys = ["old", "new"].map { APIKey(digest: SHA256.Digest(of: $0), caller: caller) }
+        let access = AccessPolicy(keys: keys, keyless: .nobody) { 0 }
+        let routers = [router(access: access), router(access: access)]
+        #expect(await routers[0].post(Self.emit, [.apiKey: "old"]).status == 200)
+        #expect(await routers[1].post(Self.emit, [.apiKey: "new"]).status == 200)
+        for router in routers {
+            for key in ["old", "new"] { #expect(await router.post(Self.emit, [.apiKey: key]).status == 429) }
+        }
     }
 
     @Test("counts each item of a batch, all or none")
