@@ -57,16 +57,15 @@ struct EventLoopTests {
     @Test("brings tasks to their ends that still ask for turns when it stops")
     func turnsAtTheEnd() {
         let loop = EventLoop()
-        let ended = Mutex(false)
+        let order = Order()
         loop.execute {
             Task(executorPreference: loop) {
-                for _ in 0..<5 { await loop.nextTurn() }
-                ended.withLock { $0 = true }
+                for _ in 0..<5 { await order.take("a", turnOf: loop) }
             }
         }
         loop.stop()
         loop.run()
-        #expect(ended.withLock { $0 })
+        #expect(order.names.count == 5)
     }
 
     @Test("runs closures in order, and what is left of them when it stops")
