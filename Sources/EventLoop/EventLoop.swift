@@ -88,7 +88,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Returns in the loop's next turn, when all others have had theirs. For tasks that run on the loop.
     package func nextTurn() async {
-        assertCurrent()
+        precondition(isOwnedHere, "only a loop's own tasks have turns")
         // Unsafe only in that nothing checks for the one resume: the list is emptied before they are resumed.
         await withUnsafeContinuation { waitingForTurn.append($0) }
     }
@@ -187,6 +187,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
+    /// Takes what others have sent. Jobs run when the turn begins, so that a task may ask for the next one.
     private func drainInbox() {
         let messages = inbox.withLock { inbox in
             guard !inbox.messages.isEmpty else { return [Message]() }
@@ -200,7 +201,6 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
             case .closure(let body): body()
             }
         }
-        runJobs()
     }
 
     /// Runs the jobs that are ready, and those that they make ready.

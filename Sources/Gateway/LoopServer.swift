@@ -44,7 +44,7 @@ final class LoopServer: Sendable {
         logger[metadataKey: "loop"] = "\(index)"
         guard let sockets = SocketWatch(load: load, logger: logger) else { throw CannotServe() }
         self.sockets = sockets
-        let (loop, router, load) = (loop, router, load)
+        let (loop, router, load) = (loop, router, LoopLoad(of: load))
         func daemon(besides plain: HTTPDaemon? = nil) throws(CannotServe) -> HTTPDaemon {
             let daemon = HTTPDaemon(
                 sockets: sockets, loop: loop, router: router, limits: configuration.httpLimits, load: load,
@@ -63,7 +63,7 @@ final class LoopServer: Sendable {
     /// Tells the process what this loop has counted in the turn under way. Does nothing on another loop's thread: that
     /// one tells it when its own turn ends.
     func tellLoad() {
-        if loop.isCurrent { for daemon in daemons { daemon.requests.load.tell() } }
+        if loop.isCurrent { daemons[0].requests.load.tell() }
     }
 
     /// Names the other loops, which are asked for room when no connection of this one can be closed. To be called

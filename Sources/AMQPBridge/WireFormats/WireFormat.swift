@@ -12,7 +12,7 @@ public protocol WireFormat: Sendable {
     /// The reason why an emit that no queue took had no receiver.
     ///
     /// - Parameters:
-    ///   - publications: its messages.
+    ///   - publications: its messages, at least one.
     ///   - servers: the servers that heartbeats tell of; there may be more.
     func unroutedReason(of publications: [Publication], _ servers: NamespaceServers) -> UnroutedReason
 

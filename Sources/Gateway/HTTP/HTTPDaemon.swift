@@ -36,14 +36,14 @@ final class HTTPDaemon: EventSource, @unchecked Sendable {
 
     /// - Parameter plain: for one that speaks TLS: its sibling that does not.
     init?(
-        sockets: SocketWatch, loop: EventLoop, router: Router, limits: Limits, load: HTTPLoad,
+        sockets: SocketWatch, loop: EventLoop, router: Router, limits: Limits, load: LoopLoad,
         proxies: TrustedProxies, requestLog: RequestLog, besides plain: HTTPDaemon? = nil
     ) {
         isEncrypted = plain != nil
         guard let library = Microhttpd(limits, isEncrypted: isEncrypted) else { return nil }
         self.library = library
         self.sockets = sockets
-        connections = HTTPConnections(load: load, sockets: sockets, proxies: proxies)
+        connections = HTTPConnections(load: load.process, sockets: sockets, proxies: proxies)
         requests = HTTPRequests(
             loop: loop, router: router, limits: limits, load: load, requestLog: requestLog, connections: connections,
             isEncrypted: isEncrypted)

@@ -2,8 +2,8 @@ internal import AMQPBridge
 internal import EventLoop
 internal import Synchronization
 
-/// The load of the whole process, over all event loops: connections, also by address, and requests. Loops count the
-/// latter by their ``LoopLoad``.
+/// The load of the whole process, over all event loops: connections, also by address, requests, and bytes. Loops count
+/// the latter two by their ``LoopLoad``.
 final class HTTPLoad: Sendable {
     struct Limits: Sendable, Equatable {
         var connections = 10_000

@@ -40,13 +40,13 @@ final class HTTPRequests: @unchecked Sendable {
     private static let reservedBytes = 1 << 20
 
     init(
-        loop: EventLoop, router: Router, limits: HTTPDaemon.Limits, load: HTTPLoad, requestLog: RequestLog,
+        loop: EventLoop, router: Router, limits: HTTPDaemon.Limits, load: LoopLoad, requestLog: RequestLog,
         connections: HTTPConnections, isEncrypted: Bool
     ) {
         self.loop = loop
         self.router = router
         self.limits = limits
-        self.load = LoopLoad(of: load)
+        self.load = load
         self.requestLog = requestLog
         self.connections = connections
         times = ConnectionTimes.Limits(limits)

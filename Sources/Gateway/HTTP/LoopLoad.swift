@@ -2,11 +2,12 @@
 ///
 /// Loops that all wrote to one number with every request would take it from each other's processor each time. So each
 /// keeps its own changes, and tells them to the others in the end of its turn, or as soon as they are more than a
-/// thousandth of what is allowed. The process may so take more than that by a thousandth for each loop.
+/// thousandth of what is allowed. The process may so take more than that by a thousandth for each loop and a piece of a
+/// body, or refuse as much too early. Both daemons of a loop have the same one.
 ///
 /// Lives on one event loop.
 final class LoopLoad {
-    private let process: HTTPLoad
+    let process: HTTPLoad
     // Not watched for overlapping accesses: each is read and written in one step.
     @exclusivity(unchecked) private var requests = 0
     @exclusivity(unchecked) private var bodyBytes = 0

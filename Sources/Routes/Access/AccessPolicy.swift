@@ -2,8 +2,8 @@ internal import Hashing
 
 /// The keys that are known. An object, for every request asks it and it has many parts.
 ///
-/// An event loop has its own, with its own callers: to count references to an object that all loops use, each would take
-/// it from the others' processors, several times for a request.
+/// An event loop has its own, with its own callers: to count references to an object that all loops use, each would
+/// take it from the others' processors, several times for a request.
 private final class Keys: Sendable {
     private let keys: [APIKey]
     /// Theirs, side by side: all are looked at for every request.
@@ -77,7 +77,8 @@ package struct AccessPolicy: Sendable {
         self.keyless = keys.isEmpty ? keyless : .nobody
     }
 
-    /// The same for one event loop, which then shares no object with others.
+    /// The same for one event loop, with keys and callers of its own. The tokens of rates and the times of last use stay
+    /// common.
     func copied() -> AccessPolicy {
         var policy = self
         policy.keys = keys.copied()

@@ -42,7 +42,7 @@ package struct NameGlobs: Sendable, Equatable, CustomStringConvertible {
 
     package static let any = NameGlobs([Glob("*")])
 
-    func copied() -> NameGlobs { NameGlobs(globs.map { Glob($0.pattern) }) }
+    func copied() -> NameGlobs { matchEverything ? self : NameGlobs(globs.map { Glob($0.pattern) }) }
 
     func matches(_ name: String) -> Bool {
         matchEverything || globs.contains { $0.matches(name) }

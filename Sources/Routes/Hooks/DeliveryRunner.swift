@@ -25,9 +25,11 @@ struct DeliveryRunner: Sendable {
     private func publish(
         _ emit: Emit, _ request: Request, _ reservation: DeliveryStore.Reservation?, _ wait: Duration
     ) -> Route.Progress {
+        // All that the answer needs of the emit, whose arguments are a part of the body.
+        let remark = EmitRemark(emit)
         guard emitter.asksServers(before: emit) else {
             emitter.emit(emit, confirmedWithin: wait) { result in
-                request.answer(answer(to: request, result, emit, reservation))
+                request.answer(answer(to: request, result, remark, reservation))
             }
             return .waitsForBroker
         }
@@ -38,18 +40,19 @@ struct DeliveryRunner: Sendable {
             } catch {
                 result = .failure(error)
             }
-            return try answer(to: request, result, emit, reservation).get()
+            return try answer(to: request, result, remark, reservation).get()
         }
     }
 
     /// Answers with the outcome of a delivery, once it is known.
     private func answer(
-        to request: Request, _ result: Result<Receipt, EmitError>, _ emit: Emit,
+        to request: Request, _ result: Result<Receipt, EmitError>, _ remark: EmitRemark,
         _ reservation: DeliveryStore.Reservation?
     ) -> Result<Response, Problem> {
         let receipt = try? result.get()
         if let reservation { deliveries.finish(reservation, isDelivered: receipt != nil, now: .now()) }
-        let remark = EmitRemark(emit, receipt)
+        var remark = remark
+        remark.receipt = receipt
         request.note(receipt == nil ? .emit(remark) : .delivery(.emitted(remark)))
         return result.map { .emitted($0, .broker) }.mapError { Problem($0) }
     }

@@ -63,6 +63,15 @@ struct LoopLoadTests {
         #expect(process.bodyBytes == -1)
     }
 
+    @Test("takes no more than a thousandth too many for each loop, whatever the others have not told")
+    func bound() {
+        let process = HTTPLoad(limits: .init(requests: 10_000))
+        let loops = (0..<4).map { _ in LoopLoad(of: process) }
+        var taken = 0
+        for turn in 0..<20_000 where loops[turn % loops.count].began() { taken += 1 }
+        #expect((10_000 - 40...10_000 + 40).contains(taken))
+    }
+
     @Test("knows its own changes before it tells them")
     func own() {
         let process = HTTPLoad(limits: .init(requests: 10_000, bodyBytes: 1_000_000))
