@@ -38,6 +38,10 @@ def becomes(gateway, metric, value, within=SOON):
         time.sleep(0.02)
 
 
+def left_of(gateway):
+    return [line for line in gateway.log() if line.get("outcome") == "client left"]
+
+
 def leave(connection, how):
     if how == "half-closes":
         connection.shutdown(socket.SHUT_WR)
@@ -202,7 +206,9 @@ def test_what_somebody_who_has_left_asked_for_counts_until_it_is_done(own_broker
                 own_broker.resume()
             becomes(gateway, "gateway_http_requests_in_flight", 1)
             assert gateway.metric(count) == 9
-            left = [line for line in gateway.log() if line.get("outcome") == "client left"]
+            # Lines are written by a thread of their own.
+            until(lambda: len(left_of(gateway)) == 7, "seven lines")
+            left = left_of(gateway)
             assert [(line["status"], line["routed"], line["event"]) for line in left] == [("200", "true", "left")] * 7
             assert len({line["id"] for line in left}) == 7
             assert gateway.emit(event="end", rooms=["room"])["routed"] is True
