@@ -51,7 +51,7 @@ public struct Dummy: WireFormat {
         [Publication(exchange: exchange, routingKey: "", body: Array(emit.event.utf8))]
     }
 
-    public func unroutedReason(of emit: Emit, _ servers: NamespaceServers) -> UnroutedReason { .noServer }
+    public func unroutedReason(of publications: [Publication], _ servers: NamespaceServers) -> UnroutedReason { .noServer }
 }
 
 extension Dummy: ConfiguredFormat {
