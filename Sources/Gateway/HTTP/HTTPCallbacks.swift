@@ -55,10 +55,11 @@ func accessCallback(
                 connection.incoming = nil
                 daemon.requests.schedule.headEnded()
                 let isFromProxy = daemon.connections.proxies.contains(connection.address)
-                let head = ParsedHead(
-                    handle, target: target.length ?? -1, query: target.query, url: url, method: method,
-                    version: version, isFromProxy: isFromProxy)
-                result = daemon.requests.begin(connection, head, isFromProxy: isFromProxy)
+                let raw = RawHead(
+                    bytes: UnsafeRawBufferPointer(start: method, count: gateway_mhd_head_size(handle)),
+                    targetLength: target.length ?? -1, query: target.query, target: url - method,
+                    version: version - method, isFromProxy: isFromProxy)
+                result = daemon.requests.begin(connection, raw)
             } else if uploadSize.pointee > 0 {
                 let bytes = UnsafeRawBufferPointer(start: uploadData, count: uploadSize.pointee)
                 uploadSize.pointee = 0

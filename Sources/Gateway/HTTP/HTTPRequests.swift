@@ -35,6 +35,7 @@ final class HTTPRequests: @unchecked Sendable {
     /// The memory of a body that is over, for the next one.
     @exclusivity(unchecked) private var spareBody: [UInt8] = []
     private let answers = AnswerPool()
+    @exclusivity(unchecked) private var knownHeads = KnownHeads()
 
     /// No more memory than this is taken for a body that is only announced.
     private static let reservedBytes = 1 << 20
@@ -56,8 +57,10 @@ final class HTTPRequests: @unchecked Sendable {
     // MARK: The head and the body
 
     /// The first callback for a request: only its head is known.
-    func begin(_ connection: HTTPConnection, _ parsed: borrowing ParsedHead, isFromProxy: Bool) -> MHD_Result {
+    func begin(_ connection: HTTPConnection, _ raw: borrowing RawHead) -> MHD_Result {
         open.add(1, ordering: .relaxed)
+        let isFromProxy = raw.isFromProxy
+        let parsed = knownHeads.read(raw, connection.handle)
         schedule.requestBegan()
         let client =
             isFromProxy

@@ -23,16 +23,10 @@ struct ParsedHead {
     /// `http://host` alone means its root (RFC 9112, section 3.2.1).
     private static func path(_ path: UnsafePointer<CChar>) -> String { path.pointee == 0 ? "/" : String(cString: path) }
 
-    /// - Parameters:
-    ///   - target: the length of the request target as it was received, query included.
-    ///   - isFromProxy: whether what it says of where it comes from is to be believed. Otherwise that is not read.
-    init(
-        _ connection: OpaquePointer, target: Int, query: String, url: UnsafePointer<CChar>,
-        method: UnsafePointer<CChar>,
-        version: UnsafePointer<CChar>, isFromProxy: Bool
-    ) {
-        var layout = HeadLayout(
-            method: method, url: url, target: target, version: version, isFromProxy: isFromProxy)
+    init(_ raw: borrowing RawHead, _ connection: OpaquePointer) {
+        let method = raw.text
+        let version = method + raw.version
+        var layout = HeadLayout(raw)
         var fields = HeaderFields()
         withUnsafeMutablePointer(to: &fields) { fields in
             withUnsafeMutablePointer(to: &layout) { layout in
@@ -49,14 +43,108 @@ struct ParsedHead {
             }
         }
         if let authority = layout.authority { fields.replace(.host, by: authority) }
-        let size = gateway_mhd_head_size(connection)
-        malformation = layout.finish(at: method + size)
-        memory = size + layout.fieldCount * Self.fieldMemory
+        malformation = layout.finish(at: method + raw.bytes.count)
+        memory = raw.bytes.count + layout.fieldCount * Self.fieldMemory
         let path = Self.path(layout.path)
         head = RequestHead(
-            method: HTTPMethod(method), path: path, query: query, isHTTP10: strcmp(version, "HTTP/1.0") == 0,
+            method: HTTPMethod(method), path: path, query: raw.query, isHTTP10: strcmp(version, "HTTP/1.0") == 0,
             fields: consume fields)
     }
+
+    /// A head that was read before.
+    init(_ known: KnownHead) {
+        head = known.head
+        malformation = nil
+        memory = known.memory
+    }
+}
+
+extension KnownHeads {
+    /// Reads a head, if the same was not read before.
+    mutating func read(_ raw: borrowing RawHead, _ connection: OpaquePointer) -> ParsedHead {
+        switch find(raw, hasFields: { FieldPlaces.are($0, raw, connection) }) {
+        case .known(let known): return ParsedHead(known)
+        case .new: return ParsedHead(raw, connection)
+        case .seen:
+            let parsed = ParsedHead(raw, connection)
+            if parsed.malformation == nil {
+                keep(raw, fields: FieldPlaces.all(raw, connection), parsed.head, memory: parsed.memory)
+            }
+            return parsed
+        }
+    }
+}
+
+/// Where libmicrohttpd has found the header lines of a head.
+private enum FieldPlaces {
+    /// What its callback gets.
+    private struct Comparison {
+        let text: UnsafePointer<CChar>
+        let places: UnsafeBufferPointer<FieldPlace>
+        var index = 0
+        var areSame = true
+    }
+
+    /// Whether the header lines stand in these places, and there are no others.
+    static func are(_ places: borrowing [FieldPlace], _ raw: borrowing RawHead, _ connection: OpaquePointer) -> Bool {
+        let text = raw.text
+        return places.withUnsafeBufferPointer { places in
+            var comparison = Comparison(text: text, places: places)
+            withUnsafeMutablePointer(to: &comparison) { comparison in
+                _ = MHD_get_connection_values_n(
+                    connection, MHD_ValueKind.HEADER_KIND,
+                    { context, _, name, nameSize, value, valueSize in
+                        let comparison = context!.assumingMemoryBound(to: Comparison.self)
+                        guard name != noCookie.cString else { return .YES }
+                        let index = comparison.pointee.index
+                        comparison.pointee.index += 1
+                        guard index < comparison.pointee.places.count,
+                            FieldPlace(name, nameSize, value, valueSize, in: comparison.pointee.text)
+                                == comparison.pointee.places[index]
+                        else {
+                            comparison.pointee.areSame = false
+                            return .NO
+                        }
+                        return .YES
+                    }, comparison)
+            }
+            return comparison.areSame && comparison.index == places.count
+        }
+    }
+
+    static func all(_ raw: borrowing RawHead, _ connection: OpaquePointer) -> [FieldPlace] {
+        var list = (text: raw.text, places: [FieldPlace]())
+        withUnsafeMutablePointer(to: &list) { list in
+            _ = MHD_get_connection_values_n(
+                connection, MHD_ValueKind.HEADER_KIND,
+                { context, _, name, nameSize, value, valueSize in
+                    let list = context!.assumingMemoryBound(
+                        to: (text: UnsafePointer<CChar>, places: [FieldPlace]).self)
+                    if name != noCookie.cString {
+                        list.pointee.places.append(
+                            FieldPlace(name, nameSize, value, valueSize, in: list.pointee.text))
+                    }
+                    return .YES
+                }, list)
+        }
+        return list.places
+    }
+}
+
+extension FieldPlace {
+    fileprivate init(
+        _ name: UnsafePointer<CChar>?, _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int,
+        in text: UnsafePointer<CChar>
+    ) {
+        self.init(
+            name: name.map { $0 - text } ?? .min, nameSize: nameSize,
+            value: value.map { $0 - text } ?? .min, valueSize: valueSize)
+    }
+}
+
+extension RawHead {
+    /// The method, and what is behind it.
+    fileprivate var text: UnsafePointer<CChar> { bytes.baseAddress!.assumingMemoryBound(to: CChar.self) }
 }
 
 /// What libmicrohttpd's callback gets.
@@ -80,12 +168,11 @@ private struct HeadLayout: ~Copyable {
     private var next: UnsafePointer<CChar>
     private let isFromProxy: Bool
 
-    init(
-        method: UnsafePointer<CChar>, url: UnsafePointer<CChar>, target: Int, version: UnsafePointer<CChar>,
-        isFromProxy: Bool
-    ) {
+    init(_ raw: borrowing RawHead) {
+        let method = raw.text
+        let (url, version) = (method + raw.target, method + raw.version)
         next = version
-        self.isFromProxy = isFromProxy
+        isFromProxy = raw.isFromProxy
         if url.pointee == CChar(UInt8(ascii: "/")) {
             (path, authority) = (url, nil)
         } else {
@@ -97,7 +184,7 @@ private struct HeadLayout: ~Copyable {
         }
         keepsOthers =
             WebhookPaths.contain(path) || path.pointee == 0 || path[1] == 0 || strncmp(path, "/console/", 9) == 0
-        let isOneLine = url == method + strlen(method) + 1 && version == url + target + 1
+        let isOneLine = url == method + strlen(method) + 1 && version == url + raw.targetLength + 1
         if !isOneLine { malformation = "a request line that is not 'method target version'" }
         endLine(version, count: strlen(version))
     }
