@@ -26,28 +26,56 @@ package final class Request: @unchecked Sendable {
     /// The hooks as they were when the head of a delivery came: what has been checked of it by its head holds for its
     /// body.
     var hooks: HookTable {
-        get { hooksOfDelivery ?? .none }
-        set { hooksOfDelivery = newValue }
+        get { rarities?.hooks ?? .none }
+        set { rare.hooks = newValue }
     }
-    @exclusivity(unchecked) private var hooksOfDelivery: HookTable?
     /// Where it is counted as a delivery, if it is one.
-    @exclusivity(unchecked) var deliveries: DeliveryCounters?
+    var deliveries: DeliveryCounters? {
+        get { rarities?.deliveries }
+        set { rare.deliveries = newValue }
+    }
     /// The duty to keep its answer for its `Idempotency-Key`.
-    @exclusivity(unchecked) var reservation: IdempotencyStore.Reservation?
+    var reservation: IdempotencyStore.Reservation? {
+        get { rarities?.reservation }
+        set { rare.reservation = newValue }
+    }
     /// The facts to be logged of it, as soon as they are known.
     @exclusivity(unchecked) private(set) var remark = Remark.none
     /// What follows the answer's head in place of its body.
-    package var stream: (any BodyStream)? { bodyStream }
-    @exclusivity(unchecked) var bodyStream: (any BodyStream)?
+    package internal(set) var stream: (any BodyStream)? {
+        get { rarities?.stream }
+        set { rare.stream = newValue }
+    }
+    package var isStreamed: Bool { rarities?.stream != nil }
     /// What the tail is to tell of it; `nil`: nobody watches.
-    @exclusivity(unchecked) var notes: TailNotes?
+    var notes: TailNotes? {
+        get { rarities?.notes }
+        set { rare.notes = newValue }
+    }
     @exclusivity(unchecked) private var progress = Progress.received
     /// The router that finishes its answer, from the beginning of the handler on.
     @exclusivity(unchecked) private var router: Router?
     /// The one that waits for its answer.
     @exclusivity(unchecked) private var receiver: (any AnswerReceiver)?
-    /// Its answer, until the handler has returned.
-    @exclusivity(unchecked) private var response: Response?
+    @exclusivity(unchecked) private var rarities: Rarities?
+
+    /// What few requests have. It is made for those alone, so that the others are small and soon made.
+    private final class Rarities {
+        var hooks: HookTable?
+        var deliveries: DeliveryCounters?
+        var reservation: IdempotencyStore.Reservation?
+        var stream: (any BodyStream)?
+        var notes: TailNotes?
+        /// The answer of a handler that has not returned yet.
+        var response: Response?
+    }
+
+    private var rare: Rarities {
+        if let rarities { return rarities }
+        let made = Rarities()
+        rarities = made
+        return made
+    }
 
     init(head: RequestHead, id: Identifier, path: Int, parameter: String = "") {
         self.head = head
@@ -137,7 +165,7 @@ extension Request {
             receiver.receive(response, to: self)
         } else {
             progress = .answered
-            self.response = response
+            rare.response = response
         }
     }
 
@@ -146,7 +174,7 @@ extension Request {
         switch progress {
         case .answered:
             progress = .done
-            return response.take()
+            return rarities?.response.take()
         case .handled:
             progress = .waiting
             self.receiver = receiver

@@ -62,6 +62,8 @@ package final class RequestHead: Sendable {
     package let isHTTP10: Bool
     package let fields: HeaderFields
     package let isChunked: Bool
+    /// See ``ambiguity(of:isHTTP10:)``; `nil`: there is none.
+    let ambiguity: String?
 
     package init(
         method: HTTPMethod, path: String, query: String = "", isHTTP10: Bool = false,
@@ -72,6 +74,7 @@ package final class RequestHead: Sendable {
         self.path = path
         self.isHTTP10 = isHTTP10
         isChunked = fields.contains(.transferEncoding)
+        ambiguity = Self.ambiguity(of: fields, isHTTP10: isHTTP10)
         self.fields = fields
     }
 
@@ -88,14 +91,14 @@ extension RequestHead {
 
     /// Ambiguities by which two parties read different requests out of the same bytes; libmicrohttpd lets all of it through
     /// (observed, 0.9.75). RFC 9112, sections 3.2, 6.1 and 6.3.
-    var ambiguity: String? {
+    private static func ambiguity(of fields: borrowing HeaderFields, isHTTP10: Bool) -> String? {
         if let name = fields.repeated { return "the header \(name.rawValue) comes twice" }
-        if isChunked, fields.contains(.contentLength) { return "both Content-Length and Transfer-Encoding" }
+        if fields.contains(.transferEncoding), fields.contains(.contentLength) { return "both Content-Length and Transfer-Encoding" }
         if let coding = fields[.transferEncoding] {
             if coding.lowercased() != "chunked" { return "a transfer coding other than chunked" }
             if isHTTP10 { return "Transfer-Encoding in HTTP/1.0" }
         }
-        if fields.withValue(of: .contentLength, Self.isNumber) == false {
+        if fields.withValue(of: .contentLength, isNumber) == false {
             return "a Content-Length that is not a number"
         }
         if !fields.contains(.host), !isHTTP10 { return "no Host header" }

@@ -106,7 +106,7 @@ final class Route: Sendable {
     ) {
         self.init(method: method, path: path, scope: scope) { request throws(Problem) in
             let answer = try stream(request)
-            request.bodyStream = answer.body
+            request.stream = answer.body
             return .answered(answer.head)
         }
     }

@@ -108,7 +108,7 @@ package final class Router: @unchecked Sendable {
         } catch {
             return refused(request, error)
         }
-        return Admission(request: request, refusal: nil)
+        return Admission(request)
     }
 
     /// Whether a route of the path is there for what stands in the path.
@@ -291,18 +291,18 @@ package final class Router: @unchecked Sendable {
     /// - Returns: what is known of it, and the answer without a body.
     package func noteAnswer(_ status: Int) -> Admission {
         let request = unknown(RequestHead(method: .other, path: ""))
-        return Admission(request: request, refusal: finish(Response(status: status), request))
+        return Admission(request, refusedWith: finish(Response(status: status), request))
     }
 
     /// A request of which nothing but its head is looked at.
     private func unknown(_ head: RequestHead) -> Request {
         let request = Request(head: head, id: requestID(of: head), path: unknownPath)
-        request.notes = tail.notes()
+        if let notes = tail.notes() { request.notes = notes }
         return request
     }
 
     private func refused(_ request: Request, _ problem: Problem) -> Admission {
-        Admission(request: request, refusal: refuse(problem, request))
+        Admission(request, refusedWith: refuse(problem, request))
     }
 
     private func answeredWithoutRoute(_ request: Request, _ candidates: [Route]) -> Admission {
@@ -323,7 +323,7 @@ package final class Router: @unchecked Sendable {
         }
         var response = Response(status: 204)
         response.fields = [ResponseField("Allow", allow)]
-        return Admission(request: request, refusal: finish(response, request))
+        return Admission(request, refusedWith: finish(response, request))
     }
 
     private func mediaTypeProblem(_ head: RequestHead, _ route: Route) -> Problem? {
@@ -409,7 +409,26 @@ private final class Rules {
 package struct Admission: Sendable {
     package let request: Request
     /// `nil`: its body may come.
-    package let refusal: Response?
+    package var refusal: Response? { refused?.response }
+    package var isRefused: Bool { refused != nil }
+    private let refused: Refused?
+
+    /// An object, for most have none and it is large.
+    private final class Refused: Sendable {
+        let response: Response
+
+        init(_ response: Response) { self.response = response }
+    }
+
+    init(_ request: Request) {
+        self.request = request
+        refused = nil
+    }
+
+    init(_ request: Request, refusedWith response: Response) {
+        self.request = request
+        refused = Refused(response)
+    }
 }
 
 /// How a request is answered whose body is there.

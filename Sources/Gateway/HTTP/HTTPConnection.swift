@@ -152,7 +152,7 @@ struct ServedRequest {
         if isAnswered { counters.count(request, nanoseconds: MonotonicTime.now().nanoseconds - start.nanoseconds) }
         load.ended()
         // A stream takes a connection for as long as it lasts.
-        if isCounted, request.stream == nil { load.ended(from: ClientAddress(client)) }
+        if isCounted, !request.isStreamed { load.ended(from: ClientAddress(client)) }
     }
 
     /// Its answer was a stream, which is over: does not count as its client's any more.

@@ -76,7 +76,7 @@ final class HTTPRequests: @unchecked Sendable {
             if let disbelief { disbelief } else { admit(parsed.head, connection.door, hasRoom: hasRoom) }
         let request = admission.request
         connection.times.headCame(
-            hasBody: request.head.announcesBody, isRefused: admission.refusal != nil, now: turn, times)
+            hasBody: request.head.announcesBody, isRefused: admission.isRefused, now: turn, times)
         connection.served = ServedRequest(
             request: request, exchange: HTTPExchange(request.head, bodyLimit: request.bodyLimit), client: client,
             isCounted: isCounted, start: turn)
@@ -84,7 +84,7 @@ final class HTTPRequests: @unchecked Sendable {
             case .sends(let response) = connection.served?.exchange.refuse(
                 request.head, with: refusal, isBelieved: disbelief == nil)
         {
-            return send(response, connection)
+            return send(response, to: request, connection)
         }
         let announced = min(request.head.contentLength ?? 0, request.bodyLimit ?? 0)
         if announced > 0 { request.expectBody(min(announced, Self.reservedBytes), in: &spareBody) }
@@ -126,24 +126,24 @@ final class HTTPRequests: @unchecked Sendable {
     /// The body is complete, or libmicrohttpd asks once more.
     func proceed(_ connection: HTTPConnection) -> MHD_Result {
         loop.assertCurrent()
+        guard let request = connection.served?.request else { return .YES }
         switch connection.served?.exchange.proceed() {
-        case .handles: return handle(connection)
+        case .handles: return handle(request, connection)
         case .sends(let response):
             schedule.queued()
-            return send(response, connection)
+            return send(response, to: request, connection)
         case .waits, nil: return .YES
         }
     }
 
     /// Runs the handler up to where it waits for something, here and now. If it is done by then it is answered at once.
-    private func handle(_ connection: HTTPConnection) -> MHD_Result {
+    private func handle(_ request: Request, _ connection: HTTPConnection) -> MHD_Result {
         connection.times.bodyCame()
-        guard let request = connection.served?.request else { return .NO }
         let handling = router.handle(request, on: loop, for: connection)
         // What goes to the broker is written: the next request gets memory that is still in the processor's caches.
         if case .waitsForBroker = handling { request.dropBody(leaving: &spareBody) }
         switch connection.served?.exchange.handled(consume handling, mayPoll: schedule.mayPoll) {
-        case .sends(let response): return send(response, connection)
+        case .sends(let response): return send(response, to: request, connection)
         case .polls: schedule.polls()
         case .suspends:
             schedule.suspends()
@@ -168,12 +168,11 @@ final class HTTPRequests: @unchecked Sendable {
         connections.departures.answered(connection.descriptor)
     }
 
-    private func send(_ response: Response, _ connection: HTTPConnection) -> MHD_Result {
+    private func send(_ response: Response, to request: Request, _ connection: HTTPConnection) -> MHD_Result {
         schedule.moved()
-        guard let request = connection.served?.request else { return .NO }
         let isLast = connection.served?.exchange.isLast(isDraining: isDraining) ?? true
         count(response, connection)
-        if let stream = request.stream { return send(response, stream, connection, isLast: isLast) }
+        if request.isStreamed, let stream = request.stream { return send(response, stream, connection, isLast: isLast) }
         if !isLast, let answer = answers.take(for: response, isPost: request.isPost) {
             connection.pooledAnswer = answer
             return MHD_queue_response(connection.handle, UInt32(response.status), answer.handle)
@@ -208,7 +207,7 @@ final class HTTPRequests: @unchecked Sendable {
         if let answer = connection.pooledAnswer.take() { answers.giveBack(answer) }
         let outcome = served.exchange.outcome(end, isLate: connection.cut == .late)
         schedule.requestEnded(wasPolled: served.exchange.isPolled)
-        if served.request.stream != nil { streamEnded(&served, connection) }
+        if served.request.isStreamed { streamEnded(&served, connection) }
         connection.hasUnreadBody = served.exchange.hasUnreadBody
         connection.times.completed(now: turn, times)
         connections.departures.answered(connection.descriptor)
