@@ -116,7 +116,7 @@ struct JSONScanner {
         return part
     }
 
-    fileprivate static func isWhiteSpace(_ byte: UInt8) -> Bool {
+    static func isWhiteSpace(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
             || byte == UInt8(ascii: "\t")
     }
@@ -164,7 +164,7 @@ extension Span<UInt8> {
             of: { !JSONScanner.isSeparator($0) && $0 != UInt8(ascii: "]") && $0 != UInt8(ascii: "}") }, from: start)
     }
 
-    private func endOfString(from start: Int) -> Int {
+    func endOfString(from start: Int) -> Int {
         var index = start + 1
         while true {
             // Eight bytes at once, until there is one that means something.
@@ -201,7 +201,7 @@ extension Span<UInt8> {
 
 extension UInt64 {
     /// Eight times the same byte.
-    fileprivate static func bytes(_ byte: UInt8) -> UInt64 { 0x0101_0101_0101_0101 &* UInt64(byte) }
+    static func bytes(_ byte: UInt8) -> UInt64 { 0x0101_0101_0101_0101 &* UInt64(byte) }
 
     /// The high bits of exactly those bytes that are `byte`.
     fileprivate func bytes(equalTo byte: UInt8) -> UInt64 {

@@ -2,7 +2,8 @@ internal import CJSONArena
 internal import CJansson
 internal import Glibc
 
-/// jansson's tree of a text, and the only place where jansson is given one.
+/// jansson's tree of a text, and the only place where jansson is given one. A string whose inside needs no reading
+/// (``JSONOutline``) is empty in it, unlike in the text.
 ///
 /// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb). Nobody else ever has one: so the memory of
 /// the whole tree, which is ours, is given back at once, and jansson need not walk through it.
@@ -19,25 +20,34 @@ struct JSONTree: ~Copyable {
         var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
         if !allowsRepeatedKeys { flags |= Int(JSON_REJECT_DUPLICATES) }
         let mark = gateway_json_mark()
-        var root = Self.load(text, flags, &error)
-        if root == nil, json_error_code(&error) == json_error_numeric_overflow {
-            // An integer beyond 64 bits: as a double it can be checked, and it is passed on from the text, digit by digit.
-            flags |= Int(JSON_DECODE_INT_AS_REAL)
-            root = Self.load(text, flags, &error)
+        guard let root = text.withUnsafeBytes({ Self.tree(of: $0, flags, &error) }) else {
+            throw JSONError(error, of: copy text)
         }
-        guard let root else { throw JSONError(error, of: copy text) }
         self.root = root
         memory = gateway_json_since(mark)
     }
 
-    private static func load(
-        _ text: borrowing ArraySlice<UInt8>, _ flags: Int, _ error: inout json_error_t
+    private static func tree(
+        of text: UnsafeRawBufferPointer, _ flags: Int, _ error: inout json_error_t
     ) -> UnsafeMutablePointer<json_t>? {
-        text.withUnsafeBytes { buffer in
-            // jansson wants a non-null pointer for the empty text, too.
-            guard let start = buffer.baseAddress else { return json_loadb("", 0, flags, &error) }
-            return json_loadb(start.assumingMemoryBound(to: CChar.self), buffer.count, flags, &error)
+        let ofOutline = withUnsafeTemporaryAllocation(byteCount: text.count, alignment: 1) { place in
+            let size = JSONOutline.write(of: text, to: place)
+            return size < text.count ? load(UnsafeRawBufferPointer(rebasing: place[..<size]), flags, &error) : nil
         }
+        // The place of an error is that in the text.
+        return ofOutline ?? load(text, flags, &error)
+    }
+
+    private static func load(
+        _ text: UnsafeRawBufferPointer, _ flags: Int, _ error: inout json_error_t
+    ) -> UnsafeMutablePointer<json_t>? {
+        // jansson wants a non-null pointer for the empty text, too.
+        guard let start = text.baseAddress else { return json_loadb("", 0, flags, &error) }
+        let characters = start.assumingMemoryBound(to: CChar.self)
+        if let root = json_loadb(characters, text.count, flags, &error) { return root }
+        guard json_error_code(&error) == json_error_numeric_overflow else { return nil }
+        // An integer beyond 64 bits: as a double it can be checked, and it is passed on from the text, digit by digit.
+        return json_loadb(characters, text.count, flags | Int(JSON_DECODE_INT_AS_REAL), &error)
     }
 
     deinit { if memory.block == nil { json_decref(root) } else { gateway_json_free_region(memory) } }

@@ -35,6 +35,10 @@ public struct JSONValue {
     public var string: String? {
         guard kind == .string, let start = json_string_value(pointer) else { return nil }
         let count = json_string_length(pointer)
+        // It is empty, or it says what it says in the text.
+        guard count > 0 else {
+            return String(decoding: document.bytes[span.lowerBound + 1..<span.upperBound - 1], as: UTF8.self)
+        }
         return start.withMemoryRebound(to: UInt8.self, capacity: count) {
             String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
         }
