@@ -93,7 +93,9 @@ extension RequestHead {
     /// (observed, 0.9.75). RFC 9112, sections 3.2, 6.1 and 6.3.
     private static func ambiguity(of fields: borrowing HeaderFields, isHTTP10: Bool) -> String? {
         if let name = fields.repeated { return "the header \(name.rawValue) comes twice" }
-        if fields.contains(.transferEncoding), fields.contains(.contentLength) { return "both Content-Length and Transfer-Encoding" }
+        if fields.contains(.transferEncoding), fields.contains(.contentLength) {
+            return "both Content-Length and Transfer-Encoding"
+        }
         if let coding = fields[.transferEncoding] {
             if coding.lowercased() != "chunked" { return "a transfer coding other than chunked" }
             if isHTTP10 { return "Transfer-Encoding in HTTP/1.0" }

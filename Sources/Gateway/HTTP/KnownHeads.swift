@@ -44,7 +44,8 @@ struct KnownHeads: ~Copyable {
     mutating func find(_ raw: borrowing RawHead, hasFields: (_ places: borrowing [FieldPlace]) -> Bool) -> Finding {
         if let last, last.isLike(raw), hasFields(last.fields) { return .known(last) }
         guard Self.sizes.contains(raw.bytes.count) else { return .new }
-        let hash = hash(of: raw.bytes), slot = Self.slot(of: hash)
+        let hash = hash(of: raw.bytes)
+        let slot = Self.slot(of: hash)
         if let known = slots[slot].known, known.hash == hash, known.isLike(raw), hasFields(known.fields) {
             last = known
             return .known(known)
