@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from harness import Gateway, converse
+from harness import Gateway, converse, create_key
 from harness.patience import PATIENCE
 from harness.questions import until
 
@@ -137,3 +137,53 @@ def test_it_is_the_one_whose_head_is_complete(gateway):
         data = connection.recv(4096)
         assert data.startswith(b"HTTP/1.1 400 ") and data.count(b"HTTP/1.1") == 1
         connection.close()
+
+
+KNOWN = b"GET /livez?a=1 HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\nAuthorization: Bearer k\r\n\r\n"
+# The same bytes as KNOWN once the parser has put NULs between the parts, but for what a client has done by itself.
+LOOKALIKES = {
+    "NULs for the end of a line": KNOWN.replace(b"\r\nAccept: ", b"\0\0Accept\0 "),
+    "NULs for the end of the head": KNOWN.replace(b"\r\n\r\n", b"\0\0\r\n"),
+    "NUL for a colon": KNOWN.replace(b"Accept:", b"Accept\0"),
+    "LF and NUL": KNOWN.replace(b"localhost\r\n", b"localhost\n\0"),
+    "two LF": KNOWN.replace(b"localhost\r\n", b"localhost\n\n"),
+    "a folded line": KNOWN.replace(b"\r\nAccept", b"\r\n Accept"),
+    "NUL in the target": KNOWN.replace(b"livez?", b"livez\0"),
+}
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_what_looks_like_a_known_head_is_none(gateway, name):
+    for _ in range(4):
+        assert converse(gateway.address, KNOWN, expect=1).statuses == [200]
+    answer = converse(gateway.address, LOOKALIKES[name], expect=1)
+    # The second head is cut off by whatever ends the first one: never is it taken for KNOWN.
+    assert answer.statuses[:1] in ([400], []), answer.data
+    assert converse(gateway.address, KNOWN, expect=1).statuses == [200]
+
+
+def test_a_known_head_is_told_from_one_with_another_query(gateway):
+    def limit(number):
+        return get(gateway, b"", b"/v1/rooms?limit=%d" % number)
+
+    for _ in range(4):
+        assert limit(1).statuses == [503]
+    # Of the query, the parser's buffer has all but its first byte.
+    assert get(gateway, b"", b"/v1/rooms?Limit=1").statuses == [422]
+    assert limit(0).statuses == [422]
+    assert limit(1).statuses == [503]
+
+
+def test_each_caller_stays_itself_among_known_heads(broker, tmp_path):
+    """Heads of the same length that differ in the key, more of them than are known at a time."""
+    keys = {f"n{number:03}": create_key(f"n{number:03}", "*") for number in range(100)}
+    config = tmp_path / "gateway.yaml"
+    config.write_text("keys:\n" + "\n".join(key.entry for key in keys.values()))
+    with Gateway(broker.url, loops=1, config=config) as gateway:
+        for _ in range(3):
+            for name, key in keys.items():
+                head = b"GET /v1/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n" % key.key.encode()
+                answer = converse(gateway.address, head * 3, expect=3)
+                assert answer.statuses == [200] * 3
+                assert answer.data.count(b'"%s"' % name.encode()) == 3, answer.data
+                assert converse(gateway.address, head.replace(b"sgw_", b"sgv_"), expect=1).statuses == [401]
