@@ -112,11 +112,11 @@ extension Emit {
 
 extension CommandFault {
     /// The fault in the name of an event for clients; `nil`: there is none.
-    public init?(event: String) {
+    public init?(event: borrowing String) {
         if event.isEmpty {
             self = .noEvent
         } else if Emit.isReserved(event) {
-            self.init(CommandField("event"), "'\(event)' is reserved by Socket.IO")
+            self.init(CommandField("event"), "'\(copy event)' is reserved by Socket.IO")
         } else {
             return nil
         }
@@ -126,7 +126,7 @@ extension CommandFault {
 
     /// The fault in a namespace; `nil`: there is none. Namespaces match `^/[^#]*$`: the `#` separates parts of routing
     /// keys, so they cannot be forged.
-    public init?(namespace: String) {
+    public init?(namespace: borrowing String) {
         // Nearly all.
         if namespace == "/" { return nil }
         let utf8 = namespace.utf8
@@ -159,6 +159,7 @@ extension CommandFault {
         faultsOf names: [Name], _ list: String, _ fault: (Name) -> String?, to faults: inout [CommandFault]
     ) {
         let most = faults.count + mostFaults
+        let names = names.span
         for index in names.indices where faults.count < most {
             guard let detail = fault(names[index]) else { continue }
             faults.append(CommandFault(CommandField(list, index: index), detail))

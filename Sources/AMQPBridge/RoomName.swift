@@ -97,7 +97,7 @@ extension RoomName {
     /// A string, or a number that is written as an integer: `42`, and not `42.0`.
     ///
     /// - Returns: `nil` for any other value, and for a number that is not one of ``numbers``.
-    package init?(_ value: JSONValue) {
+    package init?(_ value: borrowing JSONView) {
         if let name = value.string {
             self = .name(name)
         } else if let number = value.integerLiteral, Self.numbers.contains(number) {
@@ -109,7 +109,13 @@ extension RoomName {
 }
 
 extension RoomName {
-    /// The name in a JSON value, as ``init(_:)-(JSONValue)``.
+    /// The name in a JSON value, as ``init(_:)-(JSONView)``.
+    package init?(_ value: JSONValue) {
+        guard let name = value.look({ RoomName($0) }) else { return nil }
+        self = name
+    }
+
+    /// The name in a JSON value, as ``init(_:)-(JSONView)``.
     package init?(_ value: CheckedJSON) {
         if let name = value.string {
             self = .name(name)

@@ -42,7 +42,7 @@ extension Span<UInt8> {
     fileprivate func nextQuote(from start: Int) -> Int? {
         var index = start
         while index + 8 <= count {
-            let found = word(at: index).mayBeBytes(equalTo: UInt8(ascii: "\"")) & .bytes(0x80)
+            let found = word(at: index).first(UInt8(ascii: "\""))
             if found != 0 { return index + found.trailingZeroBitCount / 8 }
             index += 8
         }
@@ -56,10 +56,8 @@ extension Span<UInt8> {
         var index = opening + 1
         while index + 8 <= count {
             let word = word(at: index)
-            let special =
-                word.mayBeBytes(equalTo: UInt8(ascii: "\"")) | word.mayBeBytes(equalTo: UInt8(ascii: "\\"))
-                | (word &- .bytes(0x20)) | word
-            let found = special & .bytes(0x80)
+            let found =
+                word.first(UInt8(ascii: "\"")) | word.first(UInt8(ascii: "\\")) | word.firstBeyondPrintableASCII
             if found != 0 {
                 index += found.trailingZeroBitCount / 8
                 return self[unchecked: index] == UInt8(ascii: "\"") ? index : nil
@@ -90,11 +88,6 @@ extension Span<UInt8> {
 }
 
 extension UInt64 {
-    /// Of the high bits, which alone mean something: those of the bytes that are `byte`, and perhaps of others behind the
-    /// first of them. (A subtraction borrows from the next byte only where it has found one.)
-    @inline(__always)
-    fileprivate func mayBeBytes(equalTo byte: UInt8) -> UInt64 {
-        let difference = self ^ .bytes(byte)
-        return (difference &- .bytes(0x01)) & ~difference
-    }
+    /// The high bit of the first byte that is below 0x20, or not below 0x80; no bit before it, and any behind it.
+    fileprivate var firstBeyondPrintableASCII: UInt64 { ((self &- .bytes(0x20)) | self) & .bytes(0x80) }
 }

@@ -48,7 +48,7 @@ struct JSONScanner {
 
     /// Moves over one array element and the comma behind it.
     mutating func nextElement() -> Range<Int> {
-        move(to: bytes.span.value(behind: Self.isSeparator, from: position))
+        move(to: bytes.span.element(from: position))
     }
 
     /// Moves over one object member and the comma behind it. Returns the span of its value.
@@ -56,9 +56,9 @@ struct JSONScanner {
 
     /// Moves over one object member and the comma behind it.
     mutating func nextNamedMember() -> (name: Range<Int>, value: Range<Int>) {
-        let name = bytes.span.string(behind: Self.isSeparator, from: position)
-        let isBeforeValue = { Self.isSeparator($0) || $0 == UInt8(ascii: ":") }
-        return (name, move(to: bytes.span.value(behind: isBeforeValue, from: name.upperBound)))
+        let member = bytes.span.member(from: position)
+        position = member.value.upperBound
+        return member
     }
 
     /// Moves over white space and commas.
@@ -72,8 +72,7 @@ struct JSONScanner {
         // In ASCII, '[' and '{' differ in one bit only.
         while index + 8 <= text.count {
             let word = text.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
-            let found = (word | .bytes(0x20)).bytes(equalTo: UInt8(ascii: "{"))
-            if found != 0 { count &+= found.nonzeroBitCount }
+            count &+= (word | .bytes(0x20)).bytes(equalTo: UInt8(ascii: "{")).countOfHighBits
             index += 8
         }
         while index < text.count {
@@ -134,12 +133,22 @@ extension Span<UInt8> {
         return index
     }
 
+    /// The array element behind separators.
+    func element(from start: Int) -> Range<Int> { value(behind: JSONScanner.isSeparator, from: start) }
+
+    /// The object member behind separators.
+    func member(from start: Int) -> (name: Range<Int>, value: Range<Int>) {
+        let name = string(behind: JSONScanner.isSeparator, from: start)
+        let isBeforeValue = { JSONScanner.isSeparator($0) || $0 == UInt8(ascii: ":") }
+        return (name, value(behind: isBeforeValue, from: name.upperBound))
+    }
+
     fileprivate func value(behind isSkipped: (UInt8) -> Bool, from start: Int) -> Range<Int> {
         let start = end(of: isSkipped, from: start)
         return start..<endOfValue(from: start)
     }
 
-    fileprivate func string(behind isSkipped: (UInt8) -> Bool, from start: Int) -> Range<Int> {
+    private func string(behind isSkipped: (UInt8) -> Bool, from start: Int) -> Range<Int> {
         let start = end(of: isSkipped, from: start)
         return start..<endOfString(from: start)
     }
@@ -170,7 +179,7 @@ extension Span<UInt8> {
             // Eight bytes at once, until there is one that means something.
             while index + 8 <= count {
                 let word = bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
-                let found = word.bytes(equalTo: UInt8(ascii: "\"")) | word.bytes(equalTo: UInt8(ascii: "\\"))
+                let found = word.first(UInt8(ascii: "\"")) | word.first(UInt8(ascii: "\\"))
                 index += found == 0 ? 8 : found.trailingZeroBitCount / 8
                 if found != 0 { break }
             }
@@ -202,6 +211,16 @@ extension Span<UInt8> {
 extension UInt64 {
     /// Eight times the same byte.
     static func bytes(_ byte: UInt8) -> UInt64 { 0x0101_0101_0101_0101 &* UInt64(byte) }
+
+    /// The high bit of the first byte, in the order of memory, that is `byte`; no bit before it, and any behind it.
+    func first(_ byte: UInt8) -> UInt64 {
+        let difference = self ^ .bytes(byte)
+        // What is subtracted carries only out of a byte that is none.
+        return (difference &- .bytes(1)) & ~difference & .bytes(0x80)
+    }
+
+    /// Of a word that has none but the high bits of its bytes: how many, which the multiplication adds up.
+    fileprivate var countOfHighBits: Int { Int(((self >> 7) &* .bytes(1)) >> 56) }
 
     /// The high bits of exactly those bytes that are `byte`.
     fileprivate func bytes(equalTo byte: UInt8) -> UInt64 {

@@ -3,9 +3,10 @@ public struct JSONText: Sendable, Equatable {
     public let bytes: ArraySlice<UInt8>
 
     /// No text at all: the elements of `[]`.
-    public static let empty = JSONText(verbatim: [])
+    @inlinable public static var empty: JSONText { JSONText(verbatim: ArraySlice()) }
 
     /// Takes text that is known to be valid; nothing checks it here.
+    @inlinable
     public init(verbatim bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
     }

@@ -7,7 +7,7 @@ extension [UInt8] {
     }
 
     mutating func append(json text: JSONText) {
-        append(contentsOf: text.bytes)
+        text.bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
     }
 
     /// Whether a value may follow: nothing is there yet, or what comes in front of one.
@@ -58,8 +58,7 @@ extension [UInt8] {
 
     /// Appends a string literal: quotes, and escapes for what JSON forbids inside them (RFC 8259, section 7).
     public mutating func append(jsonString string: String) {
-        var string = string
-        string.withUTF8 { utf8 in
+        string.utf8.span.withUnsafeBufferPointer { utf8 in
             let clean = utf8.countOfUnescaped
             if clean == utf8.count { appendQuoted(utf8) } else { appendEscaped(utf8, clean: clean) }
         }

@@ -10,7 +10,7 @@ struct AcknowledgementRequest: Equatable {
     /// - Parameters:
     ///   - hasMode: whether there is a choice of how many are waited for.
     ///   - fault: gets everything that is wrong.
-    init(_ value: JSONValue, hasMode: Bool, fault: (Problem.Place) -> Void) {
+    init(_ value: borrowing JSONView, hasMode: Bool, fault: (Problem.Place) -> Void) {
         func fail(_ pointer: String, _ detail: String) { fault(.init(pointer, detail)) }
         if value.kind != .object { fail("/ack", "must be an object") }
         value.forEachMember { key, value in
@@ -26,7 +26,7 @@ struct AcknowledgementRequest: Equatable {
                     return fail("/ack/timeoutMs", "must be a whole number from \(least) to \(most)")
                 }
                 timeout = .milliseconds(milliseconds)
-            default: fault(.unknown(key, in: "/ack", among: hasMode ? ["mode", "timeoutMs"] : ["timeoutMs"]))
+            default: fault(.unknown(key.text, in: "/ack", among: hasMode ? ["mode", "timeoutMs"] : ["timeoutMs"]))
             }
         }
     }

@@ -9,19 +9,21 @@ enum BodyPart: Sendable {
     case line
 }
 
-extension JSONDocument {
+extension ParsedJSON {
     /// - Parameter range: where in `bytes` the text stands.
-    convenience init(_ bytes: [UInt8], in range: Range<Int>, _ part: BodyPart) throws(Problem) {
+    init(_ bytes: [UInt8], in range: Range<Int>, _ part: BodyPart) throws(Problem) {
         do throws(JSONError) {
             try self.init(parsing: bytes, in: range)
         } catch {
             throw Problem(error, part)
         }
     }
+}
 
+extension JSONDocument {
     /// The delivery, as one text.
     convenience init(delivered bytes: [UInt8]) throws(Problem) {
-        try self.init(bytes, in: bytes.textRange, .whole)
+        self.init(try ParsedJSON(bytes, in: bytes.textRange, .whole))
     }
 }
 

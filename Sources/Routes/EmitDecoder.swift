@@ -3,13 +3,10 @@ internal import JSON
 
 /// Reads an emit out of a request body. Types and unknown fields are checked here, meanings by the bridge.
 struct EmitDecoder {
-    private var event: String?
-    private var emit = Emit(event: "")
     private var wanted = Wanted()
+    private var hasEvent = false
     private var hasArgs = false
     private var hasData = false
-    /// `args` or `data`, for when it contains bytes.
-    private var arguments: JSONValue?
     private var faults = FaultList()
     private let part: BodyPart
 
@@ -42,7 +39,9 @@ struct EmitDecoder {
     static func decode(
         _ body: [UInt8], trace: TraceContext? = nil, _ wanted: inout Wanted
     ) throws(Problem) -> Emit {
-        try decode(body, in: body.textRange, .whole, trace, &wanted)
+        var emit = Emit(event: "")
+        try decode(body, in: body.textRange, .whole, trace, &emit, &wanted)
+        return emit
     }
 
     /// - Parameters:
@@ -52,50 +51,66 @@ struct EmitDecoder {
     static func decode(
         item range: Range<Int>, of body: [UInt8], as part: BodyPart, _ wanted: inout Wanted
     ) throws(Problem) -> Emit {
-        try decode(body, in: range, part, nil, &wanted)
-    }
-
-    private static func decode(
-        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?, _ wanted: inout Wanted
-    ) throws(Problem) -> Emit {
-        let document = try JSONDocument(body, in: range, part)
-        let root = document.root
-        guard root.kind == .object else {
-            throw Problem(.invalidRequest, at: [.init("", "must be an object")])
-        }
-        var decoder = EmitDecoder(part)
-        decoder.emit.trace = trace
-        root.forEachNamedMember { key, value in decoder.read(key, value) }
-        let emit = try decoder.finish()
-        wanted = decoder.wanted
+        var emit = Emit(event: "")
+        try decode(body, in: range, part, nil, &emit, &wanted)
         return emit
     }
 
-    private mutating func read(_ key: JSONKey, _ value: JSONValue) {
+    /// - Parameter emit: gets what is read. Its owner changes no field of it, so that it can be moved out, not copied.
+    @inline(never)
+    private static func decode(
+        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?, _ emit: inout Emit,
+        _ wanted: inout Wanted
+    ) throws(Problem) {
+        emit.trace = trace
+        let json = try ParsedJSON(body, in: range, part)
+        var decoder = EmitDecoder(part)
+        try json.withRoot { root throws(Problem) in
+            guard root.kind == .object else {
+                throw Problem(.invalidRequest, at: [.init("", "must be an object")])
+            }
+            root.forEachMember { key, value in decoder.read(key, value, in: body, into: &emit) }
+        }
+        try decoder.finish(json, &emit)
+        wanted = decoder.wanted
+    }
+
+    /// - Parameter body: where the value stands.
+    private mutating func read(
+        _ key: JSONKey, _ value: borrowing JSONView, in body: [UInt8], into emit: inout Emit
+    ) {
         switch key {
-        case "namespace": read(value, key, \.string, "a string") { $0.emit.namespace = $1 }
-        case "event": read(value, key, \.string, "a string") { $0.event = $1 }
+        case "namespace":
+            if let namespace = string(value, key) { emit.namespace = namespace }
+        case "event":
+            hasEvent = true
+            if let event = string(value, key) { emit.event = event }
         case "args":
-            read(value, key, \.elementsText, "an array") { $0.emit.arguments = $1 }
             hasArgs = true
-            arguments = value
+            if let arguments = read(value, key, "an array", { $0.elementsText(in: body) }) {
+                emit.arguments = arguments
+            }
         case "data":
-            emit.arguments = value.text
             hasData = true
-            arguments = value
+            emit.arguments = value.text(in: body)
         case "rooms":
             emit.rooms = rooms(value, key)
             if value.kind == .array, value.count == 0 {
                 fail("/rooms", "an empty list reaches nobody; leave it out to reach everyone")
             }
         case "except": emit.except = rooms(value, key)
-        case "exceptSockets": emit.exceptSockets = list(value, key, of: "strings", "a string", \.string)
-        case "volatile": read(value, key, \.boolean, "a boolean") { $0.emit.isVolatile = $1 }
-        case "compress": read(value, key, \.boolean, "a boolean") { $0.emit.isCompressed = $1 }
-        case "binary": read(value, key, \.boolean, "a boolean") { $0.emit.isBinary = $1 }
+        case "exceptSockets": emit.exceptSockets = list(value, key, of: "strings", "a string") { $0.string }
+        case "volatile":
+            if let isVolatile = boolean(value, key) { emit.isVolatile = isVolatile }
+        case "compress":
+            if let isCompressed = boolean(value, key) { emit.isCompressed = isCompressed }
+        case "binary":
+            if let isBinary = boolean(value, key) { emit.isBinary = isBinary }
         case "confirm":
-            read(value, key, \.confirmation, "\"broker\" or \"none\"") { $0.wanted.confirmation = $1 }
-        case "dryRun": read(value, key, \.boolean, "a boolean") { $0.wanted.isDryRun = $1 }
+            let confirmation = read(value, key, "\"broker\" or \"none\"") { $0.confirmation }
+            if let confirmation { wanted.confirmation = confirmation }
+        case "dryRun":
+            if let isDryRun = boolean(value, key) { wanted.isDryRun = isDryRun }
         case "op" where part != .whole:
             if value.string != "emit" { fail("/op", "must be \"emit\"") }
         case "ack" where part != .whole: fail("/ack", "not in a batch: post the emit by itself")
@@ -105,52 +120,55 @@ struct EmitDecoder {
         }
     }
 
-    /// Ends the reading; there is no emit in it any more then.
-    private mutating func finish() throws(Problem) -> Emit {
+    /// Ends the reading.
+    ///
+    /// - Parameter json: what was read.
+    private mutating func finish(_ json: consuming ParsedJSON, _ emit: inout Emit) throws(Problem) {
         if hasArgs, hasData { fail("/data", "is one argument, args is a list of them: one or the other") }
-        if let event {
-            emit.event = event
-        } else if !faults.places.contains(where: { $0.pointer == "/event" }) {
-            fail("/event", "is required")
-        }
+        // One that is there and no string has been told already.
+        if !hasEvent { fail("/event", "is required") }
         if part != .whole, wanted.confirmation == .none {
             fail("/confirm", "a batch is answered when the broker has confirmed it")
         }
         if wanted.acknowledgement != nil, wanted.confirmation == .none {
             fail("/confirm", "not together with ack, which waits for more")
         }
-        if emit.isBinary, let arguments, faults.isEmpty { takeAttachments(arguments) }
+        if emit.isBinary, hasArgs || hasData, faults.isEmpty { takeAttachments(JSONDocument(json).root, &emit) }
         guard faults.isEmpty else { throw faults.problem(.invalidRequest) }
-        var taken = Emit(event: "")
-        swap(&taken, &emit)
-        return taken
     }
 
-    private mutating func takeAttachments(_ value: JSONValue) {
+    private mutating func takeAttachments(_ root: JSONValue, _ emit: inout Emit) {
+        guard let arguments = root.member(hasArgs ? "args" : "data") else { return }
         let binary =
-            hasArgs ? BinaryArguments(elementsOf: value, at: "/args") : BinaryArguments(value, at: "/data")
+            hasArgs ? BinaryArguments(elementsOf: arguments, at: "/args") : BinaryArguments(arguments, at: "/data")
         for fault in binary.faults { fail(fault.pointer, fault.detail) }
         emit.arguments = binary.text
         emit.attachments = binary.attachments
     }
 
-    private mutating func read<Value>(
-        _ value: JSONValue, _ key: JSONKey, _ convert: (JSONValue) -> Value?, _ expected: String,
-        _ store: (inout EmitDecoder, Value) -> Void
-    ) {
-        if let converted = convert(value) {
-            store(&self, converted)
-        } else {
-            fail("/\(key.text)", "must be \(expected)")
-        }
+    private mutating func string(_ value: borrowing JSONView, _ key: JSONKey) -> String? {
+        read(value, key, "a string") { $0.string }
     }
 
-    private mutating func rooms(_ value: JSONValue, _ key: JSONKey) -> [RoomName] {
-        list(value, key, of: "strings and integers", RoomName.expectation, RoomName.init)
+    private mutating func boolean(_ value: borrowing JSONView, _ key: JSONKey) -> Bool? {
+        read(value, key, "a boolean") { $0.boolean }
+    }
+
+    private mutating func read<Value>(
+        _ value: borrowing JSONView, _ key: JSONKey, _ expected: String, _ convert: (borrowing JSONView) -> Value?
+    ) -> Value? {
+        let converted = convert(value)
+        if converted == nil { fail("/\(key.text)", "must be \(expected)") }
+        return converted
+    }
+
+    private mutating func rooms(_ value: borrowing JSONView, _ key: JSONKey) -> [RoomName] {
+        list(value, key, of: "strings and integers", RoomName.expectation) { RoomName($0) }
     }
 
     private mutating func list<Element>(
-        _ value: JSONValue, _ key: JSONKey, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
+        _ value: borrowing JSONView, _ key: JSONKey, of elements: String, _ expected: @autoclosure () -> String,
+        _ convert: (borrowing JSONView) -> Element?
     ) -> [Element] {
         guard value.kind == .array else {
             if let element = convert(value) { return [element] }
@@ -163,7 +181,7 @@ struct EmitDecoder {
             if let element = convert(value) {
                 list.append(element)
             } else {
-                fail("/\(key.text)/\(index)", "must be \(expected)")
+                fail("/\(key.text)/\(index)", "must be \(expected())")
             }
         }
         return list
@@ -180,6 +198,6 @@ extension RoomName {
         "a string, or an integer (digits alone, and at most \(numbers.upperBound) either way)"
 }
 
-extension JSONValue {
+extension JSONView {
     fileprivate var confirmation: Confirmation? { string.flatMap { Confirmation(rawValue: $0) } }
 }

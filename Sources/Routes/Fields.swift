@@ -270,7 +270,7 @@ struct Fields {
     mutating func acknowledgement(hasMode: Bool) -> AcknowledgementRequest? {
         known.insert("ack")
         guard case .body(let members) = source, let value = members["ack"] else { return nil }
-        return AcknowledgementRequest(value, hasMode: hasMode) { faults.add($0) }
+        return value.look { AcknowledgementRequest($0, hasMode: hasMode) { faults.add($0) } }
     }
 
     mutating func timeout(default milliseconds: Duration) -> Duration {

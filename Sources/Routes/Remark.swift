@@ -40,7 +40,7 @@ struct EmitRemark: Sendable, Equatable {
         self.init(event: emit.event, rooms: emit.rooms.count, receipt)
     }
 
-    init(event: String, rooms: Int?, _ receipt: Receipt?) {
+    init(event: borrowing String, rooms: Int?, _ receipt: Receipt?) {
         self.event = event.shortened(to: Self.mostEventBytes)
         self.rooms = rooms
         self.receipt = receipt

@@ -47,7 +47,9 @@ public struct AMQP0: WireFormat {
         }
     }
 
-    public func messageCount(for emit: Emit) -> Int { max(1, emit.rooms.withoutDuplicates.count) }
+    public func messageCount(for emit: Emit) -> Int {
+        emit.rooms.count > 1 ? emit.rooms.withoutDuplicates.count : 1
+    }
 
     public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
         guard namespaces.contains(emit.namespace) else {
