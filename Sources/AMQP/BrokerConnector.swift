@@ -148,7 +148,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
             if until <= now { connect() }
         case .connecting: session.expire(now: now)
         case .closed: break
-        case .connected(let connection, let since): serve(connection, since: since, events: events, now: now)
+        case .connected: serve(events: events, now: now)
         }
     }
 
@@ -247,32 +247,36 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
         }
     }
 
-    private func serve(_ connection: AMQPConnection, since: MonotonicTime, events: Int16, now: MonotonicTime) {
-        let wasBlocked = session.blockedReason != nil
+    private func serve(events: Int16, now: MonotonicTime) {
         do throws(BrokerError) {
-            if connection.mayRead(after: events) {
-                lastReceived = now
-                try connection.receive { frame, channel throws(BrokerError) in
-                    if case .connectionClosed(let close) = frame { throw BrokerError.connectionClosed(close) }
-                    session.handle(frame, on: channel, now: now)
-                }
-                if let failure = session.failure { throw failure }
-                noticeOpening()
-                updateStatus()
-                // What the alarm held up has its time from now on.
-                if wasBlocked, session.blockedReason == nil { phase = .connected(connection, since: now) }
-            }
+            if events != 0 || hasMore { try receive(after: events, now: now) }
             session.expire(now: now)
             if nextCheck <= now {
                 nextCheck = now + Self.checkInterval
-                try keepAlive(connection, since: since, now: now)
+                try keepAlive(now: now)
             }
         } catch {
             lose(error, now: now)
         }
     }
 
-    private func keepAlive(_ connection: AMQPConnection, since: MonotonicTime, now: MonotonicTime) throws(BrokerError) {
+    private func receive(after events: Int16, now: MonotonicTime) throws(BrokerError) {
+        guard case .connected(let connection, _) = phase, connection.mayRead(after: events) else { return }
+        let wasBlocked = session.blockedReason != nil
+        lastReceived = now
+        try connection.receive { frame, channel throws(BrokerError) in
+            if case .connectionClosed(let close) = frame { throw BrokerError.connectionClosed(close) }
+            session.handle(frame, on: channel, now: now)
+        }
+        if let failure = session.failure { throw failure }
+        noticeOpening()
+        updateStatus()
+        // What the alarm held up has its time from now on.
+        if wasBlocked, session.blockedReason == nil { phase = .connected(connection, since: now) }
+    }
+
+    private func keepAlive(now: MonotonicTime) throws(BrokerError) {
+        guard case .connected(let connection, let since) = phase else { return }
         let patience = connection.endpoint.connectTimeout ?? configuration.connectTimeout
         // A blocked broker opens nothing until its alarm is over.
         if !hasOpened, session.blockedReason == nil, since + patience <= now {

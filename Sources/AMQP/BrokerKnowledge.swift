@@ -27,7 +27,7 @@ package final class BrokerKnowledge: Sendable {
 
     /// The reason why the broker would close the channel over one of these; `nil`: it would not, as far as we know.
     @inline(__always)
-    func refusal(of publications: ArraySlice<Publication>) -> PublishError? {
+    func refusal(of publications: some Collection<Publication>) -> PublishError? {
         let limit = longestBody
         // Most brokers never say one.
         guard limit != .max, let long = publications.first(where: { $0.body.count > limit }) else { return nil }

@@ -93,7 +93,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     package func publish(_ publications: [Publication]) async throws(PublishError) -> Routing {
         // Unsafe only in that nothing checks for the one resume: a request completes exactly once (see its tests).
         let result: Result<Routing, PublishError> = await withUnsafeContinuation { continuation in
-            publish(publications) { continuation.resume(returning: $0) }
+            publish(Publications(publications)) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }
@@ -101,7 +101,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     /// Publishes, and tells the outcome once, by the deadline, perhaps before this returns. The outcome of messages
     /// that are not confirmed by then is unknown to the caller; they stay under way.
     package func publish(
-        _ publications: [Publication], until deadline: MonotonicTime,
+        _ publications: Publications, until deadline: MonotonicTime,
         completion: @escaping (Result<Routing, PublishError>) -> Void
     ) {
         loop.assertCurrent()
@@ -110,12 +110,13 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     }
 
     /// Publishes, and tells the request once what became of it, perhaps before this returns.
-    package func publish(_ request: PublishRequest) {
-        loop.assertCurrent()
+    package func publish(_ request: consuming PublishRequest) {
+        // As `assertCurrent`, which is called even where it does nothing: this is for every emit.
+        assert(loop.isOwnedHere, "not on the event loop that this lives on")
         publisher.publish(request, now: .now())
     }
 
-    private func publish(_ publications: [Publication], completion: @escaping (Result<Routing, PublishError>) -> Void) {
+    private func publish(_ publications: Publications, completion: @escaping (Result<Routing, PublishError>) -> Void) {
         publish(ClosureRequest(publications, completion: completion))
     }
 

@@ -91,8 +91,9 @@ struct FrameCursor {
     }
 
     private mutating func append(text: String) {
-        var text = text
-        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+        // Without a copy, as `withUTF8` would make. Only strings that are bridged from Objective-C have no such storage.
+        let written: Void? = text.utf8.withContiguousStorageIfAvailable { append(UnsafeRawBufferPointer($0)) }
+        precondition(written != nil, "a string that is not UTF-8")
     }
 
     private mutating func append(shortDecimal number: UInt64) {

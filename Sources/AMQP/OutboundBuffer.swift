@@ -14,15 +14,7 @@ package struct OutboundBuffer {
     /// Offers everything pending to `send`, which returns the number of bytes that it took.
     package mutating func drain<E: Error>(_ send: (UnsafeRawBufferPointer) throws(E) -> Int) throws(E) {
         guard pending > 0 else { return }
-        let start = sent
-        let result: Result<Int, E> = bytes.withUnsafeBytes { buffer in
-            do throws(E) {
-                return .success(try send(UnsafeRawBufferPointer(rebasing: buffer[start...])))
-            } catch {
-                return .failure(error)
-            }
-        }
-        let count = try result.get()
+        let count = try bytes.span.bytes.extracting(droppingFirst: sent).withUnsafeBytes(send)
         sent += count
         totalSent += UInt64(count)
         if pending == 0 {

@@ -7,7 +7,7 @@ struct ParkedMessages: Waiting {
 
     var deadline: MonotonicTime { request.deadline }
     var exchange: String { request.exchange }
-    var publications: ArraySlice<Publication> { request.publications[indices] }
+    var publications: Slice<Publications> { request.publications[indices] }
 }
 
 extension ParkedMessages {

@@ -38,13 +38,18 @@ extension TraceContext {
     fileprivate var encodedSize: Int { traceparent.utf8.count + (tracestate?.utf8.count ?? 0) + 40 }
 }
 
-extension [Publication] {
-    /// The same messages, in this trace. Wire formats know nothing of it: it is beside what they write.
-    package func with(_ trace: TraceContext) -> [Publication] {
-        map { publication in
-            var publication = publication
-            publication.trace = trace
-            return publication
-        }
+extension Publication {
+    /// The same message, in this trace.
+    func with(_ trace: TraceContext) -> Publication {
+        var publication = self
+        publication.trace = trace
+        return publication
     }
+}
+
+extension [Publication] {
+    package var encodedSize: Int { reduce(0) { $0 + $1.encodedSize } }
+
+    /// The same messages, in this trace. Wire formats know nothing of it: it is beside what they write.
+    package func with(_ trace: TraceContext) -> [Publication] { map { $0.with(trace) } }
 }

@@ -13,7 +13,7 @@ open class PublishRequest {
     }
 
     /// The messages, all to one exchange. They are kept until the end: those that the broker discards are sent again.
-    package final let publications: [Publication]
+    package final let publications: Publications
     /// The size of the publications on the wire, in bytes.
     package final let encodedSize: Int
     /// The time at which the request came, or that of the batch that it is a part of. To be set, if at all, before it
@@ -27,10 +27,10 @@ open class PublishRequest {
     @exclusivity(unchecked) private final var routing: Routing?
     @exclusivity(unchecked) private final var failure: PublishError?
 
-    public init(_ publications: [Publication]) {
-        self.publications = publications
+    public init(_ publications: consuming Publications) {
         encodedSize = publications.encodedSize
         outstanding = publications.count
+        self.publications = publications
     }
 
     /// Begins the request, which is to be published now.
@@ -45,10 +45,15 @@ open class PublishRequest {
         preconditionFailure("nobody is told")
     }
 
-    package final var exchange: String { publications[0].exchange }
+    package final var exchange: String { publications.first.exchange }
 
     final func encodedSize(of index: Int) -> Int {
         publications.count == 1 ? encodedSize : publications[index].encodedSize
+    }
+
+    /// See ``Publication/knowsRecipients``.
+    final func knowsRecipients(of index: Int) -> Bool {
+        index == 0 ? publications.first.knowsRecipients : publications.others[index - 1].knowsRecipients
     }
 
     /// Takes the outcome of one publication.
@@ -80,14 +85,10 @@ open class PublishRequest {
 final class ClosureRequest: PublishRequest {
     private let completion: (Result<Routing, PublishError>) -> Void
 
-    init(_ publications: [Publication], completion: @escaping (Result<Routing, PublishError>) -> Void) {
+    init(_ publications: Publications, completion: @escaping (Result<Routing, PublishError>) -> Void) {
         self.completion = completion
         super.init(publications)
     }
 
     override func ended(_ result: Result<Routing, PublishError>) { completion(result) }
-}
-
-extension [Publication] {
-    package var encodedSize: Int { reduce(0) { $0 + $1.encodedSize } }
 }

@@ -61,14 +61,14 @@ final class Publisher: BrokerSession {
 
     /// Publishes all of a request (to one exchange) or nothing of it, and tells it once what became of it, perhaps
     /// before this returns.
-    func publish(_ request: PublishRequest, now: MonotonicTime) {
+    func publish(_ request: consuming PublishRequest, now: MonotonicTime) {
         if let refusal = refusal(of: request) { return request.ended(.failure(refusal)) }
         request.begin(now: now, deadline: now.advanced(byNanoseconds: confirmTimeout))
         unsettledBytes += request.encodedSize
         counters.unsettled.add(request.publications.count)
-        let waiting = ParkedMessages(request: request, indices: request.publications.indices)
-        if channel == .open, admit(waiting, now: now) { return }
-        parked.append(waiting)
+        let indices = request.publications.indices
+        let messages = ParkedMessages(request: request, indices: indices)
+        if channel == .open { admit(messages, now: now) } else { parked.append(messages) }
     }
 
     /// Asks the broker whether the exchange takes messages, and says so once, perhaps before this returns.
@@ -93,11 +93,12 @@ final class Publisher: BrokerSession {
         refusal(of: request.publications, encodedSize: request.encodedSize)
     }
 
-    private func refusal(of publications: [Publication], encodedSize size: Int) -> PublishError? {
+    @inline(__always)
+    private func refusal(of publications: some Collection<Publication>, encodedSize size: Int) -> PublishError? {
         if channel == .closed { return .brokerUnavailable }
         if let reason = alarm.reason { return .brokerBlocked(reason: reason) }
         if size > limits.largestEmit { return .tooLarge(bytes: size, limit: limits.largestEmit) }
-        if let refusal = knowledge.refusal(of: publications[...]) { return refusal }
+        if let refusal = knowledge.refusal(of: publications) { return refusal }
         if max(unsettledBytes, outbound.pending) + size > limits.pendingBytes { return .overloaded }
         return nil
     }
@@ -108,17 +109,16 @@ final class Publisher: BrokerSession {
         max(unsettledBytes, outbound.pending) + request.encodedSize > limits.pendingBytes / 2
     }
 
-    /// Sends or settles a request as the directory says. Returns `false` if it has to wait.
-    private func admit(_ parked: ParkedMessages, now: MonotonicTime) -> Bool {
-        let exchange = parked.exchange
-        switch exchanges.admit(exchange, came: parked.request.came, now: now, into: &outbound.bytes) {
-        case .publish: send(parked, isProbe: false, now: now)
-        case .publishAsProbe: send(parked, isProbe: true, now: now)
-        case .absent: settle(parked, .confirmed(.noExchange))
-        case .refused(let reason): settle(parked, .failed(.brokerRefused(exchange: exchange, reason: reason)))
-        case .wait, .lookUp: return false
+    /// Sends or settles messages as the directory says, or lets them wait.
+    private func admit(_ messages: consuming ParkedMessages, now: MonotonicTime) {
+        switch exchanges.admit(messages.exchange, came: messages.request.came, now: now, into: &outbound.bytes) {
+        case .publish: send(messages, isProbe: false, now: now)
+        case .publishAsProbe: send(messages, isProbe: true, now: now)
+        case .absent: settle(messages, .confirmed(.noExchange))
+        case .refused(let reason):
+            settle(messages, .failed(.brokerRefused(exchange: messages.exchange, reason: reason)))
+        case .wait, .lookUp: parked.append(messages)
         }
-        return true
     }
 
     private func admitParked(now: MonotonicTime) {
@@ -126,22 +126,16 @@ final class Publisher: BrokerSession {
         for each in parked.takeAll() {
             if let refusal = knowledge.refusal(of: each.publications) {
                 settle(each, .failed(refusal))
-            } else if !admit(each, now: now) {
-                parked.append(each)
+            } else {
+                admit(each, now: now)
             }
         }
     }
 
-    private func send(_ parked: ParkedMessages, isProbe: Bool, now: MonotonicTime) {
-        let request = parked.request
-        let publications = request.publications
-        for index in parked.indices {
-            // By its place, for a publication is large to copy.
-            guard
-                FrameWriter.publish(
-                    publications.span[index], messageID: .number(ledger.nextTag), frameMax: frameMax,
-                    into: &outbound.bytes)
-            else {
+    private func send(_ messages: ParkedMessages, isProbe: Bool, now: MonotonicTime) {
+        let request = messages.request
+        for index in messages.indices {
+            guard write(index, of: request.publications) else {
                 if isProbe { exchanges.directory.probeFailed(request.exchange) }
                 release(
                     request, index, .failed(.tooLarge(bytes: request.encodedSize(of: index), limit: frameMax)))
@@ -151,6 +145,17 @@ final class Publisher: BrokerSession {
                 request: request, index: index, isProbe: isProbe, sent: now, streamEnd: outbound.streamEnd)
             ledger.append(message, deadline: request.deadline)
         }
+    }
+
+    /// Writes one of the messages, unless its content header does not fit into a frame. The first is not copied, and
+    /// nearly always there is no other.
+    private func write(_ index: Int, of publications: borrowing Publications) -> Bool {
+        index == 0 ? write(publications.first) : write(publications.others[index - 1])
+    }
+
+    private func write(_ publication: borrowing Publication) -> Bool {
+        FrameWriter.publish(
+            publication, messageID: .number(ledger.nextTag), frameMax: frameMax, into: &outbound.bytes)
     }
 
     // MARK: The broker's side
@@ -340,7 +345,7 @@ final class Publisher: BrokerSession {
     /// The one place where a publication ends.
     private func release(_ request: PublishRequest, _ index: Int, _ outcome: PublishRequest.Outcome) {
         counters.unsettled.add(-1)
-        counters.count(outcome, knowsRecipients: request.publications[index].knowsRecipients)
+        counters.count(outcome, knowsRecipients: request.knowsRecipients(of: index))
         guard let result = request.settle(outcome) else { return }
         // Not message by message: the request keeps all of them until its end.
         unsettledBytes -= request.encodedSize

@@ -1,19 +1,17 @@
-package import EventLoop
-
-/// The counts of what one publisher has done so far. Written on its event loop, read from anywhere.
+/// The counts of what one publisher has done so far. Written on its event loop alone, read from anywhere.
 package final class PublisherCounters: Sendable {
     /// Messages that a server wanted, as far as the broker can tell.
-    package let routed = Counter()
+    package let routed = LoopCounter()
     /// Messages that a queue has taken, where it is unknown whether a server is behind it.
-    package let queued = Counter()
-    package let unrouted = Counter()
-    package let failed = Counter()
-    package let unknown = Counter()
-    package let timedOut = Counter()
-    package let connects = Counter()
+    package let queued = LoopCounter()
+    package let unrouted = LoopCounter()
+    package let failed = LoopCounter()
+    package let unknown = LoopCounter()
+    package let timedOut = LoopCounter()
+    package let connects = LoopCounter()
     package let channelsClosed = ChannelCloseCounters()
     /// Messages that wait to be published or confirmed: this one goes down, too.
-    package let unsettled = Gauge()
+    package let unsettled = LoopGauge()
 
     package init() {}
 

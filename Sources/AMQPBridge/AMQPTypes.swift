@@ -11,4 +11,5 @@ public typealias BrokerError = AMQP.BrokerError
 public typealias PublishError = AMQP.PublishError
 public typealias UnknownOutcome = AMQP.UnknownOutcome
 public typealias Publication = AMQP.Publication
+public typealias Publications = AMQP.Publications
 public typealias TraceContext = AMQP.TraceContext

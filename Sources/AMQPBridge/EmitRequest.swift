@@ -4,26 +4,29 @@ internal import EventLoop
 /// An emit under way, and the one that is told its outcome. Of the emit itself nothing is kept that its messages tell:
 /// thousands may wait.
 final class EmitRequest: PublishRequest {
-    private let namespace: String
-    private let id: ULID
-    private let emitter: LoopEmitter
-    /// `nil`: nobody waits for it.
-    private let receiver: (any EmitReceiver)?
+    /// One field for all, so that none of them is destroyed by itself: Swift counts the object's references once more
+    /// for that.
+    private struct Rest {
+        let namespace: String
+        let id: ULID
+        let emitter: LoopEmitter
+        /// `nil`: nobody waits for it.
+        let receiver: (any EmitReceiver)?
+    }
+
+    private let rest: Rest
 
     init(
-        _ publications: consuming [Publication], in namespace: String, id: ULID, of emitter: LoopEmitter,
+        _ publications: consuming Publications, in namespace: String, id: ULID, of emitter: LoopEmitter,
         for receiver: (any EmitReceiver)?
     ) {
-        self.namespace = namespace
-        self.id = id
-        self.emitter = emitter
-        self.receiver = receiver
+        rest = Rest(namespace: namespace, id: id, emitter: emitter, receiver: receiver)
         super.init(publications)
     }
 
     override func ended(_ result: Result<Routing, PublishError>) {
-        let outcome = emitter.outcome(result, id, publications, namespace)
-        receiver?.receive(outcome, confirmedBy: .broker)
+        let outcome = rest.emitter.outcome(result, rest.id, publications, rest.namespace)
+        rest.receiver?.receive(outcome, confirmedBy: .broker)
     }
 }
 
@@ -38,31 +41,31 @@ final class CompletionReceiver: EmitReceiver {
 
 /// An emit of a batch under way.
 final class BatchedRequest: PublishRequest {
-    private let index: Int
-    private let batch: EmitBatch
-    private let namespace: String
-    private let id: ULID
-    private let emitter: LoopEmitter
+    /// See ``EmitRequest``.
+    private struct Rest {
+        let index: Int
+        let batch: EmitBatch
+        let namespace: String
+        let id: ULID
+        let emitter: LoopEmitter
+    }
+
+    private let rest: Rest
 
     /// - Parameters:
     ///   - index: the place of this one in the batch.
     ///   - came: when the batch came.
     init(
-        _ publications: consuming [Publication], in namespace: String, as index: Int, of batch: EmitBatch, id: ULID,
+        _ publications: consuming Publications, in namespace: String, as index: Int, of batch: EmitBatch, id: ULID,
         of emitter: LoopEmitter, came: MonotonicTime
     ) {
-        self.index = index
-        self.batch = batch
-        self.namespace = namespace
-        self.id = id
-        self.emitter = emitter
+        rest = Rest(index: index, batch: batch, namespace: namespace, id: id, emitter: emitter)
         super.init(publications)
         self.came = came
     }
 
     override func ended(_ result: Result<Routing, PublishError>) {
-        batch.finish(
-            index, emitter.outcome(result, id, publications, namespace), messages: publications.count,
-            bytes: encodedSize)
+        let outcome = rest.emitter.outcome(result, rest.id, publications, rest.namespace)
+        rest.batch.finish(rest.index, outcome, messages: publications.count, bytes: encodedSize)
     }
 }

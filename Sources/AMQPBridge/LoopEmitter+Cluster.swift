@@ -206,7 +206,7 @@ extension LoopEmitter {
     ) async throws(EmitError) -> AcknowledgedReceipt {
         let id = nextIdentifier().text
         // Checked before anything is opened.
-        let publications = [try callbackPublication(format, emit, 0)]
+        let publications = Publications(try callbackPublication(format, emit, 0))
         let answered = try await asking { () async throws(ClusterError) in
             try await cluster.callbacks(mode: mode, timeout: timeout) { number in
                 let result = await publish(format, emit, callback: number)

@@ -27,9 +27,9 @@ extension LoopEmitter {
         let publications: [Publication]
         switch request.way {
         case .alone:
-            publications = try encoded(try await resolvingExceptions(of: emit, by: deadline))
+            publications = Array(try encoded(try await resolvingExceptions(of: emit, by: deadline)))
         case .acknowledged: publications = [try await question(emit, by: deadline)]
-        case .inBatch: publications = try encoded(emit)
+        case .inBatch: publications = Array(try encoded(emit))
         }
         if let fault = link.fault(of: publications) { throw .notPublished(fault) }
         let exchange = publications[0].exchange

@@ -202,7 +202,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// - Throws: when nothing can be published now, and no caller would wait for it; then `receiver` is told nothing.
     private func publish(
-        _ publications: consuming [Publication], _ namespace: String, _ confirmation: Confirmation,
+        _ publications: consuming Publications, _ namespace: String, _ confirmation: Confirmation,
         _ receiver: any EmitReceiver
     ) throws(EmitError) {
         let id = identifiers.next()
@@ -219,7 +219,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     }
 
     private func publish(
-        _ publications: [Publication], _ namespace: String, until deadline: MonotonicTime,
+        _ publications: Publications, _ namespace: String, until deadline: MonotonicTime,
         _ completion: @escaping Completion
     ) {
         let id = identifiers.next()
@@ -229,7 +229,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     }
 
     func outcome(
-        _ result: Result<Routing, PublishError>, _ id: ULID, _ publications: [Publication], _ namespace: String
+        _ result: Result<Routing, PublishError>, _ id: ULID, _ publications: borrowing Publications, _ namespace: String
     ) -> Result<Receipt, EmitError> {
         switch result {
         case .success(.routed): .success(Receipt(.made(id), routed: wireFormat.knowsRecipients ? true : nil))
@@ -277,7 +277,7 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     static let emitsPerTurn = 128
 
     private func receipt(
-        _ id: ULID, _ routing: Routing, _ publications: [Publication], _ namespace: String
+        _ id: ULID, _ routing: Routing, _ publications: borrowing Publications, _ namespace: String
     ) -> Receipt {
         // A fanout's queue need not have a server behind it; no queue at all has none for certain.
         guard let reason = unroutedReason(routing, publications, namespace) else {
@@ -288,15 +288,15 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
 
     /// The reason why an emit had no receiver, which is logged; `nil`: it had one.
     func unroutedReason(
-        _ routing: Routing, _ publications: [Publication], _ namespace: String
+        _ routing: Routing, _ publications: borrowing Publications, _ namespace: String
     ) -> UnroutedReason? {
         let reason: UnroutedReason
         switch routing {
         case .routed: return nil
         case .noExchange: reason = .noExchange
-        case .unroutable: reason = wireFormat.unroutedReason(of: publications, servers(of: namespace))
+        case .unroutable: reason = wireFormat.unroutedReason(of: Array(copy publications), servers(of: namespace))
         }
-        return logged(reason, namespace, publications[0].exchange)
+        return logged(reason, namespace, publications.first.exchange)
     }
 
     /// - Returns: the reason.
@@ -320,16 +320,18 @@ package final class LoopEmitter: EmitService, @unchecked Sendable {
     }
 
     /// The messages of a checked emit, in which more names may stand by now than a caller may list.
-    func encoded(_ emit: Emit) throws(EmitError) -> [Publication] {
-        link.loop.assertCurrent()
+    func encoded(_ emit: Emit) throws(EmitError) -> Publications {
+        // As `assertCurrent`, which is called even where it does nothing: this is for every emit.
+        assert(link.loop.isOwnedHere, "not on the event loop that this lives on")
         // Before they are made: a large emit to many rooms would take all of that memory only to be refused.
         let bytes = emit.arguments.bytes.count * wireFormat.messageCount(for: emit)
         guard bytes <= link.largestEmit else {
             throw .notPublished(.tooLarge(bytes: bytes, limit: link.largestEmit))
         }
         do throws(NotExpressible) {
-            let publications = try wireFormat.publications(for: emit)
-            return emit.trace.map { publications.with($0) } ?? publications
+            let publications = try wireFormat.messages(for: emit)
+            guard let trace = emit.trace else { return publications }
+            return publications.with(trace)
         } catch {
             throw .notExpressible(error.fault)
         }

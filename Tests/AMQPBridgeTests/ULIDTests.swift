@@ -1,3 +1,4 @@
+import EventLoop
 import Testing
 
 @testable import AMQPBridge
@@ -49,6 +50,15 @@ struct ULIDTests {
     func carriesTime(time: UInt64) {
         var generator = ULIDGenerator()
         #expect(milliseconds(of: generator.next(milliseconds: time).text) == time)
+    }
+
+    @Test("carries the time at which it was made, as of the last tick")
+    func carriesNow() {
+        var generator = ULIDGenerator()
+        let before = UInt64(UnixTime.milliseconds())
+        let time = milliseconds(of: generator.next().text)
+        // Systems tick 100 times a second at least.
+        #expect((before - 20...UInt64(UnixTime.milliseconds())).contains(time))
     }
 
     @Test("carries the time of the ULID specification's example")

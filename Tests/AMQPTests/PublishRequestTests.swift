@@ -31,12 +31,21 @@ struct PublishRequestTests {
     @Test("came when what it is a part of came, or when it was published")
     func comes() {
         for (came, expected) in [(1, 1), (3, 2)] as [(Double, Double)] {
-            let request = PublishRequest([])
+            let request = makeRequest(of: 1)
             request.came = .seconds(came)
             request.begin(now: .seconds(2), deadline: .seconds(4))
             #expect(request.came == .seconds(expected))
             #expect(request.deadline == .seconds(4))
         }
+    }
+
+    @Test("knows of each message whether it knows its recipients")
+    func recipients() {
+        let knowing = Publication(exchange: "x", routingKey: "r", body: [])
+        var unknowing = knowing
+        unknowing.knowsRecipients = false
+        let request = PublishRequest(Publications(unknowing, others: [knowing, unknowing]))
+        #expect((0..<3).map { request.knowsRecipients(of: $0) } == [false, true, false])
     }
 
     @Test("ends rightly with every mix of three outcomes")
@@ -74,6 +83,7 @@ struct PublishRequestTests {
     }
 
     private func makeRequest(of count: Int) -> PublishRequest {
-        PublishRequest(Array(repeating: Publication(exchange: "x", routingKey: "r", body: []), count: count))
+        PublishRequest(
+            Publications(Array(repeating: Publication(exchange: "x", routingKey: "r", body: []), count: count)))
     }
 }

@@ -51,7 +51,9 @@ public struct AMQP0: WireFormat {
         emit.rooms.count > 1 ? emit.rooms.withoutDuplicates.count : 1
     }
 
-    public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
+    public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] { Array(try messages(for: emit)) }
+
+    public func messages(for emit: Emit) throws(NotExpressible) -> Publications {
         guard namespaces.contains(emit.namespace) else {
             throw NotExpressible(
                 CommandField("namespace"),
@@ -76,7 +78,8 @@ public struct AMQP0: WireFormat {
         let except = exceptsNobody ? [] : (emit.except.map(\.text) + emit.exceptSockets).withoutDuplicates
         guard emit.rooms.count > 1 else {
             let body = Self.body(emit, except: except)
-            return [Publication(exchange: exchange, routingKey: emit.rooms.first?.text ?? Self.everyone, body: body)]
+            let key = emit.rooms.first?.text ?? Self.everyone
+            return Publications(Publication(exchange: exchange, routingKey: key, body: body))
         }
         let rooms = emit.rooms.map(\.text).withoutDuplicates
         let listed = Self.listedBytes(rooms, except)
@@ -88,10 +91,11 @@ public struct AMQP0: WireFormat {
         }
         // One message for each room, each leaving out the rooms before it: every socket receives the event once. The
         // adapter's own way, one message with a `CC` header, has a socket in two of the rooms receive it twice.
-        return rooms.indices.map { index in
-            let body = Self.body(emit, except: except + rooms[..<index])
-            return Publication(exchange: exchange, routingKey: rooms[index], body: body)
-        }
+        return Publications(
+            rooms.indices.map { index in
+                let body = Self.body(emit, except: except + rooms[..<index])
+                return Publication(exchange: exchange, routingKey: rooms[index], body: body)
+            })
     }
 
     /// The bytes of the names that the messages to these rooms leave out, with their quotes and commas.

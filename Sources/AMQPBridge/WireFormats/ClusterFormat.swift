@@ -21,12 +21,16 @@ public struct ClusterFormat: WireFormat {
 
     public var exchanges: [ServerExchange] { [ServerExchange(name: exchange, kind: .direct)] }
 
-    public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] {
+    public func publications(for emit: Emit) throws(NotExpressible) -> [Publication] { [publication(for: emit)] }
+
+    public func messages(for emit: Emit) throws(NotExpressible) -> Publications { Publications(publication(for: emit)) }
+
+    private func publication(for emit: Emit) -> Publication {
         let keys = Self.routingKeys(for: emit)
         let body = ClusterMessage.write(.broadcast, namespace: emit.namespace) { json in
             json.packet(of: emit, timeout: nil)
         }
-        return [Publication(exchange: exchange, routingKey: keys[0], carbonCopies: Array(keys[1...]), body: body)]
+        return Publication(exchange: exchange, routingKey: keys[0], carbonCopies: Array(keys[1...]), body: body)
     }
 
     /// A server that is there has bound its namespaces, and rooms one by one if it is in mode `dynamic`.

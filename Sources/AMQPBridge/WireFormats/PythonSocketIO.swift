@@ -105,6 +105,10 @@ public struct PythonSocketIO: ManagerFormat {
         [publication(try body(of: emit))]
     }
 
+    public func messages(for emit: Emit) throws(NotExpressible) -> Publications {
+        Publications(publication(try body(of: emit)))
+    }
+
     /// An emit whose clients' answers come back with this number. The library answers to the room it was sent to, so
     /// there has to be one.
     package func publication(for emit: Emit, callback number: Int) throws(NotExpressible) -> Publication {

@@ -30,6 +30,10 @@ public protocol WireFormat: Sendable {
     /// - Parameter emit: an emit without ``Emit/faults(limits:)``.
     /// - Throws: ``NotExpressible`` when servers of this format could not do what was asked.
     func publications(for emit: Emit) throws(NotExpressible) -> [Publication]
+
+    /// The same as ``publications(for:)``, for those who send them: a format that makes one message of nearly every
+    /// emit saves the list.
+    func messages(for emit: Emit) throws(NotExpressible) -> Publications
 }
 
 /// An exchange of Socket.IO servers, as they declare it.
@@ -52,6 +56,10 @@ public enum NumberRooms: Sendable {
 }
 
 extension WireFormat {
+    public func messages(for emit: Emit) throws(NotExpressible) -> Publications {
+        Publications(try publications(for: emit))
+    }
+
     public func messageCount(for emit: Emit) -> Int { 1 }
     public var numberRooms: NumberRooms { .all }
 

@@ -64,6 +64,14 @@ struct WireFormatsTests {
         #expect(!PythonSocketIO().knowsRecipients && AMQP0().knowsRecipients && ClusterFormat().knowsRecipients)
     }
 
+    @Test("make the same messages, in a list or not", arguments: [[], ["a"], ["a", "b", "c"]] as [[RoomName]])
+    func messages(rooms: [RoomName]) throws {
+        for format in [AMQP0(), ClusterFormat(), PythonSocketIO()] as [any WireFormat] {
+            let emit = Emit(event: "e", rooms: rooms)
+            #expect(try Array(format.messages(for: emit)) == format.publications(for: emit))
+        }
+    }
+
     @Test(
         "replace every placeholder",
         arguments: [("", ""), ("x", "x"), ("{n}", "1"), ("a{n}b{n}", "a1b1"), ("{n}{n}", "11"), ("{n", "{n")])

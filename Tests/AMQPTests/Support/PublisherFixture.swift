@@ -152,3 +152,11 @@ private final class Delivered: Sendable {
         answers.withLock(body)
     }
 }
+
+extension ClosureRequest {
+    convenience init(
+        _ publications: [Publication], completion: @escaping (Result<Routing, PublishError>) -> Void
+    ) {
+        self.init(Publications(publications), completion: completion)
+    }
+}
