@@ -91,7 +91,7 @@ struct FrameCursor {
     }
 
     private mutating func append(text: String) {
-        // Without a copy, as `withUTF8` would make. Only strings that are bridged from Objective-C have no such storage.
+        // Without the copy that `withUTF8` takes. Only strings bridged from Objective-C have no such storage.
         let written: Void? = text.utf8.withContiguousStorageIfAvailable { append(UnsafeRawBufferPointer($0)) }
         precondition(written != nil, "a string that is not UTF-8")
     }
