@@ -1,36 +1,36 @@
-package import Synchronization
+public import Synchronization
 
 /// A number that only grows. Any thread adds, any may read.
-package struct Counter: ~Copyable, Sendable {
+public struct Counter: ~Copyable, Sendable {
     @usableFromInline let number = Atomic<UInt64>(0)
 
-    package init() {}
+    public init() {}
 
     @inlinable
-    package func add(_ count: UInt64) {
+    public func add(_ count: UInt64) {
         number.wrappingAdd(count, ordering: .relaxed)
     }
 
     @inlinable
-    package var value: UInt64 { number.load(ordering: .relaxed) }
+    public var value: UInt64 { number.load(ordering: .relaxed) }
 }
 
 /// A number that goes up and down. Any thread changes it, any may read.
-package struct Gauge: ~Copyable, Sendable {
+public struct Gauge: ~Copyable, Sendable {
     @usableFromInline let number = Atomic<Int>(0)
 
-    package init() {}
+    public init() {}
 
     @inlinable
-    package func add(_ count: Int) {
+    public func add(_ count: Int) {
         number.wrappingAdd(count, ordering: .relaxed)
     }
 
     @inlinable
-    package func set(_ count: Int) {
+    public func set(_ count: Int) {
         number.store(count, ordering: .relaxed)
     }
 
     @inlinable
-    package var value: Int { number.load(ordering: .relaxed) }
+    public var value: Int { number.load(ordering: .relaxed) }
 }

@@ -1,25 +1,25 @@
 /// Deadlines, a tick of 20 ms late at most: adding and removing costs the same however many there are.
-package struct DeadlineTicks {
+public struct DeadlineTicks {
     private static let tick: Int64 = 20_000_000
 
     private var ids: [Int64: Set<String>] = [:]
     /// No tick before this one has ids.
     private var earliest: Int64 = .max
 
-    package init() {}
+    public init() {}
 
     /// The time at which something may be due; `nil`: nothing is kept.
-    package var next: MonotonicTime? {
+    public var next: MonotonicTime? {
         ids.isEmpty ? nil : MonotonicTime(nanoseconds: (earliest + 1) * Self.tick)
     }
 
-    package mutating func add(_ id: String, at deadline: MonotonicTime) {
+    public mutating func add(_ id: String, at deadline: MonotonicTime) {
         let tick = deadline.nanoseconds / Self.tick
         ids[tick, default: []].insert(id)
         earliest = min(earliest, tick)
     }
 
-    package mutating func remove(_ id: String, at deadline: MonotonicTime) {
+    public mutating func remove(_ id: String, at deadline: MonotonicTime) {
         let tick = deadline.nanoseconds / Self.tick
         ids[tick]?.remove(id)
         if ids[tick]?.isEmpty == true { ids[tick] = nil }
@@ -27,7 +27,7 @@ package struct DeadlineTicks {
     }
 
     /// Takes out what is due.
-    package mutating func due(now: MonotonicTime) -> [String] {
+    public mutating func due(now: MonotonicTime) -> [String] {
         let current = now.nanoseconds / Self.tick
         guard !ids.isEmpty, earliest < current else { return [] }
         // Far apart, as after a long silence, the ticks that there are are fewer than those in between.

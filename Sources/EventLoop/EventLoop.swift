@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// `@unchecked Sendable`: `jobs`, `spareJobs`, `waitingForTurn` and `sources` are touched on the loop's thread only (sources are added
 /// before it starts); other threads reach the loop through `inbox`, which is locked, and the eventfd.
-package final class EventLoop: TaskExecutor, @unchecked Sendable {
+public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private enum Message {
         case job(UnownedJob)
         case closure(@Sendable () -> Void)
@@ -40,7 +40,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let threadID = Atomic<UInt>(0)
     private let isStopped = Atomic<Bool>(false)
 
-    package init() {
+    public init() {
         wakeUp = gateway_eventfd()
         precondition(wakeUp >= 0, "no descriptor left for an event loop")
     }
@@ -52,10 +52,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         sources.append(source)
     }
 
-    package var isCurrent: Bool { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
+    public var isCurrent: Bool { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
 
     /// Whether this thread may touch what lives on the loop: its own, or any before it runs and after it has ended.
-    package var isOwnedHere: Bool {
+    public var isOwnedHere: Bool {
         let owner = threadID.load(ordering: .relaxed)
         return owner == 0 || owner == UInt(pthread_self())
     }
@@ -63,12 +63,12 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Traps on a thread that may not touch what lives on the loop, in debug builds. To be called at every entry of what
     /// does; release builds do nothing.
     @inlinable
-    package func assertCurrent(file: StaticString = #file, line: UInt = #line) {
+    public func assertCurrent(file: StaticString = #file, line: UInt = #line) {
         assert(isOwnedHere, "not on the event loop that this lives on", file: file, line: line)
     }
 
     /// Takes a task's next piece: on the loop's own thread without a lock, from elsewhere through the inbox.
-    package func enqueue(_ job: consuming ExecutorJob) {
+    public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isCurrent { append(job) } else { send(.job(job)) }
     }
@@ -82,24 +82,24 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///
     /// - Returns: `false` if the loop has ended: then nothing will run it.
     @discardableResult
-    package func execute(_ body: @escaping @Sendable () -> Void) -> Bool {
+    public func execute(_ body: @escaping @Sendable () -> Void) -> Bool {
         send(.closure(body))
     }
 
     /// Returns in the loop's next turn, when all others have had theirs. For tasks that run on the loop.
-    package func nextTurn() async {
+    public func nextTurn() async {
         precondition(isOwnedHere, "only a loop's own tasks have turns")
         // Unsafe only in that nothing checks for the one resume: the list is emptied before they are resumed.
         await withUnsafeContinuation { waitingForTurn.append($0) }
     }
 
     /// Ends ``run()`` after the turn in progress.
-    package func stop() {
+    public func stop() {
         execute { self.isStopped.store(true, ordering: .relaxed) }
     }
 
     /// Serves until ``stop()``; the calling thread becomes the loop's.
-    package func run() {
+    public func run() {
         threadID.store(UInt(pthread_self()), ordering: .relaxed)
         // Released below, when the last turn is over.
         let seats: Seats = sources.map { .passRetained(Seat($0)) }

@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 
 /// A POSIX thread with a name.
-package struct SystemThread: Sendable {
+public struct SystemThread: Sendable {
     private let identifier: pthread_t
 
     /// Starts a thread that has to be joined. Traps if the system refuses.
-    package init(name: String, _ body: @escaping @Sendable () -> Void) {
+    public init(name: String, _ body: @escaping @Sendable () -> Void) {
         guard let identifier = Self.create(name: name, body) else { preconditionFailure("no thread \(name)") }
         self.identifier = identifier
     }
@@ -14,13 +14,13 @@ package struct SystemThread: Sendable {
     /// Starts a thread for work that may block for longer than anyone wants to wait: it is never joined.
     ///
     /// - Returns: `false` if the system refuses another thread.
-    package static func detach(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+    public static func detach(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
         guard let identifier = create(name: name, body) else { return false }
         pthread_detach(identifier)
         return true
     }
 
-    package func join() {
+    public func join() {
         pthread_join(identifier, nil)
     }
 

@@ -1,16 +1,16 @@
 /// One warning a minute of each subject: else messages from others could fill the log.
-package struct WarningLimiter<Subject: Hashable> {
-    package static var interval: Duration { .seconds(60) }
+public struct WarningLimiter<Subject: Hashable> {
+    public static var interval: Duration { .seconds(60) }
     /// The most subjects with warnings of their own; further ones share one.
     private let mostSubjects: Int
     /// The time of the last warning by subject; `nil`: further subjects, and warnings without one.
     private var last: [Subject?: MonotonicTime] = [:]
 
-    package init(mostSubjects: Int = 100) {
+    public init(mostSubjects: Int = 100) {
         self.mostSubjects = mostSubjects
     }
 
-    package mutating func allows(_ subject: Subject?, now: MonotonicTime) -> Bool {
+    public mutating func allows(_ subject: Subject?, now: MonotonicTime) -> Bool {
         var subject = subject
         if last.count >= mostSubjects, last[subject] == nil {
             last = last.filter { $0.value + Self.interval > now }
