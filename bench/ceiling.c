@@ -6,8 +6,9 @@
 // AMQP connection with publisher confirms; loops share nothing. A turn of a loop: poll, read confirms, run the daemon, send what
 // was published in one non-blocking send(). Any failure of the broker ends the program.
 //
-// A request that waits for its confirms is left unanswered, and libmicrohttpd asks for it again in every run. Compiled with
-// -DSUSPENDING its connection is suspended instead, which costs three system calls a request.
+// A request that waits for its confirms is left unanswered, and libmicrohttpd asks for it again in every run; the loops are
+// scheduled as batch work, as the gateway's are. Compiled with -DSUSPENDING the connection is suspended instead, which costs
+// three system calls a request, and the loops are scheduled as anything else.
 //
 // The body is {"event": string, "args": [...], "rooms": [string, ...]}; a message goes to each room, leaving out the rooms
 // before it, or to everyone when there are no rooms. The answer is 200 when the broker has confirmed them all.
@@ -575,6 +576,10 @@ static void on_completed(
 
 _Noreturn static void *run(void *context) {
     struct loop *loop = context;
+#ifndef SUSPENDING
+    const struct sched_param priority = {0};
+    sched_setscheduler(0, SCHED_BATCH, &priority);  // as the gateway's loops
+#endif
     for (;;) {
         MHD_UNSIGNED_LONG_LONG milliseconds;
         int timeout = -1;

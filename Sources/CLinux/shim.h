@@ -32,6 +32,13 @@ static inline int gateway_available_cores(void) {
     return cores > 0 ? cores : 1;
 }
 
+// SCHED_BATCH hides there as well. Where system calls are filtered, one that is not expected may end the process: there,
+// and where it is refused, the thread is scheduled as any other.
+static inline void gateway_schedule_current_thread_as_batch(void) {
+    const int batch = 3, priority = 0;
+    if (prctl(PR_GET_SECCOMP) == 0) syscall(SYS_sched_setscheduler, 0, batch, &priority);
+}
+
 #include <malloc.h>
 
 // The header is no part of Swift's Glibc module.

@@ -5,9 +5,21 @@ internal import Glibc
 public struct SystemThread: Sendable {
     private let identifier: pthread_t
 
+    /// How the system gives a thread its turns on a core.
+    public enum Scheduling: Sendable {
+        case usual
+        /// The same share, but when there is something to do again it takes no core from a thread that runs (`SCHED_BATCH`,
+        /// sched(7)). It then finds more to do at once.
+        case batch
+    }
+
     /// Starts a thread that has to be joined. Traps if the system refuses.
-    public init(name: String, _ body: @escaping @Sendable () -> Void) {
-        guard let identifier = Self.create(name: name, body) else { preconditionFailure("no thread \(name)") }
+    public init(name: String, _ scheduling: Scheduling = .usual, _ body: @escaping @Sendable () -> Void) {
+        let started = Self.create(name: name) {
+            if scheduling == .batch { gateway_schedule_current_thread_as_batch() }
+            body()
+        }
+        guard let identifier = started else { preconditionFailure("no thread \(name)") }
         self.identifier = identifier
     }
 

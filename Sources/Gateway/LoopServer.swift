@@ -96,7 +96,7 @@ final class LoopServer: Sendable {
     }
 
     func start(index: Int) {
-        thread.withLock { $0 = SystemThread(name: "loop-\(index)") { [loop] in loop.run() } }
+        thread.withLock { $0 = SystemThread(name: "loop-\(index)", .batch) { [loop] in loop.run() } }
     }
 
     /// Whether there is nothing left to do: no connection can come, no request is under way, no client still sends a

@@ -39,7 +39,8 @@ public struct JSONView: ~Copyable {
         // It is empty, or it says what it says in the text (``JSONOutline``).
         guard count > 0 else {
             return String(
-                decoding: UnsafeBufferPointer(rebasing: bytes[span.lowerBound + 1..<span.upperBound - 1]), as: UTF8.self)
+                decoding: UnsafeBufferPointer(rebasing: bytes[span.lowerBound + 1..<span.upperBound - 1]), as: UTF8.self
+            )
         }
         return start.withMemoryRebound(to: UInt8.self, capacity: count) {
             String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)

@@ -7,7 +7,10 @@ extension [UInt8] {
     }
 
     mutating func append(json text: JSONText) {
-        text.bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
+        guard !text.isEmpty else { return }
+        text.bytes.withUnsafeBytes { bytes in
+            appendBytes(bytes.count) { $0.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count) }
+        }
     }
 
     /// Whether a value may follow: nothing is there yet, or what comes in front of one.

@@ -20,6 +20,7 @@ struct JSONScannerTests {
         "counts what could open something, wherever it stands",
         arguments: [
             ("", 0), ("[]", 1), ("{\"a\":[{}]}", 3), ("\"[{\"", 2), ("]}[", 1), ("[[[", 3), ("\u{5B}\u{FB}", 1),
+            ("[[[[[[[[[", 9), ("{[{[{[{[{[{[{[{[]]", 16),
         ])
     func openings(text: String, count: Int) {
         #expect(JSONScanner.openings(of: Array(text.utf8)[...]) == count)
