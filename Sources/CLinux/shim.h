@@ -33,10 +33,11 @@ static inline int gateway_available_cores(void) {
 }
 
 // SCHED_BATCH hides there as well. Where system calls are filtered, one that is not expected may end the process: there,
-// and where it is refused, the thread is scheduled as any other.
+// where it is refused, and where an operator has chosen another policy, the thread stays as it is.
 static inline void gateway_schedule_current_thread_as_batch(void) {
     const int batch = 3, priority = 0;
-    if (prctl(PR_GET_SECCOMP) == 0) syscall(SYS_sched_setscheduler, 0, batch, &priority);
+    if (prctl(PR_GET_SECCOMP) == 0 && syscall(SYS_sched_getscheduler, 0) == 0)
+        syscall(SYS_sched_setscheduler, 0, batch, &priority);
 }
 
 #include <malloc.h>

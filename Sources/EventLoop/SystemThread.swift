@@ -7,9 +7,10 @@ public struct SystemThread: Sendable {
 
     /// How the system gives a thread its turns on a core.
     public enum Scheduling: Sendable {
+        /// As the thread that starts it.
         case usual
-        /// The same share, but when there is something to do again it takes no core from a thread that runs (`SCHED_BATCH`,
-        /// sched(7)). It then finds more to do at once.
+        /// The same share, but when there is something to do again it takes no core from a thread that runs
+        /// (`SCHED_BATCH`, sched(7)). It then finds more to do at once.
         case batch
     }
 

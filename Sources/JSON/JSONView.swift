@@ -3,8 +3,8 @@ internal import Glibc
 
 /// One value of a ``ParsedJSON`` while somebody looks at it: what it is, and where in the text it stands.
 ///
-/// It is only ever lent, and cannot be copied, so nobody can have it for longer than the text and the tree are there: it holds
-/// neither. ``JSONValue`` can be kept.
+/// It is only ever lent, and cannot be copied, so nobody can have it for longer than the text and the tree are there: it
+/// holds neither. ``JSONValue`` can be kept.
 public struct JSONView: ~Copyable {
     /// The tree's.
     let node: OpaquePointer

@@ -1,7 +1,7 @@
 /// A JSON text as it came, and jansson's tree of it: to be read once, value by value.
 ///
-/// The tree answers what the text says; the text answers how it was said. Values know their span in the text, so a part of it
-/// can be passed on exactly as it was written (`0.1` stays `0.1`, keys keep their order). Whoever keeps values makes a
+/// The tree answers what the text says; the text answers how it was said. Values know their span in the text, so a part
+/// of it can be passed on exactly as it was written (`0.1` stays `0.1`, keys keep their order). Whoever keeps values makes a
 /// ``JSONDocument`` of it.
 public struct ParsedJSON: ~Copyable {
     /// What the text was given in, UTF-8.

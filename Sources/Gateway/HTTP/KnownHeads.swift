@@ -4,8 +4,8 @@ internal import Routes
 /// with most of its requests.
 ///
 /// A head is known again by all that its reading depends on: each of its bytes, and where libmicrohttpd has found its
-/// parts. The bytes alone would not do: the parser has put NUL over what stands between the parts, and a client may send
-/// NULs of its own.
+/// parts. The bytes alone would not do: the parser has put NUL over what stands between the parts, and a client may
+/// send NULs of its own.
 struct KnownHeads: ~Copyable {
     /// A place for one head.
     private struct Slot {
@@ -126,7 +126,7 @@ final class KnownHead {
 
     fileprivate func isLike(_ raw: borrowing RawHead) -> Bool {
         raw.bytes.count == bytes.count && raw.targetLength == targetLength && raw.target == target
-            && raw.version == version && raw.isFromProxy == isFromProxy && raw.query == query
+            && raw.version == version && raw.isFromProxy == isFromProxy && raw.query.utf8.elementsEqual(query.utf8)
             && hasBytes(raw.bytes)
     }
 

@@ -64,7 +64,13 @@ struct KnownHeadsTests {
         var heads = Heads.knowing()
         heads.query = "a=1"
         #expect(heads.ask() != .known)
+        // The same text to Swift, in other bytes.
+        heads.query = "\u{300}"
+        for _ in 0..<2 where heads.ask() == .seen { heads.keep() }
+        heads.query = "\u{340}"
+        #expect(heads.ask() != .known)
         heads.query = ""
+        for _ in 0..<2 where heads.ask() == .seen { heads.keep() }
         heads.targetLength += 4
         #expect(heads.ask() != .known)
         heads.targetLength -= 4
