@@ -1,6 +1,7 @@
 #include "CJSONArena.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { BLOCK_BYTES = 64 * 1024, ALIGNMENT = 16 };
@@ -23,7 +24,8 @@ struct header {
 #define THREAD_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
 
 THREAD_LOCAL struct block *own;
-THREAD_LOCAL size_t outside; // how often malloc was asked, since nothing fitted
+THREAD_LOCAL size_t outside; // how often malloc was asked, since nothing fitted or it is to last
+THREAD_LOCAL bool lasting;
 
 // Begins a block from the front again, if nothing in it is used any more.
 static void rewind_block(struct block *block) {
@@ -41,8 +43,9 @@ static void *from_malloc(size_t total) {
     return header + 1;
 }
 
-// What is seldom: there is no block yet, or no room in it.
+// What is seldom: there is no block yet, or no room in it, or it is to last.
 __attribute__((noinline)) static void *slow_allocate(size_t total) {
+    if (lasting) return from_malloc(total);
     if (own == NULL) own = calloc(1, sizeof *own);
     if (own == NULL) return NULL;
     rewind_block(own);
@@ -58,7 +61,7 @@ void *gateway_json_allocate(size_t size) {
     if (size > (size_t)-1 - 2 * ALIGNMENT) return NULL;
     size_t total = (sizeof(struct header) + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct block *block = own;
-    if (block == NULL || total > BLOCK_BYTES - block->used) return slow_allocate(total);
+    if (block == NULL || lasting || total > BLOCK_BYTES - block->used) return slow_allocate(total);
     struct header *header = (struct header *)(block->bytes + block->used);
     block->used += total;
     block->live++;
@@ -84,6 +87,8 @@ void gateway_json_free(void *pointer) {
         give_back(header->block, 1);
     }
 }
+
+void gateway_json_set_lasting(bool value) { lasting = value; }
 
 struct gateway_json_mark gateway_json_mark(void) {
     return (struct gateway_json_mark){

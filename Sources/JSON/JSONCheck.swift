@@ -142,7 +142,7 @@ private struct Batch {
         guard !text.isEmpty else { return }
         text.append(json: closing)
         do throws(JSONError) {
-            _ = try JSONTree(parsing: text[...], allowsRepeatedKeys: true)
+            _ = try JSONTree(parsing: text[...], maximumDepth: nil, allowsRepeatedKeys: true)
         } catch {
             throw error.withoutPlace
         }

@@ -2,40 +2,78 @@ internal import CJSONArena
 internal import CJansson
 internal import Glibc
 
-/// jansson's tree of a text, and the only place where jansson is given one. A string whose inside needs no reading
-/// (``JSONOutline``) is empty in it, unlike in the text.
+/// jansson's tree of a text, and the only place where jansson is given one. It is that of the outline (``JSONOutline``): a
+/// string is empty in it, and a number zero, unless their values had to be read.
 ///
 /// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb). Nobody else ever has one: so the memory of
 /// the whole tree, which is ours, is given back at once, and jansson need not walk through it.
 struct JSONTree: ~Copyable {
-    let root: UnsafeMutablePointer<json_t>
-    private let memory: gateway_json_region
-
-    /// - Parameter allowsRepeatedKeys: whether an object may have a key twice. The tree then has the last value in the place of
-    ///   the first: its members are not those of the text any more.
-    init(parsing text: borrowing ArraySlice<UInt8>, allowsRepeatedKeys: Bool = false) throws(JSONError) {
-        if JSONError.hasRawNUL(text) { throw JSONDiagnosis(copy text).wholeText ?? .rawNUL(in: copy text) }
-        precondition(JSONLibrary.isPrepared)
-        var error = json_error_t()
-        var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
-        if !allowsRepeatedKeys { flags |= Int(JSON_REJECT_DUPLICATES) }
-        let mark = gateway_json_mark()
-        guard let root = text.withUnsafeBytes({ Self.tree(of: $0, flags, &error) }) else {
-            throw JSONError(error, of: copy text)
-        }
-        self.root = root
-        memory = gateway_json_since(mark)
+    private enum Owner {
+        case this(memory: gateway_json_region)
+        case known(KnownOutline)
     }
 
-    private static func tree(
-        of text: UnsafeRawBufferPointer, _ flags: Int, _ error: inout json_error_t
-    ) -> UnsafeMutablePointer<json_t>? {
-        let ofOutline = withUnsafeTemporaryAllocation(byteCount: text.count, alignment: 1) { place in
-            let size = JSONOutline.write(of: text, to: place)
-            return size < text.count ? load(UnsafeRawBufferPointer(rebasing: place[..<size]), flags, &error) : nil
+    let root: UnsafeMutablePointer<json_t>
+    private let owner: Owner
+
+    /// - Parameters:
+    ///   - maximumDepth: how many arrays and objects may be open at once; `nil`: the caller has looked.
+    ///   - allowsRepeatedKeys: whether an object may have a key twice. The tree then has the last value in the place of
+    ///     the first: its members are not those of the text any more.
+    ///   - outlines: those that came to the same reader, which asks for one depth, and repeats no keys.
+    init(
+        parsing text: borrowing ArraySlice<UInt8>, maximumDepth: Int?, allowsRepeatedKeys: Bool = false,
+        known outlines: KnownOutlines? = nil
+    ) throws(JSONError) {
+        precondition(JSONLibrary.isPrepared)
+        var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
+        if !allowsRepeatedKeys { flags |= Int(JSON_REJECT_DUPLICATES) }
+        var error: JSONError?
+        let parsed = text.withUnsafeBytes { bytes in
+            withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 1) { place in
+                Self.parse(bytes, text, place, maximumDepth, flags, outlines, &error)
+            }
+        }
+        guard let parsed else { throw error! }
+        (root, owner) = parsed
+    }
+
+    private static func parse(
+        _ bytes: UnsafeRawBufferPointer, _ text: borrowing ArraySlice<UInt8>, _ place: UnsafeMutableRawBufferPointer,
+        _ maximumDepth: Int?, _ flags: Int, _ outlines: KnownOutlines?, _ error: inout JSONError?
+    ) -> (UnsafeMutablePointer<json_t>, Owner)? {
+        let outline = JSONOutline(of: bytes, to: place)
+        var finding = KnownOutlines.Finding.new
+        if let outlines, outline.isBare {
+            finding = outlines.find(outline.bytes)
+            if case .known(let known) = finding { return (known.root, .known(known)) }
+        }
+        // jansson recurses; a hostile depth is refused before it sees the text.
+        if let maximumDepth, JSONScanner.openings(of: text) > maximumDepth, JSONScanner.depth(of: text) > maximumDepth {
+            error = JSONError(kind: .tooDeep, detail: "more than \(maximumDepth) levels of arrays and objects")
+            return nil
+        }
+        if JSONError.hasRawNUL(bytes) {
+            error = JSONDiagnosis(copy text).wholeText ?? .rawNUL(in: copy text)
+            return nil
+        }
+        var fault = json_error_t()
+        let mark = gateway_json_mark()
+        var place: KnownOutlines.Place?
+        if case .seen(let seen) = finding { place = seen }
+        gateway_json_set_lasting(place != nil)
+        let root = load(outline.bytes, flags, &fault)
+        gateway_json_set_lasting(false)
+        if let root, let place, let outlines {
+            let known = outlines.keep(outline.bytes, root, at: place)
+            return (known.root, .known(known))
         }
         // The place of an error is that in the text.
-        return ofOutline ?? load(text, flags, &error)
+        guard let root = root ?? (outline.isText ? nil : load(bytes, flags, &fault)) else {
+            error = JSONError(fault, of: copy text)
+            return nil
+        }
+        return (root, .this(memory: gateway_json_since(mark)))
     }
 
     private static func load(
@@ -50,17 +88,18 @@ struct JSONTree: ~Copyable {
         return json_loadb(characters, text.count, flags | Int(JSON_DECODE_INT_AS_REAL), &error)
     }
 
-    deinit { if memory.block == nil { json_decref(root) } else { gateway_json_free_region(memory) } }
+    deinit {
+        guard case .this(let memory) = owner else { return }
+        if memory.block == nil { json_decref(root) } else { gateway_json_free_region(memory) }
+    }
 }
 
 extension JSONError {
     /// Whether there is a raw NUL, which is nowhere part of JSON. jansson's lexer (2.14, `stream_unget`) loses one that ends a
     /// number, `true`, `false` or `null`: the text would be taken for valid, and what is copied out of it would not be.
-    fileprivate static func hasRawNUL(_ text: borrowing ArraySlice<UInt8>) -> Bool {
-        text.withUnsafeBytes { buffer in
-            guard let start = buffer.baseAddress else { return false }
-            return memchr(start, 0, buffer.count) != nil
-        }
+    fileprivate static func hasRawNUL(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard let start = text.baseAddress else { return false }
+        return memchr(start, 0, text.count) != nil
     }
 
     fileprivate static func rawNUL(in text: ArraySlice<UInt8>) -> JSONError {

@@ -58,8 +58,17 @@ public struct JSONView: ~Copyable {
     /// The number, if it is a whole one (`5000` and `5000.0` alike, as in JSON Schema) that fits.
     public var integer: Int? {
         switch pointer.pointee.type {
-        case JSON_INTEGER: Int(json_integer_value(pointer))
-        case JSON_REAL: wholeNumber(json_real_value(pointer))
+        // One that is zero says what it says in the text (``JSONOutline``).
+        case JSON_INTEGER:
+            switch json_integer_value(pointer) {
+            case 0: writtenInteger
+            case let integer: Int(integer)
+            }
+        case JSON_REAL:
+            switch json_real_value(pointer) {
+            case 0: wholeNumber(Double(written) ?? 0)
+            case let number: wholeNumber(number)
+            }
         default: nil
         }
     }
@@ -73,7 +82,9 @@ public struct JSONView: ~Copyable {
     /// The number, if it is written as an integer, digit by digit (`42`, but neither `42.0` nor `4.2e1`), that fits.
     public var integerLiteral: Int? { kind == .number ? writtenInteger : nil }
 
-    private var writtenInteger: Int? { Int(String(decoding: bytes[span], as: UTF8.self)) }
+    private var writtenInteger: Int? { Int(written) }
+
+    private var written: String { String(decoding: bytes[span], as: UTF8.self) }
 
     /// The number of an array's elements or an object's members; 0 for anything else.
     public var count: Int {

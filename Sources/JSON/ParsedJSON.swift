@@ -15,15 +15,15 @@ public struct ParsedJSON: ~Copyable {
     ///   - bytes: the text. Anything but white space behind the value is an error.
     ///   - range: the part of `bytes` that is the text; `nil`: all of it. Spans count from the start of `bytes`.
     ///   - maximumDepth: how many arrays and objects may be open at once.
+    ///   - outlines: of the texts that came before, to the same `maximumDepth`.
     /// - Throws: ``JSONError`` for text that is not JSON (RFC 8259), a repeated or NUL-carrying object key,
     ///   too deep nesting, or a number beyond a double.
-    public init(parsing bytes: [UInt8], in range: Range<Int>? = nil, maximumDepth: Int = 64) throws(JSONError) {
+    public init(
+        parsing bytes: [UInt8], in range: Range<Int>? = nil, maximumDepth: Int = 64,
+        known outlines: KnownOutlines? = nil
+    ) throws(JSONError) {
         let text = bytes[range ?? bytes.indices]
-        // jansson recurses; a hostile depth is refused before it sees the text.
-        guard JSONScanner.openings(of: text) <= maximumDepth || JSONScanner.depth(of: text) <= maximumDepth else {
-            throw JSONError(kind: .tooDeep, detail: "more than \(maximumDepth) levels of arrays and objects")
-        }
-        tree = try JSONTree(parsing: text)
+        tree = try JSONTree(parsing: text, maximumDepth: maximumDepth, known: outlines)
         self.bytes = bytes
         // It is valid, so the root is all of it without the white space around it.
         rootSpan = JSONScanner.trimmed(text)

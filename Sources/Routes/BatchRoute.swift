@@ -9,6 +9,8 @@ struct BatchRoute: Sendable {
     /// How long servers have to say how many sockets the dry runs of a batch would reach.
     let timeout: Duration
     let counters: BatchCounters
+    /// Of the emits that came before.
+    let outlines: KnownOutlines
     private let underWay = ItemsUnderWay()
 
     /// The kind of an item, once it is read.
@@ -53,11 +55,15 @@ struct BatchRoute: Sendable {
     /// How many of the largest batches an event loop works on at once.
     private static let batchesUnderWay = 16
 
-    init(emitter: any EmitService, limits: Router.Limits, timeout: Duration, counters: BatchCounters) {
+    init(
+        emitter: any EmitService, limits: Router.Limits, timeout: Duration, counters: BatchCounters,
+        outlines: KnownOutlines
+    ) {
         self.emitter = emitter
         self.limits = limits
         self.timeout = timeout
         self.counters = counters
+        self.outlines = outlines
     }
 
     @Sendable func post(_ request: Request) async throws(Problem) -> Response {
@@ -134,7 +140,7 @@ struct BatchRoute: Sendable {
         }
         do throws(Problem) {
             let emit = try EmitDecoder.decode(
-                item: span, of: request.body, as: isPartOfJSON ? .item : .line, &wanted)
+                item: span, of: request.body, as: isPartOfJSON ? .item : .line, known: outlines, &wanted)
             do throws(Problem) {
                 try request.caller.check(emit)
             } catch {

@@ -10,10 +10,14 @@ enum BodyPart: Sendable {
 }
 
 extension ParsedJSON {
-    /// - Parameter range: where in `bytes` the text stands.
-    init(_ bytes: [UInt8], in range: Range<Int>, _ part: BodyPart) throws(Problem) {
+    /// - Parameters:
+    ///   - range: where in `bytes` the text stands.
+    ///   - outlines: of the texts that came before.
+    init(
+        _ bytes: [UInt8], in range: Range<Int>, _ part: BodyPart, known outlines: KnownOutlines? = nil
+    ) throws(Problem) {
         do throws(JSONError) {
-            try self.init(parsing: bytes, in: range)
+            try self.init(parsing: bytes, in: range, known: outlines)
         } catch {
             throw Problem(error, part)
         }

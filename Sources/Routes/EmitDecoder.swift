@@ -35,35 +35,38 @@ struct EmitDecoder {
 
     /// - Parameters:
     ///   - trace: the request's.
+    ///   - outlines: of the bodies that came before.
     ///   - wanted: becomes the answer that its caller waits for.
     static func decode(
-        _ body: [UInt8], trace: TraceContext? = nil, _ wanted: inout Wanted
+        _ body: [UInt8], trace: TraceContext? = nil, known outlines: KnownOutlines? = nil, _ wanted: inout Wanted
     ) throws(Problem) -> Emit {
         var emit = Emit(event: "")
-        try decode(body, in: body.textRange, .whole, trace, &emit, &wanted)
+        try decode(body, in: body.textRange, .whole, trace, outlines, &emit, &wanted)
         return emit
     }
 
     /// - Parameters:
     ///   - range: where in `body` the item stands.
     ///   - part: what it is there.
+    ///   - outlines: of the items that came before.
     ///   - wanted: becomes the answer that its caller waits for.
     static func decode(
-        item range: Range<Int>, of body: [UInt8], as part: BodyPart, _ wanted: inout Wanted
+        item range: Range<Int>, of body: [UInt8], as part: BodyPart, known outlines: KnownOutlines? = nil,
+        _ wanted: inout Wanted
     ) throws(Problem) -> Emit {
         var emit = Emit(event: "")
-        try decode(body, in: range, part, nil, &emit, &wanted)
+        try decode(body, in: range, part, nil, outlines, &emit, &wanted)
         return emit
     }
 
     /// - Parameter emit: gets what is read. Its owner changes no field of it, so that it can be moved out, not copied.
     @inline(never)
     private static func decode(
-        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?, _ emit: inout Emit,
-        _ wanted: inout Wanted
+        _ body: [UInt8], in range: Range<Int>, _ part: BodyPart, _ trace: TraceContext?, _ outlines: KnownOutlines?,
+        _ emit: inout Emit, _ wanted: inout Wanted
     ) throws(Problem) {
         emit.trace = trace
-        let json = try ParsedJSON(body, in: range, part)
+        let json = try ParsedJSON(body, in: range, part, known: outlines)
         var decoder = EmitDecoder(part)
         try json.withRoot { root throws(Problem) in
             guard root.kind == .object else {

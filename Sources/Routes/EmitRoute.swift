@@ -1,14 +1,17 @@
 package import AMQPBridge
+internal import JSON
 
 /// `POST /v1/emit`: one event to everyone, rooms or sockets, minus others.
 struct EmitRoute: Sendable {
     let emitter: any EmitService
     /// How long clients have to acknowledge, unless the request says so.
     let timeout: Duration
+    /// Of the emits that came before.
+    let outlines: KnownOutlines
 
     @Sendable func post(_ request: Request) throws(Problem) -> Route.Progress {
         var wanted = EmitDecoder.Wanted()
-        let emit = try EmitDecoder.decode(request.body, trace: request.head.trace, &wanted)
+        let emit = try EmitDecoder.decode(request.body, trace: request.head.trace, known: outlines, &wanted)
         request.notes?.note(emit)
         try request.caller.check(emit)
         let needsTask = wanted.isDryRun || wanted.acknowledgement != nil || emitter.asksServers(before: emit)

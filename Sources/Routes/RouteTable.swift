@@ -1,5 +1,6 @@
 package import AMQPBridge
 internal import EventLoop
+internal import JSON
 
 /// The parts of the process around them that the routes need.
 package struct RouteServices: Sendable {
@@ -68,9 +69,11 @@ extension Router {
         deliveries: DeliveryStore = DeliveryStore(), clock: @escaping @Sendable () -> Int64 = UnixTime.now
     ) {
         let (cluster, emitter, timeout) = (services.cluster, services.emitter, services.questionTimeout)
-        let emit = EmitRoute(emitter: emitter, timeout: timeout)
+        let outlines = KnownOutlines()
+        let emit = EmitRoute(emitter: emitter, timeout: timeout, outlines: outlines)
         let batches = BatchCounters()
-        let batch = BatchRoute(emitter: services.emitter, limits: limits, timeout: timeout, counters: batches)
+        let batch = BatchRoute(
+            emitter: services.emitter, limits: limits, timeout: timeout, counters: batches, outlines: outlines)
         let sockets = SocketRoutes(cluster: cluster, emitter: emitter, timeout: timeout)
         let rooms = RoomRoutes(cluster: cluster, timeout: timeout)
         let servers = ServerRoutes(cluster: cluster, emitter: emitter, timeout: timeout)

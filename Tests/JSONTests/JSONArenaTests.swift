@@ -67,6 +67,21 @@ struct JSONArenaTests {
         gateway_json_free(large)
     }
 
+    @Test("What is to last keeps no block from being used again")
+    func lasting() {
+        let first = gateway_json_allocate(32)!
+        gateway_json_free(first)
+        let mark = gateway_json_mark()
+        gateway_json_set_lasting(true)
+        let kept = gateway_json_allocate(32)!
+        gateway_json_set_lasting(false)
+        #expect(gateway_json_since(mark).block == nil)
+        let again = gateway_json_allocate(32)!
+        #expect(again == first && kept != first)
+        gateway_json_free(again)
+        gateway_json_free(kept)
+    }
+
     @Test("A full block overflows into malloc and recovers")
     func overflow() {
         let many = (0..<2_000).map { _ in gateway_json_allocate(64)! }

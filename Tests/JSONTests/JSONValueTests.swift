@@ -45,9 +45,11 @@ struct JSONValueTests {
 
     @Test("is an integer if it is a whole number that fits")
     func integers() throws {
-        let wholes: [(String, Int)] = [
-            ("5000", 5000), ("5000.0", 5000), ("5e3", 5000), ("-0", 0), ("9223372036854775807", .max),
-            ("-9223372036854775808", .min),
+        let wholes: [(String, Int?)] = [
+            ("5000", 5000), ("5000.0", 5000), ("5e3", 5000), ("-0", 0), ("0", 0), ("0.0", 0), ("-0.00", 0), ("0e5", 0),
+            ("-7", -7),
+            ("-7.0", -7), ("1e-400", 0), ("9007199254740993.0", nil), ("999999999999999999", 999_999_999_999_999_999),
+            ("9223372036854775807", .max), ("-9223372036854775808", .min),
         ]
         for (text, integer) in wholes { #expect(try firstElement(of: "[\(text)]").integer == integer) }
         for text in ["5000.5", "1e300", "12345678901234567890123", "-1e19"] {

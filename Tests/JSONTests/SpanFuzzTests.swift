@@ -80,6 +80,7 @@ struct SpanFuzzTests {
 
 /// Holds the parser against ``StrictJSON``, text by text.
 private struct Tally {
+    private let outlines = KnownOutlines(seed: 1)
     private var taken = 0
     private var refused = 0
     private var faults = 0
@@ -105,6 +106,21 @@ private struct Tally {
             hasRepeatedKey = error.kind == .duplicateKey
         }
         checkWithoutTree(bytes, isTaken: taken > before, hasRepeatedKey: hasRepeatedKey, truth)
+        checkWithOutlines(bytes)
+    }
+
+    /// Texts whose outlines came before say the same as if none had.
+    private mutating func checkWithOutlines(_ bytes: [UInt8]) {
+        let found = Result { () throws(JSONError) in
+            JSONDocument(try ParsedJSON(parsing: bytes, known: outlines)).root
+        }
+        switch (found, Result { () throws(JSONError) in try JSONDocument(parsing: bytes).root }) {
+        case (.success(let one), .success(let other)):
+            if !isSame(one, other) { record("says something else with a known outline", bytes) }
+        case (.failure(let one), .failure(let other)):
+            if one != other { record("fails otherwise with known outlines", bytes) }
+        default: record("has another verdict with known outlines", bytes)
+        }
     }
 
     /// What reads large texts takes the same, but for repeated keys. Its batches are so small that all of them are cut.
@@ -136,16 +152,5 @@ private struct Tally {
         else { return false }
         let children = value.elements() + value.members.map(\.value)
         return children.allSatisfy { spansAreTrue($0, bytes) }
-    }
-
-    private static func isSame(_ one: JSONValue, _ other: JSONValue) -> Bool {
-        guard one.kind == other.kind, one.count == other.count, one.integer == other.integer,
-            one.boolean == other.boolean,
-            one.string.map({ Array($0.utf8) }) == other.string.map({ Array($0.utf8) })
-        else { return false }
-        guard one.count > 0 else { return true }
-        let (members, others) = (one.members, other.members)
-        return zip(members, others).allSatisfy { $0.key.utf8.elementsEqual($1.key.utf8) && isSame($0.value, $1.value) }
-            && zip(one.elements(), other.elements()).allSatisfy(isSame)
     }
 }

@@ -45,3 +45,15 @@ extension JSONText {
 func nested(_ depth: Int) -> String {
     String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
 }
+
+/// Whether two values say the same, with the same parts in the same order.
+func isSame(_ one: JSONValue, _ other: JSONValue) -> Bool {
+    guard one.kind == other.kind, one.count == other.count, one.integer == other.integer,
+        one.integerLiteral == other.integerLiteral, one.boolean == other.boolean,
+        one.string.map({ Array($0.utf8) }) == other.string.map({ Array($0.utf8) })
+    else { return false }
+    guard one.count > 0 else { return true }
+    let (members, others) = (one.members, other.members)
+    return zip(members, others).allSatisfy { $0.key.utf8.elementsEqual($1.key.utf8) && isSame($0.value, $1.value) }
+        && zip(one.elements(), other.elements()).allSatisfy(isSame)
+}

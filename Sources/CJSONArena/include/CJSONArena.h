@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 // Memory for jansson, which makes a dozen small allocations for every object: a block per thread, handed out from front to
@@ -7,6 +8,9 @@
 // For json_set_alloc_funcs. Memory may be freed on another thread than the one that allocated it.
 void *gateway_json_allocate(size_t size);
 void gateway_json_free(void *pointer);
+
+// Whether what this thread allocates from now on will last: malloc gives it, since it would keep its block from being used again.
+void gateway_json_set_lasting(bool value);
 
 // What a thread had allocated at some moment.
 struct gateway_json_mark {
