@@ -124,7 +124,7 @@ def targets(samples: Samples, connections: list[int], batches: list[int]) -> str
     library = next((key for key in samples if key[0] == LIBRABBITMQ), None)
     if library:
         for items in batches:
-            ratio("emits/s", "emits_per_second", (f"batch-{items}", CONNECTIONS), library, **at_least(0.7))
+            ratio("emits/s", "emits_per_second", (f"batch-{items}", CONNECTIONS), library, **at_least(0.9))
     return "\n".join(lines)
 
 

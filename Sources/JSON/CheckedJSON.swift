@@ -1,7 +1,7 @@
-/// A value of a JSON text of any size that has been checked, but of which there is no tree: what is asked of it is read from the
+/// A value of a JSON text of any size that has been checked, but of which no tree is kept: what is asked of it is read from the
 /// text.
 ///
-/// For texts that are large, or of somebody who means no good: a tree can be thirty times as large as its text.
+/// For texts that are large, or of somebody who means no good: a tree can be a hundred times as large as its text.
 public struct CheckedJSON {
     /// Members behind these are not looked for by name. None that we know has so many.
     private static let mostNamedMembers = 64
@@ -12,11 +12,15 @@ public struct CheckedJSON {
 
     /// Checks a text.
     ///
-    /// - Parameter maximumDepth: how many arrays and objects may be open at once.
+    /// - Parameters:
+    ///   - maximumDepth: how many arrays and objects may be open at once.
+    ///   - outlines: of the texts that came before, to the same `maximumDepth`, and to nobody but who checks.
     /// - Throws: ``JSONError`` for text that is not JSON (RFC 8259), an object key with NUL, too deep nesting, or a number beyond
     ///   a double. Keys may be repeated.
-    public init(checking bytes: [UInt8], maximumDepth: Int = 64) throws(JSONError) {
-        try JSONCheck.check(bytes, maximumDepth: maximumDepth)
+    public init(
+        checking bytes: [UInt8], maximumDepth: Int = 64, known outlines: KnownOutlines? = nil
+    ) throws(JSONError) {
+        try JSONCheck.check(bytes, maximumDepth: maximumDepth, known: outlines)
         self.init(bytes, JSONScanner.trimmed(bytes[...]))
     }
 
@@ -111,7 +115,9 @@ public struct CheckedJSON {
 
     /// The members of an object by their names; none of anything else.
     public var members: [String: CheckedJSON] {
-        var members: [String: CheckedJSON] = [:]
+        guard kind == .object else { return [:] }
+        // So many as most messages of servers have: to grow would be to hash all again.
+        var members: [String: CheckedJSON] = Dictionary(minimumCapacity: 6)
         forEachMember(atMost: Self.mostNamedMembers) { members[$0] = $1 }
         return members
     }

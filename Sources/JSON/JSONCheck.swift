@@ -30,12 +30,27 @@ struct JSONCheck {
     /// In an object of their own: jansson refuses NUL in keys only.
     private var keys = Batch(opening: "{", closing: "}", behindEach: ":0")
 
+    /// A text of at most so many bytes may have a tree, which is a hundred times as large at most.
+    private static let mostBytesOfTree = 4 << 10
+
+    /// - Parameter outlines: of the texts that came before to the same reader; `nil`: none are kept.
     /// - Throws: what is wrong with the text. The place of a bad string, number or literal is not known.
     static func check(
-        _ bytes: [UInt8], maximumDepth: Int, batchBytes: Int = usualBatchBytes
+        _ bytes: [UInt8], maximumDepth: Int, batchBytes: Int = usualBatchBytes, known outlines: KnownOutlines? = nil
     ) throws(JSONError) {
+        if let outlines, bytes.count <= mostBytesOfTree, isJSON(bytes, maximumDepth, outlines) { return }
         var check = JSONCheck(bytes, maximumDepth: maximumDepth, batchBytes: batchBytes)
         try check.run()
+    }
+
+    private static func isJSON(_ bytes: [UInt8], _ maximumDepth: Int, _ outlines: KnownOutlines) -> Bool {
+        do throws(JSONError) {
+            _ = try JSONTree(
+                parsing: bytes[...], maximumDepth: maximumDepth, allowsRepeatedKeys: true, known: outlines)
+            return true
+        } catch {
+            return false
+        }
     }
 
     private init(_ bytes: [UInt8], maximumDepth: Int, batchBytes: Int) {

@@ -13,7 +13,7 @@ struct JSONOutline {
     let bytes: UnsafeRawBufferPointer
     /// Whether it is all of the text.
     let isText: Bool
-    /// Whether nothing of a value is in it, but for `true`, `false` and `null`.
+    /// Whether the outline of a text that is JSON has no string and no number in it that was not left out; keys are in it.
     let isBare: Bool
 
     /// Writes the outline of a text.
@@ -38,7 +38,7 @@ struct JSONOutline {
                     writer.leaveOut(position + 1..<end - 1)
                 }
                 position = end
-            } else if span.isNumber(byte, at: position) {
+            } else if span.mayBeginNumber(byte, at: position) {
                 if let number = span.plainNumber(from: position) {
                     writer.write(number.hasFraction ? "0.0" : "0", for: position..<number.end)
                     position = number.end
@@ -135,9 +135,9 @@ extension Span<UInt8> {
         return index < count && self[unchecked: index] == UInt8(ascii: ":")
     }
 
-    /// Whether a number begins here, and nothing that it would be a part of.
+    /// Whether a number may begin here, and is no part of what stands before it.
     @inline(__always)
-    fileprivate func isNumber(_ byte: UInt8, at index: Int) -> Bool {
+    fileprivate func mayBeginNumber(_ byte: UInt8, at index: Int) -> Bool {
         guard byte == UInt8(ascii: "-") || Self.isDigit(byte) else { return false }
         guard index > 0 else { return true }
         let before = self[unchecked: index - 1]

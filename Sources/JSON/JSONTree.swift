@@ -5,8 +5,9 @@ internal import Glibc
 /// jansson's tree of a text, and the only place where jansson is given one. It is that of the outline (``JSONOutline``): a
 /// string is empty in it, and a number zero, unless their values had to be read.
 ///
-/// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb). Nobody else ever has one: so the memory of
-/// the whole tree, which is ours, is given back at once, and jansson need not walk through it.
+/// Owns the root: "The caller owns the returned reference" (jansson manual, json_loadb). Nobody else ever has one, and the memory of
+/// the whole tree, which is ours, is given back at once: jansson need not walk through it. The tree of a known outline
+/// is the outline's, and there for all texts that have it.
 struct JSONTree: ~Copyable {
     private enum Owner {
         case this(memory: gateway_json_region)
@@ -20,60 +21,65 @@ struct JSONTree: ~Copyable {
     ///   - maximumDepth: how many arrays and objects may be open at once; `nil`: the caller has looked.
     ///   - allowsRepeatedKeys: whether an object may have a key twice. The tree then has the last value in the place of
     ///     the first: its members are not those of the text any more.
-    ///   - outlines: those that came to the same reader, which asks for one depth, and repeats no keys.
+    ///   - outlines: those that came before, made for the same two.
     init(
         parsing text: borrowing ArraySlice<UInt8>, maximumDepth: Int?, allowsRepeatedKeys: Bool = false,
         known outlines: KnownOutlines? = nil
     ) throws(JSONError) {
         precondition(JSONLibrary.isPrepared)
+        precondition(
+            outlines == nil
+                || outlines?.maximumDepth == maximumDepth && outlines?.allowsRepeatedKeys == allowsRepeatedKeys)
         var flags = Int(JSON_ALLOW_NUL | JSON_DECODE_ANY)
         if !allowsRepeatedKeys { flags |= Int(JSON_REJECT_DUPLICATES) }
-        var error: JSONError?
-        let parsed = text.withUnsafeBytes { bytes in
-            withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 1) { place in
-                Self.parse(bytes, text, place, maximumDepth, flags, outlines, &error)
+        let result = text.withUnsafeBytes { bytes in
+            withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 1) { room in
+                Self.parse(text, bytes, outline: JSONOutline(of: bytes, to: room), maximumDepth, flags, outlines)
             }
         }
-        guard let parsed else { throw error! }
-        (root, owner) = parsed
+        (root, owner) = try result.get()
     }
 
+    /// - Parameter bytes: the text's.
     private static func parse(
-        _ bytes: UnsafeRawBufferPointer, _ text: borrowing ArraySlice<UInt8>, _ place: UnsafeMutableRawBufferPointer,
-        _ maximumDepth: Int?, _ flags: Int, _ outlines: KnownOutlines?, _ error: inout JSONError?
-    ) -> (UnsafeMutablePointer<json_t>, Owner)? {
-        let outline = JSONOutline(of: bytes, to: place)
-        var finding = KnownOutlines.Finding.new
+        _ text: borrowing ArraySlice<UInt8>, _ bytes: UnsafeRawBufferPointer, outline: JSONOutline,
+        _ maximumDepth: Int?,
+        _ flags: Int, _ outlines: KnownOutlines?
+    ) -> Result<(UnsafeMutablePointer<json_t>, Owner), JSONError> {
+        var place: KnownOutlines.Place?
         if let outlines, outline.isBare {
-            finding = outlines.find(outline.bytes)
-            if case .known(let known) = finding { return (known.root, .known(known)) }
+            switch outlines.find(outline.bytes) {
+            case .known(let known): return .success((known.root, .known(known)))
+            case .seen(let seen): place = seen
+            case .new: break
+            }
         }
         // jansson recurses; a hostile depth is refused before it sees the text.
         if let maximumDepth, JSONScanner.openings(of: text) > maximumDepth, JSONScanner.depth(of: text) > maximumDepth {
-            error = JSONError(kind: .tooDeep, detail: "more than \(maximumDepth) levels of arrays and objects")
-            return nil
+            return .failure(
+                JSONError(kind: .tooDeep, detail: "more than \(maximumDepth) levels of arrays and objects"))
         }
-        if JSONError.hasRawNUL(bytes) {
-            error = JSONDiagnosis(copy text).wholeText ?? .rawNUL(in: copy text)
-            return nil
-        }
+        if JSONError.hasRawNUL(bytes) { return .failure(JSONDiagnosis(copy text).wholeText ?? .rawNUL(in: copy text)) }
         var fault = json_error_t()
         let mark = gateway_json_mark()
-        var place: KnownOutlines.Place?
-        if case .seen(let seen) = finding { place = seen }
-        gateway_json_set_lasting(place != nil)
-        let root = load(outline.bytes, flags, &fault)
-        gateway_json_set_lasting(false)
+        let root = load(outline.bytes, lasting: place != nil, flags, &fault)
         if let root, let place, let outlines {
             let known = outlines.keep(outline.bytes, root, at: place)
-            return (known.root, .known(known))
+            return .success((known.root, .known(known)))
         }
         // The place of an error is that in the text.
         guard let root = root ?? (outline.isText ? nil : load(bytes, flags, &fault)) else {
-            error = JSONError(fault, of: copy text)
-            return nil
+            return .failure(JSONError(fault, of: copy text))
         }
-        return (root, .this(memory: gateway_json_since(mark)))
+        return .success((root, .this(memory: gateway_json_since(mark))))
+    }
+
+    private static func load(
+        _ text: UnsafeRawBufferPointer, lasting: Bool, _ flags: Int, _ error: inout json_error_t
+    ) -> UnsafeMutablePointer<json_t>? {
+        gateway_json_set_lasting(lasting)
+        defer { gateway_json_set_lasting(false) }
+        return load(text, flags, &error)
     }
 
     private static func load(

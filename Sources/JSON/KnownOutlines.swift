@@ -5,29 +5,43 @@ internal import Glibc
 /// Outlines that came more than once, with jansson's tree of each: programs send texts that differ in their values alone,
 /// and what jansson says of such a text it has said before.
 ///
-/// Kept are bare outlines only: nothing of what was said stays here.
+/// Kept are bare outlines only: no strings and no numbers stay here, but keys, `true`, `false` and `null` do.
 ///
-/// `@unchecked Sendable`: one per event loop, used on its thread only.
+/// `@unchecked Sendable`: one for each reader, used on its thread only.
 public final class KnownOutlines: @unchecked Sendable {
     /// A place for one outline.
     private struct Slot {
         /// The hash of the outline that came last and was not known.
         var seen: UInt64 = 0
         var known: KnownOutline?
+        /// Whether the known one came again since another one wanted its place.
+        var isUsed = false
     }
 
     @exclusivity(unchecked) private var slots: [Slot]
-    /// Nobody outside can tell which outlines share a slot.
+    /// Which outlines share a slot is different in each process. That one is another is never told by hashes alone.
     private let seed: UInt64
 
+    /// What was refused of the texts: one that is known was not.
+    let maximumDepth: Int?
+    let allowsRepeatedKeys: Bool
+
     private static let slotBits = 5
-    /// The largest outline that is kept, in bytes: its tree takes eighty times as much at most.
+    /// The largest outline that is kept, in bytes: its tree takes a hundred times as much at most.
     private static let mostBytes = 512
 
-    public convenience init() { self.init(seed: .random(in: .min ... .max)) }
+    /// - Parameters:
+    ///   - maximumDepth: how many arrays and objects may be open at once.
+    ///   - allowsRepeatedKeys: whether an object may have a key twice.
+    public convenience init(maximumDepth: Int = 64, allowsRepeatedKeys: Bool = false) {
+        self.init(
+            maximumDepth: maximumDepth, allowsRepeatedKeys: allowsRepeatedKeys, seed: .random(in: .min ... .max))
+    }
 
-    init(seed: UInt64) {
+    init(maximumDepth: Int = 64, allowsRepeatedKeys: Bool = false, seed: UInt64) {
         slots = Array(repeating: Slot(), count: 1 << Self.slotBits)
+        self.maximumDepth = maximumDepth
+        self.allowsRepeatedKeys = allowsRepeatedKeys
         self.seed = seed
     }
 
@@ -48,14 +62,24 @@ public final class KnownOutlines: @unchecked Sendable {
     func find(_ bytes: UnsafeRawBufferPointer) -> Finding {
         guard bytes.count <= Self.mostBytes else { return .new }
         let hash = hash(of: bytes)
-        if let known = known(bytes, hash) { return .known(known) }
         let slot = Self.slot(of: hash)
-        if slots[slot].seen == hash { return .seen(Place(hash: hash)) }
-        slots[slot].seen = hash
-        return .new
+        if let known = known(bytes, hash) {
+            slots[slot].isUsed = true
+            return .known(known)
+        }
+        guard slots[slot].seen == hash else {
+            slots[slot].seen = hash
+            return .new
+        }
+        // One of two that come in turn stays.
+        if slots[slot].isUsed {
+            slots[slot].isUsed = false
+            return .new
+        }
+        return .seen(Place(hash: hash))
     }
 
-    /// Whether an outline is known, asked without leaving a trace.
+    /// Whether an outline is known. For tests: it leaves no trace.
     func knows(_ bytes: UnsafeRawBufferPointer) -> Bool { known(bytes, hash(of: bytes)) != nil }
 
     private func known(_ bytes: UnsafeRawBufferPointer, _ hash: UInt64) -> KnownOutline? {

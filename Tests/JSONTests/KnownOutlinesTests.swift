@@ -42,9 +42,9 @@ struct KnownOutlinesTests {
     }
 
     @Test(
-        "Nothing that was said is kept",
+        "No string and no number is kept",
         arguments: [#"{"a":"é"}"#, #"{"a":"\t"}"#, "[1e5]", "[1234567890123456789]", "[0.1234567890123456789]"])
-    func nothingSaid(text: String) throws {
+    func noValues(text: String) throws {
         for _ in 0..<4 {
             _ = try parse(text)
             #expect(!isKnown(text))
@@ -100,6 +100,50 @@ struct KnownOutlinesTests {
         }
     }
 
+    @Test("A text that is only checked is known as well, with repeated keys and in its depth")
+    func checked() throws {
+        let outlines = KnownOutlines(maximumDepth: 2, allowsRepeatedKeys: true, seed: 1)
+        let text = Array(#"{"a":1,"a":["x"]}"#.utf8)
+        for _ in 0..<3 { try JSONCheck.check(text, maximumDepth: 2, known: outlines) }
+        #expect(outlines.knows(Array(#"{"a":2,"a":["another"]}"#.utf8)))
+        for _ in 0..<3 {
+            #expect(throws: JSONError(kind: .tooDeep, detail: "more than 2 levels of arrays and objects")) {
+                try JSONCheck.check(Array("[[[1]]]".utf8), maximumDepth: 2, known: outlines)
+            }
+        }
+        // Too large for a tree.
+        let large = Array(("[" + String(repeating: " ", count: 5_000) + "]").utf8)
+        for _ in 0..<3 { try JSONCheck.check(large, maximumDepth: 2, known: outlines) }
+        #expect(!outlines.knows(large))
+    }
+
+    @Test("Of two outlines that come in turn and share a slot, one stays known")
+    func inTurn() throws {
+        for _ in 0..<3 { _ = try parse(#"{"kept":1}"#) }
+        for number in 0..<1_000 {
+            for _ in 0..<4 {
+                _ = try parse(#"{"key\#(number)":1}"#)
+                #expect(isKnown(#"{"kept":1}"#))
+                _ = try parse(#"{"kept":2}"#)
+            }
+        }
+    }
+
+    @Test("A text that is refused leaves nothing behind, however often it comes")
+    func refusedMemory() {
+        for text in [#"{"a":[1,2,{"b":"x"}],"a":2}"#, "[[],[],[}"] {
+            for _ in 0..<4 {
+                let mark = gateway_json_mark()
+                #expect(throws: JSONError.self) { try parse(text) }
+                #expect(gateway_json_mark().live == mark.live)
+                // From the block again.
+                let next = gateway_json_allocate(32)!
+                #expect(gateway_json_mark().live == mark.live + 1)
+                gateway_json_free(next)
+            }
+        }
+    }
+
     @Test("What is kept keeps no memory of others")
     func memory() throws {
         let before = gateway_json_allocate(32)!
@@ -120,13 +164,16 @@ struct KnownOutlinesTests {
         }
     }
 
+    private func isKnown(_ text: String) -> Bool { outlines.knows(Array(text.utf8)) }
+}
+
+extension KnownOutlines {
     /// Whether there is a tree of the text's outline; without a trace of having asked.
-    private func isKnown(_ text: String) -> Bool {
-        let text = Array(text.utf8)
-        return withUnsafeTemporaryAllocation(byteCount: text.count, alignment: 1) { place in
+    func knows(_ text: [UInt8]) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: text.count, alignment: 1) { place in
             text.withUnsafeBytes { bytes in
                 let outline = JSONOutline(of: bytes, to: place)
-                return outline.isBare && outlines.knows(outline.bytes)
+                return outline.isBare && knows(outline.bytes)
             }
         }
     }

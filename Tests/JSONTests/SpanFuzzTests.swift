@@ -81,8 +81,10 @@ struct SpanFuzzTests {
 /// Holds the parser against ``StrictJSON``, text by text.
 private struct Tally {
     private let outlines = KnownOutlines(seed: 1)
+    private let checkedOutlines = KnownOutlines(allowsRepeatedKeys: true, seed: 2)
     private var taken = 0
     private var refused = 0
+    private var known = 0
     private var faults = 0
 
     mutating func check(_ bytes: [UInt8]) {
@@ -109,13 +111,26 @@ private struct Tally {
         checkWithOutlines(bytes)
     }
 
-    /// Texts whose outlines came before say the same as if none had.
+    /// Texts whose outlines came before say the same as if none had. The third of the same outline has other values.
     private mutating func checkWithOutlines(_ bytes: [UInt8]) {
+        guard (taken + refused) % 4 == 0 else { return compare(bytes) }
+        for _ in 0..<2 { _ = try? ParsedJSON(parsing: bytes, known: outlines) }
+        let others = Self.withOtherValues(bytes)
+        for text in [bytes, others] { compare(text) }
+    }
+
+    /// With other letters in strings that are no keys, and with other digits.
+    private static func withOtherValues(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.map { $0 == UInt8(ascii: "8") ? UInt8(ascii: "7") : $0 == UInt8(ascii: "5") ? UInt8(ascii: "6") : $0 }
+    }
+
+    private mutating func compare(_ bytes: [UInt8]) {
         let found = Result { () throws(JSONError) in
             JSONDocument(try ParsedJSON(parsing: bytes, known: outlines)).root
         }
         switch (found, Result { () throws(JSONError) in try JSONDocument(parsing: bytes).root }) {
         case (.success(let one), .success(let other)):
+            if outlines.knows(bytes) { known += 1 }
             if !isSame(one, other) { record("says something else with a known outline", bytes) }
         case (.failure(let one), .failure(let other)):
             if one != other { record("fails otherwise with known outlines", bytes) }
@@ -133,11 +148,23 @@ private struct Tally {
         } catch {
             if isTaken { record("is refused without a tree: \(error.detail)", bytes) }
         }
+        let (checked, known) = (Self.verdict(bytes, nil), Self.verdict(bytes, checkedOutlines))
+        if checked != known { record("is checked otherwise with known outlines", bytes) }
+    }
+
+    private static func verdict(_ bytes: [UInt8], _ outlines: KnownOutlines?) -> JSONError? {
+        do throws(JSONError) {
+            try JSONCheck.check(bytes, maximumDepth: 64, known: outlines)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     func expectBoth(atLeast count: Int) {
         #expect(taken + refused >= count)
         #expect(taken > count / 100 && refused > count / 10, "\(taken) taken, \(refused) refused")
+        #expect(known > taken / 10, "\(known) known of \(taken)")
     }
 
     private mutating func record(_ what: String, _ bytes: [UInt8]) {

@@ -48,7 +48,8 @@ func nested(_ depth: Int) -> String {
 
 /// Whether two values say the same, with the same parts in the same order.
 func isSame(_ one: JSONValue, _ other: JSONValue) -> Bool {
-    guard one.kind == other.kind, one.count == other.count, one.integer == other.integer,
+    guard one.kind == other.kind, one.count == other.count, one.text.string == other.text.string,
+        one.integer == other.integer,
         one.integerLiteral == other.integerLiteral, one.boolean == other.boolean,
         one.string.map({ Array($0.utf8) }) == other.string.map({ Array($0.utf8) })
     else { return false }

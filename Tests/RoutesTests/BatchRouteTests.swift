@@ -53,6 +53,21 @@ struct BatchRouteTests {
         #expect(emitter.calls.map(\.emit.event) == ["a", "b", "c", "a", "b", "c"])
     }
 
+    @Test("reads the values of each item, although all are alike but for these", arguments: [MediaType.json, .ndjson])
+    func alike(type: MediaType) async throws {
+        let emitter = RecordingEmitter()
+        let items = (0..<300).map { #"{"event":"e\#($0)","data":{"n":\#($0),"s":"t\#($0)"},"rooms":[\#($0)]}"# }
+        let body = type == .json ? "{\"items\":[\(items.joined(separator: ","))]}" : items.joined(separator: "\n")
+        #expect(await router(emitter).batch(body, type).status == 200)
+        #expect(
+            emitter.calls.map(\.emit)
+                == (0..<300).map { number in
+                    let data = Array(#"{"n":\#(number),"s":"t\#(number)"}"#.utf8)
+                    return Emit(
+                        event: "e\(number)", arguments: JSONText(verbatim: data[...]), rooms: [.number(number)])
+                })
+    }
+
     @Test("takes other items for what they are although one is invalid", arguments: [MediaType.json, .ndjson])
     func invalidItems(type: MediaType) async throws {
         let items = [

@@ -18,6 +18,26 @@ struct EmitRouteTests {
         #expect(emitter.calls == [.init(emit: Emit(event: "e", arguments: arguments), confirmation: .broker)])
     }
 
+    @Test("reads the values of each, although all are alike but for these")
+    func alike() async throws {
+        let emitter = RecordingEmitter()
+        let router = router(emitter)
+        var expected: [RecordingEmitter.Call] = []
+        for number in 0..<5 {
+            let arguments = #"{"id":\#(number * 11),"total":-\#(number).50,"to":["a \#(number)"]}"#
+            let body =
+                #"{"event":"e\#(number)","args":[\#(arguments)],"rooms":["r\#(number)",\#(number)],"except":"x\#(number)"}"#
+            #expect(await router.post(body).status == 200)
+            // One between them that is refused.
+            #expect(await router.post(body.replacing("\"x\(number)\"", with: "true")).pointers == ["/except"])
+            let emit = Emit(
+                event: "e\(number)", arguments: JSONText(verbatim: Array(arguments.utf8)[...]),
+                rooms: [.name("r\(number)"), .number(number)], except: [.name("x\(number)")])
+            expected.append(.init(emit: emit, confirmation: .broker))
+        }
+        #expect(emitter.calls == expected)
+    }
+
     @Test("says why nobody was there", arguments: UnroutedReason.allCases)
     func unrouted(reason: UnroutedReason) async throws {
         let emitter = RecordingEmitter(.success(Receipt(id: "01JD", routed: false, reason: reason)))

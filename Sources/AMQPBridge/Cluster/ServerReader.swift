@@ -1,5 +1,6 @@
 internal import AMQP
 internal import EventLoop
+internal import JSON
 
 /// Reads what servers send, and warns of what is not as it should be: once a minute for each server.
 ///
@@ -8,9 +9,11 @@ final class ServerReader {
     /// Called with what came and was not as it should be.
     var warned: ((ClusterWarning) -> Void)?
     private var warnings = WarningLimiter<String>()
+    /// Heartbeats come again and again, and answers differ in numbers and ids.
+    private let outlines = KnownOutlines(maximumDepth: ServerText.maximumDepth, allowsRepeatedKeys: true)
 
     func read(_ body: [UInt8], now: MonotonicTime) -> ServerMessage? {
-        let (message, warning) = ServerMessage.read(body)
+        let (message, warning) = ServerMessage.read(body, known: outlines)
         warn(warning, now: now)
         return message
     }

@@ -17,11 +17,12 @@ struct ServerText {
     /// The fault that was repaired; `nil`: there was none.
     let fault: JSONError?
 
+    /// - Parameter outlines: of the texts that came before.
     /// - Throws: the reason why it is no JSON, if it cannot be repaired.
-    init(_ bytes: [UInt8]) throws(JSONError) {
+    init(_ bytes: [UInt8], known outlines: KnownOutlines? = nil) throws(JSONError) {
         let fault: JSONError
         do throws(JSONError) {
-            root = try CheckedJSON(checking: bytes, maximumDepth: Self.maximumDepth)
+            root = try CheckedJSON(checking: bytes, maximumDepth: Self.maximumDepth, known: outlines)
             self.fault = nil
             return
         } catch {
@@ -76,10 +77,10 @@ struct ClusterWarning: Equatable {
 
 extension ServerMessage {
     /// Reads a message, and says what is to be logged of it.
-    static func read(_ body: [UInt8]) -> (ServerMessage?, ClusterWarning?) {
+    static func read(_ body: [UInt8], known outlines: KnownOutlines? = nil) -> (ServerMessage?, ClusterWarning?) {
         let text: ServerText
         do throws(JSONError) {
-            text = try ServerText(body)
+            text = try ServerText(body, known: outlines)
         } catch {
             return (nil, ClusterWarning(ignored: body, reason: error.detail))
         }

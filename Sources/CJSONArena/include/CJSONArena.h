@@ -9,7 +9,8 @@
 void *gateway_json_allocate(size_t size);
 void gateway_json_free(void *pointer);
 
-// Whether what this thread allocates from now on will last: malloc gives it, since it would keep its block from being used again.
+// Whether what this thread allocates from now on will last. It comes from malloc then: in a block, it would keep the block from
+// being used again.
 void gateway_json_set_lasting(bool value);
 
 // What a thread had allocated at some moment.
