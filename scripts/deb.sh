@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 binary=$1 folder=$2
 # As in the Dockerfile: not one from before the fixes of CVE-2026-59986 and CVE-2026-61547.
 librabbitmq=0.11.0-1+deb12u3
+# The first that reads packed relocations (Package.swift), of which dpkg-shlibdeps knows nothing.
+glibc=2.36
 version=$("$binary" --version)
 maintainer="${DEBFULLNAME:-The socketio-gateway maintainers} <${DEBEMAIL:-maintainers@socketio-gateway.invalid}>"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
@@ -32,7 +34,8 @@ gzip -9nc CHANGELOG.md >"$documents/NEWS.gz"
 # dpkg-shlibdeps wants a source package around the program.
 printf 'Source: socketio-gateway\n\nPackage: socketio-gateway\nArchitecture: any\n' >"$work/debian/control"
 libraries=$(cd "$work" && dpkg-shlibdeps -O "$tree/usr/bin/socketio-gateway" | sed 's/^shlibs:Depends=//')
-depends=$(sed -E "s/librabbitmq4( \([^)]*\))?/librabbitmq4 (>= $librabbitmq)/" <<<"$libraries")
+depends=$(sed -E "s/librabbitmq4( \([^)]*\))?/librabbitmq4 (>= $librabbitmq)/; s/libc6( \([^)]*\))?/libc6 (>= $glibc)/" \
+    <<<"$libraries")
 
 cat >"$tree/DEBIAN/control" <<END
 Package: socketio-gateway

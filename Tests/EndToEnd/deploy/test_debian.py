@@ -48,6 +48,8 @@ def test_it_wants_the_libraries_of_the_dockerfile(package):
         assert library in dockerfile and re.search(rf"(^|, ){library}\b", depends), depends
     (minimum,) = re.findall(r" ge (\S+);", dockerfile)
     assert f"librabbitmq4 (>= {minimum})" in depends
+    # Packed relocations, which older ones refuse.
+    assert "libc6 (>= 2.36)" in depends
     assert field(package, "Version") == run_command("--version")[1].strip()
 
 
