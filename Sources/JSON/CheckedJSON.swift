@@ -14,7 +14,7 @@ public struct CheckedJSON {
     ///
     /// - Parameters:
     ///   - maximumDepth: how many arrays and objects may be open at once.
-    ///   - outlines: of the texts that came before, to the same `maximumDepth`, and to nobody but who checks.
+    ///   - outlines: of the texts that came before; made for the same `maximumDepth`, and to allow repeated keys.
     /// - Throws: ``JSONError`` for text that is not JSON (RFC 8259), an object key with NUL, too deep nesting, or a number beyond
     ///   a double. Keys may be repeated.
     public init(

@@ -1,4 +1,3 @@
-internal import CJSONArena
 internal import CJansson
 internal import Glibc
 

@@ -15,7 +15,7 @@ public struct ParsedJSON: ~Copyable {
     ///   - bytes: the text. Anything but white space behind the value is an error.
     ///   - range: the part of `bytes` that is the text; `nil`: all of it. Spans count from the start of `bytes`.
     ///   - maximumDepth: how many arrays and objects may be open at once.
-    ///   - outlines: of the texts that came before, to the same `maximumDepth`.
+    ///   - outlines: of the texts that came before; made for the same `maximumDepth`, and to refuse repeated keys.
     /// - Throws: ``JSONError`` for text that is not JSON (RFC 8259), a repeated or NUL-carrying object key,
     ///   too deep nesting, or a number beyond a double.
     public init(
