@@ -209,10 +209,9 @@ class Gateway:
     def wait_for_in_flight(self, count):
         """Returns when so many requests are under way beside the one that asks, and wait for others than the gateway: a
         request counts from its head on, and another loop may overtake the one that is about to handle it."""
-        until(lambda: self._awaits_others(count), f"{count} requests under way")
-
-    def _awaits_others(self, count):
-        return self.metric("gateway_http_requests_in_flight") == count + 1 and set(thread_states(self.pid)) == {"S"}
+        until(lambda: self.metric("gateway_http_requests_in_flight") == count + 1, f"{count} requests under way")
+        # Without another question: the thread that has just answered one is still busy with it.
+        until(lambda: set(thread_states(self.pid)) == {"S"}, "a gateway that waits")
 
     def emit(self, **fields):
         """An emit that must succeed; what the gateway answered. `except_=` stands for `except`."""
