@@ -32,16 +32,16 @@ final class AMQPConnection: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - descriptor: a connected socket, which is this object's from now on, also when this throws.
-    ///   - keepsContent: whether ``receive(_:)`` hands over the bytes of messages, or only their number.
+    ///   - keeping: the messages whose bytes ``receive(_:)`` hands over; of others only their number.
     ///   - deadline: for all of it.
     init(
-        on descriptor: Int32, to endpoint: BrokerEndpoint, name: String, keepsContent: Bool, heartbeat: Duration,
+        on descriptor: Int32, to endpoint: BrokerEndpoint, name: String, keeping: ContentKeeping, heartbeat: Duration,
         until deadline: MonotonicTime
     ) throws(BrokerError) {
         self.endpoint = endpoint
         self.descriptor = descriptor
         do throws(BrokerError) {
-            decoder = try FrameDecoder(keepsContent: keepsContent)
+            decoder = try FrameDecoder(keeping)
             tls = try endpoint.tls.map { settings throws(BrokerError) in
                 try TLSSession(settings, host: endpoint.host, descriptor: descriptor)
             }

@@ -53,7 +53,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     private let loop: EventLoop
     private let logger: Logger
     private let session: Session
-    private let keepsContent: Bool
+    private let keeping: ContentKeeping
     private let currentStatus = Atomic<UInt8>(BrokerLink.Status.disconnected.rawValue)
     /// The index, among the configuration's brokers, of the one that the status is about; -1: none.
     private let currentBroker = Atomic<Int>(-1)
@@ -90,15 +90,15 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     private static var shortestRest: Duration { .seconds(1) }
     private var failures = BrokerFailures()
 
-    /// - Parameter keepsContent: whether the session wants the bytes of messages that come in.
+    /// - Parameter keeping: the messages that come in of which the session wants the bytes.
     package init(
-        _ configuration: BrokerLink.Configuration, session: Session, keepsContent: Bool, loop: EventLoop,
+        _ configuration: BrokerLink.Configuration, session: Session, keeping: ContentKeeping, loop: EventLoop,
         logger: Logger
     ) {
         self.configuration = configuration
         endpoints = configuration.endpoints.shuffled()
         self.session = session
-        self.keepsContent = keepsContent
+        self.keeping = keeping
         self.loop = loop
         self.logger = logger
     }
@@ -213,7 +213,7 @@ package final class BrokerConnector<Session: BrokerSession>: EventSource, @unche
     private func connect() {
         phase = .connecting
         lastAttempt = .now()
-        let round = BrokerRound(endpoints, configuration, keepsContent: keepsContent)
+        let round = BrokerRound(endpoints, configuration, keeping: keeping)
         // For as long as connecting may take: a weak reference would make every retain of the connector slow.
         let isStarted = SystemThread.detach(name: "amqp-connect") { [self] in
             let result: Result<AMQPConnection, BrokerError>

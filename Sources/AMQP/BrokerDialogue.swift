@@ -23,7 +23,7 @@ package final class BrokerDialogue {
         // It says nothing by itself while it waits.
         for index in configuration.endpoints.indices { configuration.endpoints[index].heartbeat = .zero }
         var failures: [BrokerRound.Failure] = []
-        connection = try BrokerRound(configuration.endpoints, configuration, keepsContent: false).connect(&failures)
+        connection = try BrokerRound(configuration.endpoints, configuration, keeping: .none).connect(&failures)
     }
 
     /// The broker that this dialogue is with.

@@ -64,7 +64,7 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
             limits: .init(confirmTimeout: configuration.confirmTimeout, pendingBytes: configuration.pendingBytes),
             counters: counters, knowledge: knowledge)
         connector = BrokerConnector(
-            configuration, session: publisher, keepsContent: false, loop: loop, logger: logger)
+            configuration, session: publisher, keeping: .ofGuest, loop: loop, logger: logger)
         connector.opened = { [counters] in counters.connects.add(1) }
         let log = ChannelCloseLog(logger, counters.channelsClosed)
         publisher.channelClosed = { log.note($0, now: .now()) }
@@ -148,18 +148,36 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
         set { connector.firstAttemptEnded = newValue }
     }
 
+    // MARK: The guest channel
+
+    /// Gives the guest channel to somebody. To be called before the loop runs.
+    package func take(in guest: any GuestChannel) { publisher.guest = guest }
+
+    /// Whether something of the guest's can be sent now: the connection is open, the broker takes messages, and not
+    /// too many bytes wait.
+    package var hasRoomForGuest: Bool { publisher.hasRoomForGuest }
+
+    /// Writes for the guest, whose bytes leave with the turn's others.
+    package func write<Result>(_ write: (_ buffer: inout [UInt8], _ frameMax: Int) -> Result) -> Result {
+        loop.assertCurrent()
+        return publisher.write(write)
+    }
+
     // MARK: EventSource
 
     package var pollInterest: (descriptor: Int32, events: Int16)? { connector.pollInterest }
 
     package var deadline: MonotonicTime? {
-        guard let waiting = waits.deadline else { return connector.deadline }
-        return min(waiting, connector.deadline ?? waiting)
+        var deadline = connector.deadline
+        if let waiting = waits.deadline { deadline = min(waiting, deadline ?? waiting) }
+        if let guests = publisher.guest?.deadline { deadline = min(guests, deadline ?? guests) }
+        return deadline
     }
 
     package func process(events: Int16, now: MonotonicTime) {
         // Confirms that have come count, however late it is.
         connector.process(events: events, now: now)
+        if let guest = publisher.guest, let deadline = guest.deadline, deadline <= now { guest.expire(now: now) }
         guard let deadline = waits.deadline, deadline <= now else { return }
         for tell in waits.expired(now: now) { tell(.failure(.unknown(.confirmTimedOut))) }
     }

@@ -13,16 +13,16 @@ struct BrokerRound {
     let endpoints: [BrokerEndpoint]
     /// The name under which RabbitMQ's management shows the connection.
     let name: String
-    let keepsContent: Bool
+    let keeping: ContentKeeping
     let heartbeat: Duration
     /// The time for all brokers together. Each gets its share of what is left, so that one that never answers leaves
     /// time for the others.
     let timeout: Duration
 
-    init(_ endpoints: [BrokerEndpoint], _ configuration: BrokerLink.Configuration, keepsContent: Bool) {
+    init(_ endpoints: [BrokerEndpoint], _ configuration: BrokerLink.Configuration, keeping: ContentKeeping) {
         self.endpoints = endpoints
         name = configuration.connectionName
-        self.keepsContent = keepsContent
+        self.keeping = keeping
         heartbeat = configuration.heartbeat
         timeout = endpoints.compactMap(\.connectTimeout).max() ?? configuration.connectTimeout
     }
@@ -93,6 +93,6 @@ struct BrokerRound {
             throw BrokerError(error.description)
         }
         return try AMQPConnection(
-            on: descriptor, to: endpoint, name: name, keepsContent: keepsContent, heartbeat: heartbeat, until: deadline)
+            on: descriptor, to: endpoint, name: name, keeping: keeping, heartbeat: heartbeat, until: deadline)
     }
 }

@@ -8,7 +8,7 @@ final class FrameDecoder {
     /// 5.1).
     private(set) var hasSpokenTLS = false
 
-    private let keepsContent: Bool
+    private let keeping: ContentKeeping
     // Owned; freed with this object, with all its frames' memory.
     private let state: amqp_connection_state_t
     private var isAtStart = true
@@ -16,11 +16,11 @@ final class FrameDecoder {
 
     private static let inputBytes = 64 * 1_024
 
-    /// - Parameter keepsContent: whether the bytes of messages are handed over, or only their number.
-    init(keepsContent: Bool) throws(BrokerError) {
+    /// - Parameter keeping: the messages whose bytes are handed over; of others only their number is.
+    init(_ keeping: ContentKeeping) throws(BrokerError) {
         guard let state = amqp_new_connection() else { throw BrokerError("no memory for a connection") }
         self.state = state
-        self.keepsContent = keepsContent
+        self.keeping = keeping
         input = .allocate(byteCount: Self.inputBytes, alignment: 16)
     }
 
@@ -53,7 +53,9 @@ final class FrameDecoder {
             }
             offset += Int(consumed)
             // Type 0: not a whole frame yet.
-            if frame.frame_type != 0 { try handle(InboundFrame(&frame, keepsContent: keepsContent), frame.channel) }
+            if frame.frame_type != 0 {
+                try handle(InboundFrame(&frame, keepsContent: keeping.keeps(frame.channel)), frame.channel)
+            }
             // Between two frames only can their memory be released, and in a stream without an end no read may ever end
             // there.
             frames &+= 1

@@ -6,6 +6,8 @@ package enum FrameWriter {
     package static let publishChannel: UInt16 = 1
     package static let controlChannel: UInt16 = 2
     package static let lookUpChannel: UInt16 = 3
+    /// See ``GuestChannel``.
+    package static let guestChannel: UInt16 = 4
 
     private static let frameOverhead = 8
     /// AMQP's reply code for an orderly end.

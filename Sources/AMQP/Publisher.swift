@@ -24,11 +24,16 @@ final class Publisher: BrokerSession {
     @exclusivity(unchecked) private var channel = Channel.closed
     @exclusivity(unchecked) private var controlChannel = Channel.closed
     @exclusivity(unchecked) private var ledger = ConfirmLedger<MessageUnderWay>()
-    /// The assembler of returned messages, of which nothing is kept but the message id.
-    @exclusivity(unchecked) private var content = ContentAssembler(maximumBytes: 0)
+    /// The assembler of messages: nothing is kept of those that are returned but the message id.
+    @exclusivity(unchecked) private var content = Publisher.assembler
     @exclusivity(unchecked) private var exchanges: ExchangeAccess
     @exclusivity(unchecked) private var parked = Waitlist<ParkedMessages>()
     @exclusivity(unchecked) private var unsettledBytes = 0
+    /// The one whose channel is no business of the publisher's.
+    @exclusivity(unchecked) var guest: (any GuestChannel)?
+
+    /// The longest message for the guest that is kept, in bytes; of longer ones it gets the beginning alone.
+    private static let longestForGuest = 16 << 10
 
     /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into
     ///   ``learn(_:now:)``.
@@ -103,6 +108,17 @@ final class Publisher: BrokerSession {
         return nil
     }
 
+    /// Whether something of the guest's can be sent now.
+    var hasRoomForGuest: Bool { isOpen && alarm.reason == nil && outbound.pending < limits.pendingBytes / 2 }
+
+    func write<Result>(_ write: (_ buffer: inout [UInt8], _ frameMax: Int) -> Result) -> Result {
+        write(&outbound.bytes, frameMax)
+    }
+
+    private static var assembler: ContentAssembler {
+        ContentAssembler(maximumBytes: 0, on: [FrameWriter.guestChannel: longestForGuest])
+    }
+
     /// Whether this would take more than half of the room that all share. A request that can wait leaves the rest to
     /// others.
     func isCrowded(with request: PublishRequest) -> Bool {
@@ -167,7 +183,7 @@ final class Publisher: BrokerSession {
     func connected(frameMax: Int) {
         self.frameMax = frameMax
         outbound = OutboundBuffer()
-        content = ContentAssembler(maximumBytes: 0)
+        content = Self.assembler
         exchanges.connected()
         alarm = BrokerAlarm()
         knowledge.forgetLongestBody()
@@ -195,6 +211,7 @@ final class Publisher: BrokerSession {
         fail(parked.takeAll(), .brokerUnavailable)
         fail(exchanges.inquiries.all(), .brokerUnavailable)
         outbound = OutboundBuffer()
+        guest?.disconnected()
     }
 
     var failure: BrokerError? { content.isOutOfOrder ? .framesOutOfOrder : nil }
@@ -203,9 +220,13 @@ final class Publisher: BrokerSession {
     func handle(
         _ frame: InboundFrame, on frameChannel: UInt16 = FrameWriter.publishChannel, now: MonotonicTime
     ) {
-        if let message = content.take(frame, on: frameChannel) { markReturned(message, on: frameChannel) }
+        if let message = content.take(frame, on: frameChannel) {
+            if frameChannel == FrameWriter.guestChannel { guest?.receive(message, now: now) }
+            markReturned(message, on: frameChannel)
+        }
         // The connection ends, and the outcome of publications under way is unknown.
         guard !content.isOutOfOrder else { return }
+        if frameChannel == FrameWriter.guestChannel { return passOn(frame, now: now) }
         switch frame {
         // What is said of tags on another channel is not said of ours.
         case .acknowledged where frameChannel != FrameWriter.publishChannel: break
@@ -231,6 +252,11 @@ final class Publisher: BrokerSession {
             .consumerCancelled, .started, .tuned, .challenged, .connectionOpened, .otherVersion, .other:
             break
         }
+    }
+
+    private func passOn(_ frame: InboundFrame, now: MonotonicTime) {
+        if case .channelClosed(let close) = frame { channelClosed?(close) }
+        guest?.handle(frame, now: now)
     }
 
     /// Gives up on what has waited too long.

@@ -28,7 +28,7 @@ final class LoopGroup: @unchecked Sendable {
         untried = Atomic(process.configuration.loops)
         metrics.took(live.keys, live.hooks, isReloaded: false, now: UnixTime.now())
         for index in 0..<process.configuration.loops {
-            let server = try LoopServer(index: index, process, policy) { services(emitter: $0) }
+            let server = try LoopServer(index: index, process, policy) { services(emitter: $0, cluster: $1) }
             server.link.firstAttemptEnded = { _ in self.untried.subtract(1, ordering: .relaxed) }
             servers.append(server)
         }
@@ -56,9 +56,9 @@ final class LoopGroup: @unchecked Sendable {
         metrics.took(live.keys, live.hooks, isReloaded: true, now: UnixTime.now())
     }
 
-    private func services(emitter: any EmitService) -> RouteServices {
+    private func services(emitter: any EmitService, cluster: any ClusterService) -> RouteServices {
         var services = RouteServices(
-            emitter: emitter, cluster: process.cluster ?? TurnedOffCluster(),
+            emitter: emitter, cluster: cluster,
             questionTimeout: process.configuration.requestsTimeout,
             readiness: { self.readiness },
             metrics: {

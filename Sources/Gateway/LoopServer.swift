@@ -21,9 +21,9 @@ final class LoopServer: Sendable {
     private let outcome = Atomic<Outcome>(.running)
     private let thread = Mutex<SystemThread?>(nil)
 
-    /// - Parameter services: the services that the routes need beside this loop's emitter.
+    /// - Parameter services: the services that the routes need beside this loop's.
     init(
-        index: Int, _ process: ProcessServices, _ policy: LivePolicy, services: (any EmitService) -> RouteServices
+        index: Int, _ process: ProcessServices, _ policy: LivePolicy, services: (any EmitService, any ClusterService) -> RouteServices
     ) throws(CannotServe) {
         let configuration = process.configuration
         loop = EventLoop()
@@ -37,8 +37,10 @@ final class LoopServer: Sendable {
             wireFormat: configuration.wireFormat, link: link, limits: configuration.commandLimits,
             cluster: process.cluster, isClusterOff: process.cluster == nil,
             questionTimeout: configuration.requestsTimeout, unroutedLog: process.unroutedLog)
+        let cluster: any ClusterService =
+            if let client = process.cluster { LoopQuestions(client, link: link) } else { TurnedOffCluster() }
         router = Router(
-            services: services(emitter), access: policy.access, limits: configuration.requestLimits,
+            services: services(emitter, cluster), access: policy.access, limits: configuration.requestLimits,
             idempotency: process.idempotency, hooks: policy.hooks, deliveries: process.deliveries)
         var logger = process.logger
         logger[metadataKey: "loop"] = "\(index)"

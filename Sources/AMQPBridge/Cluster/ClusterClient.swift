@@ -76,7 +76,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
         broker.connectionName = "socketio-gateway cluster"
         var ownLogger = logger
         ownLogger[metadataKey: "connection"] = "questions"
-        connector = BrokerConnector(broker, session: session, keepsContent: true, loop: loop, logger: ownLogger)
+        connector = BrokerConnector(broker, session: session, keeping: .all, loop: loop, logger: ownLogger)
         session.reader.warned = { logger.warning($0) }
         session.events.silentServer = { uid in
             logger.warning(
@@ -180,6 +180,12 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
 
     /// The servers of the namespace that are known at this moment, without asking any. From any thread.
     func servers(of namespace: String) -> NamespaceServers { known.servers(of: namespace) }
+
+    /// See ``KnownServers/version``. From any thread.
+    var version: Int { known.version }
+
+    /// See ``KnownServers/uids(of:)``. From any thread.
+    func uids(of namespace: String) -> [String] { known.uids(of: namespace) }
 
     /// See ``KnownServers/summary(most:)``. From any thread.
     func summary(most: Int) -> (adapters: [String], namespaces: [String]) { known.summary(most: most) }

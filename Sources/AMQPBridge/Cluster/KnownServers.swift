@@ -42,6 +42,7 @@ final class KnownServers: Sendable {
     }
 
     private let state = Mutex(State())
+    private let changes = Atomic<Int>(0)
 
     /// Takes what a server says of itself; `nil`: it has gone.
     func note(_ uid: String, _ server: Presence.Server?) {
@@ -56,12 +57,16 @@ final class KnownServers: Sendable {
             state.count(old, -1)
             state.count(new, 1)
             state.servers[uid] = new
+            changes.add(1, ordering: .releasing)
         }
     }
 
     /// Whether all that are there have had the time to say so, and can be heard.
     func setComplete(_ isComplete: Bool) {
-        state.withLock { $0.isComplete = isComplete }
+        state.withLock {
+            $0.isComplete = isComplete
+            changes.add(1, ordering: .releasing)
+        }
     }
 
     /// The servers as seen from one namespace; none while the servers are not known.
@@ -71,6 +76,17 @@ final class KnownServers: Sendable {
             let tally = state.tallies[.name(namespace)] ?? Tally()
             return NamespaceServers(
                 known: state.servers.count, serving: Int(tally.serving), dynamic: Int(tally.dynamic))
+        }
+    }
+
+    /// The number of changes so far: while it is the same, so is what is known.
+    var version: Int { changes.load(ordering: .acquiring) }
+
+    /// The uids of the servers that have the namespace; none while the servers are not known.
+    func uids(of namespace: String) -> [String] {
+        state.withLock { state in
+            guard state.isComplete, state.tallies[.name(namespace)] != nil else { return [] }
+            return state.servers.lazy.filter { $0.value.namespaces.contains { $0.hasBytes(of: namespace) } }.map(\.key)
         }
     }
 
