@@ -97,29 +97,50 @@ public struct CheckedJSON {
     /// Calls `body` with each member of an object in the order of the text, a repeated key with each of its values; never for
     /// anything else.
     public func forEachMember<E: Error>(_ body: (_ key: String, _ value: CheckedJSON) throws(E) -> Void) throws(E) {
-        try forEachMember(atMost: .max, body)
+        try forEachMemberSpan(atMost: .max) { name, value throws(E) in
+            if let key = Self.string(bytes[name]) { try body(key, CheckedJSON(bytes, value)) }
+        }
     }
 
-    private func forEachMember<E: Error>(
-        atMost most: Int, _ body: (_ key: String, _ value: CheckedJSON) throws(E) -> Void
+    private func forEachMemberSpan<E: Error>(
+        atMost most: Int, _ body: (_ name: Range<Int>, _ value: Range<Int>) throws(E) -> Void
     ) throws(E) {
         guard kind == .object else { return }
         var scanner = JSONScanner(bytes, at: span.lowerBound + 1)
         var left = most
         while left > 0, let (name, value) = scanner.nextPart(before: span.upperBound, { $0.nextNamedMember() }) {
             left -= 1
-            guard let key = Self.string(bytes[name]) else { continue }
-            try body(key, CheckedJSON(bytes, value))
+            try body(name, value)
         }
     }
 
-    /// The members of an object by their names; none of anything else.
-    public var members: [String: CheckedJSON] {
-        guard kind == .object else { return [:] }
-        // So many as most messages of servers have: to grow would be to hash all again.
-        var members: [String: CheckedJSON] = Dictionary(minimumCapacity: 6)
-        forEachMember(atMost: Self.mostNamedMembers) { members[$0] = $1 }
-        return members
+    /// The first members of an object, to be found by their names; none of anything else.
+    public var members: Members { Members(of: self) }
+
+    /// The members of an object by their names. Names are not copied, and not hashed either: few are asked for.
+    public struct Members {
+        private let object: CheckedJSON
+        private var spans: [(name: Range<Int>, value: Range<Int>)] = []
+
+        fileprivate init(of object: CheckedJSON) {
+            self.object = object
+            guard object.kind == .object else { return }
+            spans.reserveCapacity(6)
+            object.forEachMemberSpan(atMost: CheckedJSON.mostNamedMembers) { spans.append(($0, $1)) }
+        }
+
+        /// The value with this name: the last, if there are several.
+        public subscript(name: String) -> CheckedJSON? {
+            spans.last { object.isName($0.name, name) }.map { CheckedJSON(object.bytes, $0.value) }
+        }
+    }
+
+    /// Whether the key at these bytes, its quotes with it, is this name.
+    private func isName(_ key: Range<Int>, _ name: String) -> Bool {
+        guard key.count >= 2 else { return false }
+        let inside = bytes[(key.lowerBound + 1)..<(key.upperBound - 1)]
+        if inside.count == name.utf8.count, inside.elementsEqual(name.utf8) { return true }
+        return inside.contains(UInt8(ascii: "\\")) && Self.string(bytes[key]) == name
     }
 
     private static func string(_ literal: ArraySlice<UInt8>) -> String? {

@@ -14,7 +14,8 @@ struct Fields {
 
     private let source: Source
     private let names: [String]
-    private var known: Set<String> = []
+    /// The fields that were asked for: a few.
+    private var known: [String] = []
     private var faults = FaultList()
     /// The request's name of a field, if it is another one.
     private var spellings: [String: String] = [:]
@@ -124,7 +125,7 @@ struct Fields {
         var isList = true
         switch source {
         case .query(let values):
-            known.insert(name)
+            known.append(name)
             texts = values[name]
         case .body(let members):
             isList = members[name]?.kind == .array
@@ -144,7 +145,7 @@ struct Fields {
     private mutating func list<Element>(
         _ name: String, of elements: String, _ expected: String, _ convert: (JSONValue) -> Element?
     ) -> [Element]? {
-        known.insert(name)
+        known.append(name)
         guard case .body(let members) = source, let value = members[name] else { return nil }
         guard value.kind == .array else {
             if let element = convert(value) { return [element] }
@@ -175,9 +176,9 @@ struct Fields {
         case .query: own = parameter
         case .body: own = name
         }
-        known.insert(own)
+        known.append(own)
         if let alias {
-            known.insert(alias)
+            known.append(alias)
             if has(alias) {
                 if has(own) { fail(alias, "is another name for '\(own)': not both") }
                 spellings[name] = alias
@@ -202,7 +203,7 @@ struct Fields {
 
     /// The values of a query's parameter that may come again and again. None: it is not there.
     private mutating func values(_ name: String) -> [String] {
-        known.insert(name)
+        known.append(name)
         guard case .query(let parameters) = source else { return [] }
         let values = parameters[name] ?? []
         if values.count > Self.mostNames { fail(name, "at most \(Self.mostNames) of them") }
@@ -268,7 +269,7 @@ struct Fields {
 
     /// `ack`; `nil` when no answers are wanted.
     mutating func acknowledgement(hasMode: Bool) -> AcknowledgementRequest? {
-        known.insert("ack")
+        known.append("ack")
         guard case .body(let members) = source, let value = members["ack"] else { return nil }
         return value.look { AcknowledgementRequest($0, hasMode: hasMode) { faults.add($0) } }
     }
@@ -299,9 +300,9 @@ struct Fields {
     }
 
     private mutating func read<Value>(
-        _ name: String, _ expected: String, _ text: (String) -> Value?, _ json: (JSONValue) -> Value?
+        _ name: String, _ expected: @autoclosure () -> String, _ text: (String) -> Value?, _ json: (JSONValue) -> Value?
     ) -> Value? {
-        known.insert(name)
+        known.append(name)
         let value: Value?
         switch source {
         case .query(let parameters):
@@ -311,7 +312,7 @@ struct Fields {
             guard let member = members[name] else { return nil }
             value = json(member)
         }
-        if value == nil { fail(name, "must be \(expected)") }
+        if value == nil { fail(name, "must be \(expected())") }
         return value
     }
 }

@@ -33,7 +33,7 @@ struct RoomRoutes: Sendable {
         try fields.finish()
         try fields.check(request.caller) { $0.places(beyond: command) }
         let answer = try await asking { () async throws(ClusterError) in
-            try await cluster.ask(command, timeout: timeout)
+            try await cluster.count(command, timeout: timeout)
         }
         return .json { json in
             // How many there are in all is of everyone.

@@ -11,8 +11,18 @@ package protocol ClusterService: AnyObject, Sendable {
         _ command: Command, timeout: Duration
     ) async throws(ClusterError) -> ClusterAnswer<Command.Answer>
 
+    /// Asks the one question that callers ask again and again, and whose answers are small. It may be asked in a
+    /// shorter way.
+    func count(_ command: CountSockets, timeout: Duration) async throws(ClusterError) -> ClusterAnswer<SocketCounts>
+
     /// The servers known.
     func servers(timeout: Duration) async throws(ClusterError) -> [ServerDescription]
+}
+
+extension ClusterService {
+    package func count(
+        _ command: CountSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> { try await ask(command, timeout: timeout) }
 }
 
 /// Asks the servers of a cluster. One per process, with a connection and a thread of its own: event loops hand it

@@ -5,10 +5,4 @@ package protocol ClusterCommand: Sendable {
 
     /// - Parameter timeout: the time that servers have to answer.
     func question(timeout: Duration) -> Question<Answer>
-    /// Whether it is a read to which servers answer a few kilobytes, as a rule: it may be asked on an event loop.
-    static var isSmall: Bool { get }
-}
-
-extension ClusterCommand {
-    package static var isSmall: Bool { false }
 }

@@ -45,7 +45,7 @@ struct ServerMessage {
     let kind: ClusterMessage.Kind
     /// `data`, an object; `nil` if there is none.
     let data: CheckedJSON?
-    let members: [String: CheckedJSON]
+    let members: CheckedJSON.Members
     /// The length of the message, in bytes.
     let size: Int
 

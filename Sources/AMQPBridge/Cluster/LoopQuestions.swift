@@ -2,7 +2,7 @@ package import AMQP
 package import EventLoop
 internal import JSON
 
-/// Asks servers small questions on an event loop's own connection, which takes no step from thread to thread and no
+/// Has servers count on an event loop's own connection, which takes no step from thread to thread and no
 /// confirm: half the time that ``ClusterClient`` takes beside the servers'.
 ///
 /// What it answers is complete: all servers that are known have answered, and soon. Everything else is the client's,
@@ -22,21 +22,21 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
         let namespace: String
         /// What tells it from other questions to the namespace.
         let data: JSONText
-        let gathering: any Gathering
+        let gathering: any Gathering<SocketCounts>
         var servers: [String]
         /// A bit for each of the servers that has not answered.
         var pending: UInt64
         var callers: [UnsafeContinuation<ServerTally?, Never>] = []
 
-        init(_ namespace: String, _ data: JSONText, _ gathering: any Gathering, _ servers: [String]) {
-            self.namespace = namespace
-            self.data = data
-            self.gathering = gathering
+        init(_ question: Question<SocketCounts>, _ servers: [String]) {
+            namespace = question.namespace
+            data = question.data
+            gathering = question.gathering
             self.servers = servers
             pending = (1 << UInt64(servers.count)) - 1
         }
 
-        func isSame<Answer>(as question: Question<Answer>) -> Bool {
+        func isSame(as question: Question<SocketCounts>) -> Bool {
             namespace.hasBytes(of: question.namespace) && data.bytes == question.data.bytes
         }
 
@@ -93,38 +93,38 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     package func ask<Command: ClusterCommand>(
         _ command: Command, timeout: Duration
-    ) async throws(ClusterError) -> ClusterAnswer<Command.Answer> {
-        guard Command.isSmall, timeout >= Self.patience * 2 else {
-            return try await client.ask(command, timeout: timeout)
-        }
+    ) async throws(ClusterError) -> ClusterAnswer<Command.Answer> { try await client.ask(command, timeout: timeout) }
+
+    package func count(
+        _ command: CountSockets, timeout: Duration
+    ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> {
+        guard timeout >= Self.patience * 2 else { return try await client.ask(command, timeout: timeout) }
         let start = MonotonicTime.now()
-        if let answer = await answer(to: command.question(timeout: Self.patience), now: start) {
-            client.counters.count(answer.servers)
-            return answer
+        if let entry = begin(command, now: start), let tally = await end(of: entry) {
+            client.counters.count(tally)
+            return ClusterAnswer(entry.gathering.result, servers: tally)
         }
         return try await client.ask(command, timeout: timeout - (.now() - start))
     }
 
-    /// - Returns: `nil`: the question is to be asked in the other way.
-    private func answer<Answer>(to question: Question<Answer>, now: MonotonicTime) async -> ClusterAnswer<Answer>? {
-        guard question.features.isEmpty, restsUntil <= now, callers < Self.mostCallers, link.hasRoomForGuest,
-            isOpen()
-        else { return nil }
-        if let entry = joinable.first(where: { $0.isSame(as: question) }),
-            let gathering = entry.gathering as? any Gathering<Answer>
-        {
-            return await wait(for: entry).map { ClusterAnswer(gathering.result, servers: $0) }
-        }
+    /// Asks, or finds who asks the same.
+    ///
+    /// - Returns: `nil`: it cannot be asked here.
+    private func begin(_ command: CountSockets, now: MonotonicTime) -> Entry? {
+        guard restsUntil <= now, callers < Self.mostCallers, link.hasRoomForGuest, isOpen() else { return nil }
+        let question = command.question(timeout: Self.patience)
+        guard question.features.isEmpty else { return nil }
+        if let entry = joinable.first(where: { $0.isSame(as: question) }) { return entry }
         let servers = servers(of: question.namespace)
-        guard !servers.isEmpty, servers.count <= Self.mostServers else { return nil }
-        let entry = Entry(question.namespace, question.data, question.gathering, servers)
-        guard publish(question) else { return nil }
+        guard !servers.isEmpty, servers.count <= Self.mostServers, publish(question) else { return nil }
+        let entry = Entry(question, servers)
         questions.append(entry, deadline: now + Self.patience)
         if joinable.count < Self.mostJoinable { joinable.append(entry) }
-        return await wait(for: entry).map { ClusterAnswer(question.gathering.result, servers: $0) }
+        return entry
     }
 
-    private func wait(for entry: Entry) async -> ServerTally? {
+    /// - Returns: `nil`: the question is to be asked in the other way.
+    private func end(of entry: Entry) async -> ServerTally? {
         callers += 1
         defer { callers -= 1 }
         // Unsafe only in that nothing checks for the one resume: an entry that ends has no callers any more.
@@ -139,7 +139,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
         return known.servers
     }
 
-    private func publish<Answer>(_ question: Question<Answer>) -> Bool {
+    private func publish(_ question: Question<SocketCounts>) -> Bool {
         let id = idStart + Self.hexadecimal(questions.nextTag)
         let publication = Publication(
             exchange: client.exchange, routingKey: question.namespace, expiration: Self.patience.wholeMilliseconds,
@@ -252,12 +252,32 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     private static func freshStart() -> String { hexadecimal(.random(in: .min ... .max)) }
 
     private static func hexadecimal(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        String(unsafeUninitializedCapacity: 16) { digits in
+            for place in 0..<16 { digits[place] = digit(number >> (60 - 4 * UInt64(place)) & 0xF) }
+            return 16
+        }
     }
 
+    private static func digit(_ value: UInt64) -> UInt8 {
+        UInt8(value) + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+    }
+
+    /// The ledger's tag behind the beginning of a request id; `nil`: it is of another connection, or not ours.
     private func number(of id: String) -> UInt64? {
-        guard id.utf8.count == 32, id.utf8.starts(with: idStart.utf8) else { return nil }
-        return UInt64(id.suffix(16), radix: 16)
+        var id = id
+        let start = idStart
+        return id.withUTF8 { id in
+            guard id.count == 32, id.prefix(16).elementsEqual(start.utf8) else { return nil }
+            var number: UInt64 = 0
+            for digit in id.dropFirst(16) {
+                switch digit {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | UInt64(digit - UInt8(ascii: "0"))
+                case UInt8(ascii: "a")...UInt8(ascii: "f"):
+                    number = number << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
+                default: return nil
+                }
+            }
+            return number
+        }
     }
 }

@@ -38,7 +38,7 @@ struct ServerTraits: Equatable {
 
 extension ServerTraits {
     /// - Parameter heartbeat: the members of the message.
-    init(_ heartbeat: [String: CheckedJSON]) {
+    init(_ heartbeat: CheckedJSON.Members) {
         if let list = heartbeat["features"], list.kind == .array {
             var features: Set<String> = []
             list.forEachElement { _, value in

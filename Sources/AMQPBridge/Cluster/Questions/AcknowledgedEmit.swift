@@ -87,7 +87,7 @@ final class AcknowledgementGathering: Gathering {
     /// is no argument.
     ///
     /// - Returns: `nil` if they would be absurdly large.
-    private static func arguments(_ data: [String: CheckedJSON]) -> JSONText? {
+    private static func arguments(_ data: CheckedJSON.Members) -> JSONText? {
         if let arguments = data["args"], arguments.kind == .array {
             return arguments.replacingPlaceholders(by: data["attachments"])
         }

@@ -18,8 +18,6 @@ package struct SocketCounts: Sendable, Equatable {
 }
 
 extension CountSockets: ClusterCommand {
-    package static var isSmall: Bool { true }
-
     package func question(timeout: Duration) -> Question<SocketCounts> {
         Question(
             .fetchSockets, namespace, isRead: true, timeout: timeout, features: rooms.nameNumbers ? [.numbers] : [],

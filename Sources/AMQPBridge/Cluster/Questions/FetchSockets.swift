@@ -100,7 +100,7 @@ final class SocketGathering: Gathering {
     }
 
     /// Nor do they know which fields are wanted.
-    private func socket(_ id: String, _ members: [String: CheckedJSON], of server: String) -> ClusterSocket {
+    private func socket(_ id: String, _ members: CheckedJSON.Members, of server: String) -> ClusterSocket {
         func text(_ field: SocketField) -> JSONText? {
             command.fields.contains(field) ? members[field.rawValue]?.text : nil
         }
