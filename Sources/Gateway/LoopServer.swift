@@ -23,7 +23,8 @@ final class LoopServer: Sendable {
 
     /// - Parameter services: the services that the routes need beside this loop's.
     init(
-        index: Int, _ process: ProcessServices, _ policy: LivePolicy, services: (any EmitService, any ClusterService) -> RouteServices
+        index: Int, _ process: ProcessServices, _ policy: LivePolicy,
+        services: (any EmitService, any ClusterService) -> RouteServices
     ) throws(CannotServe) {
         let configuration = process.configuration
         loop = EventLoop()

@@ -190,10 +190,9 @@ final class MetricsTextTests {
         let configuration = try Configuration(ServeOptions.parse([]), environment: Environment(variables: variables))
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let process = ProcessServices(configuration, load: load, logger: logger, logLevel: LogLevel(.critical))
-        let cluster = try #require(process.cluster)
         return try LoopServer(index: 0, process, LivePolicy(access: .anonymous)) {
             RouteServices(
-                emitter: $0, cluster: cluster, readiness: { .ready }, metrics: { [] }, configuration: { [] },
+                emitter: $0, cluster: $1, readiness: { .ready }, metrics: { [] }, configuration: { [] },
                 openAPI: [], openAPIAsJSON: { [] })
         }
     }

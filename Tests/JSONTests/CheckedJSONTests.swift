@@ -85,7 +85,7 @@ struct CheckedJSONTests {
     @Test("is looked at by name as far as there are names that anybody knows")
     func namedMembers() throws {
         let object = try checked("{" + (0..<200).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}")
-        #expect(object.members.count == 64)
+        #expect(object.members["k64"] == nil)
         #expect(object.members["k63"]?.integer == 63)
     }
 

@@ -49,8 +49,6 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
         func end() { end(ServerTally(expected: servers.count, responded: servers.count, missing: [])) }
     }
 
-    /// The time that all servers have to answer.
-    static let patience: Duration = .milliseconds(100)
     /// The time for which nothing is asked here after a question that had to be asked again; twice as long after each
     /// further one, up to the most.
     private static let rest: Duration = .seconds(10)
@@ -66,6 +64,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     private let client: ClusterClient
     private let link: BrokerLink
+    private let patience: Duration
     private let outlines = KnownOutlines(maximumDepth: ServerText.maximumDepth, allowsRepeatedKeys: true)
     private var state = State.closed
     private var questions = ConfirmLedger<Entry>()
@@ -80,10 +79,13 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     /// The servers of the namespace that was asked last, by a version of what is known.
     private var known: (namespace: String, version: Int, servers: [String]) = ("", -1, [])
 
-    /// - Parameter link: the loop's, whose guest this becomes.
-    package init(_ client: ClusterClient, link: BrokerLink) {
+    /// - Parameters:
+    ///   - link: the loop's, whose guest this becomes.
+    ///   - patience: the time that all servers have to answer.
+    package init(_ client: ClusterClient, link: BrokerLink, patience: Duration = .milliseconds(100)) {
         self.client = client
         self.link = link
+        self.patience = patience
         link.take(in: self)
     }
 
@@ -98,7 +100,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     package func count(
         _ command: CountSockets, timeout: Duration
     ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> {
-        guard timeout >= Self.patience * 2 else { return try await client.ask(command, timeout: timeout) }
+        guard timeout >= patience * 2 else { return try await client.ask(command, timeout: timeout) }
         let start = MonotonicTime.now()
         if let entry = begin(command, now: start), let tally = await end(of: entry) {
             client.counters.count(tally)
@@ -111,14 +113,14 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     ///
     /// - Returns: `nil`: it cannot be asked here.
     private func begin(_ command: CountSockets, now: MonotonicTime) -> Entry? {
-        guard restsUntil <= now, callers < Self.mostCallers, link.hasRoomForGuest, isOpen() else { return nil }
-        let question = command.question(timeout: Self.patience)
+        guard restsUntil <= now, callers < Self.mostCallers, link.hasRoomForGuest, hasOpened() else { return nil }
+        let question = command.question(timeout: patience)
         guard question.features.isEmpty else { return nil }
         if let entry = joinable.first(where: { $0.isSame(as: question) }) { return entry }
         let servers = servers(of: question.namespace)
         guard !servers.isEmpty, servers.count <= Self.mostServers, publish(question) else { return nil }
         let entry = Entry(question, servers)
-        questions.append(entry, deadline: now + Self.patience)
+        questions.append(entry, deadline: now + patience)
         if joinable.count < Self.mostJoinable { joinable.append(entry) }
         return entry
     }
@@ -142,7 +144,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     private func publish(_ question: Question<SocketCounts>) -> Bool {
         let id = idStart + Self.hexadecimal(questions.nextTag)
         let publication = Publication(
-            exchange: client.exchange, routingKey: question.namespace, expiration: Self.patience.wholeMilliseconds,
+            exchange: client.exchange, routingKey: question.namespace, expiration: patience.wholeMilliseconds,
             body: question.body(id: id))
         guard question.namespace.utf8.count <= Publication.maximumNameBytes else { return false }
         return link.write { buffer, frameMax in
@@ -154,8 +156,8 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     // MARK: The channel
 
-    /// Whether questions can be asked; if the channel is closed it is opened.
-    private func isOpen() -> Bool {
+    /// Whether questions can be asked; a channel that is closed is opened for the next ones.
+    private func hasOpened() -> Bool {
         if state == .closed {
             state = .opening
             link.write { buffer, _ in
@@ -164,8 +166,10 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
                     Self.replyTo, consumerTag: Self.tag, channel: FrameWriter.guestChannel, into: &buffer)
             }
         }
-        return state == .open
+        return isOpen
     }
+
+    var isOpen: Bool { state == .open }
 
     package var deadline: MonotonicTime? { questions.earliestDeadline }
 

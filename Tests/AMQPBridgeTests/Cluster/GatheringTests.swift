@@ -395,7 +395,8 @@ struct ServerMessageTests {
         #expect(message.uid == "a")
         #expect(message.kind == .broadcastAck)
         #expect(message.data?.members["packet"]?.integer == 1)
-        #expect(Set(message.members.keys) == ["uid", "nsp", "type", "data"])
+        for name in ["uid", "nsp", "type", "data"] { #expect(message.members[name] != nil) }
+        #expect(message.members["packet"] == nil)
         #expect(try heartbeat("a").data == nil)
     }
 }
