@@ -39,14 +39,14 @@ package struct ConfirmLedger<Entry> {
     package init() {}
 
     /// The tag that the next publish on this channel will have.
-    package var nextTag: UInt64 { firstTag + UInt64(slots.count - head) }
+    var nextTag: UInt64 { firstTag + UInt64(slots.count - head) }
 
     /// The number of slots held, settled ones behind an unsettled one included.
-    package var count: Int { slots.count - head }
+    var count: Int { slots.count - head }
 
     /// The time by which the oldest unsettled publication must be settled. It is kept, for it is asked for in every turn
     /// of the loop.
-    package private(set) var earliestDeadline: MonotonicTime?
+    private(set) var earliestDeadline: MonotonicTime?
 
     /// The publications that are not settled, oldest first.
     var unsettled: [Published] { slots[head...].compactMap { $0 } }
@@ -55,9 +55,6 @@ package struct ConfirmLedger<Entry> {
         if head == slots.count { earliestDeadline = deadline }
         slots.append(Published(entry: entry, deadline: deadline))
     }
-
-    /// What was published with the tag; `nil`: it is unknown, or settled.
-    package func entry(of tag: UInt64) -> Entry? { index(of: tag).flatMap { slots[$0]?.entry } }
 
     mutating func markReturned(tag: UInt64) {
         guard let index = index(of: tag) else { return }
@@ -80,7 +77,7 @@ package struct ConfirmLedger<Entry> {
     }
 
     /// Gives up on the oldest, if it has waited beyond its deadline; `nil`: it has not. A late ack of it is ignored.
-    package mutating func expire(now: MonotonicTime) -> Published? {
+    mutating func expire(now: MonotonicTime) -> Published? {
         guard let deadline = earliestDeadline, deadline <= now else { return nil }
         return settle(firstTag)
     }

@@ -21,7 +21,8 @@ package struct ContentAssembler {
         package var isTooLong: Bool { size > body.count && source != .returned }
     }
 
-    private struct Partial {
+    private final class Partial {
+        let channel: UInt16
         let source: Source
         var hasHeader = false
         var messageID = ""
@@ -30,12 +31,18 @@ package struct ContentAssembler {
         var left: UInt64 = 0
         var body: [UInt8] = []
         var isKept = true
+
+        init(_ source: Source, on channel: UInt16) {
+            self.channel = channel
+            self.source = source
+        }
     }
 
     /// The most bytes of a body that is kept; longer ones are dropped.
     private let maximumBytes: Int
     private let maximumBytesOfChannel: [UInt16: Int]
-    private var partial: [UInt16: Partial] = [:]
+    /// The messages of which a part has come; at most one for each channel, nearly always one at all.
+    private var partial: [Partial] = []
     /// Whether frames came that cannot follow each other. librabbitmq drops frames of a type that it does not know:
     /// then one is missing, perhaps of a return, and the message that is acknowledged next may have been returned.
     package private(set) var isOutOfOrder = false
@@ -51,40 +58,48 @@ package struct ContentAssembler {
     /// - Returns: the message that it completes.
     package mutating func take(_ frame: InboundFrame, on channel: UInt16) -> Message? {
         switch frame {
-        case .delivered(let tag): begin(Partial(source: .delivery(consumerTag: tag)), on: channel)
-        case .returned: begin(Partial(source: .returned), on: channel)
+        case .delivered(let tag): begin(.delivery(consumerTag: tag), on: channel)
+        case .returned: begin(.returned, on: channel)
         case .header(let messageID, let correlationID, let size):
-            guard var message = partial[channel], !message.hasHeader else { return outOfOrder() }
+            guard let message = message(on: channel), !message.hasHeader else { return outOfOrder() }
             message.hasHeader = true
             (message.messageID, message.correlationID) = (messageID, correlationID)
             (message.size, message.left) = (size, size)
             // What was returned is known.
             let maximumBytes = maximumBytesOfChannel[channel] ?? maximumBytes
             message.isKept = size <= UInt64(maximumBytes) && message.source != .returned
-            if message.isKept { message.body.reserveCapacity(Int(size)) }
-            partial[channel] = message
-            if size == 0 { return complete(channel) }
+            if size == 0 { return complete(message) }
         case .content(let bytes): return take(bytes, count: bytes.count, on: channel)
         case .body(let count): return take([], count: count, on: channel)
         // The broker may have had no time for the rest.
-        case .channelClosed(let close): partial[close.channel] = nil
+        case .channelClosed(let close): partial.removeAll { $0.channel == close.channel }
         default:
-            if !partial.isEmpty, partial[channel] != nil { isOutOfOrder = true }
+            if message(on: channel) != nil { isOutOfOrder = true }
         }
         return nil
     }
 
-    private mutating func begin(_ message: Partial, on channel: UInt16) {
-        if partial.updateValue(message, forKey: channel) != nil { isOutOfOrder = true }
+    private func message(on channel: UInt16) -> Partial? { partial.first { $0.channel == channel } }
+
+    private mutating func begin(_ source: Source, on channel: UInt16) {
+        if message(on: channel) != nil { isOutOfOrder = true }
+        partial.append(Partial(source, on: channel))
     }
 
     private mutating func take(_ bytes: [UInt8], count: Int, on channel: UInt16) -> Message? {
-        guard let message = partial[channel], message.hasHeader, message.left >= UInt64(count) else {
+        guard let message = message(on: channel), message.hasHeader, message.left >= UInt64(count) else {
             return outOfOrder()
         }
-        if message.isKept { partial[channel]!.body += bytes }
-        partial[channel]!.left -= UInt64(count)
-        return message.left == UInt64(count) ? complete(channel) : nil
+        if message.isKept {
+            if message.body.isEmpty, message.left == UInt64(count) {
+                message.body = bytes
+            } else {
+                if message.body.isEmpty { message.body.reserveCapacity(Int(message.size)) }
+                message.body += bytes
+            }
+        }
+        message.left -= UInt64(count)
+        return message.left == 0 ? complete(message) : nil
     }
 
     private mutating func outOfOrder() -> Message? {
@@ -92,8 +107,8 @@ package struct ContentAssembler {
         return nil
     }
 
-    private mutating func complete(_ channel: UInt16) -> Message? {
-        guard let message = partial.removeValue(forKey: channel) else { return nil }
+    private mutating func complete(_ message: Partial) -> Message {
+        partial.removeAll { $0 === message }
         return Message(
             source: message.source, messageID: message.messageID, correlationID: message.correlationID,
             body: message.body, size: message.size)

@@ -120,27 +120,34 @@ public struct CheckedJSON {
     /// The members of an object by their names. Names are not copied, and not hashed either: few are asked for.
     public struct Members {
         private let object: CheckedJSON
-        private var spans: [(name: Range<Int>, value: Range<Int>)] = []
+        private var spans: [(name: Range<Int>, isPlain: Bool, value: Range<Int>)] = []
 
         fileprivate init(of object: CheckedJSON) {
             self.object = object
             guard object.kind == .object else { return }
             spans.reserveCapacity(6)
-            object.forEachMemberSpan(atMost: CheckedJSON.mostNamedMembers) { spans.append(($0, $1)) }
+            let bytes = object.bytes
+            object.forEachMemberSpan(atMost: CheckedJSON.mostNamedMembers) { name, value in
+                guard name.count >= 2 else { return }
+                // Without its quotes.
+                let name = (name.lowerBound + 1)..<(name.upperBound - 1)
+                spans.append((name, !bytes[name].contains(UInt8(ascii: "\\")), value))
+            }
         }
 
         /// The value with this name: the last, if there are several.
-        public subscript(name: String) -> CheckedJSON? {
-            spans.last { object.isName($0.name, name) }.map { CheckedJSON(object.bytes, $0.value) }
+        public subscript(name: StaticString) -> CheckedJSON? {
+            let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+            let bytes = object.bytes
+            let found = spans.last { name, isPlain, _ in
+                isPlain
+                    ? name.count == wanted.count && bytes[name].elementsEqual(wanted)
+                    : CheckedJSON.string(bytes[(name.lowerBound - 1)...name.upperBound]).map {
+                        $0.utf8.elementsEqual(wanted)
+                    } == true
+            }
+            return found.map { CheckedJSON(bytes, $0.value) }
         }
-    }
-
-    /// Whether the key at these bytes, its quotes with it, is this name.
-    private func isName(_ key: Range<Int>, _ name: String) -> Bool {
-        guard key.count >= 2 else { return false }
-        let inside = bytes[(key.lowerBound + 1)..<(key.upperBound - 1)]
-        if inside.count == name.utf8.count, inside.elementsEqual(name.utf8) { return true }
-        return inside.contains(UInt8(ascii: "\\")) && Self.string(bytes[key]) == name
     }
 
     private static func string(_ literal: ArraySlice<UInt8>) -> String? {

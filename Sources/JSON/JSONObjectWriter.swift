@@ -168,6 +168,7 @@ extension JSONText {
         _ write: (inout JSONObjectWriter) throws(Failure) -> Void
     ) throws(Failure) -> JSONText {
         var object = JSONObjectWriter(JSONWriter(continuing: []))
+        object.json.bytes.reserveCapacity(128)
         try write(&object)
         return JSONText(verbatim: object.json.bytes[...])
     }

@@ -39,7 +39,7 @@ package struct Response: Sendable {
     /// An answer in JSON: an object, whose members `write` writes.
     @inline(__always)
     static func json(_ status: Int = 200, _ write: (inout JSONObjectWriter) -> Void) -> Response {
-        var body = JSONWriter.bytes(capacity: 96) { $0.object(write) }
+        var body = JSONWriter.bytes(capacity: 128) { $0.object(write) }
         body.append(UInt8(ascii: "\n"))
         return Response(status: status, contentType: "application/json", body: body)
     }

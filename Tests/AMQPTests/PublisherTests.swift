@@ -301,7 +301,7 @@ struct PublisherTests {
         let fixture = PublisherFixture()
         fixture.prove()
         fixture.publish("a")
-        for channel in [0, 2, 3, 9] as [UInt16] {
+        for channel in [0, 2, 3, 4, 9] as [UInt16] {
             fixture.publisher.handle(.acknowledged(tag: 2, multiple: false), on: channel, now: fixture.now)
             fixture.publisher.handle(.refused(tag: 2, multiple: false), on: channel, now: fixture.now)
             fixture.publisher.handle(.returned, on: channel, now: fixture.now)
@@ -313,6 +313,72 @@ struct PublisherTests {
         #expect(fixture.publisher.isOpen)
         fixture.ack(2)
         #expect(fixture.result("a") == .success(.routed))
+    }
+
+    /// Notes what it gets.
+    private final class Guest: GuestChannel {
+        var deadline: MonotonicTime?
+        var frames: [InboundFrame] = []
+        var messages: [ContentAssembler.Message] = []
+        var ends = 0
+
+        func disconnected() { ends += 1 }
+        func receive(_ message: ContentAssembler.Message, now: MonotonicTime) { messages.append(message) }
+        func handle(_ frame: InboundFrame, now: MonotonicTime) { frames.append(frame) }
+        func expire(now: MonotonicTime) {}
+    }
+
+    @Test("passes on what comes on the guest's channel, and nothing else")
+    func guest() {
+        let fixture = PublisherFixture(pendingBytes: 1_000)
+        let (publisher, guest) = (fixture.publisher, Guest())
+        publisher.guest = guest
+        fixture.prove()
+        #expect(publisher.hasRoomForGuest)
+        fixture.publish("a")
+        let methods: [InboundFrame] = [
+            .channelOpened(4), .consuming(consumerTag: "t"), .acknowledged(tag: 2, multiple: true),
+            .channelClosed(ChannelClose(channel: 4, code: 404, text: "gone")),
+        ]
+        for frame in methods { publisher.handle(frame, on: 4, now: fixture.now) }
+        #expect(guest.frames == methods)
+        #expect(fixture.isWaiting("a"))
+        #expect(fixture.closes.map(\.channel) == [4])
+        // A delivery and a return, of which one is not kept, between the frames of a return to the publisher.
+        publisher.handle(.returned, on: 1, now: fixture.now)
+        for (frame, bytes) in [
+            (InboundFrame.delivered(consumerTag: "t"), 16 << 10), (.returned, 1),
+            (.delivered(consumerTag: "t"), 16_385),
+        ] {
+            publisher.handle(frame, on: 4, now: fixture.now)
+            publisher.handle(
+                .header(messageID: "2", correlationID: "c", bodySize: UInt64(bytes)), on: 4, now: fixture.now)
+            publisher.handle(.content(Array(repeating: 7, count: bytes)), on: 4, now: fixture.now)
+        }
+        #expect(guest.messages.map(\.source) == [.delivery(consumerTag: "t"), .returned, .delivery(consumerTag: "t")])
+        #expect(guest.messages.map(\.body.count) == [16 << 10, 0, 0])
+        #expect(guest.messages.map(\.isTooLong) == [false, false, true])
+        #expect(guest.messages.map(\.correlationID) == ["c", "c", "c"])
+        publisher.handle(.header(messageID: "2", bodySize: 0), on: 1, now: fixture.now)
+        fixture.ack(2)
+        #expect(fixture.result("a") == .success(.unroutable))
+        publisher.disconnected()
+        #expect(guest.ends == 1 && !publisher.hasRoomForGuest)
+    }
+
+    @Test("has no room for the guest under an alarm, and when half of all bytes wait")
+    func roomForGuest() {
+        let fixture = PublisherFixture(pendingBytes: 1_000)
+        let publisher = fixture.publisher
+        publisher.write { buffer, _ in buffer += Array(repeating: 0, count: 499) }
+        #expect(publisher.hasRoomForGuest)
+        publisher.write { buffer, _ in buffer += [0] }
+        #expect(!publisher.hasRoomForGuest)
+        publisher.outbound = OutboundBuffer()
+        fixture.receive(.blocked(reason: "memory"))
+        #expect(!publisher.hasRoomForGuest)
+        fixture.receive(.unblocked)
+        #expect(publisher.hasRoomForGuest)
     }
 
     @Test("does not know what became of a message that is not confirmed in time")

@@ -28,7 +28,7 @@ enum ClusterMessage {
     static func write(
         _ kind: Kind, namespace: String?, data: ((inout JSONObjectWriter) -> Void)? = nil
     ) -> [UInt8] {
-        JSONWriter.bytes { json in
+        JSONWriter.bytes(capacity: 256) { json in
             json.object { json in
                 json.member("uid", plain: "emitter")
                 json.member("nsp", ifPresent: namespace)
@@ -45,6 +45,8 @@ struct ServerMessage {
     let kind: ClusterMessage.Kind
     /// `data`, an object; `nil` if there is none.
     let data: CheckedJSON?
+    /// The members of `data`; `nil` if there is none.
+    let dataMembers: CheckedJSON.Members?
     let members: CheckedJSON.Members
     /// The length of the message, in bytes.
     let size: Int
@@ -65,6 +67,7 @@ struct ServerMessage {
         self.kind = kind
         self.members = members
         data = members["data"]
+        dataMembers = data?.members
         size = text.root.span.count
     }
 }
@@ -76,9 +79,7 @@ extension ServerMessage {
         case .fetchSocketsResponse, .serverSideEmitResponse, .broadcastClientCount, .broadcastAck: break
         default: return false
         }
-        var isTooLarge = false
-        data?.forEachMember { key, value in if key == "error", value.string == "too_large" { isTooLarge = true } }
-        return isTooLarge
+        return dataMembers?["error"]?.string == "too_large"
     }
 }
 

@@ -2,12 +2,11 @@ package import AMQP
 package import EventLoop
 internal import JSON
 
-/// Has servers count on an event loop's own connection, which takes no step from thread to thread and no
-/// confirm: half the time that ``ClusterClient`` takes beside the servers'.
+/// Has servers count, on an event loop's own connection. That takes no step from thread to thread, and no confirm.
 ///
-/// What it answers is complete: all servers that are known have answered, and soon. Everything else is the client's,
-/// which is asked instead, and knows why: servers that are slow, away or not known yet, answers that are large or
-/// cannot be read, a broker that says nothing. A read may be asked twice.
+/// Its answers are complete: all known servers have given theirs within ``patience``. In any other case the
+/// ``ClusterClient`` asks once more, and says what is missing, and why: a server is slow, away or not known yet, an
+/// answer is large or cannot be read, the broker says nothing. Then nothing is asked here for a while.
 ///
 /// `@unchecked Sendable`: used on its loop's thread only, by tasks that prefer the loop as their executor.
 package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Sendable {
@@ -16,6 +15,9 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
         /// The channel is of no use on this connection.
         case useless
     }
+
+    /// Is given `nil` if the question is to be asked in the other way.
+    private typealias Caller = UnsafeContinuation<ClusterAnswer<SocketCounts>?, Never>
 
     /// A question under way.
     private final class Entry {
@@ -26,13 +28,16 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
         var servers: [String]
         /// A bit for each of the servers that has not answered.
         var pending: UInt64
-        var callers: [UnsafeContinuation<ServerTally?, Never>] = []
+        var callers: [Caller] = []
+        let deadline: MonotonicTime
+        private(set) var hasEnded = false
 
-        init(_ question: Question<SocketCounts>, _ servers: [String]) {
+        init(_ question: Question<SocketCounts>, _ servers: [String], deadline: MonotonicTime) {
             namespace = question.namespace
             data = question.data
             gathering = question.gathering
             self.servers = servers
+            self.deadline = deadline
             pending = (1 << UInt64(servers.count)) - 1
         }
 
@@ -40,13 +45,50 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
             namespace.hasBytes(of: question.namespace) && data.bytes == question.data.bytes
         }
 
-        /// - Parameter tally: `nil`: it is to be asked in the other way.
-        func end(_ tally: ServerTally?) {
-            for caller in callers { caller.resume(returning: tally) }
+        func end(_ answer: ClusterAnswer<SocketCounts>?) {
+            hasEnded = true
+            for caller in callers { caller.resume(returning: answer) }
             callers = []
         }
 
-        func end() { end(ServerTally(expected: servers.count, responded: servers.count, missing: [])) }
+        /// What all servers have answered.
+        var answer: ClusterAnswer<SocketCounts> {
+            ClusterAnswer(
+                gathering.result,
+                servers: ServerTally(expected: servers.count, responded: servers.count, missing: []))
+        }
+    }
+
+    /// The questions under way by their numbers, which count from 0. All have the same time, so the first is due first.
+    private struct UnderWay {
+        private var entries: [Entry] = []
+        private var head = 0
+        private var firstNumber: UInt64 = 0
+
+        var next: UInt64 { firstNumber + UInt64(entries.count - head) }
+        /// The oldest, if there is any.
+        var first: Entry? { head < entries.count ? entries[head] : nil }
+        var all: ArraySlice<Entry> { entries[head...] }
+
+        /// `nil`: there is none, or it has ended.
+        subscript(number: UInt64) -> Entry? {
+            guard number >= firstNumber, number < next else { return nil }
+            let entry = entries[head + Int(number - firstNumber)]
+            return entry.hasEnded ? nil : entry
+        }
+
+        mutating func append(_ entry: Entry) { entries.append(entry) }
+
+        /// Takes out those that have ended, but for some that stand behind one that has not.
+        mutating func removeEnded() {
+            while head < entries.count, entries[head].hasEnded {
+                head += 1
+                firstNumber += 1
+            }
+            guard head == entries.count || head > entries.count / 2 else { return }
+            entries.removeFirst(head)
+            head = 0
+        }
     }
 
     /// The time for which nothing is asked here after a question that had to be asked again; twice as long after each
@@ -55,6 +97,8 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     private static let mostRest: Duration = .seconds(600)
     /// The most servers that are asked here.
     static let mostServers = 32
+    /// The most bytes of rooms and options that a question here has.
+    private static let mostBytes = 4 << 10
     /// The most callers that wait here.
     private static let mostCallers = 1_000
     /// The most questions under way that are looked through for the same one.
@@ -64,14 +108,15 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     private let client: ClusterClient
     private let link: BrokerLink
+    /// The time that all servers have to answer.
     private let patience: Duration
     private let outlines = KnownOutlines(maximumDepth: ServerText.maximumDepth, allowsRepeatedKeys: true)
     private var state = State.closed
-    private var questions = ConfirmLedger<Entry>()
+    private var underWay = UnderWay()
     /// Questions under way that no server has answered yet: who asks the same gets the same answers.
     private var joinable: [Entry] = []
     private var callers = 0
-    /// The beginning of this connection's request ids, behind which the ledger's tag stands: 64 random bits, so that no
+    /// The beginning of this connection's request ids, behind which the question's number stands: 64 random bits, so that no
     /// answer is mistaken for another's.
     private var idStart = LoopQuestions.freshStart()
     private var restsUntil = MonotonicTime(nanoseconds: 0)
@@ -81,7 +126,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     /// - Parameters:
     ///   - link: the loop's, whose guest this becomes.
-    ///   - patience: the time that all servers have to answer.
+    ///   - patience: the time that all servers have to answer. Callers with less than twice of it are the client's.
     package init(_ client: ClusterClient, link: BrokerLink, patience: Duration = .milliseconds(100)) {
         self.client = client
         self.link = link
@@ -100,37 +145,36 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     package func count(
         _ command: CountSockets, timeout: Duration
     ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> {
-        guard timeout >= patience * 2 else { return try await client.ask(command, timeout: timeout) }
         let start = MonotonicTime.now()
-        if let entry = begin(command, now: start), let tally = await end(of: entry) {
-            client.counters.count(tally)
-            return ClusterAnswer(entry.gathering.result, servers: tally)
+        guard timeout >= patience * 2, let entry = entry(for: command, now: start) else {
+            return try await client.ask(command, timeout: timeout)
+        }
+        // Unsafe only in that nothing checks for the one resume: who waits is in one list, of what ends once.
+        let answer: ClusterAnswer<SocketCounts>? = await withUnsafeContinuation { caller in
+            // This may be another turn.
+            if entry.hasEnded { return caller.resume(returning: nil) }
+            entry.callers.append(caller)
+            callers += 1
+        }
+        if let answer {
+            client.counters.count(answer.servers)
+            return answer
         }
         return try await client.ask(command, timeout: timeout - (.now() - start))
     }
 
-    /// Asks, or finds who asks the same.
-    ///
-    /// - Returns: `nil`: it cannot be asked here.
-    private func begin(_ command: CountSockets, now: MonotonicTime) -> Entry? {
+    /// Asks, or finds who asks the same; `nil`: it cannot be asked here.
+    private func entry(for command: CountSockets, now: MonotonicTime) -> Entry? {
         guard restsUntil <= now, callers < Self.mostCallers, link.hasRoomForGuest, hasOpened() else { return nil }
         let question = command.question(timeout: patience)
-        guard question.features.isEmpty else { return nil }
+        guard question.features.isEmpty, question.data.bytes.count <= Self.mostBytes else { return nil }
         if let entry = joinable.first(where: { $0.isSame(as: question) }) { return entry }
         let servers = servers(of: question.namespace)
         guard !servers.isEmpty, servers.count <= Self.mostServers, publish(question) else { return nil }
-        let entry = Entry(question, servers)
-        questions.append(entry, deadline: now + patience)
+        let entry = Entry(question, servers, deadline: now + patience)
+        underWay.append(entry)
         if joinable.count < Self.mostJoinable { joinable.append(entry) }
         return entry
-    }
-
-    /// - Returns: `nil`: the question is to be asked in the other way.
-    private func end(of entry: Entry) async -> ServerTally? {
-        callers += 1
-        defer { callers -= 1 }
-        // Unsafe only in that nothing checks for the one resume: an entry that ends has no callers any more.
-        return await withUnsafeContinuation { entry.callers.append($0) }
     }
 
     private func servers(of namespace: String) -> [String] {
@@ -142,7 +186,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     }
 
     private func publish(_ question: Question<SocketCounts>) -> Bool {
-        let id = idStart + Self.hexadecimal(questions.nextTag)
+        let id = idStart + Self.hexadecimal(underWay.next)
         let publication = Publication(
             exchange: client.exchange, routingKey: question.namespace, expiration: patience.wholeMilliseconds,
             body: question.body(id: id))
@@ -171,10 +215,10 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     var isOpen: Bool { state == .open }
 
-    package var deadline: MonotonicTime? { questions.earliestDeadline }
+    package var deadline: MonotonicTime? { underWay.first?.deadline }
 
     package func expire(now: MonotonicTime) {
-        while let late = questions.expire(now: now) { askAgain(late.entry, now: now) }
+        while let first = underWay.first, first.deadline <= now { askAgain(first, now: now) }
     }
 
     package func disconnected() {
@@ -200,22 +244,20 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     package func receive(_ message: ContentAssembler.Message, now: MonotonicTime) {
         let id = message.source == .returned ? message.messageID : message.correlationID
-        guard let number = number(of: id), let entry = questions.entry(of: number) else { return }
+        guard let number = number(of: id), let entry = underWay[number] else { return }
         joinable.removeAll { $0 === entry }
         switch progress(of: entry, message) {
         case .ignored: break
         case .done where entry.pending == 0:
-            _ = questions.settle(number)
             nextRest = Self.rest
-            entry.end()
+            end(entry, entry.answer)
         case .done: break
         case .partial, .tooLarge, .finished:
-            _ = questions.settle(number)
             askAgain(entry, now: now)
         }
     }
 
-    /// The progress of a question with a message; what has to be asked in the other way counts as ``GatheringProgress/partial``.
+    /// The progress of a question with a message. One that cannot be counted is part of an answer that nobody has all of.
     private func progress(of entry: Entry, _ message: ContentAssembler.Message) -> GatheringProgress {
         guard message.source != .returned, !message.isTooLong,
             case (let answer?, nil) = ServerMessage.read(message.body, known: outlines), !answer.isTooLarge
@@ -237,12 +279,19 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     private func askAgain(_ entry: Entry, now: MonotonicTime) {
         rest(now: now)
         joinable.removeAll { $0 === entry }
-        entry.end(nil)
+        end(entry, nil)
     }
 
     private func endAll() {
         joinable = []
-        for under in questions.reset() { under.entry.end(nil) }
+        for entry in underWay.all { end(entry, nil) }
+        underWay = UnderWay()
+    }
+
+    private func end(_ entry: Entry, _ answer: ClusterAnswer<SocketCounts>?) {
+        callers -= entry.callers.count
+        entry.end(answer)
+        underWay.removeEnded()
     }
 
     private func rest(now: MonotonicTime) {
@@ -266,7 +315,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
         UInt8(value) + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
     }
 
-    /// The ledger's tag behind the beginning of a request id; `nil`: it is of another connection, or not ours.
+    /// The number of the question behind the beginning of a request id; `nil`: it is of another connection, or not ours.
     private func number(of id: String) -> UInt64? {
         var id = id
         let start = idStart

@@ -19,7 +19,7 @@ struct RoomCounts {
 
     /// `nil` for an answer that is none.
     init?(_ answer: ServerMessage) {
-        guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members else { return nil }
+        guard answer.kind == .fetchSocketsResponse, let data = answer.dataMembers else { return nil }
         hasMore = data["more"]?.boolean == true
         counted = data["count"]?.amount
         sequence = data["seq"]?.integer.flatMap { (0...ServerChanges.sequences.upperBound).contains($0) ? $0 : nil }

@@ -6,7 +6,7 @@ extension ServerChanges {
     /// - Returns: `nil` for anything else.
     init?(_ message: ServerMessage) {
         guard message.kind == .events, let namespace = message.members["nsp"]?.string,
-            let data = message.data?.members, let sequence = data["seq"]?.integer, Self.sequences.contains(sequence)
+            let data = message.dataMembers, let sequence = data["seq"]?.integer, Self.sequences.contains(sequence)
         else { return nil }
         server = message.uid
         self.namespace = namespace

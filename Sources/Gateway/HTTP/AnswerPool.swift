@@ -4,7 +4,7 @@ internal import EventLoop
 internal import Glibc
 internal import Routes
 
-/// libmicrohttpd's answers to emits that succeeded, used again: most of an answer is that of the one before, and making
+/// libmicrohttpd's short answers to requests that succeeded, emits before all, used again: most of an answer is that of the one before, and making
 /// it anew with all its headers takes a twelfth of a request.
 ///
 /// Only an answer that is on no connection is changed, by deleting and adding headers, and in a body of our own memory,
@@ -53,16 +53,18 @@ final class PooledAnswer {
         let contentType: UnsafePointer<UInt8>
         let bodySize: Int
         let isRated: Bool
+        let isPost: Bool
 
-        /// The shape of the answers that are kept: to emits that succeeded, and their like; `nil`: it is no such.
+        /// The shape of the answers that are kept: short ones of requests that succeeded; `nil`: it is no such.
         init?(_ response: borrowing Response, isPost: Bool) {
-            guard isPost, response.status < 300, response.fields.isEmpty, !response.isOfConsole,
+            guard response.status < 300, response.fields.isEmpty, !response.isOfConsole,
                 1...PooledAnswer.mostBytes ~= response.body.count, case .made? = response.requestID,
                 let contentType = response.contentType
             else { return nil }
             self.contentType = contentType.utf8Start
             bodySize = response.body.count
             isRated = response.rate != nil
+            self.isPost = isPost
         }
     }
 
@@ -102,7 +104,7 @@ final class PooledAnswer {
         values = .allocate(capacity: Field.size * Field.count)
         values.initialize(repeating: 0, count: Field.size * Field.count)
         var isWhole = true
-        response.forEachConstantField(isPost: true) { name, value in
+        response.forEachConstantField(isPost: shape.isPost) { name, value in
             isWhole = MHD_add_response_header(handle, name.cString, value.cString) == .YES && isWhole
         }
         guard isWhole, set(response, now) else { return nil }

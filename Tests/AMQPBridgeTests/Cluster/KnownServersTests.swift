@@ -51,6 +51,26 @@ struct KnownServersTests {
         #expect(known.servers(of: "/chat") == NamespaceServers())
     }
 
+    @Test("is who they are, with a version that changes with it alone")
+    func names() {
+        let known = KnownServers()
+        known.note("a", server(["/", "/e\u{301}"]))
+        #expect(known.uids(of: "/") == [])
+        known.setComplete(true)
+        let version = known.version
+        #expect(known.uids(of: "/") == ["a"])
+        #expect(known.uids(of: "/e\u{301}") == ["a"] && known.uids(of: "/\u{e9}") == [])
+        known.note("a", server(["/", "/e\u{301}"]))
+        #expect(known.version == version)
+        known.note("b", server(["/"]))
+        #expect(known.version != version)
+        #expect(known.uids(of: "/").sorted() == ["a", "b"])
+        known.note("a", nil)
+        #expect(known.uids(of: "/") == ["b"])
+        known.setComplete(false)
+        #expect(known.version == version + 3 && known.uids(of: "/") == [])
+    }
+
     private func server(_ namespaces: [String], mode: String = "static") -> Presence.Server {
         Presence.Server(
             uid: "", namespaces: namespaces, interval: .seconds(5), subscriptionMode: mode,

@@ -29,7 +29,7 @@ struct LoopQuestionsTests {
 
         /// - Parameter answer: what servers say to a question on the loop's channel.
         init(
-            _ servers: String..., answer: @escaping @Sendable (LoopbackBroker.Peer, _ id: String) -> Void
+            _ servers: [String], answer: @escaping @Sendable (LoopbackBroker.Peer, _ id: String) -> Void
         ) async throws {
             let asked = Asked()
             self.asked = asked
@@ -109,7 +109,7 @@ struct LoopQuestionsTests {
 
     @Test("are answered when all servers have answered, whoever they are, each once")
     func complete() async throws {
-        let fixture = try await Fixture("a", "b") { peer, id in
+        let fixture = try await Fixture(["a", "b"]) { peer, id in
             Self.say(Self.text("unknown", 30), to: id, peer)
             Self.say(Self.text("a", 1), to: id, peer)
             Self.say(Self.text("a", 5), to: id, peer)
@@ -130,7 +130,7 @@ struct LoopQuestionsTests {
 
     @Test("have rooms in the order of the question")
     func rooms() async throws {
-        let fixture = try await Fixture("a") { peer, id in
+        let fixture = try await Fixture(["a"]) { peer, id in
             Self.say(Self.text("a", 9, ",\"rooms\":{\"x\":2,\"y\":3}"), to: id, peer)
         }
         let answer = try await fixture.count(CountSockets(rooms: ["y", "z", "x"]))
@@ -145,7 +145,7 @@ struct LoopQuestionsTests {
             "nothing", "of one", "returned", "too large", "unfinished", "too long", "no JSON", "to be repaired",
         ])
     func askedAgain(_ fault: String) async throws {
-        let fixture = try await Fixture("a", "b") { peer, id in
+        let fixture = try await Fixture(["a", "b"]) { peer, id in
             if fault != "nothing" && fault != "returned" { Self.say(Self.text("a", 1), to: id, peer) }
             switch fault {
             case "returned": peer.giveBack(id, channel: FrameWriter.guestChannel)
@@ -170,7 +170,7 @@ struct LoopQuestionsTests {
 
     @Test("are one question while nobody has answered it")
     func joined() async throws {
-        let fixture = try await Fixture("a") { peer, id in
+        let fixture = try await Fixture(["a"]) { peer, id in
             // Callers need a moment to come.
             usleep(100_000)
             Self.say(Self.text("a", 1), to: id, peer)
@@ -183,7 +183,7 @@ struct LoopQuestionsTests {
 
     @Test("of other rooms are other questions")
     func notJoined() async throws {
-        let fixture = try await Fixture("a") { peer, id in Self.say(Self.text("a", 1), to: id, peer) }
+        let fixture = try await Fixture(["a"]) { peer, id in Self.say(Self.text("a", 1), to: id, peer) }
         async let one = fixture.count(CountSockets(rooms: ["x"]))
         async let other = fixture.count(CountSockets(rooms: ["y"]))
         #expect(try await one.value.rooms.map(\.name.text) == ["x"])
@@ -195,7 +195,7 @@ struct LoopQuestionsTests {
     @Test("are asked again if the broker closes the channel, or the connection breaks")
     func closed() async throws {
         for breaks in [false, true] {
-            let fixture = try await Fixture("a") { peer, _ in
+            let fixture = try await Fixture(["a"]) { peer, _ in
                 guard !breaks else { return peer.close() }
                 var close = amqp_channel_close_t()
                 close.reply_code = 404
@@ -207,15 +207,32 @@ struct LoopQuestionsTests {
         }
     }
 
-    @Test("are the client's if they have little time, ask for numbers, or are about servers that nobody knows")
+    @Test(
+        "are the client's if they have little time, ask for numbers or for much, or are about servers that nobody knows"
+    )
     func clients() async throws {
-        let fixture = try await Fixture("a") { peer, id in Self.say(Self.text("a", 1), to: id, peer) }
+        let fixture = try await Fixture(["a"]) { peer, id in Self.say(Self.text("a", 1), to: id, peer) }
         #expect(try await fixture.count(timeout: .seconds(1)).value.sockets == 100)
         await #expect(throws: ClusterError.notSupported(.numbers, server: "a")) {
             try await fixture.count(CountSockets(rooms: [.number(4)]))
         }
+        let rooms = (0..<300).map { RoomName.name("a room with a long name \($0)") }
+        _ = try await fixture.count(CountSockets(rooms: rooms))
         _ = try? await fixture.count(CountSockets(namespace: "/other"), timeout: .seconds(2))
         #expect(fixture.onLoop == 0)
+        fixture.stop()
+    }
+
+    @Test("are asked here of a few servers, not of many", arguments: [32, 33])
+    func many(servers: Int) async throws {
+        let names = (0..<servers).map { "s\($0)" }
+        let fixture = try await Fixture(names) { peer, id in
+            for name in names { Self.say(Self.text(name, 1), to: id, peer) }
+        }
+        let answer = try await fixture.count()
+        #expect(answer.servers == .all(servers))
+        #expect(answer.value.sockets == (servers == 32 ? 32 : 3_300))
+        #expect((fixture.onLoop, fixture.byClient) == (servers == 32 ? (1, 0) : (0, 1)))
         fixture.stop()
     }
 }

@@ -257,7 +257,9 @@ def test_the_exchange_of_messages_is_the_one_that_the_protocols_page_shows(serve
     assert [of(there), of(asked)] == [(EXCHANGE, ["#presence"]), (EXCHANGE, ["/"])]
     properties = asked[0]["properties"]
     assert properties.keys() == {"message_id", "correlation_id", "expiration", "reply_to"}
-    assert properties["message_id"] == properties["correlation_id"] == request and properties["expiration"] == "5000"
+    assert properties["message_id"] == properties["correlation_id"] == request
+    # Counts are asked for on an event loop, unless its channel for that is still being opened.
+    assert properties["expiration"] in ("100", "5000")
     assert properties["reply_to"].startswith("amq.rabbitmq.reply-to.")
     assert of(answered) == ("", [properties["reply_to"]])
     assert answered[0]["properties"]["correlation_id"] == request

@@ -53,7 +53,7 @@ final class AcknowledgementGathering: Gathering {
     }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
-        guard let data = answer.data?.members else { return .ignored }
+        guard let data = answer.dataMembers else { return .ignored }
         var server = servers[answer.uid] ?? (nil, 0)
         switch answer.kind {
         case .broadcastClientCount:

@@ -64,7 +64,7 @@ final class MatchGathering: Gathering {
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
         guard answer.kind == .fetchSocketsResponse else { return .ignored }
-        let data = answer.data?.members
+        let data = answer.dataMembers
         let count = data?["matched"]?.amount
         result.matched = result.matched.flatMap { sum in count.map { sum + $0 } }
         if data?["error"]?.string == "room_is_socket" { result.isRefused = true }

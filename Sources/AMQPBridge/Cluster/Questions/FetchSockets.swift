@@ -72,7 +72,7 @@ final class SocketGathering: Gathering {
     var heldBytes: Int { sockets.bytes }
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
-        guard answer.kind == .fetchSocketsResponse, let data = answer.data?.members, let list = data["sockets"],
+        guard answer.kind == .fetchSocketsResponse, let data = answer.dataMembers, let list = data["sockets"],
             list.kind == .array
         else { return .ignored }
         var own = ListEnd.Own()
@@ -101,11 +101,9 @@ final class SocketGathering: Gathering {
 
     /// Nor do they know which fields are wanted.
     private func socket(_ id: String, _ members: CheckedJSON.Members, of server: String) -> ClusterSocket {
-        func text(_ field: SocketField) -> JSONText? {
-            command.fields.contains(field) ? members[field.rawValue]?.text : nil
-        }
-        return ClusterSocket(
-            id: id, rooms: command.fields.contains(.rooms) ? members["rooms"]?.roomsWithNames : nil, data: text(.data),
+        ClusterSocket(
+            id: id, rooms: command.fields.contains(.rooms) ? members["rooms"]?.roomsWithNames : nil,
+            data: command.fields.contains(.data) ? members["data"]?.text : nil,
             handshake: command.fields.contains(.handshake) ? members["handshake"]?.withoutCredentials : nil,
             server: server)
     }

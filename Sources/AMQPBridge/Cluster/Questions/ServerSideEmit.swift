@@ -51,7 +51,7 @@ final class ServerResponseGathering: Gathering {
     let isBounded = false
 
     func take(_ answer: ServerMessage) -> GatheringProgress {
-        guard answer.kind == .serverSideEmitResponse, let data = answer.data?.members else { return .ignored }
+        guard answer.kind == .serverSideEmitResponse, let data = answer.dataMembers else { return .ignored }
         // A server without a listener has answered, and has no value.
         guard data["handled"]?.boolean != false else { return .done }
         var value = JSONText(verbatim: Array("null".utf8)[...])
