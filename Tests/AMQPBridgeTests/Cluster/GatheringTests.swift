@@ -395,7 +395,7 @@ struct ServerMessageTests {
         #expect(message.uid == "a")
         #expect(message.kind == .broadcastAck)
         #expect(message.data?.members["packet"]?.integer == 1)
-        for name in ["uid", "nsp", "type", "data"] { #expect(message.members[name] != nil) }
+        for name in ["uid", "nsp", "type", "data"] as [StaticString] { #expect(message.members[name] != nil) }
         #expect(message.members["packet"] == nil)
         #expect(try heartbeat("a").data == nil)
     }

@@ -32,8 +32,12 @@ struct AnswerPoolTests {
         return Set(lines.all.filter { !$0.hasPrefix("Date: ") })
     }
 
-    private func expectedHeaders(of response: Response) -> Set<String> {
+    private func expectedHeaders(of response: Response, isPost: Bool = true) -> Set<String> {
         var lines: Set = ["Content-Type: application/json", "X-Content-Type-Options: nosniff"]
+        if !isPost {
+            lines.insert("Cache-Control: no-store")
+            lines.insert("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'")
+        }
         response.forEachField { name, value in lines.insert("\(name): \(String(cString: value))") }
         return lines
     }
@@ -126,9 +130,21 @@ struct AnswerPoolTests {
         #expect(pool.count == AnswerPool.most)
     }
 
-    @Test("are answers to emits that succeeded, and no others")
+    @Test("have other headers behind a GET than behind a POST")
+    mutating func gets() throws {
+        var handles: Set<OpaquePointer> = []
+        for turn in 0..<6 {
+            let response = receipt()
+            let answer = try #require(pool.take(for: response, isPost: turn % 2 == 0))
+            #expect(headers(of: answer) == expectedHeaders(of: response, isPost: turn % 2 == 0))
+            handles.insert(answer.handle)
+            pool.giveBack(answer)
+        }
+        #expect(handles.count == 2)
+    }
+
+    @Test("are short answers to requests that succeeded, and no others")
     mutating func others() {
-        #expect(pool.take(for: receipt(), isPost: false) == nil)
         let changes: [(inout Response) -> Void] = [
             { $0.status = 409 }, { $0.body = [] },
             { $0.body = Array(repeating: 32, count: PooledAnswer.mostBytes + 1) },

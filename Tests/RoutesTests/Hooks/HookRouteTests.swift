@@ -257,7 +257,9 @@ struct HookRouteTests {
         let response = await deliver(router, id: "2")
         #expect(response.status == 429)
         #expect(response.code == "rate_limited")
-        #expect(response.field("Retry-After") == "1800")
+        // The second may come some seconds behind the first.
+        let wait = response.field("Retry-After").flatMap(Int.init)
+        #expect(wait.map { (1_700...1_800).contains($0) } == true)
         #expect(emitter.calls.count == 1)
     }
 
