@@ -157,6 +157,10 @@ public final class BrokerLink: EventSource, @unchecked Sendable {
     /// too many bytes wait.
     package var hasRoomForGuest: Bool { publisher.hasRoomForGuest }
 
+    /// How many bytes have left on the connection, and how many have been written.
+    package var sent: UInt64 { publisher.outbound.totalSent }
+    package var written: UInt64 { publisher.outbound.streamEnd }
+
     /// Writes for the guest, whose bytes leave with the turn's others.
     package func write<Result>(_ write: (_ buffer: inout [UInt8], _ frameMax: Int) -> Result) -> Result {
         loop.assertCurrent()

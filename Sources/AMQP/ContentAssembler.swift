@@ -82,7 +82,10 @@ package struct ContentAssembler {
     private func message(on channel: UInt16) -> Partial? { partial.first { $0.channel == channel } }
 
     private mutating func begin(_ source: Source, on channel: UInt16) {
-        if message(on: channel) != nil { isOutOfOrder = true }
+        if let message = message(on: channel) {
+            isOutOfOrder = true
+            partial.removeAll { $0 === message }
+        }
         partial.append(Partial(source, on: channel))
     }
 

@@ -32,7 +32,7 @@ final class Publisher: BrokerSession {
     /// The one whose channel is no business of the publisher's.
     @exclusivity(unchecked) var guest: (any GuestChannel)?
 
-    /// The longest message for the guest that is kept, in bytes; of longer ones it gets the beginning alone.
+    /// The longest message for the guest that is kept, in bytes; of longer ones it gets no byte.
     private static let longestForGuest = 16 << 10
 
     /// - Parameter knowledge: brings what other event loops have learnt of an exchange; it belongs into
@@ -220,12 +220,13 @@ final class Publisher: BrokerSession {
     func handle(
         _ frame: InboundFrame, on frameChannel: UInt16 = FrameWriter.publishChannel, now: MonotonicTime
     ) {
-        if let message = content.take(frame, on: frameChannel) {
+        let message = content.take(frame, on: frameChannel)
+        // The connection ends, and the outcome of publications under way is unknown.
+        guard !content.isOutOfOrder else { return }
+        if let message {
             if frameChannel == FrameWriter.guestChannel { guest?.receive(message, now: now) }
             markReturned(message, on: frameChannel)
         }
-        // The connection ends, and the outcome of publications under way is unknown.
-        guard !content.isOutOfOrder else { return }
         if frameChannel == FrameWriter.guestChannel { return passOn(frame, now: now) }
         switch frame {
         // What is said of tags on another channel is not said of ours.

@@ -51,6 +51,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     package let counters = ClusterCounters()
 
     let exchange: String
+    /// The most callers that may wait for answers at once.
+    let mostWaiting: Int
     private let loop = EventLoop()
     private let session: ClusterSession
     private let connector: BrokerConnector<ClusterSession>
@@ -71,6 +73,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
             CallbackQueue(exchange: $0.exchange, hostID: $0.hostID)
         }
         exchange = configuration.exchange
+        mostWaiting = configuration.waiting
         var limits = ClusterSession.Limits()
         limits.waiting = configuration.waiting
         session = ClusterSession(
@@ -108,6 +111,7 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
             counters.servers.set(session.serverCount)
         }
         session.completenessChanged = { [known] in known.setComplete($0) }
+        session.searches = { [known] in known.setSearched() }
         if let format = wireFormat as? AMQP0 {
             var unconfigured = UnconfiguredNamespaces(configured: format.namespaces)
             session.heard = { servers in
@@ -194,8 +198,8 @@ package final class ClusterClient: ClusterService, @unchecked Sendable {
     /// See ``KnownServers/version``. From any thread.
     var version: Int { known.version }
 
-    /// See ``KnownServers/uids(of:)``. From any thread.
-    func uids(of namespace: String) -> [String] { known.uids(of: namespace) }
+    /// See ``KnownServers/uids(of:most:)``. From any thread.
+    func uids(of namespace: String, most: Int) -> [String] { known.uids(of: namespace, most: most) }
 
     /// See ``KnownServers/summary(most:)``. From any thread.
     func summary(most: Int) -> (adapters: [String], namespaces: [String]) { known.summary(most: most) }

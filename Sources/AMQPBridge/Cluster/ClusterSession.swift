@@ -13,6 +13,8 @@ final class ClusterSession: BrokerSession {
     var serverChanged: ((_ uid: String, _ server: Presence.Server?) -> Void)?
     /// Called with whether the servers are known.
     var completenessChanged: ((Bool) -> Void)?
+    /// Called when servers are asked to announce themselves: until they are complete there may be others.
+    var searches: (() -> Void)?
     /// Called with all servers once they are known, and then with each that is heard of.
     var heard: (([Presence.Server]) -> Void)?
     /// Called when the broker closes a channel.
@@ -182,11 +184,12 @@ final class ClusterSession: BrokerSession {
         // What else had come on the connection that is given up says nothing any more.
         guard failure == nil else { return }
         turn = now
-        if let message = content.take(frame, on: channel) { receive(message, now: now) }
+        let message = content.take(frame, on: channel)
         guard !content.isOutOfOrder else {
             failure = .framesOutOfOrder
             return
         }
+        if let message { receive(message, now: now) }
         if case .channelClosed(let close) = frame { channelClosed?(close) }
         switch frame {
         case .delivered, .returned, .header, .content: break
@@ -268,6 +271,7 @@ final class ClusterSession: BrokerSession {
     /// Lets questions wait until the servers have announced themselves.
     private func discover(now: MonotonicTime) {
         readiness.discover()
+        searches?()
         questions.send(roster.discover(on: exchange), now: now, into: &outbound)
     }
 
@@ -297,7 +301,10 @@ final class ClusterSession: BrokerSession {
         switch message.source {
         case .returned where roster.isLastCall(message.messageID): becomeReady(now: now)
         case .returned where ServerProbes.isProbe(message.messageID): probeReturned(message.messageID, now: now)
-        case .returned: roster.questionReturned(to: questions.table.returned(message.messageID), now: now)
+        case .returned:
+            let servers = questions.table.returned(message.messageID)
+            roster.questionReturned(to: servers, now: now)
+            for uid in servers { tell(uid) }
         case .delivery where message.isTooLong: reader.passOver(message, now: now)
         case .delivery(QuestionChannel.tag): questions.receive(message, reader, now: now)
         case .delivery(ServerRoster.tag): receivePresence(message, now: now)
@@ -344,10 +351,17 @@ final class ClusterSession: BrokerSession {
 
     private func probeReturned(_ id: String, now: MonotonicTime) {
         switch roster.probeReturned(id, now: now) {
-        case .gone(let uid): questions.table.away(uid)
+        case .gone(let uid):
+            questions.table.away(uid)
+            tell(uid)
         case .outdated(let uid) where questions.table.isAwaited(uid): probe(uid, since: now, now: now)
         case .outdated, nil: break
         }
+    }
+
+    /// Tells that a server is away, if it still is one.
+    private func tell(_ uid: String) {
+        if roster.presence.isThere(uid) { serverChanged?(uid, roster.presence.server(uid)) }
     }
 
     // MARK: Events

@@ -1,4 +1,4 @@
-/// Gathers the answers of servers to one question. Lives on the cluster client's thread.
+/// Gathers the answers of servers to one question. Lives on one thread: the cluster client's, or an event loop's.
 protocol Gathering<Answer>: AnyObject {
     associatedtype Answer: Sendable
 

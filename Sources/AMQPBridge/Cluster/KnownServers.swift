@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// The knowledge of servers for emitters that publish without asking them: kept by the cluster client's thread, read by
-/// any. Reading takes the same however many servers and namespaces there are.
+/// any. Reading takes the same however many servers and namespaces there are, but for their uids.
 final class KnownServers: Sendable {
     private struct Server {
         let namespaces: [String]
@@ -9,9 +9,12 @@ final class KnownServers: Sendable {
         let isDynamic: Bool
         /// Whether it cannot tell rooms that are numbers from others.
         let isEarly: Bool
+        /// Whether the broker has no queue of it.
+        let isAway: Bool
 
         func isSame(as other: Server) -> Bool {
-            isDynamic == other.isDynamic && isEarly == other.isEarly && adapter == other.adapter
+            isDynamic == other.isDynamic && isEarly == other.isEarly && isAway == other.isAway
+                && adapter == other.adapter
                 && namespaces.elementsEqual(other.namespaces) { $0.hasBytes(of: $1) }
         }
     }
@@ -25,6 +28,8 @@ final class KnownServers: Sendable {
 
     private struct State {
         var isComplete = false
+        /// Whether servers are announcing themselves, so that there may be others.
+        var isSearched = false
         var servers: [String: Server] = [:]
         /// The tallies by the namespace's name. Names are told apart by their bytes.
         var tallies: [RoomName: Tally] = [:]
@@ -49,7 +54,7 @@ final class KnownServers: Sendable {
         let new = server.map {
             Server(
                 namespaces: $0.namespaces, adapter: $0.traits.adapter, isDynamic: $0.subscriptionMode == "dynamic",
-                isEarly: !$0.traits.has(.numbers))
+                isEarly: !$0.traits.has(.numbers), isAway: $0.awayUntil != nil)
         }
         state.withLock { state in
             let old = state.servers[uid]
@@ -65,6 +70,7 @@ final class KnownServers: Sendable {
     func setComplete(_ isComplete: Bool) {
         state.withLock {
             $0.isComplete = isComplete
+            $0.isSearched = false
             changes.add(1, ordering: .releasing)
         }
     }
@@ -82,11 +88,23 @@ final class KnownServers: Sendable {
     /// The number of changes so far: while it is the same, so is what is known.
     var version: Int { changes.load(ordering: .acquiring) }
 
-    /// The uids of the servers that have the namespace; none while the servers are not known.
-    func uids(of namespace: String) -> [String] {
+    /// All servers are called to announce themselves: until ``setComplete(_:)`` there may be others.
+    func setSearched() {
+        state.withLock {
+            $0.isSearched = true
+            changes.add(1, ordering: .releasing)
+        }
+    }
+
+    /// The uids of the servers that have the namespace; none if there are more than `most`, or one is away, and while
+    /// it is not certain which there are. This goes through all servers.
+    func uids(of namespace: String, most: Int) -> [String] {
         state.withLock { state in
-            guard state.isComplete, state.tallies[.name(namespace)] != nil else { return [] }
-            return state.servers.lazy.filter { $0.value.namespaces.contains { $0.hasBytes(of: namespace) } }.map(\.key)
+            guard state.isComplete, !state.isSearched, let tally = state.tallies[.name(namespace)],
+                tally.serving <= most
+            else { return [] }
+            let serving = state.servers.filter { $0.value.namespaces.contains { $0.hasBytes(of: namespace) } }
+            return serving.values.contains(where: \.isAway) ? [] : Array(serving.keys)
         }
     }
 

@@ -8,6 +8,9 @@ internal import JSON
 /// ``ClusterClient`` asks once more, and says what is missing, and why: a server is slow, away or not known yet, an
 /// answer is large or cannot be read, the broker says nothing. Then nothing is asked here for a while.
 ///
+/// Callers share a question as long as it has not left. Later it may be answered already, while what has been changed
+/// since then was confirmed on the client's connection.
+///
 /// `@unchecked Sendable`: used on its loop's thread only, by tasks that prefer the loop as their executor.
 package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Sendable {
     private enum State {
@@ -101,7 +104,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     private static let mostBytes = 4 << 10
     /// The most callers that wait here.
     private static let mostCallers = 1_000
-    /// The most questions under way that are looked through for the same one.
+    /// The most questions that are looked through for the same one.
     private static let mostJoinable = 8
     private static let tag = "replies"
     private static let replyTo = "amq.rabbitmq.reply-to"
@@ -113,10 +116,15 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     private let outlines = KnownOutlines(maximumDepth: ServerText.maximumDepth, allowsRepeatedKeys: true)
     private var state = State.closed
     private var underWay = UnderWay()
-    /// Questions under way that no server has answered yet: who asks the same gets the same answers.
+    /// Questions that were written behind all that has left: who asks the same gets the same answers.
     private var joinable: [Entry] = []
+    /// Where the first of them begins in the stream to the broker.
+    private var joinableFrom: UInt64 = 0
+    /// Whether the connection has ended while the channel was being opened: the broker may allow no further one, and
+    /// nothing is tried again.
+    private var isBarred = false
     private var callers = 0
-    /// The beginning of this connection's request ids, behind which the question's number stands: 64 random bits, so that no
+    /// The beginning of this channel's request ids, behind which the question's number stands: 64 random bits, so that no
     /// answer is mistaken for another's.
     private var idStart = LoopQuestions.freshStart()
     private var restsUntil = MonotonicTime(nanoseconds: 0)
@@ -126,7 +134,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     /// - Parameters:
     ///   - link: the loop's, whose guest this becomes.
-    ///   - patience: the time that all servers have to answer. Callers with less than twice of it are the client's.
+    ///   - patience: the time that all servers have to answer. Callers with less than twice that are the client's.
     package init(_ client: ClusterClient, link: BrokerLink, patience: Duration = .milliseconds(100)) {
         self.client = client
         self.link = link
@@ -145,8 +153,8 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     package func count(
         _ command: CountSockets, timeout: Duration
     ) async throws(ClusterError) -> ClusterAnswer<SocketCounts> {
-        let start = MonotonicTime.now()
-        guard timeout >= patience * 2, let entry = entry(for: command, now: start) else {
+        link.loop.assertCurrent()
+        guard timeout >= patience * 2, let entry = entry(for: command, now: .now()) else {
             return try await client.ask(command, timeout: timeout)
         }
         // Unsafe only in that nothing checks for the one resume: who waits is in one list, of what ends once.
@@ -160,17 +168,22 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
             client.counters.count(answer.servers)
             return answer
         }
-        return try await client.ask(command, timeout: timeout - (.now() - start))
+        if Task.isCancelled { throw .abandoned }
+        // The same for all who have waited: equal questions with the same time are one.
+        return try await client.ask(command, timeout: timeout - patience)
     }
 
     /// Asks, or finds who asks the same; `nil`: it cannot be asked here.
     private func entry(for command: CountSockets, now: MonotonicTime) -> Entry? {
-        guard restsUntil <= now, callers < Self.mostCallers, link.hasRoomForGuest, hasOpened() else { return nil }
+        guard restsUntil <= now, callers < min(Self.mostCallers, client.mostWaiting), link.hasRoomForGuest, hasOpened()
+        else { return nil }
         let question = command.question(timeout: patience)
         guard question.features.isEmpty, question.data.bytes.count <= Self.mostBytes else { return nil }
+        if joinableFrom < link.sent { joinable = [] }
         if let entry = joinable.first(where: { $0.isSame(as: question) }) { return entry }
+        if joinable.isEmpty { joinableFrom = link.written }
         let servers = servers(of: question.namespace)
-        guard !servers.isEmpty, servers.count <= Self.mostServers, publish(question) else { return nil }
+        guard !servers.isEmpty, publish(question) else { return nil }
         let entry = Entry(question, servers, deadline: now + patience)
         underWay.append(entry)
         if joinable.count < Self.mostJoinable { joinable.append(entry) }
@@ -180,7 +193,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     private func servers(of namespace: String) -> [String] {
         let version = client.version
         if known.version != version || !known.namespace.hasBytes(of: namespace) {
-            known = (namespace, version, client.uids(of: namespace))
+            known = (namespace, version, client.uids(of: namespace, most: Self.mostServers))
         }
         return known.servers
     }
@@ -202,7 +215,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     /// Whether questions can be asked; a channel that is closed is opened for the next ones.
     private func hasOpened() -> Bool {
-        if state == .closed {
+        if state == .closed, !isBarred {
             state = .opening
             link.write { buffer, _ in
                 FrameWriter.channelOpen(FrameWriter.guestChannel, into: &buffer)
@@ -222,8 +235,8 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     }
 
     package func disconnected() {
+        if state == .opening { isBarred = true }
         state = .closed
-        idStart = Self.freshStart()
         endAll()
     }
 
@@ -245,7 +258,6 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     package func receive(_ message: ContentAssembler.Message, now: MonotonicTime) {
         let id = message.source == .returned ? message.messageID : message.correlationID
         guard let number = number(of: id), let entry = underWay[number] else { return }
-        joinable.removeAll { $0 === entry }
         switch progress(of: entry, message) {
         case .ignored: break
         case .done where entry.pending == 0:
@@ -278,17 +290,18 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     private func askAgain(_ entry: Entry, now: MonotonicTime) {
         rest(now: now)
-        joinable.removeAll { $0 === entry }
         end(entry, nil)
     }
 
     private func endAll() {
         joinable = []
+        idStart = Self.freshStart()
         for entry in underWay.all { end(entry, nil) }
         underWay = UnderWay()
     }
 
     private func end(_ entry: Entry, _ answer: ClusterAnswer<SocketCounts>?) {
+        joinable.removeAll { $0 === entry }
         callers -= entry.callers.count
         entry.end(answer)
         underWay.removeEnded()

@@ -4,8 +4,8 @@ internal import EventLoop
 internal import Glibc
 internal import Routes
 
-/// libmicrohttpd's short answers to requests that succeeded, emits before all, used again: most of an answer is that of the one before, and making
-/// it anew with all its headers takes a twelfth of a request.
+/// libmicrohttpd's short answers to requests that succeeded, emits before all, used again: most of an answer is that of
+/// the one before, and making it anew with all its headers takes a twelfth of a request.
 ///
 /// Only an answer that is on no connection is changed, by deleting and adding headers, and in a body of our own memory,
 /// which libmicrohttpd (0.9.75) reads while it sends. Its manual asks for more: that the body does not change at all.
@@ -15,7 +15,8 @@ final class AnswerPool {
     static let most = 128
 
     /// The number of free ones that are looked at for one of the right shape, the last ones first. Receipts differ in
-    /// what became of the emit and in whether there is a rate, so that a program gets two shapes or three.
+    /// what became of the emit and in whether there is a rate, so that a program gets two shapes or three, and counts in
+    /// their digits.
     private static let lookedAt = 4
 
     @exclusivity(unchecked) private var free: [PooledAnswer] = []

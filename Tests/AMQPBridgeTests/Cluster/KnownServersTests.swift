@@ -55,25 +55,36 @@ struct KnownServersTests {
     func names() {
         let known = KnownServers()
         known.note("a", server(["/", "/e\u{301}"]))
-        #expect(known.uids(of: "/") == [])
+        #expect(known.uids(of: "/", most: 2) == [])
         known.setComplete(true)
         let version = known.version
-        #expect(known.uids(of: "/") == ["a"])
-        #expect(known.uids(of: "/e\u{301}") == ["a"] && known.uids(of: "/\u{e9}") == [])
+        #expect(known.uids(of: "/", most: 2) == ["a"])
+        #expect(known.uids(of: "/e\u{301}", most: 2) == ["a"] && known.uids(of: "/\u{e9}", most: 2) == [])
         known.note("a", server(["/", "/e\u{301}"]))
         #expect(known.version == version)
         known.note("b", server(["/"]))
         #expect(known.version != version)
-        #expect(known.uids(of: "/").sorted() == ["a", "b"])
+        #expect(known.uids(of: "/", most: 2).sorted() == ["a", "b"])
+        #expect(known.uids(of: "/", most: 1) == [])
         known.note("a", nil)
-        #expect(known.uids(of: "/") == ["b"])
+        #expect(known.uids(of: "/", most: 2) == ["b"])
+        known.note("b", server(["/"], awayUntil: MonotonicTime(nanoseconds: 1)))
+        #expect(known.uids(of: "/", most: 2) == [] && known.servers(of: "/").serving == 1)
+        known.note("b", server(["/"]))
+        #expect(known.uids(of: "/", most: 2) == ["b"])
+        known.setSearched()
+        #expect(known.uids(of: "/", most: 2) == [] && known.servers(of: "/").serving == 1)
+        known.setComplete(true)
+        #expect(known.uids(of: "/", most: 2) == ["b"])
         known.setComplete(false)
-        #expect(known.version == version + 3 && known.uids(of: "/") == [])
+        #expect(known.version == version + 7 && known.uids(of: "/", most: 2) == [])
     }
 
-    private func server(_ namespaces: [String], mode: String = "static") -> Presence.Server {
+    private func server(
+        _ namespaces: [String], mode: String = "static", awayUntil: MonotonicTime? = nil
+    ) -> Presence.Server {
         Presence.Server(
             uid: "", namespaces: namespaces, interval: .seconds(5), subscriptionMode: mode,
-            lastSeen: MonotonicTime(nanoseconds: 0))
+            lastSeen: MonotonicTime(nanoseconds: 0), awayUntil: awayUntil)
     }
 }

@@ -158,7 +158,7 @@ def test_reads_that_are_the_same_are_asked_once(broker):
         assert len(server.questions(4)) == 2
         counts = [question for question in server.questions(7) if "count" in question and "list" not in question]
         assert len(server.questions(7)) - len(counts) == 5
-        # Counts once more on each event loop, which waits for all servers a moment only.
+        # Once on each event loop, which waits for all servers a moment only, and behind that with the rest of the time.
         assert 1 <= len(counts) <= 3
         server.release()
         for question in same:
@@ -167,8 +167,9 @@ def test_reads_that_are_the_same_are_asked_once(broker):
         assert [found["id"] for found in others[0].outcome()["sockets"]] == ["a", "b"]
         assert all(tally(other.outcome()) == (True, 1, 1) for other in others)
         # Nothing is kept for later.
+        before = len(server.questions(7))
         ask(gateway, "/v1/sockets", room="r", timeoutMs=LONG)
-        assert len(server.questions(7)) == 7
+        assert len(server.questions(7)) == before + 1
 
 
 @pytest.fixture(scope="module")
