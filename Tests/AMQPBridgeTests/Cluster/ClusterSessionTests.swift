@@ -584,6 +584,21 @@ struct ClusterSessionTests {
         #expect(fixture.asked() == ["r"])
     }
 
+    @Test("says when there may be servers that are not known, and when they are known again")
+    func searches() {
+        let fixture = ClusterFixture()
+        var said: [String] = []
+        fixture.session.searches = { said.append("searches") }
+        fixture.session.completenessChanged = { said.append($0 ? "complete" : "unknown") }
+        fixture.receive(.blocked(reason: "low"), on: 0)
+        fixture.receive(.unblocked, on: 0)
+        #expect(said == ["searches"])
+        fixture.advance(.milliseconds(500))
+        #expect(said == ["searches", "complete"])
+        fixture.session.disconnected()
+        #expect(said == ["searches", "complete", "unknown"])
+    }
+
     @Test("does not take an alarm's silence for death: whoever is there is asked to say so behind it")
     func unblocked() {
         let fixture = ClusterFixture()

@@ -90,6 +90,23 @@ struct ProbingTests {
         #expect(fixture.session.servers.map(\.uid) == ["a", "b"])
     }
 
+    @Test("is told to be away, and to be there again")
+    func told() throws {
+        let probing = Probing()
+        var told: [String] = []
+        probing.fixture.session.serverChanged = { uid, server in
+            told.append("\(uid) is \(server.map { $0.awayUntil == nil ? "there" : "away" } ?? "gone")")
+        }
+        try probing.loseA()
+        #expect(told == ["a is away"])
+        probing.beat("a")
+        #expect(told == ["a is away", "a is there"])
+        // A question that no queue takes says so of all.
+        probing.fixture.ask("returned")
+        probing.fixture.returned("returned")
+        #expect(Set(told[2...]) == ["a is away", "b is away"])
+    }
+
     @Test("is back with its next heartbeat")
     func comesBack() throws {
         let probing = Probing()
