@@ -348,9 +348,16 @@ enum RequestID {
         hexadecimal(.random(in: .min ... .max)) + hexadecimal(.random(in: .min ... .max))
     }
 
-    private static func hexadecimal(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+    /// 16 digits.
+    static func hexadecimal(_ number: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 16) { digits in
+            for place in 0..<16 { digits[place] = digit(number >> (60 - 4 * UInt64(place)) & 0xF) }
+            return 16
+        }
+    }
+
+    private static func digit(_ value: UInt64) -> UInt8 {
+        UInt8(value) + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
     }
 }
 

@@ -199,7 +199,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
     }
 
     private func publish(_ question: Question<SocketCounts>) -> Bool {
-        let id = idStart + Self.hexadecimal(underWay.next)
+        let id = idStart + RequestID.hexadecimal(underWay.next)
         let publication = Publication(
             exchange: client.exchange, routingKey: question.namespace, expiration: patience.wholeMilliseconds,
             body: question.body(id: id))
@@ -315,18 +315,7 @@ package final class LoopQuestions: ClusterService, GuestChannel, @unchecked Send
 
     // MARK: Request ids
 
-    private static func freshStart() -> String { hexadecimal(.random(in: .min ... .max)) }
-
-    private static func hexadecimal(_ number: UInt64) -> String {
-        String(unsafeUninitializedCapacity: 16) { digits in
-            for place in 0..<16 { digits[place] = digit(number >> (60 - 4 * UInt64(place)) & 0xF) }
-            return 16
-        }
-    }
-
-    private static func digit(_ value: UInt64) -> UInt8 {
-        UInt8(value) + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
-    }
+    private static func freshStart() -> String { RequestID.hexadecimal(.random(in: .min ... .max)) }
 
     /// The number of the question behind the beginning of a request id; `nil`: it is of another connection, or not ours.
     private func number(of id: String) -> UInt64? {
